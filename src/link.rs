@@ -1,0 +1,220 @@
+//! The one interface between whoever trains and whoever watches: commands in, facts out.
+//!
+//! Two carriers speak it: channels inside the process (workbench and model thread) and a run folder on disk (see
+//! [`crate::run`]), where the same facts are lines of files and the same controls are files in `control/`. Plain data: this
+//! module knows neither tensors nor terminals.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::env::schema::{Action, Episode, Verdict};
+
+/// What a screen asks of the model thread.
+#[derive(Debug)]
+pub enum Command {
+    /// Start a run, or continue the one in `run_dir`.
+    Train(TrainRequest),
+    /// Steer the run in progress; without one it is ignored.
+    Control(Control),
+    /// Answer one episode; served between micro-batches while a run is in progress.
+    Infer(InferRequest),
+    /// Finish what is asked, checkpoint a run in progress, end the thread.
+    Quit,
+}
+
+/// A request to a run in progress. As a file in `control/` it carries this name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Control {
+    Pause,
+    Resume,
+    /// Write a checkpoint now and go on.
+    Save,
+    /// Write a checkpoint and end.
+    Stop,
+}
+
+impl Control {
+    /// All four.
+    pub const ALL: [Control; 4] = [Control::Pause, Control::Resume, Control::Save, Control::Stop];
+
+    /// The file name in `control/`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Control::Pause => "pause",
+            Control::Resume => "resume",
+            Control::Save => "save",
+            Control::Stop => "stop",
+        }
+    }
+}
+
+/// A run to start or continue.
+#[derive(Clone, Debug)]
+pub struct TrainRequest {
+    /// The resolved configuration (ignored by `resume`, which reads `run.json`).
+    pub config: crate::train::config::TrainConfig,
+    /// Where facts go.
+    pub run_dir: PathBuf,
+    /// Continue from the last checkpoint in `run_dir`.
+    pub resume: bool,
+}
+
+/// Which weights answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AdapterChoice {
+    /// The base model alone.
+    Base,
+    /// The named adapter of the shipped run, or the one given on the command line.
+    Named(String),
+    /// The adapter being trained, as it stands now.
+    Live,
+}
+
+/// One greedy answer wanted.
+#[derive(Clone, Debug)]
+pub struct InferRequest {
+    /// Comes back in the reply.
+    pub id: u64,
+    pub episode: Box<Episode>,
+    pub adapter: AdapterChoice,
+}
+
+/// What the model thread tells.
+#[derive(Clone, Debug)]
+pub enum Fact {
+    /// Weights are in memory.
+    ModelReady { model: String, parameters: u64, adapters: Vec<String>, default_adapter: AdapterChoice },
+    /// The answer to an [`InferRequest`].
+    Inference { id: u64, adapter: String, response: String, verdict: Box<Verdict>, millis: u64 },
+    /// No answer: why, and what to do.
+    InferenceFailed { id: u64, message: String },
+    /// A fact of the run in progress; already on disk when it arrives here.
+    Run(RunFact),
+    /// The model thread cannot go on (weights unreadable, panic); what was asked is lost, what is on disk is not.
+    ModelFailed { message: String },
+}
+
+/// A fact of a run. Each is a line (or the content) of a file of the run folder.
+#[derive(Clone, Debug)]
+pub enum RunFact {
+    /// `run.json` is written.
+    Started { run_dir: PathBuf, run_id: String, plan: Plan },
+    /// `status.json` is written.
+    Status(Status),
+    /// A line of `metrics.jsonl`.
+    Metrics(MetricRow),
+    /// A line of `rollouts.jsonl`.
+    Rollouts(Box<RolloutGroup>),
+    /// A line of `eval.jsonl`.
+    Evaluation(EvalRow),
+    /// A line of `log.txt` the watcher should see: collapse, zero-variance groups, a non-finite value.
+    Warning { step: u64, message: String },
+}
+
+/// The phases of a run and how many optimiser steps each takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    pub phases: Vec<PhasePlan>,
+}
+
+/// One phase: `sft`, or a stage's id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhasePlan {
+    pub name: String,
+    pub steps: u64,
+}
+
+impl Plan {
+    /// Optimiser steps of the whole run.
+    #[must_use]
+    pub fn total_steps(&self) -> u64 {
+        self.phases.iter().map(|phase| phase.steps).sum()
+    }
+}
+
+/// What a run is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    Running,
+    Paused,
+    /// Ended by request, resumable.
+    Stopped,
+    Finished,
+    Failed,
+}
+
+/// The content of `status.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    pub state: RunState,
+    /// Phase name: `sft` or a stage id.
+    pub phase: String,
+    /// Optimiser steps done over the whole run.
+    pub step: u64,
+    pub total_steps: u64,
+    /// Seconds of work so far, pauses left out.
+    pub elapsed_s: f64,
+    /// Seconds of work left, when known.
+    pub eta_s: Option<f64>,
+    /// Unix seconds of the last sign of life.
+    pub heartbeat: u64,
+    pub pid: u32,
+    /// Why it is in this state, in words.
+    pub reason: String,
+}
+
+/// A line of `metrics.jsonl`: only what the seed determines. Names are TRL's where TRL has one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricRow {
+    /// Optimiser steps done, counted over the whole run, from 1.
+    pub step: u64,
+    /// Phase name: `sft` or a stage id.
+    pub stage: String,
+    /// Metric name to value; a value that is not finite is left out and named under `non_finite` in `log.txt`.
+    #[serde(flatten)]
+    pub values: BTreeMap<String, f64>,
+}
+
+/// A line of `rollouts.jsonl`: the responses sampled for one prompt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RolloutGroup {
+    pub step: u64,
+    pub stage: String,
+    pub group_id: u64,
+    pub episode_id: String,
+    /// One line about the alert, for a list.
+    pub summary: String,
+    pub truth_action: Action,
+    pub truth_log_id: String,
+    pub rule: String,
+    pub rollouts: Vec<Rollout>,
+}
+
+/// One sampled response.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rollout {
+    pub response: String,
+    pub action: Option<Action>,
+    pub cited_log_id: Option<String>,
+    pub reward: f64,
+    pub components: BTreeMap<String, f64>,
+    pub advantage: f64,
+    /// Whether it hit the length limit before its end token.
+    pub truncated: bool,
+}
+
+/// A line of `eval.jsonl`: greedy answers on hold-out episodes at one point of the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvalRow {
+    pub step: u64,
+    /// The phase just ended or in progress.
+    pub stage: String,
+    pub episodes: u64,
+    #[serde(flatten)]
+    pub values: BTreeMap<String, f64>,
+}
