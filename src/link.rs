@@ -38,7 +38,12 @@ pub enum Control {
 
 impl Control {
     /// All four.
-    pub const ALL: [Control; 4] = [Control::Pause, Control::Resume, Control::Save, Control::Stop];
+    pub const ALL: [Control; 4] = [
+        Control::Pause,
+        Control::Resume,
+        Control::Save,
+        Control::Stop,
+    ];
 
     /// The file name in `control/`.
     #[must_use]
@@ -87,9 +92,20 @@ pub struct InferRequest {
 #[derive(Clone, Debug)]
 pub enum Fact {
     /// Weights are in memory.
-    ModelReady { model: String, parameters: u64, adapters: Vec<String>, default_adapter: AdapterChoice },
+    ModelReady {
+        model: String,
+        parameters: u64,
+        adapters: Vec<String>,
+        default_adapter: AdapterChoice,
+    },
     /// The answer to an [`InferRequest`].
-    Inference { id: u64, adapter: String, response: String, verdict: Box<Verdict>, millis: u64 },
+    Inference {
+        id: u64,
+        adapter: String,
+        response: String,
+        verdict: Box<Verdict>,
+        millis: u64,
+    },
     /// No answer: why, and what to do.
     InferenceFailed { id: u64, message: String },
     /// A fact of the run in progress; already on disk when it arrives here.
@@ -102,7 +118,11 @@ pub enum Fact {
 #[derive(Clone, Debug)]
 pub enum RunFact {
     /// `run.json` is written.
-    Started { run_dir: PathBuf, run_id: String, plan: Plan },
+    Started {
+        run_dir: PathBuf,
+        run_id: String,
+        plan: Plan,
+    },
     /// `status.json` is written.
     Status(Status),
     /// A line of `metrics.jsonl`.

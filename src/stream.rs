@@ -38,7 +38,10 @@ impl Stream {
     }
 
     fn from_key(key: [u8; 32]) -> Self {
-        Self { rng: ChaCha8Rng::from_seed(key), key }
+        Self {
+            rng: ChaCha8Rng::from_seed(key),
+            key,
+        }
     }
 
     /// A sub-stream of this one's name (not of its position), told apart by `index`.
@@ -86,7 +89,11 @@ impl Stream {
 
     /// One element; `None` from an empty slice.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
-        if items.is_empty() { None } else { items.get(self.index(items.len())) }
+        if items.is_empty() {
+            None
+        } else {
+            items.get(self.index(items.len()))
+        }
     }
 
     /// An index drawn in proportion to integer `weights`; `None` where they sum to zero.
@@ -126,7 +133,10 @@ impl Stream {
     #[must_use]
     pub fn state(&self) -> StreamState {
         let key = self.key.iter().map(|byte| format!("{byte:02x}")).collect();
-        StreamState { key, word_pos: self.rng.get_word_pos().to_string() }
+        StreamState {
+            key,
+            word_pos: self.rng.get_word_pos().to_string(),
+        }
     }
 
     /// The stream that `state` was taken from; `None` when the state is not one of ours.
@@ -152,10 +162,22 @@ mod tests {
     #[test]
     fn names_seeds_and_forks_tell_streams_apart() {
         let draws = |mut s: Stream| (0..4).map(|_| s.bits()).collect::<Vec<_>>();
-        assert_eq!(draws(Stream::named(1, &["a", "b"])), draws(Stream::named(1, &["a", "b"])));
-        assert_ne!(draws(Stream::named(1, &["a", "b"])), draws(Stream::named(1, &["ab"])));
-        assert_ne!(draws(Stream::named(1, &["a"])), draws(Stream::named(2, &["a"])));
-        assert_ne!(draws(Stream::named(1, &["a"]).fork(0)), draws(Stream::named(1, &["a"]).fork(1)));
+        assert_eq!(
+            draws(Stream::named(1, &["a", "b"])),
+            draws(Stream::named(1, &["a", "b"]))
+        );
+        assert_ne!(
+            draws(Stream::named(1, &["a", "b"])),
+            draws(Stream::named(1, &["ab"]))
+        );
+        assert_ne!(
+            draws(Stream::named(1, &["a"])),
+            draws(Stream::named(2, &["a"]))
+        );
+        assert_ne!(
+            draws(Stream::named(1, &["a"]).fork(0)),
+            draws(Stream::named(1, &["a"]).fork(1))
+        );
     }
 
     #[test]
@@ -165,8 +187,17 @@ mod tests {
             stream.bits();
         }
         let mut again = Stream::restore(&stream.state()).expect("own state");
-        assert_eq!((0..9).map(|_| stream.bits()).collect::<Vec<_>>(), (0..9).map(|_| again.bits()).collect::<Vec<_>>());
-        assert!(Stream::restore(&StreamState { key: "é".repeat(32), word_pos: "0".into() }).is_none());
+        assert_eq!(
+            (0..9).map(|_| stream.bits()).collect::<Vec<_>>(),
+            (0..9).map(|_| again.bits()).collect::<Vec<_>>()
+        );
+        assert!(
+            Stream::restore(&StreamState {
+                key: "é".repeat(32),
+                word_pos: "0".into()
+            })
+            .is_none()
+        );
     }
 
     #[test]
@@ -176,7 +207,10 @@ mod tests {
         for _ in 0..10_000 {
             seen[stream.index(5)] += 1;
         }
-        assert!(seen.iter().all(|&n| (1_850..2_150).contains(&n)), "{seen:?}");
+        assert!(
+            seen.iter().all(|&n| (1_850..2_150).contains(&n)),
+            "{seen:?}"
+        );
         let mut hits = [0u32; 3];
         for _ in 0..9_000 {
             hits[stream.weighted(&[1, 0, 2]).expect("positive")] += 1;

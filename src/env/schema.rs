@@ -25,8 +25,13 @@ pub enum Action {
 
 impl Action {
     /// All five, in rising cost (and in the order of keys `1`-`5`).
-    pub const ALL: [Action; 5] =
-        [Action::Dismiss, Action::Monitor, Action::QuarantineHost, Action::BlockIp, Action::Escalate];
+    pub const ALL: [Action; 5] = [
+        Action::Dismiss,
+        Action::Monitor,
+        Action::QuarantineHost,
+        Action::BlockIp,
+        Action::Escalate,
+    ];
 
     /// The name used in prompts, responses and files.
     #[must_use]
@@ -66,7 +71,10 @@ impl Action {
     /// Whether a truth of this action is a malicious one.
     #[must_use]
     pub const fn is_malicious(self) -> bool {
-        matches!(self, Action::QuarantineHost | Action::BlockIp | Action::Escalate)
+        matches!(
+            self,
+            Action::QuarantineHost | Action::BlockIp | Action::Escalate
+        )
     }
 
     /// Position in [`Action::ALL`].
@@ -113,7 +121,11 @@ impl Stage {
     /// The stage called `name`; its number alone (`1`-`4`) will do too.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().enumerate().find(|(i, s)| s.as_str() == name || name == (i + 1).to_string()).map(|(_, s)| s)
+        Self::ALL
+            .into_iter()
+            .enumerate()
+            .find(|(i, s)| s.as_str() == name || name == (i + 1).to_string())
+            .map(|(_, s)| s)
     }
 
     /// Benign events mixed in: 0, 1, 2, 3.
@@ -150,7 +162,9 @@ impl Split {
     /// The split called `name`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Split::Train, Split::Holdout].into_iter().find(|split| split.as_str() == name)
+        [Split::Train, Split::Holdout]
+            .into_iter()
+            .find(|split| split.as_str() == name)
     }
 }
 
@@ -180,7 +194,10 @@ impl Event {
     /// The string field `name`, when there is one and it is not empty.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+        self.fields
+            .get(name)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
     }
 
     /// The whole-number field `name`.
