@@ -2,5 +2,6 @@
 
 pub mod env;
 pub mod link;
+pub mod model;
 pub mod stream;
 pub mod train;

@@ -1,0 +1,656 @@
+//! Grouped-query attention over packed segments, rotary embedding included.
+//!
+//! Query rows are cut into blocks; a block sees its segment's context (all of it) and its own segment up to itself. Only
+//! log-sum-exps are kept for backward, which computes the probabilities again (as in FlashAttention, Dao et al. 2022).
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use super::{Kept, elements, keep, take, tensor, with_elements};
+use crate::model::kernels::{self, RopeTable, Threads, View, ViewMut, matmul};
+use crate::model::pack::Packed;
+
+/// Query rows handled at a time.
+const BLOCK: usize = 64;
+
+/// What attention needs to know besides queries, keys and values.
+#[derive(Clone)]
+pub struct Attention {
+    pub packed: Arc<Packed>,
+    pub rope: Arc<RopeTable>,
+    /// Query heads.
+    pub heads: usize,
+    /// Key and value heads; divides `heads`.
+    pub kv_heads: usize,
+    pub head_dim: usize,
+}
+
+/// q `[rows, heads * head_dim]`, k and v `[rows, kv_heads * head_dim]`, all before rotation; the result has q's shape.
+///
+/// # Errors
+/// On shapes that do not fit the packing, or positions beyond the rope table.
+pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result<Tensor> {
+    let rows = spec.packed.len();
+    let (width, kv_width) = (spec.heads * spec.head_dim, spec.kv_heads * spec.head_dim);
+    if q.dims() != [rows, width] || k.dims() != [rows, kv_width] || v.dims() != [rows, kv_width] {
+        candle_core::bail!(
+            "attention: q {:?} k {:?} v {:?} for {rows} rows",
+            q.dims(),
+            k.dims(),
+            v.dims()
+        );
+    }
+    if let Some(position) = spec
+        .packed
+        .positions()
+        .iter()
+        .find(|&&p| p as usize >= spec.rope.positions())
+    {
+        candle_core::bail!(
+            "attention: position {position} is beyond the model's {}",
+            spec.rope.positions()
+        );
+    }
+    if q.device().is_cpu() {
+        let op = Fused {
+            spec: spec.clone(),
+            kept: Kept::default(),
+        };
+        q.contiguous()?
+            .apply_op3(&k.contiguous()?, &v.contiguous()?, op)
+    } else {
+        composed(q, k, v, spec)
+    }
+}
+
+/// The same from plain candle operations, with a full `[rows, rows]` mask.
+fn composed(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result<Tensor> {
+    let rows = spec.packed.len();
+    let heads = |x: &Tensor, n: usize| {
+        x.reshape((rows, n, spec.head_dim))?
+            .transpose(0, 1)?
+            .contiguous()
+    };
+    let repeat = |x: Tensor| {
+        let group = spec.heads / spec.kv_heads;
+        let shape = (spec.kv_heads, group, rows, spec.head_dim);
+        x.unsqueeze(1)?
+            .broadcast_as(shape)?
+            .reshape((spec.heads, rows, spec.head_dim))
+    };
+    let (cos, sin) = angles(spec, q.device())?;
+    let rotate = |x: Tensor| {
+        let half = spec.head_dim / 2;
+        let (low, high) = (
+            x.narrow(D::Minus1, 0, half)?,
+            x.narrow(D::Minus1, half, half)?,
+        );
+        let turned = Tensor::cat(&[high.neg()?, low], D::Minus1)?;
+        x.broadcast_mul(&cos)? + turned.broadcast_mul(&sin)?
+    };
+    let q = rotate(heads(q, spec.heads)?)?;
+    let k = repeat(rotate(heads(k, spec.kv_heads)?)?)?;
+    let v = repeat(heads(v, spec.kv_heads)?)?;
+    let scores = (q.matmul(&k.transpose(1, 2)?.contiguous()?)? / (spec.head_dim as f64).sqrt())?;
+    let p = candle_nn::ops::softmax(
+        &scores.broadcast_add(&mask(&spec.packed, q.device())?)?,
+        D::Minus1,
+    )?;
+    p.matmul(&v.contiguous()?)?
+        .transpose(0, 1)?
+        .contiguous()?
+        .reshape((rows, spec.heads * spec.head_dim))
+}
+
+/// Cosines and sines of every row, `[rows, head_dim]`.
+fn angles(spec: &Attention, device: &candle_core::Device) -> Result<(Tensor, Tensor)> {
+    let (rows, d) = (spec.packed.len(), spec.head_dim);
+    // Rotating (1, 0) gives (cos, sin).
+    let mut turned = Vec::with_capacity(rows * d);
+    for &position in spec.packed.positions() {
+        let mut row = vec![1f32; d];
+        row[d / 2..].fill(0.0);
+        spec.rope.rotate(&mut row, position as usize, 1.0);
+        turned.extend(row);
+    }
+    let pick = |from: usize| {
+        let halves = turned.chunks_exact(d).flat_map(|row| {
+            let half = &row[from..from + d / 2];
+            half.iter().chain(half).copied().collect::<Vec<_>>()
+        });
+        Tensor::from_vec(halves.collect::<Vec<f32>>(), (rows, d), device)
+    };
+    Ok((pick(0)?, pick(d / 2)?))
+}
+
+/// 0 where a row may look, -inf elsewhere: `[rows, rows]`.
+fn mask(packed: &Packed, device: &candle_core::Device) -> Result<Tensor> {
+    let rows = packed.len();
+    let mut mask = vec![f32::NEG_INFINITY; rows * rows];
+    for segment in packed.segments() {
+        for row in segment.rows.clone() {
+            if let Some(context) = segment.context {
+                let seen = packed.segments()[context].rows.clone();
+                mask[row * rows + seen.start..row * rows + seen.end].fill(0.0);
+            }
+            mask[row * rows + segment.rows.start..=row * rows + row].fill(0.0);
+        }
+    }
+    Tensor::from_vec(mask, (rows, rows), device)?.to_dtype(DType::F32)
+}
+
+/// Rotated queries and keys, and the log-sum-exp of each row and head.
+struct KeptForward {
+    q: Vec<f32>,
+    k: Vec<f32>,
+    lse: Vec<f32>,
+}
+
+struct Fused {
+    spec: Attention,
+    kept: Kept<KeptForward>,
+}
+
+/// A block of query rows and the key rows it sees: a context, and its own segment up to the block's end.
+struct Block {
+    rows: Range<usize>,
+    context: Range<usize>,
+    own: Range<usize>,
+}
+
+impl Block {
+    fn keys(&self) -> usize {
+        self.context.len() + self.own.len()
+    }
+
+    /// How many keys row `i` of the block sees.
+    fn visible(&self, i: usize) -> usize {
+        self.context.len() + self.rows.start + i - self.own.start + 1
+    }
+}
+
+fn blocks(packed: &Packed, group: &Range<usize>) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for segment in &packed.segments()[group.clone()] {
+        let context = segment
+            .context
+            .map_or(0..0, |c| packed.segments()[c].rows.clone());
+        for start in segment.rows.clone().step_by(BLOCK) {
+            let rows = start..(start + BLOCK).min(segment.rows.end);
+            let own = segment.rows.start..rows.end;
+            blocks.push(Block {
+                rows,
+                context: context.clone(),
+                own,
+            });
+        }
+    }
+    blocks
+}
+
+/// Columns `head` of the given rows of a `[rows, width]` matrix.
+fn head_view<'a>(
+    data: &'a [f32],
+    rows: &Range<usize>,
+    width: usize,
+    head: usize,
+    d: usize,
+) -> View<'a> {
+    if rows.is_empty() {
+        return View::strided(&[], 0, d, width);
+    }
+    View::strided(&data[rows.start * width + head * d..], rows.len(), d, width)
+}
+
+impl Fused {
+    fn group_size(&self) -> usize {
+        self.spec.heads / self.spec.kv_heads
+    }
+
+    fn scale(&self) -> f32 {
+        1.0 / (self.spec.head_dim as f32).sqrt()
+    }
+
+    /// Raw scores of a block for one head into `scores` `[block, keys]`.
+    fn scores(&self, block: &Block, head: usize, q: &[f32], k: &[f32], scores: &mut [f32]) {
+        let Attention {
+            heads,
+            kv_heads,
+            head_dim: d,
+            ..
+        } = self.spec;
+        let (n, keys, kv) = (block.rows.len(), block.keys(), head / self.group_size());
+        let q = head_view(q, &block.rows, heads * d, head, d);
+        for (part, offset) in [(&block.context, 0), (&block.own, block.context.len())] {
+            if !part.is_empty() {
+                let k = head_view(k, part, kv_heads * d, kv, d).t();
+                let out = ViewMut::strided(&mut scores[offset..], n, part.len(), keys);
+                matmul(out, false, q, k, self.scale(), Threads::One);
+            }
+        }
+    }
+
+    /// Output rows and log-sum-exps of one block; `out` and `lse` start at the block's first row.
+    fn forward_block(
+        &self,
+        block: &Block,
+        qk: (&[f32], &[f32]),
+        v: &[f32],
+        out: &mut [f32],
+        lse: &mut [f32],
+    ) {
+        let Attention {
+            heads,
+            kv_heads,
+            head_dim: d,
+            ..
+        } = self.spec;
+        let (n, keys) = (block.rows.len(), block.keys());
+        let mut scores = vec![0f32; n * keys];
+        for head in 0..heads {
+            self.scores(block, head, qk.0, qk.1, &mut scores);
+            for (i, row) in scores.chunks_exact_mut(keys).enumerate() {
+                let (seen, hidden) = row.split_at_mut(block.visible(i));
+                lse[i * heads + head] = kernels::softmax_row(seen);
+                hidden.fill(0.0);
+            }
+            let mut fresh = true;
+            for (part, offset) in [(&block.context, 0), (&block.own, block.context.len())] {
+                if !part.is_empty() {
+                    let p = View::strided(&scores[offset..], n, part.len(), keys);
+                    let v = head_view(v, part, kv_heads * d, head / self.group_size(), d);
+                    let o = ViewMut::strided(&mut out[head * d..], n, d, heads * d);
+                    matmul(o, !fresh, p, v, 1.0, Threads::One);
+                    fresh = false;
+                }
+            }
+        }
+    }
+
+    /// Gradients of one group of segments for one key-value head.
+    fn backward_task(&self, group: &Range<usize>, kv: usize, given: &Given<'_>) -> TaskGradients {
+        let d = self.spec.head_dim;
+        let size = self.group_size();
+        let rows = self.spec.packed.rows_of(group);
+        let mut grads = TaskGradients::zeros(rows.clone(), size * d, d);
+        let blocks = blocks(&self.spec.packed, group);
+        let longest = blocks
+            .iter()
+            .map(|b| b.rows.len() * b.keys())
+            .max()
+            .unwrap_or(0);
+        let (mut p, mut dp) = (vec![0f32; longest], vec![0f32; longest]);
+        for block in &blocks {
+            for head in kv * size..(kv + 1) * size {
+                self.probabilities(block, head, given, &mut p, &mut dp);
+                self.accumulate(block, head, given, (&p, &dp), &mut grads);
+            }
+        }
+        grads
+    }
+
+    /// Fills `p` with probabilities and `ds` with gradients of the scores, of one block and head.
+    fn probabilities(
+        &self,
+        block: &Block,
+        head: usize,
+        given: &Given<'_>,
+        p: &mut [f32],
+        ds: &mut [f32],
+    ) {
+        let Attention {
+            heads,
+            kv_heads,
+            head_dim: d,
+            ..
+        } = self.spec;
+        let (n, keys) = (block.rows.len(), block.keys());
+        self.scores(block, head, &given.kept.q, &given.kept.k, p);
+        let dy = head_view(given.dy, &block.rows, heads * d, head, d);
+        for (part, offset) in [(&block.context, 0), (&block.own, block.context.len())] {
+            if !part.is_empty() {
+                let v = head_view(given.v, part, kv_heads * d, head / self.group_size(), d).t();
+                matmul(
+                    ViewMut::strided(&mut ds[offset..], n, part.len(), keys),
+                    false,
+                    dy,
+                    v,
+                    1.0,
+                    Threads::One,
+                );
+            }
+        }
+        let rows = p
+            .chunks_exact_mut(keys)
+            .zip(ds.chunks_exact_mut(keys))
+            .take(n)
+            .enumerate();
+        for (i, (p, ds)) in rows {
+            let at = (block.rows.start + i) * heads + head;
+            let seen = block.visible(i);
+            kernels::exp_minus(&mut p[..seen], given.kept.lse[at]);
+            p[seen..].fill(0.0);
+            let (delta, scale) = (given.delta[at], self.scale());
+            for (ds, &p) in ds.iter_mut().zip(p.iter()) {
+                *ds = p * (*ds - delta) * scale;
+            }
+        }
+    }
+
+    fn accumulate(
+        &self,
+        block: &Block,
+        head: usize,
+        given: &Given<'_>,
+        (p, ds): (&[f32], &[f32]),
+        out: &mut TaskGradients,
+    ) {
+        let Attention {
+            heads,
+            kv_heads,
+            head_dim: d,
+            ..
+        } = self.spec;
+        let (n, keys, kv, size) = (
+            block.rows.len(),
+            block.keys(),
+            head / self.group_size(),
+            self.group_size(),
+        );
+        let q = head_view(&given.kept.q, &block.rows, heads * d, head, d);
+        let dy = head_view(given.dy, &block.rows, heads * d, head, d);
+        let first = out.rows.start;
+        let mut fresh = true;
+        for (part, offset) in [(&block.context, 0), (&block.own, block.context.len())] {
+            if part.is_empty() {
+                continue;
+            }
+            let p = View::strided(&p[offset..], n, part.len(), keys);
+            let ds = View::strided(&ds[offset..], n, part.len(), keys);
+            let k = head_view(&given.kept.k, part, kv_heads * d, kv, d);
+            let at = (block.rows.start - first) * size * d + (head % size) * d;
+            matmul(
+                ViewMut::strided(&mut out.dq[at..], n, d, size * d),
+                !fresh,
+                ds,
+                k,
+                1.0,
+                Threads::One,
+            );
+            fresh = false;
+            let at = (part.start - first) * d;
+            matmul(
+                ViewMut::dense(&mut out.dk[at..], part.len(), d),
+                true,
+                ds.t(),
+                q,
+                1.0,
+                Threads::One,
+            );
+            matmul(
+                ViewMut::dense(&mut out.dv[at..], part.len(), d),
+                true,
+                p.t(),
+                dy,
+                1.0,
+                Threads::One,
+            );
+        }
+    }
+}
+
+/// What backward reads.
+struct Given<'a> {
+    kept: &'a KeptForward,
+    v: &'a [f32],
+    dy: &'a [f32],
+    /// Row and head: output · its gradient.
+    delta: &'a [f32],
+}
+
+/// Gradients of one key-value head over the rows of one group.
+struct TaskGradients {
+    rows: Range<usize>,
+    dq: Vec<f32>,
+    dk: Vec<f32>,
+    dv: Vec<f32>,
+}
+
+impl TaskGradients {
+    fn zeros(rows: Range<usize>, q_width: usize, width: usize) -> Self {
+        let n = rows.len();
+        Self {
+            rows,
+            dq: vec![0.0; n * q_width],
+            dk: vec![0.0; n * width],
+            dv: vec![0.0; n * width],
+        }
+    }
+}
+
+/// Copies columns `at..at + width` of `rows` from a dense `part` into a `[_, total]` matrix.
+fn scatter(
+    part: &[f32],
+    width: usize,
+    rows: &Range<usize>,
+    into: &mut [f32],
+    total: usize,
+    at: usize,
+) {
+    for (row, values) in rows.clone().zip(part.chunks_exact(width)) {
+        into[row * total + at..row * total + at + width].copy_from_slice(values);
+    }
+}
+
+/// Cuts a `[rows, width]` matrix into one mutable slice a block.
+fn split_rows<'a>(mut data: &'a mut [f32], blocks: &[Block], width: usize) -> Vec<&'a mut [f32]> {
+    let mut parts = Vec::with_capacity(blocks.len());
+    for block in blocks {
+        let (part, rest) = data.split_at_mut(block.rows.len() * width);
+        parts.push(part);
+        data = rest;
+    }
+    parts
+}
+
+impl CustomOp3 for Fused {
+    fn name(&self) -> &'static str {
+        "segment-attention"
+    }
+
+    fn cpu_fwd(
+        &self,
+        q: &CpuStorage,
+        lq: &Layout,
+        k: &CpuStorage,
+        lk: &Layout,
+        v: &CpuStorage,
+        lv: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let spec = &self.spec;
+        let (width, kv_width) = (spec.heads * spec.head_dim, spec.kv_heads * spec.head_dim);
+        let (mut q, mut k) = (elements(q, lq)?.to_vec(), elements(k, lk)?.to_vec());
+        let v = elements(v, lv)?;
+        spec.rope
+            .rotate_rows(&mut q, width, spec.packed.positions(), 1.0);
+        spec.rope
+            .rotate_rows(&mut k, kv_width, spec.packed.positions(), 1.0);
+        let blocks: Vec<Block> = spec
+            .packed
+            .groups()
+            .iter()
+            .flat_map(|g| blocks(&spec.packed, g))
+            .collect();
+        let (mut out, mut lse) = (
+            vec![0f32; q.len()],
+            vec![0f32; spec.packed.len() * spec.heads],
+        );
+        let outs = split_rows(&mut out, &blocks, width);
+        let lses = split_rows(&mut lse, &blocks, spec.heads);
+        blocks
+            .par_iter()
+            .zip(outs)
+            .zip(lses)
+            .for_each(|((block, out), lse)| {
+                self.forward_block(block, (&q, &k), v, out, lse);
+            });
+        keep(&self.kept, KeptForward { q, k, lse });
+        Ok((CpuStorage::F32(out), lq.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let Attention {
+            heads,
+            kv_heads,
+            head_dim: d,
+            ..
+        } = self.spec;
+        let kept = take(&self.kept, self.name())?;
+        let tasks: Vec<(&Range<usize>, usize)> = self
+            .spec
+            .packed
+            .groups()
+            .iter()
+            .flat_map(|group| (0..kv_heads).map(move |kv| (group, kv)))
+            .collect();
+        let parts: Vec<(usize, TaskGradients)> = with_elements(dy, |dy| {
+            let delta = with_elements(y, |y| {
+                let pairs = y.par_chunks_exact(d).zip(dy.par_chunks_exact(d));
+                pairs
+                    .map(|(y, dy)| kernels::dot(y, dy))
+                    .collect::<Vec<f32>>()
+            })?;
+            with_elements(v, |v| {
+                let given = Given {
+                    kept: &kept,
+                    v,
+                    dy,
+                    delta: &delta,
+                };
+                tasks
+                    .par_iter()
+                    .map(|&(group, kv)| (kv, self.backward_task(group, kv, &given)))
+                    .collect()
+            })
+        })??;
+        let size = self.group_size();
+        let (mut dq, mut dk, mut dv) = (
+            vec![0f32; q.elem_count()],
+            vec![0f32; k.elem_count()],
+            vec![0f32; v.elem_count()],
+        );
+        for (kv, part) in &parts {
+            scatter(
+                &part.dq,
+                size * d,
+                &part.rows,
+                &mut dq,
+                heads * d,
+                kv * size * d,
+            );
+            scatter(&part.dk, d, &part.rows, &mut dk, kv_heads * d, kv * d);
+            scatter(&part.dv, d, &part.rows, &mut dv, kv_heads * d, kv * d);
+        }
+        self.spec
+            .rope
+            .rotate_rows(&mut dq, heads * d, self.spec.packed.positions(), -1.0);
+        self.spec
+            .rope
+            .rotate_rows(&mut dk, kv_heads * d, self.spec.packed.positions(), -1.0);
+        Ok((
+            Some(tensor(dq, q.dims())?),
+            Some(tensor(dk, k.dims())?),
+            Some(tensor(dv, v.dims())?),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::{assert_close, randn};
+    use candle_core::Var;
+
+    /// Lengths of a prompt and its completions, group by group.
+    fn packed(groups: &[&[usize]]) -> Packed {
+        let mut packed = Packed::default();
+        for group in groups {
+            for (i, &len) in group.iter().enumerate() {
+                let tokens = vec![0u32; len];
+                if i == 0 {
+                    packed.push(&tokens)
+                } else {
+                    packed.push_continuation(&tokens)
+                };
+            }
+        }
+        packed
+    }
+
+    #[test]
+    fn agrees_with_the_masked_composition_forward_and_backward() -> Result<()> {
+        let cases: [&[&[usize]]; 4] = [
+            &[&[1]],
+            &[&[70, 3, 90]],
+            &[&[5, 2, 1, 7], &[9]],
+            &[&[130], &[64, 64]],
+        ];
+        for groups in cases {
+            for (heads, kv_heads) in [(4, 2), (3, 3), (2, 1)] {
+                let d = 8;
+                let packed = Arc::new(packed(groups));
+                let rows = packed.len();
+                let rope = Arc::new(RopeTable::new(d, 10_000.0, 256));
+                let spec = Attention {
+                    packed,
+                    rope,
+                    heads,
+                    kv_heads,
+                    head_dim: d,
+                };
+                let q = Var::from_tensor(&randn(1, &[rows, heads * d])?)?;
+                let k = Var::from_tensor(&randn(2, &[rows, kv_heads * d])?)?;
+                let v = Var::from_tensor(&randn(3, &[rows, kv_heads * d])?)?;
+                let seed = randn(4, &[rows, heads * d])?;
+                let (ours, theirs) = (attention(&q, &k, &v, &spec)?, composed(&q, &k, &v, &spec)?);
+                assert_close(&ours, &theirs, 1e-4)?;
+                let (got, want) = ((ours * &seed)?.backward()?, (theirs * &seed)?.backward()?);
+                for var in [&q, &k, &v] {
+                    assert_close(
+                        got.get(var).expect("grad"),
+                        want.get(var).expect("grad"),
+                        1e-3,
+                    )?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn positions_beyond_the_table_and_wrong_shapes_are_refused() -> Result<()> {
+        let packed = Arc::new(packed(&[&[9]]));
+        let rope = Arc::new(RopeTable::new(4, 10_000.0, 8));
+        let spec = Attention {
+            packed,
+            rope,
+            heads: 1,
+            kv_heads: 1,
+            head_dim: 4,
+        };
+        let x = randn(1, &[9, 4])?;
+        assert!(attention(&x, &x, &x, &spec).is_err());
+        assert!(attention(&randn(1, &[8, 4])?, &x, &x, &spec).is_err());
+        Ok(())
+    }
+}

@@ -1,0 +1,411 @@
+//! Linear layers: frozen, frozen with LoRA, and fully trained (for pretraining).
+//!
+//! candle's own matmul computes gradients for both operands and keeps them; here a frozen weight lives inside the op and
+//! costs nothing beyond `dx`. LoRA (Hu et al. 2021) runs on the *effective* weight W + s·B·A, merged once per optimiser
+//! step by the caller, so forward, decoding and `dx` are those of a plain layer and only `dA`, `dB` know of the rank.
+
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+
+use super::{elements, tensor, with_elements};
+use crate::model::kernels::{self, Threads, View, ViewMut, matmul};
+
+/// The trainable low-rank part of a layer: the layer computes `x (W + scale · B A)ᵀ`.
+pub struct Lora<'a> {
+    /// `[rank, in]`
+    pub a: &'a Tensor,
+    /// `[out, rank]`
+    pub b: &'a Tensor,
+    /// alpha / rank
+    pub scale: f64,
+}
+
+/// `x weightᵀ + bias` for x `[rows, in]`, weight `[out, in]` (effective: LoRA already merged), bias `[out]`.
+/// Gradients flow to x and, with `lora`, to A and B; never to weight and bias.
+///
+/// # Errors
+/// On shapes that do not fit.
+pub fn linear(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    lora: Option<&Lora<'_>>,
+) -> Result<Tensor> {
+    check(x, weight)?;
+    let frozen = Frozen {
+        weight: weight.detach(),
+        bias: bias.map(Tensor::detach),
+    };
+    match lora {
+        _ if !x.device().is_cpu() => composed(x, &frozen, lora),
+        None => x.contiguous()?.apply_op1(frozen),
+        Some(lora) => x.contiguous()?.apply_op3(
+            lora.a,
+            lora.b,
+            LoraLinear {
+                frozen,
+                scale: lora.scale as f32,
+            },
+        ),
+    }
+}
+
+/// `x weightᵀ + bias` with gradients to all three.
+///
+/// # Errors
+/// On shapes that do not fit.
+pub fn full_linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    check(x, weight)?;
+    if !x.device().is_cpu() {
+        let y = x.matmul(&weight.t()?)?;
+        return bias.map_or(Ok(y.clone()), |bias| y.broadcast_add(bias));
+    }
+    match bias {
+        None => x.contiguous()?.apply_op2(weight, FullLinear),
+        Some(bias) => x.contiguous()?.apply_op3(weight, bias, FullLinear),
+    }
+}
+
+fn check(x: &Tensor, weight: &Tensor) -> Result<()> {
+    let ((_, d), (_, inner)) = (x.dims2()?, weight.dims2()?);
+    if d != inner {
+        candle_core::bail!(
+            "linear: x {:?} against weight {:?}",
+            x.dims(),
+            weight.dims()
+        );
+    }
+    Ok(())
+}
+
+/// The LoRA layer from plain candle operations: value of the effective weight, gradient of the low-rank path.
+fn composed(x: &Tensor, frozen: &Frozen, lora: Option<&Lora<'_>>) -> Result<Tensor> {
+    let mut y = x.matmul(&frozen.weight.t()?)?;
+    if let Some(bias) = &frozen.bias {
+        y = y.broadcast_add(bias)?;
+    }
+    let Some(lora) = lora else { return Ok(y) };
+    // The merged weight already holds s·B·A, so the low-rank path must add its gradient to A and B but no value, and none
+    // to x, which gets its gradient through the merged weight.
+    let path = (x.detach().matmul(&lora.a.t()?)?.matmul(&lora.b.t()?)? * lora.scale)?;
+    y + (&path - path.detach())?
+}
+
+struct Frozen {
+    weight: Tensor,
+    bias: Option<Tensor>,
+}
+
+/// `y = x wᵀ (+ bias)` on slices.
+fn forward(
+    x: &[f32],
+    w: &[f32],
+    bias: Option<&[f32]>,
+    (rows, d, out): (usize, usize, usize),
+) -> Vec<f32> {
+    let mut y = vec![0f32; rows * out];
+    let (x, w) = (View::dense(x, rows, d), View::dense(w, out, d).t());
+    matmul(
+        ViewMut::dense(&mut y, rows, out),
+        false,
+        x,
+        w,
+        1.0,
+        Threads::All,
+    );
+    if let Some(bias) = bias {
+        kernels::add_bias(&mut y, bias);
+    }
+    y
+}
+
+/// `dx = dy w`, where x wants one.
+fn input_gradient(x: &Tensor, w: &Tensor, dy: &[f32]) -> Result<Option<Tensor>> {
+    if !x.track_op() {
+        return Ok(None);
+    }
+    let ((rows, d), out) = (x.dims2()?, w.dim(0)?);
+    let mut dx = vec![0f32; rows * d];
+    with_elements(w, |w| {
+        let (dy, w) = (View::dense(dy, rows, out), View::dense(w, out, d));
+        matmul(
+            ViewMut::dense(&mut dx, rows, d),
+            false,
+            dy,
+            w,
+            1.0,
+            Threads::All,
+        );
+    })?;
+    tensor(dx, (rows, d)).map(Some)
+}
+
+impl Frozen {
+    fn cpu(&self, x: &CpuStorage, lx: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (rows, d) = lx.shape().dims2()?;
+        let out = self.weight.dim(0)?;
+        let x = elements(x, lx)?;
+        let y = with_elements(&self.weight, |w| match &self.bias {
+            None => Ok(forward(x, w, None, (rows, d, out))),
+            Some(bias) => with_elements(bias, |bias| forward(x, w, Some(bias), (rows, d, out))),
+        })??;
+        Ok((CpuStorage::F32(y), (rows, out).into()))
+    }
+}
+
+impl CustomOp1 for Frozen {
+    fn name(&self) -> &'static str {
+        "frozen-linear"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, lx: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.cpu(x, lx)
+    }
+
+    fn bwd(&self, x: &Tensor, _: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
+        with_elements(dy, |dy| input_gradient(x, &self.weight, dy))?
+    }
+}
+
+struct LoraLinear {
+    frozen: Frozen,
+    scale: f32,
+}
+
+impl CustomOp3 for LoraLinear {
+    fn name(&self) -> &'static str {
+        "lora-linear"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        self.frozen.cpu(x, lx)
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        a: &Tensor,
+        b: &Tensor,
+        _: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let ((rows, d), (rank, _), out) = (x.dims2()?, a.dims2()?, b.dim(0)?);
+        let (mut da, mut db) = (vec![0f32; rank * d], vec![0f32; out * rank]);
+        let (mut xa, mut dyb) = (vec![0f32; rows * rank], vec![0f32; rows * rank]);
+        let dx = with_elements(dy, |dy| {
+            let vdy = View::dense(dy, rows, out);
+            with_elements(b, |b| {
+                let b = View::dense(b, out, rank);
+                matmul(
+                    ViewMut::dense(&mut dyb, rows, rank),
+                    false,
+                    vdy,
+                    b,
+                    self.scale,
+                    Threads::All,
+                );
+            })?;
+            with_elements(x, |x| {
+                let x = View::dense(x, rows, d);
+                with_elements(a, |a| {
+                    let a = View::dense(a, rank, d).t();
+                    matmul(
+                        ViewMut::dense(&mut xa, rows, rank),
+                        false,
+                        x,
+                        a,
+                        self.scale,
+                        Threads::All,
+                    );
+                })?;
+                let dyb = View::dense(&dyb, rows, rank).t();
+                matmul(
+                    ViewMut::dense(&mut da, rank, d),
+                    false,
+                    dyb,
+                    x,
+                    1.0,
+                    Threads::All,
+                );
+                Ok::<_, candle_core::Error>(())
+            })??;
+            let xa = View::dense(&xa, rows, rank);
+            matmul(
+                ViewMut::dense(&mut db, out, rank),
+                false,
+                vdy.t(),
+                xa,
+                1.0,
+                Threads::All,
+            );
+            input_gradient(x, &self.frozen.weight, dy)
+        })??;
+        Ok((
+            dx,
+            Some(tensor(da, (rank, d))?),
+            Some(tensor(db, (out, rank))?),
+        ))
+    }
+}
+
+struct FullLinear;
+
+impl FullLinear {
+    fn gradients(x: &Tensor, w: &Tensor, dy: &[f32]) -> Result<(Option<Tensor>, Tensor)> {
+        let ((rows, d), out) = (x.dims2()?, w.dim(0)?);
+        let mut dw = vec![0f32; out * d];
+        with_elements(x, |x| {
+            let (dy, x) = (View::dense(dy, rows, out).t(), View::dense(x, rows, d));
+            matmul(
+                ViewMut::dense(&mut dw, out, d),
+                false,
+                dy,
+                x,
+                1.0,
+                Threads::All,
+            );
+        })?;
+        Ok((input_gradient(x, w, dy)?, tensor(dw, (out, d))?))
+    }
+}
+
+impl CustomOp2 for FullLinear {
+    fn name(&self) -> &'static str {
+        "full-linear"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        w: &CpuStorage,
+        lw: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let ((rows, d), (out, _)) = (lx.shape().dims2()?, lw.shape().dims2()?);
+        let y = forward(elements(x, lx)?, elements(w, lw)?, None, (rows, d, out));
+        Ok((CpuStorage::F32(y), (rows, out).into()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        _: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let (dx, dw) = with_elements(dy, |dy| Self::gradients(x, w, dy))??;
+        Ok((dx, Some(dw)))
+    }
+}
+
+impl CustomOp3 for FullLinear {
+    fn name(&self) -> &'static str {
+        "full-linear-bias"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        w: &CpuStorage,
+        lw: &Layout,
+        bias: &CpuStorage,
+        lb: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let ((rows, d), (out, _)) = (lx.shape().dims2()?, lw.shape().dims2()?);
+        let y = forward(
+            elements(x, lx)?,
+            elements(w, lw)?,
+            Some(elements(bias, lb)?),
+            (rows, d, out),
+        );
+        Ok((CpuStorage::F32(y), (rows, out).into()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        bias: &Tensor,
+        _: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let out = bias.dim(0)?;
+        let (grads, db) = with_elements(dy, |dy| {
+            (Self::gradients(x, w, dy), kernels::column_sums(dy, out))
+        })?;
+        let (dx, dw) = grads?;
+        Ok((dx, Some(dw), Some(tensor(db, out)?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::{assert_close, randn};
+    use candle_core::Var;
+
+    #[test]
+    fn lora_gradients_agree_with_the_unmerged_layer() -> Result<()> {
+        let (rows, d, out, rank, scale) = (70, 12, 20, 3, 2.0);
+        let x = Var::from_tensor(&randn(1, &[rows, d])?)?;
+        let (w, bias) = (randn(2, &[out, d])?, randn(3, &[out])?);
+        let a = Var::from_tensor(&randn(4, &[rank, d])?)?;
+        let b = Var::from_tensor(&randn(5, &[out, rank])?)?;
+        let seed = randn(6, &[rows, out])?;
+        let merged = (&w + (b.matmul(&a)? * scale)?)?.detach();
+        let lora = Lora {
+            a: &a,
+            b: &b,
+            scale,
+        };
+        let fused = linear(&x, &merged, Some(&bias), Some(&lora))?;
+        let frozen = Frozen {
+            weight: merged.clone(),
+            bias: Some(bias.clone()),
+        };
+        let fallback = composed(&x, &frozen, Some(&lora))?;
+        let low = (x.matmul(&a.t()?)?.matmul(&b.t()?)? * scale)?;
+        let textbook = (x.matmul(&w.t()?)?.broadcast_add(&bias)? + low)?;
+        assert_close(&fused, &textbook, 1e-4)?;
+        assert_close(&fallback, &textbook, 1e-4)?;
+        let want = (textbook * &seed)?.backward()?;
+        for got in [
+            (fused * &seed)?.backward()?,
+            (fallback * &seed)?.backward()?,
+        ] {
+            for v in [&x, &a, &b] {
+                assert_close(got.get(v).expect("grad"), want.get(v).expect("grad"), 1e-3)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn full_gradients_agree_with_matmul_and_frozen_weights_get_none() -> Result<()> {
+        let x = Var::from_tensor(&randn(1, &[33, 8])?)?;
+        let w = Var::from_tensor(&randn(2, &[5, 8])?)?;
+        let bias = Var::from_tensor(&randn(3, &[5])?)?;
+        let seed = randn(4, &[33, 5])?;
+        let want = (x.matmul(&w.t()?)?.broadcast_add(&bias)? * &seed)?.backward()?;
+        let got = (full_linear(&x, &w, Some(&bias))? * &seed)?.backward()?;
+        for v in [&x, &w, &bias] {
+            assert_close(got.get(v).expect("grad"), want.get(v).expect("grad"), 1e-4)?;
+        }
+        let frozen = (linear(&x, &w, Some(&bias), None)? * &seed)?.backward()?;
+        assert_close(
+            frozen.get(&x).expect("grad"),
+            want.get(&x).expect("grad"),
+            1e-4,
+        )?;
+        assert!(frozen.get(&w).is_none() && frozen.get(&bias).is_none());
+        Ok(())
+    }
+}

@@ -1,0 +1,266 @@
+//! Log-probabilities of given tokens, without ever holding a [tokens, vocabulary] matrix.
+//!
+//! Rows of the hidden state are scored in chunks against the output embedding; backward scores them again. One gradient
+//! coefficient per token is all a policy-gradient or cross-entropy loss needs.
+
+use candle_core::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor};
+
+use super::{elements, tensor, with_elements};
+use crate::model::kernels::{self, Threads, View, ViewMut, matmul};
+use rayon::prelude::*;
+
+/// Rows scored at a time.
+const CHUNK: usize = 96;
+
+struct LogProbs {
+    /// Row of the hidden state and the token it should predict.
+    targets: Vec<(usize, u32)>,
+    temperature: f32,
+    train_weight: bool,
+}
+
+/// For each (row, token) of `targets`: log softmax(hidden[row] weightᵀ / temperature)[token], and the entropy there.
+/// hidden `[rows, d]`, weight `[vocabulary, d]`; the result is `[2, targets]`: log-probabilities, then entropies in nats.
+/// Gradients flow through the first row only (the entropies are for the log), and to `weight` only if `train_weight`.
+///
+/// # Errors
+/// On a row or token out of range.
+pub fn log_probs(
+    hidden: &Tensor,
+    weight: &Tensor,
+    targets: Vec<(usize, u32)>,
+    temperature: f64,
+    train_weight: bool,
+) -> Result<Tensor> {
+    let ((rows, d), (vocabulary, d2)) = (hidden.dims2()?, weight.dims2()?);
+    if d != d2
+        || targets
+            .iter()
+            .any(|&(row, token)| row >= rows || token as usize >= vocabulary)
+    {
+        candle_core::bail!(
+            "log-probs: a target outside hidden {:?} or weight {:?}",
+            hidden.dims(),
+            weight.dims()
+        );
+    }
+    if hidden.device().is_cpu() {
+        let op = LogProbs {
+            targets,
+            temperature: temperature as f32,
+            train_weight,
+        };
+        hidden.contiguous()?.apply_op2(weight, op)
+    } else {
+        let weight = if train_weight {
+            weight.clone()
+        } else {
+            weight.detach()
+        };
+        log_probs_composed(hidden, &weight, &targets, temperature)
+    }
+}
+
+/// The same from plain candle operations.
+///
+/// # Errors
+/// On shapes that do not fit.
+pub fn log_probs_composed(
+    hidden: &Tensor,
+    weight: &Tensor,
+    targets: &[(usize, u32)],
+    temperature: f64,
+) -> Result<Tensor> {
+    let rows: Vec<u32> = targets.iter().map(|&(row, _)| row as u32).collect();
+    let tokens: Vec<u32> = targets.iter().map(|&(_, token)| token).collect();
+    let n = targets.len();
+    let rows = Tensor::from_vec(rows, n, hidden.device())?;
+    let tokens = Tensor::from_vec(tokens, (n, 1), hidden.device())?;
+    let logits = (hidden.index_select(&rows, 0)?.matmul(&weight.t()?)? / temperature)?;
+    let all = candle_nn::ops::log_softmax(&logits, D::Minus1)?;
+    let entropy = (all.exp()? * &all)?.sum(D::Minus1)?.neg()?.detach();
+    Tensor::stack(&[all.gather(&tokens, D::Minus1)?.squeeze(1)?, entropy], 0)
+}
+
+impl LogProbs {
+    /// Scores one chunk: gathers its rows into `inputs` and fills `logits` `[chunk, vocabulary]`.
+    fn score(
+        &self,
+        chunk: &[(usize, u32)],
+        h: View2<'_>,
+        w: View2<'_>,
+        inputs: &mut [f32],
+        logits: &mut [f32],
+    ) {
+        for (slot, &(row, _)) in inputs.chunks_exact_mut(h.width).zip(chunk) {
+            slot.copy_from_slice(&h.data[row * h.width..(row + 1) * h.width]);
+        }
+        let vocabulary = w.data.len() / w.width;
+        let x = View::dense(inputs, chunk.len(), h.width);
+        let w = View::dense(w.data, vocabulary, w.width).t();
+        matmul(
+            ViewMut::dense(logits, chunk.len(), vocabulary),
+            false,
+            x,
+            w,
+            1.0 / self.temperature,
+            Threads::All,
+        );
+    }
+
+    /// Adds to `dh` (and `dw`) what the coefficients `g`, one per target, ask for.
+    fn backward(&self, h: View2<'_>, w: View2<'_>, g: &[f32], dh: &mut [f32], dw: &mut [f32]) {
+        let (d, vocabulary) = (h.width, w.data.len() / w.width);
+        let mut inputs = vec![0f32; CHUNK * d];
+        let mut logits = vec![0f32; CHUNK * vocabulary];
+        let mut dx = vec![0f32; CHUNK * d];
+        for (chunk, g) in self.targets.chunks(CHUNK).zip(g.chunks(CHUNK)) {
+            let n = chunk.len();
+            self.score(chunk, h, w, &mut inputs, &mut logits);
+            let rows = logits.par_chunks_exact_mut(vocabulary).zip(chunk).zip(g);
+            rows.for_each(|((row, &(_, token)), &g)| {
+                kernels::softmax_row(row);
+                let coefficient = g / self.temperature;
+                row.iter_mut().for_each(|p| *p *= -coefficient);
+                row[token as usize] += coefficient;
+            });
+            let dlogits = View::dense(&logits, n, vocabulary);
+            let weight = View::dense(w.data, vocabulary, d);
+            matmul(
+                ViewMut::dense(&mut dx, n, d),
+                false,
+                dlogits,
+                weight,
+                1.0,
+                Threads::All,
+            );
+            for (dx, &(row, _)) in dx.chunks_exact(d).zip(chunk) {
+                for (slot, &v) in dh[row * d..(row + 1) * d].iter_mut().zip(dx) {
+                    *slot += v;
+                }
+            }
+            if !dw.is_empty() {
+                let x = View::dense(&inputs, n, d);
+                matmul(
+                    ViewMut::dense(dw, vocabulary, d),
+                    true,
+                    dlogits.t(),
+                    x,
+                    1.0,
+                    Threads::All,
+                );
+            }
+        }
+    }
+}
+
+/// A dense row-major matrix.
+#[derive(Clone, Copy)]
+struct View2<'a> {
+    data: &'a [f32],
+    width: usize,
+}
+
+impl CustomOp2 for LogProbs {
+    fn name(&self) -> &'static str {
+        "log-probs"
+    }
+
+    fn cpu_fwd(
+        &self,
+        h: &CpuStorage,
+        lh: &Layout,
+        w: &CpuStorage,
+        lw: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (d, vocabulary) = (lh.shape().dims2()?.1, lw.shape().dims2()?.0);
+        let h = View2 {
+            data: elements(h, lh)?,
+            width: d,
+        };
+        let w = View2 {
+            data: elements(w, lw)?,
+            width: d,
+        };
+        let n = self.targets.len();
+        let mut inputs = vec![0f32; CHUNK * d];
+        let mut logits = vec![0f32; CHUNK * vocabulary];
+        let mut pairs = Vec::with_capacity(n);
+        for chunk in self.targets.chunks(CHUNK) {
+            self.score(chunk, h, w, &mut inputs, &mut logits);
+            let rows = logits.par_chunks_exact(vocabulary).zip(chunk);
+            pairs.par_extend(rows.map(|(row, &(_, token))| {
+                let (lse, entropy) = kernels::lse_and_entropy(row);
+                (row[token as usize] - lse, entropy)
+            }));
+        }
+        let out = pairs
+            .iter()
+            .map(|p: &(f32, f32)| p.0)
+            .chain(pairs.iter().map(|p| p.1))
+            .collect();
+        Ok((CpuStorage::F32(out), (2, n).into()))
+    }
+
+    fn bwd(
+        &self,
+        h: &Tensor,
+        w: &Tensor,
+        _: &Tensor,
+        g: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let d = h.dim(1)?;
+        let mut dh = vec![0f32; h.elem_count()];
+        let mut dw = vec![0f32; if self.train_weight { w.elem_count() } else { 0 }];
+        with_elements(h, |h| {
+            with_elements(w, |w| {
+                with_elements(g, |g| {
+                    let (h, w) = (View2 { data: h, width: d }, View2 { data: w, width: d });
+                    self.backward(h, w, &g[..self.targets.len()], &mut dh, &mut dw);
+                })
+            })
+        })???;
+        let dw = if self.train_weight {
+            Some(tensor(dw, w.dims())?)
+        } else {
+            None
+        };
+        Ok((Some(tensor(dh, h.dims())?), dw))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::{assert_close, randn};
+    use candle_core::Var;
+
+    #[test]
+    fn agrees_with_log_softmax_and_gather_over_several_chunks_and_repeated_rows() -> Result<()> {
+        let h = Var::from_tensor(&randn(1, &[40, 16])?)?;
+        let w = Var::from_tensor(&randn(2, &[50, 16])?)?;
+        let targets: Vec<(usize, u32)> = (0..230)
+            .map(|i| (i * 7 % 40, (i * 13 % 50) as u32))
+            .collect();
+        let seed = randn(3, &[230])?;
+        let ours = log_probs(&h, &w, targets.clone(), 0.7, true)?;
+        let theirs = log_probs_composed(&h, &w, &targets, 0.7)?;
+        assert_close(&ours, &theirs, 1e-4)?;
+        let got = (ours.get(0)? * &seed)?.backward()?;
+        let want = (theirs.get(0)? * &seed)?.backward()?;
+        for v in [&h, &w] {
+            assert_close(got.get(v).expect("grad"), want.get(v).expect("grad"), 1e-3)?;
+        }
+        let frozen = log_probs(&h, &w, targets, 0.7, false)?.get(0)?.backward()?;
+        assert!(frozen.get(&w).is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn a_target_out_of_range_is_refused() -> Result<()> {
+        let (h, w) = (randn(1, &[2, 4])?, randn(2, &[3, 4])?);
+        assert!(log_probs(&h, &w, vec![(2, 0)], 1.0, false).is_err());
+        assert!(log_probs(&h, &w, vec![(0, 3)], 1.0, false).is_err());
+        Ok(())
+    }
+}

@@ -1,0 +1,30 @@
+//! What the tests of this module share: seeded tensors and a comparison that names the worst element.
+
+use candle_core::{Device, Result, Tensor};
+
+use crate::stream::Stream;
+
+/// Standard normal draws of the given shape; the same `seed` gives the same tensor.
+pub fn randn(seed: u64, shape: &[usize]) -> Result<Tensor> {
+    let mut stream = Stream::named(seed, &["test tensor"]);
+    let data: Vec<f32> = (0..shape.iter().product())
+        .map(|_| stream.normal())
+        .collect();
+    Tensor::from_vec(data, shape, &Device::Cpu)
+}
+
+/// Fails unless all elements agree to `tolerance`, absolute below 1 and relative above.
+pub fn assert_close(a: &Tensor, b: &Tensor, tolerance: f32) -> Result<()> {
+    assert_eq!(a.dims(), b.dims());
+    let (a, b) = (
+        a.flatten_all()?.to_vec1::<f32>()?,
+        b.flatten_all()?.to_vec1::<f32>()?,
+    );
+    for (i, (x, y)) in a.iter().zip(&b).enumerate() {
+        assert!(
+            (x - y).abs() <= tolerance * y.abs().max(1.0),
+            "element {i}: {x} and {y}"
+        );
+    }
+    Ok(())
+}
