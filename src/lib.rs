@@ -3,5 +3,6 @@
 pub mod env;
 pub mod link;
 pub mod model;
+pub mod pretrain;
 pub mod stream;
 pub mod train;

@@ -1,7 +1,13 @@
 //! The language model: architecture, weights, adapters, tokenizer, sampling. Knows nothing of alerts, rewards or screens.
 
+pub mod config;
+pub mod decoder;
+pub mod error;
 pub mod kernels;
+pub mod lora;
 pub mod ops;
 pub mod pack;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod tokenizer;
+pub mod weights;

@@ -1,0 +1,274 @@
+//! The shape of a model, read from a Hugging Face `config.json` in its old and its new (transformers 5) spelling.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::error::{ModelError, Result};
+
+/// Sizes and constants of a Qwen2 decoder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelConfig {
+    pub vocab_size: usize,
+    pub hidden_size: usize,
+    pub intermediate_size: usize,
+    pub layers: usize,
+    pub heads: usize,
+    pub kv_heads: usize,
+    pub max_positions: usize,
+    pub rms_norm_eps: f64,
+    pub rope_theta: f64,
+    /// The output embedding is the input embedding.
+    pub tied: bool,
+}
+
+impl ModelConfig {
+    /// Width of one attention head.
+    #[must_use]
+    pub fn head_dim(&self) -> usize {
+        self.hidden_size / self.heads
+    }
+
+    /// Rows and columns of a projection's weight, `[out, in]`.
+    #[must_use]
+    pub fn projection_shape(&self, projection: Projection) -> [usize; 2] {
+        let (d, ffn, kv) = (
+            self.hidden_size,
+            self.intermediate_size,
+            self.kv_heads * self.head_dim(),
+        );
+        match projection {
+            Projection::Q | Projection::O => [d, d],
+            Projection::K | Projection::V => [kv, d],
+            Projection::Gate | Projection::Up => [ffn, d],
+            Projection::Down => [d, ffn],
+        }
+    }
+
+    /// Trainable numbers of the whole model.
+    #[must_use]
+    pub fn parameters(&self) -> u64 {
+        let weight = |p: Projection| self.projection_shape(p).iter().product::<usize>();
+        let bias = self.hidden_size + 2 * self.kv_heads * self.head_dim();
+        let layer =
+            Projection::ALL.iter().map(|&p| weight(p)).sum::<usize>() + bias + 2 * self.hidden_size;
+        let embeddings = self.vocab_size * self.hidden_size * if self.tied { 1 } else { 2 };
+        (layer * self.layers + embeddings + self.hidden_size) as u64
+    }
+
+    /// Reads `config.json`.
+    ///
+    /// # Errors
+    /// On an unreadable file, an unknown architecture, a missing or impossible size; the field is named.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(ModelError::io(path))?;
+        Self::parse(&text).map_err(|reason| ModelError::Config {
+            path: path.to_path_buf(),
+            reason,
+        })
+    }
+
+    /// Reads the text of a `config.json`; the error says which field is wrong.
+    ///
+    /// # Errors
+    /// As [`ModelConfig::load`].
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let json: Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        match json.get("model_type").and_then(Value::as_str) {
+            Some("qwen2") => {}
+            Some(other) => return Err(format!("model_type {other} is not supported; qwen2 is")),
+            None => return Err("field model_type is missing".into()),
+        }
+        let size = |name: &str| {
+            let value = json
+                .get(name)
+                .ok_or_else(|| format!("field {name} is missing"))?;
+            let value = value.as_u64().filter(|&v| v > 0 && v <= 1 << 24);
+            value
+                .map(|v| v as usize)
+                .ok_or_else(|| format!("field {name} is not a usable size"))
+        };
+        let number =
+            |name: &str, fallback: f64| json.get(name).and_then(Value::as_f64).unwrap_or(fallback);
+        let nested = json
+            .get("rope_parameters")
+            .and_then(|r| r.get("rope_theta"))
+            .and_then(Value::as_f64);
+        let heads = size("num_attention_heads")?;
+        let config = Self {
+            vocab_size: size("vocab_size")?,
+            hidden_size: size("hidden_size")?,
+            intermediate_size: size("intermediate_size")?,
+            layers: size("num_hidden_layers")?,
+            heads,
+            kv_heads: if json.get("num_key_value_heads").is_some() {
+                size("num_key_value_heads")?
+            } else {
+                heads
+            },
+            max_positions: size("max_position_embeddings")?,
+            rms_norm_eps: number("rms_norm_eps", 1e-6),
+            rope_theta: nested.unwrap_or_else(|| number("rope_theta", 10_000.0)),
+            tied: json
+                .get("tie_word_embeddings")
+                .and_then(Value::as_bool)
+                .unwrap_or(false),
+        };
+        config.check(&json)?;
+        Ok(config)
+    }
+
+    fn check(&self, json: &Value) -> Result<(), String> {
+        if self.hidden_size % self.heads != 0 || self.head_dim() % 2 != 0 {
+            return Err(
+                "hidden_size does not divide into num_attention_heads of even width".into(),
+            );
+        }
+        if self.heads % self.kv_heads != 0 {
+            return Err("num_attention_heads is no multiple of num_key_value_heads".into());
+        }
+        if json.get("use_sliding_window").and_then(Value::as_bool) == Some(true) {
+            return Err("use_sliding_window is not supported".into());
+        }
+        match json.get("hidden_act").and_then(Value::as_str) {
+            None | Some("silu") => Ok(()),
+            Some(other) => Err(format!("hidden_act {other} is not supported; silu is")),
+        }
+    }
+
+    /// The `config.json` other programs read, with `eos` as the end token.
+    #[must_use]
+    pub fn to_json(&self, eos: u32, pad: u32) -> Value {
+        json!({
+            "architectures": ["Qwen2ForCausalLM"],
+            "attention_dropout": 0.0,
+            "bos_token_id": null,
+            "eos_token_id": eos,
+            "pad_token_id": pad,
+            "hidden_act": "silu",
+            "hidden_size": self.hidden_size,
+            "initializer_range": 0.02,
+            "intermediate_size": self.intermediate_size,
+            "max_position_embeddings": self.max_positions,
+            "max_window_layers": self.layers,
+            "model_type": "qwen2",
+            "num_attention_heads": self.heads,
+            "num_hidden_layers": self.layers,
+            "num_key_value_heads": self.kv_heads,
+            "rms_norm_eps": self.rms_norm_eps,
+            "rope_theta": self.rope_theta,
+            "sliding_window": null,
+            "tie_word_embeddings": self.tied,
+            "torch_dtype": "float32",
+            "use_cache": true,
+            "use_sliding_window": false,
+            "vocab_size": self.vocab_size
+        })
+    }
+}
+
+/// The seven linear layers of a decoder layer, all of which LoRA can adapt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Projection {
+    Q,
+    K,
+    V,
+    O,
+    Gate,
+    Up,
+    Down,
+}
+
+impl Projection {
+    /// All seven, in forward order.
+    pub const ALL: [Projection; 7] = [
+        Projection::Q,
+        Projection::K,
+        Projection::V,
+        Projection::O,
+        Projection::Gate,
+        Projection::Up,
+        Projection::Down,
+    ];
+
+    /// The name PEFT's `target_modules` uses.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Projection::Q => "q_proj",
+            Projection::K => "k_proj",
+            Projection::V => "v_proj",
+            Projection::O => "o_proj",
+            Projection::Gate => "gate_proj",
+            Projection::Up => "up_proj",
+            Projection::Down => "down_proj",
+        }
+    }
+
+    /// Qwen2 has biases on query, key and value.
+    #[must_use]
+    pub const fn has_bias(self) -> bool {
+        matches!(self, Projection::Q | Projection::K | Projection::V)
+    }
+
+    /// The module's path in a Hugging Face checkpoint.
+    #[must_use]
+    pub fn path(self, layer: usize) -> String {
+        let block = match self {
+            Projection::Q | Projection::K | Projection::V | Projection::O => "self_attn",
+            Projection::Gate | Projection::Up | Projection::Down => "mlp",
+        };
+        format!("model.layers.{layer}.{block}.{}", self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn small() -> ModelConfig {
+        ModelConfig {
+            vocab_size: 100,
+            hidden_size: 16,
+            intermediate_size: 24,
+            layers: 2,
+            heads: 4,
+            kv_heads: 2,
+            max_positions: 64,
+            rms_norm_eps: 1e-6,
+            rope_theta: 1e4,
+            tied: true,
+        }
+    }
+
+    #[test]
+    fn both_spellings_read_alike_and_what_is_written_reads_back() {
+        let config = small();
+        let mut json = config.to_json(3, 2);
+        assert_eq!(ModelConfig::parse(&json.to_string()), Ok(config.clone()));
+        let object = json.as_object_mut().expect("object");
+        object.remove("rope_theta");
+        object.insert(
+            "rope_parameters".into(),
+            json!({"rope_theta": 1e4, "rope_type": "default"}),
+        );
+        assert_eq!(ModelConfig::parse(&json.to_string()), Ok(config));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let cases = [
+            ("model_type", json!("mamba"), "mamba"),
+            ("hidden_size", json!(0), "hidden_size"),
+            ("num_key_value_heads", json!(3), "num_key_value_heads"),
+            ("hidden_act", json!("gelu"), "gelu"),
+            ("use_sliding_window", json!(true), "use_sliding_window"),
+        ];
+        for (field, value, word) in cases {
+            let mut json = small().to_json(3, 2);
+            json[field] = value;
+            let error = ModelConfig::parse(&json.to_string()).expect_err(field);
+            assert!(error.contains(word), "{field}: {error}");
+        }
+    }
+}

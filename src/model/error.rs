@@ -1,0 +1,63 @@
+//! What can go wrong with models, adapters and tokenizers; each message names the file, tensor or field.
+
+use std::path::{Path, PathBuf};
+
+/// An error of the model layer.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    #[error("{path}: {source}")]
+    Io {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{path}: not a model config: {reason}")]
+    Config { path: PathBuf, reason: String },
+    #[error("{path}: not a readable safetensors file: {reason}")]
+    Safetensors { path: PathBuf, reason: String },
+    #[error("{path}: tensor {name} is missing")]
+    MissingTensor { path: PathBuf, name: String },
+    #[error("{path}: tensor {name} has shape {found:?}, expected {expected:?}")]
+    Shape {
+        path: PathBuf,
+        name: String,
+        found: Vec<usize>,
+        expected: Vec<usize>,
+    },
+    #[error("{path}: tensor {name} has element type {dtype}; F32, F16 and BF16 can be read")]
+    Dtype {
+        path: PathBuf,
+        name: String,
+        dtype: String,
+    },
+    #[error("{path}: this adapter cannot be used: {reason}")]
+    Adapter { path: PathBuf, reason: String },
+    #[error("{path}: not a usable tokenizer: {reason}")]
+    Tokenizer { path: PathBuf, reason: String },
+    #[error(
+        "a prompt of {tokens} tokens and an answer of up to {answer} exceed the model's {limit} positions"
+    )]
+    TooLong {
+        tokens: usize,
+        answer: usize,
+        limit: usize,
+    },
+    #[error("tensor {name} got no gradient")]
+    NoGradient { name: String },
+    #[error("tensor {name} got a gradient that is not finite")]
+    NonFinite { name: String },
+    #[error(transparent)]
+    Candle(#[from] candle_core::Error),
+}
+
+impl ModelError {
+    /// For `map_err` on file operations.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::Io {
+            path: path.to_path_buf(),
+            source,
+        }
+    }
+}
+
+/// Result of the model layer.
+pub type Result<T, E = ModelError> = std::result::Result<T, E>;
