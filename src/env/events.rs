@@ -138,7 +138,7 @@ pub const DETECTED: &[EventType] = &[
         "Zeek conn, orig_bytes",
         &[
             field("service", Word),
-            field("orig_bytes", Number(0, u64::MAX)),
+            field("orig_bytes", Number(1_000, 60_000_000)),
             field("dst_ip", ExternalIp),
         ],
     ),
@@ -217,7 +217,7 @@ pub const DETECTED: &[EventType] = &[
         "sysmon",
         "Sysmon 11 FileCreate, renamed",
         &[
-            field("process_id", Number(0, u64::MAX)),
+            field("process_id", Number(1_000, 9_999)),
             field("extension", Word),
             field("share", Word),
         ],
