@@ -1,5 +1,7 @@
 //! The OpenSOC workbench.
 
+pub mod cli;
+pub mod commands;
 pub mod env;
 pub mod link;
 pub mod model;

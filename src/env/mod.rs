@@ -1,3 +1,17 @@
 //! The environment: episodes, their truth, and what a response to them earns. Pure data and functions; no I/O, no model.
 
+pub mod address;
+pub mod events;
+pub mod families;
+pub mod generate;
+pub mod gold;
+pub mod login;
+pub mod plausible;
+pub mod pools;
+pub mod prompt;
+pub mod response;
+pub mod reward;
+pub mod rules;
 pub mod schema;
+pub mod verdict;
+pub mod verify;

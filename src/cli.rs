@@ -1,0 +1,68 @@
+//! The command line: clap types, and which command answers which.
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{Outcome, generate, rules, score, verify};
+
+/// Generate SOC alerts, have a model triage them, verify the answers, train on the reward.
+#[derive(Debug, Parser)]
+#[command(name = "opensoc", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print episodes, or SFT examples as prompt and completion messages
+    #[command(after_help = "Example: opensoc generate --stage 2 --seed 1 --count 10")]
+    Generate(generate::Args),
+    /// Print the truth of incidents or episodes, one JSON object a line
+    #[command(after_help = "Example: opensoc generate --stage 3 --count 5 | opensoc verify")]
+    Verify(verify::Args),
+    /// Print verdicts on responses: {"episode":{…},"response":"…"} a line
+    #[command(after_help = "Example: opensoc score answers.jsonl")]
+    Score(score::Args),
+    /// Print the rule table
+    #[command(after_help = "Example: opensoc rules --json")]
+    Rules(rules::Args),
+}
+
+/// Runs a parsed command line and says how it went.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let result = dispatch(cli.command, &mut out).and_then(|outcome| {
+        out.flush()?;
+        Ok(outcome)
+    });
+    match result {
+        Ok(Outcome::Complete) => ExitCode::SUCCESS,
+        Ok(Outcome::BadInput) => ExitCode::from(1),
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to tell it to when stderr is gone too.
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Generate(args) => generate::run(&args, out),
+        Command::Verify(args) => verify::run(&args, out),
+        Command::Score(args) => score::run(&args, out),
+        Command::Rules(args) => rules::run(&args, out),
+    }
+}
+
+/// `opensoc generate … | head` ends well.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}

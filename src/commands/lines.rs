@@ -1,0 +1,162 @@
+//! JSON lines in, one answer a line out: a bad line is answered with an error object and the next one is read.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Serialize;
+use serde_json::Value;
+use thiserror::Error;
+
+use super::Outcome;
+
+/// The longest line that is read.
+pub const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// What is wrong with a line.
+#[derive(Debug, Error)]
+pub enum LineError {
+    #[error("longer than 1 MiB")]
+    TooLong,
+    #[error("not UTF-8")]
+    Encoding,
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    #[error("{message}")]
+    Content { message: String, field: String },
+}
+
+/// An error as it is printed.
+#[derive(Debug, Serialize)]
+struct ErrorObject {
+    error: String,
+    line: u64,
+    field: Option<String>,
+}
+
+impl LineError {
+    /// The field at fault, where the message of the JSON reader names one in backquotes.
+    fn field(&self) -> Option<String> {
+        match self {
+            LineError::Content { field, .. } => Some(field.clone()),
+            LineError::Json(error) => {
+                let message = error.to_string();
+                let names_field = message.contains("field `");
+                names_field
+                    .then(|| message.split('`').nth(1).map(str::to_owned))
+                    .flatten()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Answers every line of `file` (stdin without one, or for `-`) with `answer`; empty lines are skipped.
+///
+/// # Errors
+/// When the input cannot be opened or read, or `out` not written. Bad lines are no errors here but a
+/// [`Outcome::BadInput`] at the end.
+pub fn answer_all(
+    file: Option<&Path>,
+    out: &mut dyn Write,
+    answer: impl Fn(&str) -> Result<Value, LineError>,
+) -> anyhow::Result<Outcome> {
+    match file.filter(|path| *path != Path::new("-")) {
+        Some(path) => {
+            let file = File::open(path).with_context(|| path.display().to_string())?;
+            answer_lines(BufReader::new(file), out, answer)
+                .with_context(|| path.display().to_string())
+        }
+        None => answer_lines(io::stdin().lock(), out, answer),
+    }
+}
+
+/// Answers every line of `input`.
+///
+/// # Errors
+/// When `input` cannot be read or `out` not written.
+pub fn answer_lines(
+    mut input: impl BufRead,
+    out: &mut dyn Write,
+    answer: impl Fn(&str) -> Result<Value, LineError>,
+) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::Complete;
+    let mut number = 0;
+    while let Some(line) = next_line(&mut input)? {
+        number += 1;
+        let answered = line.and_then(|text| match text.trim() {
+            "" => Ok(None),
+            text => answer(text).map(Some),
+        });
+        match answered {
+            Ok(None) => continue,
+            Ok(Some(value)) => serde_json::to_writer(&mut *out, &value)?,
+            Err(error) => {
+                outcome = Outcome::BadInput;
+                let object = ErrorObject {
+                    field: error.field(),
+                    error: error.to_string(),
+                    line: number,
+                };
+                serde_json::to_writer(&mut *out, &object)?;
+            }
+        }
+        out.write_all(b"\n")?;
+    }
+    Ok(outcome)
+}
+
+/// The next line, or why it is not one; `None` at the end. A line that is too long is skipped whole, never held in memory.
+fn next_line(input: &mut impl BufRead) -> io::Result<Option<Result<String, LineError>>> {
+    let mut bytes = Vec::new();
+    let limit = MAX_LINE_BYTES as u64 + 1;
+    if input.by_ref().take(limit).read_until(b'\n', &mut bytes)? == 0 {
+        return Ok(None);
+    }
+    if bytes.len() > MAX_LINE_BYTES && bytes.last() != Some(&b'\n') {
+        input.skip_until(b'\n')?;
+        return Ok(Some(Err(LineError::TooLong)));
+    }
+    Ok(Some(
+        String::from_utf8(bytes).map_err(|_| LineError::Encoding),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn answers(input: &[u8]) -> (String, Outcome) {
+        let mut out = Vec::new();
+        let outcome = answer_lines(input, &mut out, |text| {
+            serde_json::from_str::<Value>(text)?;
+            Ok(json!("ok"))
+        })
+        .unwrap();
+        (String::from_utf8(out).unwrap(), outcome)
+    }
+
+    #[test]
+    fn bad_lines_are_named_and_the_rest_is_answered() {
+        let mut input = b"{}\n{\n\n\xff\xfe\n".to_vec();
+        input.extend(vec![b'x'; MAX_LINE_BYTES + 10]);
+        input.extend(b"\n{}");
+        let (out, outcome) = answers(&input);
+        let lines: Vec<&str> = out.lines().collect();
+        assert_eq!(outcome, Outcome::BadInput);
+        assert_eq!(lines.len(), 5, "{out}");
+        assert_eq!(lines[0], "\"ok\"");
+        assert!(lines[1].contains("\"line\":2"), "{out}");
+        assert!(lines[2].contains("not UTF-8") && lines[2].contains("\"line\":4"));
+        assert!(lines[3].contains("1 MiB") && lines[3].contains("\"line\":5"));
+        assert_eq!(lines[4], "\"ok\"");
+    }
+
+    #[test]
+    fn good_input_is_complete() {
+        assert_eq!(answers(b"{}\r\n{}\n").1, Outcome::Complete);
+        assert_eq!(answers(b"").1, Outcome::Complete);
+    }
+}

@@ -1,0 +1,17 @@
+//! What each subcommand does. Every `run` takes its arguments and a writer for stdout; only [`crate::cli`] knows clap's
+//! command tree and the process's exit code.
+
+pub mod generate;
+pub mod lines;
+pub mod rules;
+pub mod score;
+pub mod verify;
+
+/// Whether a command could answer everything it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Exit code 0.
+    Complete,
+    /// Exit code 1: some input was bad, what was wrong is printed already.
+    BadInput,
+}

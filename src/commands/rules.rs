@@ -1,0 +1,61 @@
+//! `opensoc rules`: the rule table, to read or as JSON.
+
+use std::io::Write;
+
+use serde_json::{Map, Value, json};
+
+use super::Outcome;
+use crate::env::rules::{self, Rule};
+
+/// Arguments of `rules`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Prints the table.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+    if !args.json {
+        writeln!(
+            out,
+            "{:<26} {:<16} {:<28} reason",
+            "rule", "action", "ATT&CK"
+        )?;
+    }
+    for rule in rules::all() {
+        if args.json {
+            writeln!(out, "{}", as_json(rule))?;
+        } else {
+            writeln!(
+                out,
+                "{:<26} {:<16} {:<28} {}",
+                rule.id,
+                rule.action.as_str(),
+                rule.attack.join(" "),
+                rule.reason
+            )?;
+        }
+    }
+    Ok(Outcome::Complete)
+}
+
+fn as_json(rule: &Rule) -> Value {
+    let thresholds: Map<String, Value> = rule
+        .thresholds
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).into()))
+        .collect();
+    json!({
+        "id": rule.id,
+        "action": rule.action,
+        "reason": rule.reason,
+        "attack": rule.attack,
+        "thresholds": thresholds,
+        "event_types": rule.event_types,
+    })
+}

@@ -1,0 +1,191 @@
+//! Families of detections: one event type, one surface field that raises the alert, one context field that decides.
+//!
+//! This table is the single source of the one-field rules and of what the generator writes: a hot surface with a known
+//! context fires exactly that context's rule, a cold surface fires nothing. Sign-ins relate several events to each other
+//! and have their own file, [`crate::env::login`].
+
+mod endpoint;
+mod identity;
+mod network;
+pub mod weights;
+
+use super::schema::Action;
+
+/// What makes an event worth an alert.
+#[derive(Clone, Copy, Debug)]
+pub enum Surface {
+    /// The field is one of the `hot` words; `cold` are words the generator uses instead.
+    Words {
+        hot: &'static [&'static str],
+        cold: &'static [&'static str],
+    },
+    /// The number is at most `limit`.
+    AtMost {
+        limit: u64,
+        hot: (u64, u64),
+        cold: (u64, u64),
+        /// Ranges that hug the threshold.
+        near_hot: (u64, u64),
+        near_cold: (u64, u64),
+    },
+    /// The number is at least `limit`.
+    AtLeast {
+        limit: u64,
+        hot: (u64, u64),
+        cold: (u64, u64),
+        near_hot: (u64, u64),
+        near_cold: (u64, u64),
+    },
+}
+
+/// One context of a family and what it asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Detection {
+    pub id: &'static str,
+    pub action: Action,
+    /// Values of the context field.
+    pub values: &'static [&'static str],
+    /// At most nine words.
+    pub reason: &'static str,
+    pub attack: &'static [&'static str],
+}
+
+/// How many events of the same actor complete the condition.
+#[derive(Clone, Copy, Debug)]
+pub struct Repeat {
+    /// The condition is complete at this many events.
+    pub count: usize,
+    /// Fields in which these events agree.
+    pub same: &'static [&'static str],
+    /// A field in which they all differ.
+    pub distinct: Option<&'static str>,
+}
+
+/// One event type and its detections.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    pub event_type: &'static str,
+    /// The static severity of its alerts.
+    pub severity: &'static str,
+    pub surface_field: &'static str,
+    pub surface: Surface,
+    pub context_field: &'static str,
+    pub detections: &'static [Detection],
+    /// A field whose address has to be outside the organisation.
+    pub external: Option<&'static str>,
+    pub repeat: Option<Repeat>,
+}
+
+/// Which malicious actions a family can ask for; families of one kind share generator weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    QuarantineEscalate,
+    BlockQuarantine,
+    BlockEscalate,
+    Every,
+}
+
+impl Family {
+    /// The events it takes to complete a condition.
+    #[must_use]
+    pub fn hot_count(&self) -> usize {
+        self.repeat.map_or(1, |repeat| repeat.count)
+    }
+
+    /// The detection that asks for `action`.
+    #[must_use]
+    pub fn detection(&self, action: Action) -> Option<&'static Detection> {
+        self.detections.iter().find(|d| d.action == action)
+    }
+
+    /// Which malicious actions it can ask for.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        let has = |action| self.detection(action).is_some();
+        match (
+            has(Action::QuarantineHost),
+            has(Action::BlockIp),
+            has(Action::Escalate),
+        ) {
+            (true, true, true) => Reach::Every,
+            (true, true, false) => Reach::BlockQuarantine,
+            (false, true, _) => Reach::BlockEscalate,
+            _ => Reach::QuarantineEscalate,
+        }
+    }
+}
+
+/// Every family of the table.
+pub fn all() -> impl Iterator<Item = &'static Family> {
+    endpoint::FAMILIES
+        .iter()
+        .chain(network::FAMILIES)
+        .chain(identity::FAMILIES)
+}
+
+/// The family of an event type.
+#[must_use]
+pub fn find(event_type: &str) -> Option<&'static Family> {
+    all().find(|family| family.event_type == event_type)
+}
+
+const fn detection(
+    id: &'static str,
+    action: Action,
+    values: &'static [&'static str],
+    reason: &'static str,
+    attack: &'static [&'static str],
+) -> Detection {
+    Detection {
+        id,
+        action,
+        values,
+        reason,
+        attack,
+    }
+}
+
+const fn family(
+    event_type: &'static str,
+    severity: &'static str,
+    surface_field: &'static str,
+    surface: Surface,
+    context_field: &'static str,
+    detections: &'static [Detection],
+) -> Family {
+    Family {
+        event_type,
+        severity,
+        surface_field,
+        surface,
+        context_field,
+        detections,
+        external: None,
+        repeat: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::events;
+    use super::*;
+
+    #[test]
+    fn every_family_has_dismiss_monitor_and_two_more_on_known_fields() {
+        for family in all() {
+            let event_type = events::find(family.event_type).expect("registered");
+            assert!(event_type.field(family.surface_field).is_some());
+            assert!(event_type.field(family.context_field).is_some());
+            assert_eq!(family.detections.len(), 4, "{}", family.event_type);
+            assert!(family.detection(Action::Dismiss).is_some());
+            assert!(family.detection(Action::Monitor).is_some());
+        }
+    }
+
+    #[test]
+    fn reasons_have_at_most_nine_words() {
+        for d in all().flat_map(|family| family.detections) {
+            assert!(d.reason.split(' ').count() <= 9, "{}", d.reason);
+        }
+    }
+}

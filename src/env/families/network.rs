@@ -1,0 +1,279 @@
+//! Families seen on the wire: beacons, transfers, DNS, downloads, IDS alerts, sweeps.
+
+use super::{Detection, Family, Repeat, Surface, detection, family};
+use crate::env::schema::Action::{BlockIp, Dismiss, Escalate, Monitor, QuarantineHost};
+
+const BEACON: &[Detection] = &[
+    detection(
+        "beacon_malicious",
+        BlockIp,
+        &["malicious"],
+        "Regular beacon to an address known malicious.",
+        &["T1071.001", "T1573"],
+    ),
+    detection(
+        "beacon_sinkholed",
+        QuarantineHost,
+        &["sinkholed"],
+        "Regular beacon to a sinkhole betrays an infection.",
+        &["T1071.001"],
+    ),
+    detection(
+        "beacon_unknown",
+        Monitor,
+        &["unknown"],
+        "Regular beacon to an address without reputation.",
+        &["T1071.001"],
+    ),
+    detection(
+        "beacon_allowlisted",
+        Dismiss,
+        &["allowlisted"],
+        "Regular beacon to an allowlisted address.",
+        &[],
+    ),
+];
+
+const TRANSFER: &[Detection] = &[
+    detection(
+        "transfer_personal_storage",
+        BlockIp,
+        &["personal_storage"],
+        "Large upload to personal storage.",
+        &["T1567.002"],
+    ),
+    detection(
+        "transfer_paste_site",
+        Escalate,
+        &["paste_site"],
+        "Large upload to a public paste site.",
+        &["T1567.003"],
+    ),
+    detection(
+        "transfer_partner",
+        Monitor,
+        &["partner_sftp"],
+        "Large upload to a partner.",
+        &["T1048"],
+    ),
+    detection(
+        "transfer_backup",
+        Dismiss,
+        &["corporate_backup"],
+        "Large upload is the corporate backup.",
+        &[],
+    ),
+];
+
+const DNS: &[Detection] = &[
+    detection(
+        "dns_new_domain",
+        BlockIp,
+        &["newly_registered"],
+        "Data-carrying query to a newly registered domain.",
+        &["T1071.004"],
+    ),
+    detection(
+        "dns_generated_domain",
+        QuarantineHost,
+        &["generated"],
+        "Data-carrying query to a generated domain.",
+        &["T1568.002"],
+    ),
+    detection(
+        "dns_uncategorized_domain",
+        Monitor,
+        &["uncategorized"],
+        "Data-carrying query to an uncategorized domain.",
+        &["T1071.004"],
+    ),
+    detection(
+        "dns_security_vendor",
+        Dismiss,
+        &["security_vendor"],
+        "Data-carrying query to a security vendor.",
+        &[],
+    ),
+];
+
+const DOWNLOAD: &[Detection] = &[
+    detection(
+        "download_command_site",
+        BlockIp,
+        &["command_and_control"],
+        "Program downloaded from a command site.",
+        &["T1105"],
+    ),
+    detection(
+        "download_exploit_kit",
+        QuarantineHost,
+        &["exploit_kit"],
+        "Program downloaded from an exploit kit.",
+        &["T1189"],
+    ),
+    detection(
+        "download_file_sharing",
+        Monitor,
+        &["file_sharing"],
+        "Program downloaded from a file sharing site.",
+        &["T1105"],
+    ),
+    detection(
+        "download_vendor",
+        Dismiss,
+        &["software_vendor"],
+        "Program downloaded from a software vendor.",
+        &[],
+    ),
+];
+
+const IDS: &[Detection] = &[
+    detection(
+        "exploit_from_internet",
+        BlockIp,
+        &["internet"],
+        "Exploit signature from an internet address.",
+        &["T1190"],
+    ),
+    detection(
+        "exploit_from_workstation",
+        QuarantineHost,
+        &["workstation"],
+        "Exploit signature from one of our workstations.",
+        &["T1210"],
+    ),
+    detection(
+        "exploit_from_partner",
+        Monitor,
+        &["partner"],
+        "Exploit signature from a partner network.",
+        &["T1199"],
+    ),
+    detection(
+        "exploit_from_scanner",
+        Dismiss,
+        &["scanner"],
+        "Exploit signature from our own scanner.",
+        &[],
+    ),
+];
+
+const SWEEP: &[Detection] = &[
+    detection(
+        "sweep_web_server",
+        BlockIp,
+        &["web_server"],
+        "Sweep of three machines reached a web server.",
+        &["T1046", "T1595"],
+    ),
+    detection(
+        "sweep_domain_controller",
+        Escalate,
+        &["domain_controller"],
+        "Sweep of three machines reached a domain controller.",
+        &["T1046", "T1021"],
+    ),
+    detection(
+        "sweep_printer",
+        Monitor,
+        &["printer"],
+        "Sweep of three machines reached a printer.",
+        &["T1046"],
+    ),
+    detection(
+        "sweep_honeypot",
+        Dismiss,
+        &["honeypot"],
+        "Sweep of three machines ended in our honeypot.",
+        &[],
+    ),
+];
+
+/// Families of the wire.
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        external: Some("dst_ip"),
+        ..family(
+            "net.beacon",
+            "high",
+            "jitter_pct",
+            Surface::AtMost {
+                limit: 9,
+                hot: (1, 9),
+                cold: (20, 80),
+                near_hot: (7, 9),
+                near_cold: (10, 12),
+            },
+            "reputation",
+            BEACON,
+        )
+    },
+    Family {
+        external: Some("dst_ip"),
+        ..family(
+            "net.transfer",
+            "high",
+            "orig_bytes",
+            Surface::AtLeast {
+                limit: 100_000_000,
+                hot: (100_000_000, 899_999_999),
+                cold: (1_000_000, 60_000_000),
+                near_hot: (100_000_000, 100_099_999),
+                near_cold: (99_900_000, 99_999_999),
+            },
+            "service",
+            TRANSFER,
+        )
+    },
+    family(
+        "dns.query",
+        "low",
+        "qtype",
+        Surface::Words {
+            hot: &["TXT", "NULL"],
+            cold: &["A", "AAAA", "MX"],
+        },
+        "domain_class",
+        DNS,
+    ),
+    family(
+        "http.download",
+        "medium",
+        "mime",
+        Surface::Words {
+            hot: &["application/x-dosexec", "application/hta"],
+            cold: &["text/html", "image/png", "application/pdf"],
+        },
+        "site_category",
+        DOWNLOAD,
+    ),
+    family(
+        "ids.alert",
+        "critical",
+        "signature_class",
+        Surface::Words {
+            hot: &["exploit", "shellcode"],
+            cold: &["policy", "info"],
+        },
+        "src_role",
+        IDS,
+    ),
+    Family {
+        repeat: Some(Repeat {
+            count: 3,
+            same: &["src_ip", "service"],
+            distinct: Some("dst_ip"),
+        }),
+        ..family(
+            "net.connection",
+            "critical",
+            "service",
+            Surface::Words {
+                hot: &["smb", "rdp", "ssh"],
+                cold: &["http", "dns", "ntp"],
+            },
+            "dst_role",
+            SWEEP,
+        )
+    },
+];

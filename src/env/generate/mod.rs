@@ -1,0 +1,181 @@
+//! The generator: an episode from stage, split, seed and index, the same bytes on every machine.
+//!
+//! Indices 2k and 2k+1 are twins: the same window but for one causal value, and another label. Ten indices from a multiple
+//! of ten hold every label twice. Window length, label and family are drawn in this order, so that none tells of the next.
+
+mod draft;
+mod fields;
+mod header;
+mod sign_in;
+#[cfg(test)]
+mod tests;
+
+use super::schema::{Action, ENV_VERSION, Episode, Event, Incident, Split, Stage, Truth};
+use super::{plausible, verify};
+use crate::stream::Stream;
+
+pub use header::INJECTIONS;
+
+/// A window before ids, times and truth.
+pub(crate) struct Draft {
+    pub lines: Vec<Line>,
+    pub severity: &'static str,
+}
+
+/// One event to be.
+pub(crate) struct Line {
+    pub event_type: &'static str,
+    pub source: &'static str,
+    pub fields: serde_json::Map<String, serde_json::Value>,
+    /// Benign and no part of the incident.
+    pub is_decoy: bool,
+}
+
+/// Who and where an episode is about.
+pub(crate) struct Scene {
+    pub stage: Stage,
+    pub split: Split,
+    pub user: String,
+    pub host: String,
+    /// Drawn from templates training never sees.
+    pub is_new_template: bool,
+}
+
+/// The label of an episode and the one of its twin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Labels {
+    pub own: Action,
+    pub twin: Action,
+    /// Whether the episode is the first of the pair.
+    pub is_first: bool,
+}
+
+impl Labels {
+    /// Both labels, the first twin's first: what draws may depend on.
+    pub fn pair(self) -> (Action, Action) {
+        if self.is_first {
+            (self.own, self.twin)
+        } else {
+            (self.twin, self.own)
+        }
+    }
+
+    fn swapped(self) -> Self {
+        Self {
+            own: self.twin,
+            twin: self.own,
+            is_first: !self.is_first,
+        }
+    }
+}
+
+/// The episode at `index`.
+#[must_use]
+pub fn episode(stage: Stage, split: Split, seed: u64, index: u64) -> Episode {
+    let labels = labels(stage, split, seed, index);
+    let mut attempt = 0u64;
+    // Ends at the first draw in nearly every case: what is drawn again is chance coincidence, such as equal addresses.
+    loop {
+        let attempt_name = attempt.to_string();
+        let path = ["episode", stage.as_str(), split.as_str(), &attempt_name];
+        let stream = Stream::named(seed, &path).fork(index / 2);
+        let own = assemble(stage, split, seed, index, labels, stream.clone());
+        let twin = assemble(stage, split, seed, index ^ 1, labels.swapped(), stream);
+        if let (Some(own), Some(_)) = (own, twin) {
+            return own;
+        }
+        attempt += 1;
+    }
+}
+
+/// The twin of a generated episode: equal event types, one causal value changed, another label. `None` for an episode
+/// that this generator did not make.
+#[must_use]
+pub fn twin(episode: &Episode) -> Option<Episode> {
+    let make = |index| self::episode(episode.stage, episode.split, episode.seed, index);
+    (make(episode.index) == *episode).then(|| make(episode.index ^ 1))
+}
+
+/// Whether a hold-out episode uses templates training never sees: one pair in four.
+#[must_use]
+pub fn is_new_template(episode: &Episode) -> bool {
+    has_new_template(episode.split, episode.index)
+}
+
+fn has_new_template(split: Split, index: u64) -> bool {
+    split == Split::Holdout && (index / 2) % 4 == 3
+}
+
+/// The same episode with `text` in place of its free text: its truth stays what it was.
+#[must_use]
+pub fn with_injection(episode: &Episode, text: &str) -> Episode {
+    let mut injected = episode.clone();
+    injected.alert.summary = text.to_owned();
+    for event in &mut injected.log_window {
+        if let Some(note) = event.fields.get_mut("note") {
+            *note = text.into();
+        }
+    }
+    injected
+}
+
+/// Five pairs around a shuffled circle of the five actions: every label twice in ten episodes.
+fn labels(stage: Stage, split: Split, seed: u64, index: u64) -> Labels {
+    let pair = index / 2;
+    let mut circle = Action::ALL;
+    Stream::named(seed, &["labels", stage.as_str(), split.as_str()])
+        .fork(pair / 5)
+        .shuffle(&mut circle);
+    let place = (pair % 5) as usize;
+    let at = |i: usize| circle.get(i % 5).copied().unwrap_or(Action::Dismiss);
+    let first = Labels {
+        own: at(place),
+        twin: at(place + 1),
+        is_first: true,
+    };
+    if index % 2 == 0 {
+        first
+    } else {
+        first.swapped()
+    }
+}
+
+/// One try at an episode; `None` where truth is not what was wanted, or not the same on incident and window.
+fn assemble(
+    stage: Stage,
+    split: Split,
+    seed: u64,
+    index: u64,
+    labels: Labels,
+    mut stream: Stream,
+) -> Option<Episode> {
+    let scene = header::scene(stage, split, has_new_template(split, index), &mut stream);
+    let draft = draft::window(&scene, labels, &mut stream);
+    let mut alert = header::alert(&scene, draft.severity, &mut stream);
+    let (log_window, incident_events) = header::stamp(&scene, draft, &mut alert, &mut stream);
+    let truth = agreed_truth(&incident_events, &log_window)?;
+    let incident = Incident {
+        category: alert.category.clone(),
+        target_label: stream.pick(&Action::ALL).copied()?,
+        narrative: header::narrative(&mut stream),
+        events: incident_events,
+    };
+    plausible::check(&incident.category, &log_window).ok()?;
+    (truth.action == labels.own).then(|| Episode {
+        episode_id: format!("{stage}-{split}-{seed}-{index}"),
+        env_version: ENV_VERSION.to_owned(),
+        stage,
+        split,
+        seed,
+        index,
+        alert,
+        log_window,
+        incident,
+        truth,
+    })
+}
+
+fn agreed_truth(incident: &[Event], window: &[Event]) -> Option<Truth> {
+    let truth = verify::truth(window).ok()?;
+    (verify::truth(incident).ok()? == truth && truth.rule != "no_finding").then_some(truth)
+}

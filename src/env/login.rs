@@ -1,0 +1,168 @@
+//! Sign-ins: rules that relate failures and successes of one user, in window order.
+//!
+//! Failures are counted since the user's last success. Who signs in from where is read from typed fields alone.
+
+use super::address::is_internal;
+use super::rules::Firing;
+use super::schema::{Action, Event};
+
+/// The event type of a failed sign-in.
+pub const FAILURE: &str = "auth.login_failure";
+/// The event type of a successful one.
+pub const SUCCESS: &str = "auth.login_success";
+/// So many failures of one user are guessing; fewer are typing mistakes.
+pub const GUESSES: usize = 3;
+
+/// What a user's sign-ins amount to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    GuessedAdmin,
+    GuessedOutside,
+    GuessedInside,
+    Guessing,
+    Mistyped,
+    InternalLogin,
+}
+
+/// All cases, in table order.
+pub const CASES: &[Case] = &[
+    Case::GuessedAdmin,
+    Case::GuessedOutside,
+    Case::GuessedInside,
+    Case::Guessing,
+    Case::Mistyped,
+    Case::InternalLogin,
+];
+
+type Description = (&'static str, Action, &'static str, &'static [&'static str]);
+
+impl Case {
+    /// Rule id, action, reason and techniques.
+    #[must_use]
+    pub const fn describe(self) -> Description {
+        match self {
+            Case::GuessedAdmin => (
+                "guessed_admin_login",
+                Action::Escalate,
+                "Admin signed in after three failures.",
+                &["T1110", "T1078"],
+            ),
+            Case::GuessedOutside => (
+                "guessed_external_login",
+                Action::BlockIp,
+                "External sign-in succeeded after three failures.",
+                &["T1110", "T1078"],
+            ),
+            Case::GuessedInside => (
+                "guessed_internal_login",
+                Action::QuarantineHost,
+                "Internal sign-in succeeded after three failures.",
+                &["T1110", "T1021"],
+            ),
+            Case::Guessing => (
+                "repeated_login_failures",
+                Action::Monitor,
+                "One user failed three times without success.",
+                &["T1110"],
+            ),
+            Case::Mistyped => (
+                "mistyped_password",
+                Action::Dismiss,
+                "User signed in after few mistyped passwords.",
+                &[],
+            ),
+            Case::InternalLogin => (
+                "internal_login",
+                Action::Dismiss,
+                "One internal sign-in and nothing else.",
+                &[],
+            ),
+        }
+    }
+
+    /// Named thresholds.
+    #[must_use]
+    pub fn thresholds(self) -> Vec<(&'static str, u64)> {
+        match self {
+            Case::Mistyped => vec![("max_failures", GUESSES as u64 - 1)],
+            Case::InternalLogin => Vec::new(),
+            _ => vec![("min_failures", GUESSES as u64)],
+        }
+    }
+}
+
+/// Where `case` holds first.
+#[must_use]
+pub fn firing(case: Case, events: &[Event]) -> Option<Firing> {
+    match case {
+        Case::InternalLogin => single_internal(events),
+        Case::Guessing => guessing(events),
+        _ => (0..events.len()).find_map(|position| {
+            let (held, evidence) = after_failures(events, position)?;
+            (held == case).then_some(Firing {
+                trigger: position,
+                evidence,
+            })
+        }),
+    }
+}
+
+fn single_internal(events: &[Event]) -> Option<Firing> {
+    let [event] = events else { return None };
+    let is_internal = event.text("src_ip").and_then(is_internal) == Some(true);
+    (event.event_type == SUCCESS && is_internal).then(|| Firing {
+        trigger: 0,
+        evidence: vec![0],
+    })
+}
+
+/// What a success at `position` amounts to, with its failures and itself as evidence.
+fn after_failures(events: &[Event], position: usize) -> Option<(Case, Vec<usize>)> {
+    let success = events.get(position).filter(|e| e.event_type == SUCCESS)?;
+    let mut evidence = failures_before(events, position, success.text("user")?);
+    let case = match evidence.len() {
+        0 => return None,
+        n if n < GUESSES => Case::Mistyped,
+        _ if success.text("account_role") == Some("admin") => Case::GuessedAdmin,
+        _ => match success.text("src_ip").and_then(is_internal)? {
+            true => Case::GuessedInside,
+            false => Case::GuessedOutside,
+        },
+    };
+    evidence.push(position);
+    Some((case, evidence))
+}
+
+/// A third failure that no success of the same user follows.
+fn guessing(events: &[Event]) -> Option<Firing> {
+    (0..events.len()).find_map(|position| {
+        let event = events.get(position).filter(|e| e.event_type == FAILURE)?;
+        let user = event.text("user")?;
+        let mut evidence = failures_before(events, position, user);
+        evidence.push(position);
+        let is_followed = events
+            .iter()
+            .skip(position)
+            .any(|e| e.event_type == SUCCESS && e.text("user") == Some(user));
+        (evidence.len() == GUESSES && !is_followed).then_some(Firing {
+            trigger: position,
+            evidence,
+        })
+    })
+}
+
+/// Failures of `user` before `position`, since that user's last success.
+fn failures_before(events: &[Event], position: usize, user: &str) -> Vec<usize> {
+    let mut failures = Vec::new();
+    for (i, event) in events.iter().enumerate().take(position) {
+        if event.text("user") != Some(user) {
+            continue;
+        }
+        match event.event_type.as_str() {
+            FAILURE => failures.push(i),
+            SUCCESS => failures.clear(),
+            _ => {}
+        }
+    }
+    failures
+}

@@ -1,0 +1,70 @@
+//! The verifier: truth as a function of events and nothing else.
+
+use std::collections::BTreeSet;
+
+use super::plausible::Implausible;
+use super::rules;
+use super::schema::{Event, Truth};
+
+/// What the rules say of `events`, in their order.
+///
+/// # Errors
+/// No events, or log ids that are malformed or repeat: then there is nothing a citation could mean.
+pub fn truth(events: &[Event]) -> Result<Truth, Implausible> {
+    check_log_ids(events)?;
+    let (rule, firing) = rules::decide(events).ok_or(Implausible::Empty)?;
+    let log_id = |position: &usize| events.get(*position).map(|event| event.log_id.clone());
+    Ok(Truth {
+        action: rule.action,
+        triggering_log_id: log_id(&firing.trigger).ok_or(Implausible::Empty)?,
+        rule: rule.id.to_owned(),
+        reason: rule.reason.to_owned(),
+        attack: rule.attack.iter().map(|id| (*id).to_owned()).collect(),
+        evidence: firing.evidence.iter().filter_map(log_id).collect(),
+    })
+}
+
+fn check_log_ids(events: &[Event]) -> Result<(), Implausible> {
+    let mut seen = BTreeSet::new();
+    for event in events {
+        if !is_log_id(&event.log_id) {
+            return Err(Implausible::LogId(event.log_id.clone()));
+        }
+        if !seen.insert(event.log_id.as_str()) {
+            return Err(Implausible::RepeatedLogId(event.log_id.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Whether `text` has the form `L<digits>-<digits>`.
+#[must_use]
+pub fn is_log_id(text: &str) -> bool {
+    let is_number =
+        |part: &str| (1..=9).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    text.strip_prefix('L')
+        .and_then(|rest| rest.split_once('-'))
+        .is_some_and(|(turn, n)| is_number(turn) && is_number(n))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_ids_have_one_form() {
+        for good in ["L1-0", "L1-9", "L12-345"] {
+            assert!(is_log_id(good), "{good}");
+        }
+        for bad in [
+            "", "L", "L1", "L-0", "L1-", "l1-0", "L1-0 ", "L1-٣", "L1--0", "L1-0-1",
+        ] {
+            assert!(!is_log_id(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn no_events_have_no_truth() {
+        assert_eq!(truth(&[]), Err(Implausible::Empty));
+    }
+}
