@@ -3,5 +3,6 @@
 pub mod env;
 pub mod link;
 pub mod model;
+pub mod run;
 pub mod stream;
 pub mod train;

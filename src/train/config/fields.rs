@@ -185,6 +185,16 @@ impl TrainConfig {
     /// # Errors
     /// Names the first offending key, its value and what is allowed.
     pub fn validate(&self) -> Result<(), ConfigError> {
+        if i64::try_from(self.seed).is_err() {
+            // TOML has no such number, so the table below could not hold it.
+            let allowed = Kind::Whole(0, i64::MAX).allowed();
+            return Err(ConfigError::refused(
+                "seed",
+                &self.seed.to_string(),
+                &allowed,
+                None,
+            ));
+        }
         let table = self.to_table()?;
         for field in FIELDS {
             let Some(value) = super::resolve::lookup(&table, field.key) else {
