@@ -3,10 +3,10 @@
 //! Holds the lock of the folder. Knows how long each file is, so that a checkpoint can record it and a resumed run can cut
 //! back to it. Decides nothing about what is worth writing.
 
+mod journal;
+
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::fs;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,6 +16,8 @@ use crate::link::{EvalRow, MetricRow, Rollout, RolloutGroup, Status};
 use super::layout::{Journal, replace_file};
 use super::lock::RunLock;
 use super::{MAX_LINE, Manifest, RunDir, RunError};
+
+use journal::OpenJournal;
 
 /// The longest message in `log.txt`, in characters.
 const LONGEST_MESSAGE: usize = 4_000;
@@ -40,12 +42,6 @@ pub struct RunWriter {
     dir: RunDir,
     journals: BTreeMap<Journal, OpenJournal>,
     _lock: RunLock,
-}
-
-#[derive(Debug)]
-struct OpenJournal {
-    file: File,
-    bytes: u64,
 }
 
 impl RunWriter {
@@ -328,59 +324,6 @@ impl RunWriter {
             None => Err(RunError::NotRecorded { path }),
         }
     }
-}
-
-impl OpenJournal {
-    /// Opens or makes the file at `path`; half a last line, left by a crash, is no fact and goes.
-    fn open(path: &Path) -> Result<Self, RunError> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(path)
-            .map_err(RunError::io(path, "open"))?;
-        let bytes = whole_lines(&mut file).map_err(RunError::io(path, "read"))?;
-        let mut open = Self { file, bytes };
-        open.cut(path, bytes)?;
-        Ok(open)
-    }
-
-    fn cut(&mut self, path: &Path, bytes: u64) -> Result<(), RunError> {
-        self.file
-            .set_len(bytes)
-            .map_err(RunError::io(path, "cut back"))?;
-        self.bytes = bytes;
-        Ok(())
-    }
-
-    fn write(&mut self, path: &Path, line: &[u8]) -> Result<(), RunError> {
-        if let Err(error) = self.file.write_all(line) {
-            // A full disk takes half a line; without this the next line would be glued to it.
-            self.cut(path, self.bytes)?;
-            return Err(RunError::io(path, "append")(error));
-        }
-        self.bytes += line.len() as u64;
-        Ok(())
-    }
-}
-
-/// Bytes up to and with the last line end.
-fn whole_lines(file: &mut File) -> std::io::Result<u64> {
-    let mut end = file.metadata()?.len();
-    let mut buffer = Vec::new();
-    while end > 0 {
-        let start = end.saturating_sub(1 << 16);
-        file.seek(SeekFrom::Start(start))?;
-        buffer.clear();
-        Read::by_ref(file)
-            .take(end - start)
-            .read_to_end(&mut buffer)?;
-        if let Some(last) = buffer.iter().rposition(|&b| b == b'\n') {
-            return Ok(start + last as u64 + 1);
-        }
-        end = start;
-    }
-    Ok(0)
 }
 
 fn is_finite(rollout: &Rollout) -> bool {

@@ -12,12 +12,12 @@ pub struct Axis {
 const FLAT_ROOM: f64 = 0.1;
 
 impl Axis {
-    /// The narrowest axis that holds `low..=high` at no more than `intervals` of a round step. Equal ends get room: charts
-    /// draw nothing between equal bounds.
+    /// The narrowest axis that holds `low..=high` at no more than `intervals` of a round step (two at least: ends of unlike
+    /// sign need zero between them). Equal ends get room: charts draw nothing between equal bounds.
     #[must_use]
     pub fn around(low: f64, high: f64, intervals: usize) -> Self {
         let (low, high) = with_room(low, high);
-        let intervals = intervals.max(1) as f64;
+        let intervals = intervals.max(2) as f64;
         let mut step = round_up((high - low) / intervals);
         loop {
             // Rounding both ends outwards can add an interval.
@@ -77,7 +77,8 @@ fn with_room(low: f64, high: f64) -> (f64, f64) {
             0.0
         }
     };
-    let (low, high) = (tame(low.min(high)), tame(high.max(low)));
+    let (a, b) = (tame(low), tame(high));
+    let (low, high) = (a.min(b), a.max(b));
     let size = low.abs().max(high.abs());
     if high - low > size * 1e-9 {
         return (low, high);
@@ -133,7 +134,7 @@ mod tests {
                         "{axis:?}"
                     );
                     assert!(
-                        axis.high > axis.low && axis.ticks().len() <= intervals.max(1) + 1,
+                        axis.high > axis.low && axis.ticks().len() <= intervals.max(2) + 1,
                         "{axis:?}"
                     );
                 }

@@ -1,5 +1,9 @@
 //! What a run leaves on disk, byte by byte.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
 use super::*;
 use crate::env::schema::Action;
 use crate::link::RunState;
