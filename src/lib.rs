@@ -6,5 +6,6 @@ pub mod env;
 pub mod link;
 pub mod model;
 pub mod pretrain;
+pub mod run;
 pub mod stream;
 pub mod train;

@@ -15,7 +15,7 @@ use crate::env::schema::{Action, Episode, Verdict};
 #[derive(Debug)]
 pub enum Command {
     /// Start a run, or continue the one in `run_dir`.
-    Train(TrainRequest),
+    Train(Box<TrainRequest>),
     /// Steer the run in progress; without one it is ignored.
     Control(Control),
     /// Answer one episode; served between micro-batches while a run is in progress.

@@ -1,0 +1,23 @@
+//! The run folder: what a run leaves on disk, how the trainer writes it and how every screen reads it.
+//!
+//! `layout` names the files, `writer` appends facts (under `lock`, so there is one), `reader` follows them, `control`
+//! carries requests the other way, `series` turns facts into what is drawn. Knows neither tensors nor terminals.
+
+pub mod control;
+mod error;
+pub mod layout;
+pub mod lock;
+pub mod manifest;
+pub mod reader;
+pub mod series;
+pub mod tail;
+pub mod writer;
+
+pub use error::RunError;
+pub use layout::RunDir;
+pub use manifest::Manifest;
+pub use reader::RunReader;
+pub use writer::RunWriter;
+
+/// The longest line a run file may hold; writers refuse to write and readers to keep a longer one.
+pub const MAX_LINE: usize = 1 << 20;

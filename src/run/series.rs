@@ -1,0 +1,271 @@
+//! A metric over steps, made ready to be drawn: gaps, bounds, decimation, smoothing, logarithm.
+//!
+//! Pure. Knows no chart: it yields runs of points to join, and between them nothing. Axes are in [`axis`].
+
+pub mod axis;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::link::MetricRow;
+
+/// A value at a step. A value that is not finite marks a gap.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    pub step: u64,
+    pub value: f64,
+}
+
+impl Point {
+    /// Whether there is something to draw.
+    #[must_use]
+    pub fn is_drawn(&self) -> bool {
+        self.value.is_finite()
+    }
+}
+
+/// One metric's points, in rising step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Series {
+    points: Vec<Point>,
+    gaps: usize,
+}
+
+/// The box around what is drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounds {
+    pub first_step: u64,
+    pub last_step: u64,
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Series {
+    /// No points.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a point. Points at or after `step` go first: a resumed run says them again.
+    pub fn push(&mut self, step: u64, value: f64) {
+        self.cut_from(step);
+        self.gaps += usize::from(!value.is_finite());
+        self.points.push(Point { step, value });
+    }
+
+    /// Forgets points at or after `step`.
+    pub fn cut_from(&mut self, step: u64) {
+        while let Some(last) = self.points.last().filter(|last| last.step >= step) {
+            self.gaps -= usize::from(!last.is_drawn());
+            self.points.pop();
+        }
+    }
+
+    /// All points, gaps among them.
+    #[must_use]
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
+    /// The newest value that can be drawn.
+    #[must_use]
+    pub fn last(&self) -> Option<Point> {
+        self.points.iter().rev().find(|p| p.is_drawn()).copied()
+    }
+
+    /// How many points are gaps: said on screen, so that a diverged run does not look like a short one.
+    #[must_use]
+    pub fn gaps(&self) -> usize {
+        self.gaps
+    }
+
+    /// Points with steps in `steps`.
+    #[must_use]
+    pub fn within(&self, steps: Range<u64>) -> &[Point] {
+        let start = self.points.partition_point(|p| p.step < steps.start);
+        let end = self.points.partition_point(|p| p.step < steps.end);
+        self.points.get(start..end).unwrap_or_default()
+    }
+
+    /// The value at the step nearest to `step`, for a cursor.
+    #[must_use]
+    pub fn nearest(&self, step: u64) -> Option<Point> {
+        let after = self.points.partition_point(|p| p.step < step);
+        let near = [after.checked_sub(1), Some(after)];
+        let near = near
+            .into_iter()
+            .flatten()
+            .filter_map(|i| self.points.get(i));
+        near.min_by_key(|p| p.step.abs_diff(step)).copied()
+    }
+
+    /// The debiased moving average TensorBoard draws: `weight` 0 changes nothing, 0.99 hardly moves. Gaps stay gaps and
+    /// weigh nothing.
+    #[must_use]
+    pub fn smoothed(&self, weight: f64) -> Self {
+        let weight = weight.clamp(0.0, 0.999_9);
+        let (mut mean, mut bias) = (0.0, 1.0);
+        let smooth = |p: &Point| {
+            if !p.is_drawn() {
+                return *p;
+            }
+            mean = mean * weight + (1.0 - weight) * p.value;
+            bias *= weight;
+            let value = mean / (1.0 - bias);
+            Point { value, ..*p }
+        };
+        Self {
+            points: self.points.iter().map(smooth).collect(),
+            gaps: self.gaps,
+        }
+    }
+
+    /// Decimal logarithms; what has none is a gap.
+    #[must_use]
+    pub fn log10(&self) -> Self {
+        let mut logarithms = Self::new();
+        for p in &self.points {
+            let value = if p.value > 0.0 {
+                p.value.log10()
+            } else {
+                f64::NAN
+            };
+            logarithms.push(p.step, value);
+        }
+        logarithms
+    }
+}
+
+/// The box around the points that can be drawn; `None` where none can.
+#[must_use]
+pub fn bounds(points: &[Point]) -> Option<Bounds> {
+    let mut drawn = points.iter().filter(|p| p.is_drawn());
+    let first = drawn.next()?;
+    let start = Bounds {
+        first_step: first.step,
+        last_step: first.step,
+        low: first.value,
+        high: first.value,
+    };
+    Some(drawn.fold(start, |b, p| Bounds {
+        first_step: b.first_step.min(p.step),
+        last_step: b.last_step.max(p.step),
+        low: b.low.min(p.value),
+        high: b.high.max(p.value),
+    }))
+}
+
+/// Runs of neighbouring points without a gap between them.
+pub fn segments(points: &[Point]) -> impl Iterator<Item = &[Point]> {
+    points
+        .split(|p| !p.is_drawn())
+        .filter(|run| !run.is_empty())
+}
+
+/// At most two points a column, its lowest and its highest in the order of their steps, so that no spike is lost; in runs
+/// to be joined, split at gaps. `steps` is what the columns span.
+#[must_use]
+pub fn decimated(series: &Series, steps: Range<u64>, columns: usize) -> Vec<Vec<Point>> {
+    let span = steps.end.saturating_sub(steps.start);
+    if columns == 0 || span == 0 {
+        return Vec::new();
+    }
+    let column = |p: &Point| {
+        let into = u128::from(p.step - steps.start);
+        into * columns as u128 / u128::from(span)
+    };
+    segments(series.within(steps.clone()))
+        .map(|run| {
+            let mut kept = Vec::with_capacity(run.len().min(2 * columns));
+            for same in run.chunk_by(|a, b| column(a) == column(b)) {
+                push_extremes(same, &mut kept);
+            }
+            kept
+        })
+        .collect()
+}
+
+/// The lowest and the highest of `column`, in the order of their steps; one point where they are the same.
+fn push_extremes(column: &[Point], kept: &mut Vec<Point>) {
+    let Some(&first) = column.first() else {
+        return;
+    };
+    let (mut low, mut high) = (first, first);
+    for &p in column {
+        if p.value < low.value {
+            low = p;
+        }
+        if p.value > high.value {
+            high = p;
+        }
+    }
+    let (before, after) = if low.step <= high.step {
+        (low, high)
+    } else {
+        (high, low)
+    };
+    kept.push(before);
+    if before.step != after.step {
+        kept.push(after);
+    }
+}
+
+/// Every metric of a run, by name.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    series: BTreeMap<String, Tracked>,
+}
+
+#[derive(Clone, Debug)]
+struct Tracked {
+    series: Series,
+    stage: String,
+}
+
+impl History {
+    /// No metrics.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a row of `metrics.jsonl`. A metric that earlier rows of the same stage had and this one lacks was left out
+    /// because it was not finite, so it gets a gap.
+    pub fn push(&mut self, row: &MetricRow) {
+        for (name, tracked) in &mut self.series {
+            if tracked.stage == row.stage && !row.values.contains_key(name) {
+                tracked.series.push(row.step, f64::NAN);
+            }
+        }
+        for (name, &value) in &row.values {
+            let tracked = self.series.entry(name.clone()).or_insert_with(|| Tracked {
+                series: Series::new(),
+                stage: String::new(),
+            });
+            tracked.series.push(row.step, value);
+            tracked.stage.clone_from(&row.stage);
+        }
+    }
+
+    /// The metric called `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Series> {
+        self.series.get(name).map(|tracked| &tracked.series)
+    }
+
+    /// All metrics, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Series)> {
+        self.series
+            .iter()
+            .map(|(name, tracked)| (name.as_str(), &tracked.series))
+    }
+
+    /// Forgets everything: the file was cut back and will be read again.
+    pub fn clear(&mut self) {
+        self.series.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests;

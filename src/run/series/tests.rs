@@ -1,0 +1,163 @@
+//! Tables for gaps, decimation and smoothing.
+
+use super::*;
+
+fn series(values: &[f64]) -> Series {
+    let mut series = Series::new();
+    for (step, &value) in (1..).zip(values) {
+        series.push(step, value);
+    }
+    series
+}
+
+fn steps(run: &[Point]) -> Vec<u64> {
+    run.iter().map(|p| p.step).collect()
+}
+
+fn row(step: u64, stage: &str, values: &[(&str, f64)]) -> MetricRow {
+    MetricRow {
+        step,
+        stage: stage.to_owned(),
+        values: values
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), *value))
+            .collect(),
+    }
+}
+
+#[test]
+fn what_is_not_finite_is_a_gap_and_outside_the_bounds() {
+    let series = series(&[
+        1.0,
+        f64::NAN,
+        3.0,
+        2.0,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        -4.0,
+    ]);
+    let runs: Vec<_> = segments(series.points()).map(steps).collect();
+    assert_eq!(runs, [vec![1], vec![3, 4], vec![7]]);
+    assert_eq!(series.gaps(), 3);
+    let found = bounds(series.points()).expect("drawn");
+    assert_eq!(
+        (found.first_step, found.last_step, found.low, found.high),
+        (1, 7, -4.0, 3.0)
+    );
+    let none = [Point {
+        step: 1,
+        value: f64::NAN,
+    }];
+    assert_eq!(bounds(&none), None);
+    assert_eq!(bounds(&[]), None);
+    assert_eq!(segments(&none).count(), 0);
+}
+
+#[test]
+fn decimation_keeps_every_spike_and_never_joins_over_a_gap() {
+    let mut values: Vec<f64> = (0..100_000).map(|i| f64::from(i % 7) * 0.01).collect();
+    values[12_345] = 50.0;
+    values[77_777] = -50.0;
+    values[50_000] = f64::NAN;
+    let series = series(&values);
+    let runs = decimated(&series, 1..100_001, 120);
+    assert_eq!(runs.len(), 2);
+    assert!(runs.concat().len() <= 2 * 121, "{}", runs.concat().len());
+    let all = bounds(&runs.concat()).expect("drawn");
+    assert_eq!((all.low, all.high), (-50.0, 50.0));
+    assert!(
+        runs.iter()
+            .all(|run| run.is_sorted_by(|a, b| a.step < b.step))
+    );
+    assert!(runs[0].last().expect("points").step < 50_001 && runs[1][0].step > 50_001);
+}
+
+#[test]
+fn decimation_of_few_points_changes_nothing() {
+    let few = series(&[1.0, 5.0, 2.0]);
+    assert_eq!(decimated(&few, 1..4, 80), [few.points().to_vec()]);
+    assert_eq!(
+        decimated(&few, 2..3, 80),
+        [vec![Point {
+            step: 2,
+            value: 5.0
+        }]]
+    );
+    assert!(decimated(&few, 1..4, 0).is_empty());
+    assert!(decimated(&few, 4..4, 10).is_empty());
+    assert!(decimated(&few, 9..u64::MAX, 10).is_empty());
+    let flat = series(&[2.0; 9]);
+    assert_eq!(decimated(&flat, 1..10, 3).concat().len(), 3);
+}
+
+#[test]
+fn smoothing_is_tensorboards() {
+    // By hand, weight 0.5: means 0.5, 1.25, 2.125 over 1 - 0.5^n.
+    let want = [1.0, 1.25 / 0.75, 2.125 / 0.875];
+    let smooth = series(&[1.0, 2.0, 3.0]).smoothed(0.5);
+    for (p, want) in smooth.points().iter().zip(want) {
+        assert!((p.value - want).abs() < 1e-12, "{p:?} {want}");
+    }
+    assert_eq!(series(&[1.0, 2.0]).smoothed(0.0), series(&[1.0, 2.0]));
+    let flat = series(&[0.3; 500]).smoothed(0.99);
+    assert!(flat.points().iter().all(|p| (p.value - 0.3).abs() < 1e-9));
+    let holed = series(&[1.0, f64::NAN, 2.0]).smoothed(0.5);
+    assert_eq!(holed.gaps(), 1);
+    assert!((holed.points()[2].value - 1.25 / 0.75).abs() < 1e-12);
+}
+
+#[test]
+fn logarithms_of_nothing_are_gaps() {
+    let log = series(&[100.0, 0.0, -1.0, 0.001]).log10();
+    assert_eq!(log.gaps(), 2);
+    assert_eq!(log.points()[0].value, 2.0);
+    assert!((log.points()[3].value + 3.0).abs() < 1e-12);
+}
+
+#[test]
+fn a_resumed_run_overwrites_its_tail() {
+    let mut again = series(&[1.0, f64::NAN, 3.0, 4.0]);
+    again.push(2, 9.0);
+    assert_eq!(again, series(&[1.0, 9.0]));
+    assert_eq!(again.gaps(), 0);
+    assert_eq!(
+        again.last(),
+        Some(Point {
+            step: 2,
+            value: 9.0
+        })
+    );
+}
+
+#[test]
+fn nearest_finds_the_point_under_a_cursor() {
+    let mut sparse = Series::new();
+    assert_eq!(sparse.nearest(5), None);
+    for step in [10, 20, 40] {
+        sparse.push(step, step as f64);
+    }
+    for (at, want) in [(0, 10), (10, 10), (14, 10), (16, 20), (31, 40), (99, 40)] {
+        assert_eq!(sparse.nearest(at).map(|p| p.step), Some(want), "{at}");
+    }
+}
+
+#[test]
+fn history_makes_gaps_only_within_a_stage() {
+    let mut history = History::new();
+    history.push(&row(1, "sft", &[("loss", 1.0), ("lr", 0.1)]));
+    history.push(&row(2, "sft", &[("lr", 0.1)]));
+    history.push(&row(3, "sft", &[("loss", 0.5), ("lr", 0.1)]));
+    history.push(&row(4, "stage1_basic", &[("reward", 0.2)]));
+    let loss = history.get("loss").expect("seen");
+    assert_eq!(
+        segments(loss.points()).map(steps).collect::<Vec<_>>(),
+        [[1], [3]]
+    );
+    assert_eq!(loss.points().len(), 3);
+    assert_eq!(
+        history.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        ["loss", "lr", "reward"]
+    );
+    history.clear();
+    assert!(history.get("loss").is_none());
+}

@@ -1,0 +1,304 @@
+//! What may stand under each key of a configuration: one table for checks, messages and `--print-config`.
+//!
+//! Knows values, not where they come from.
+
+use toml::Value;
+
+use super::resolve::ConfigError;
+use super::{Projection, TrainConfig};
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Dotted path.
+    pub key: &'static str,
+    pub kind: Kind,
+    /// One line for `--print-config` and documentation.
+    pub about: &'static str,
+}
+
+/// What a key takes.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// A whole number, both ends allowed.
+    Whole(i64, i64),
+    /// A number, both ends allowed.
+    Real(f64, f64),
+    /// A number, or `none` in `--set` and no line in a file.
+    OptionalReal(f64, f64),
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A list of different ones of these words, at least one.
+    Words(&'static [&'static str]),
+}
+
+const PROJECTIONS: [&str; 7] = {
+    let mut names = [""; 7];
+    let mut i = 0;
+    while i < names.len() {
+        names[i] = Projection::ALL[i].as_str();
+        i += 1;
+    }
+    names
+};
+
+/// The least learning rate: zero would train nothing and look like a run.
+const LR: Kind = Kind::Real(1e-9, 1.0);
+const STEPS: Kind = Kind::Whole(0, 1_000_000);
+
+const fn field(key: &'static str, kind: Kind, about: &'static str) -> Field {
+    Field { key, kind, about }
+}
+
+/// Every key there is, in the order they are printed.
+#[rustfmt::skip]
+pub const FIELDS: &[Field] = &[
+    field("seed", Kind::Whole(0, i64::MAX), "seed of every stream of the run"),
+    field("threads", Kind::Whole(1, 1024), "CPU threads; a resumed run must keep them to give the same bytes"),
+    field("save_steps", Kind::Whole(1, 1_000_000), "optimiser steps between checkpoints"),
+    field("log_rollouts_every", Kind::Whole(1, 1_000_000), "optimiser steps between lines of rollouts.jsonl"),
+    field("lora.rank", Kind::Whole(1, 512), "rank of the adapter"),
+    field("lora.alpha", Kind::Real(1e-3, 4096.0), "the update is scaled by alpha / rank"),
+    field("lora.dropout", Kind::Real(0.0, 0.0), "none is built: 0 keeps rollouts and loss on the same policy"),
+    field("lora.targets", Kind::Words(&PROJECTIONS), "projections that carry the adapter"),
+    field("sft.examples", Kind::Whole(0, 10_000_000), "gold examples, from all stages; 0 leaves SFT out"),
+    field("sft.epochs", Kind::Whole(1, 1000), "passes over them"),
+    field("sft.lr", LR, "learning rate after warm-up"),
+    field("sft.batch", Kind::Whole(1, 4096), "examples per optimiser step"),
+    field("sft.warmup_steps", STEPS, "steps over which the learning rate rises"),
+    field("sft.weight_decay", Kind::Real(0.0, 1.0), "AdamW weight decay"),
+    field("sft.max_grad_norm", Kind::Real(1e-6, 1e6), "gradients are scaled down to this norm"),
+    field("grpo.steps_per_stage", STEPS, "optimiser steps of each of the four stages"),
+    field("grpo.prompts_per_step", Kind::Whole(1, 4096), "groups per optimiser step"),
+    field("grpo.num_generations", Kind::Whole(2, 256), "responses per group; one alone has no advantage"),
+    field("grpo.lr", LR, "learning rate after warm-up"),
+    field("grpo.beta", Kind::Real(0.0, 10.0), "weight of the divergence from the SFT adapter"),
+    field("grpo.epsilon", Kind::Real(1e-6, 1.0), "clip range of the ratio"),
+    field("grpo.epsilon_high", Kind::OptionalReal(1e-6, 10.0), "clip range above 1, when it differs"),
+    field("grpo.num_iterations", Kind::Whole(1, 64), "optimiser passes over the same rollouts"),
+    field("grpo.loss_type", Kind::Word(&["grpo", "bnpo", "dr_grpo", "dapo"]), "how token losses become one number"),
+    field("grpo.scale_rewards", Kind::Word(&["none", "group", "batch"]), "what advantages are divided by"),
+    field("grpo.temperature", Kind::Real(0.01, 10.0), "of sampling"),
+    field("grpo.top_p", Kind::Real(1e-6, 1.0), "nucleus; 1 takes all"),
+    field("grpo.top_k", Kind::Whole(0, 1_000_000), "most likely tokens; 0 takes all"),
+    field("grpo.max_completion_length", Kind::Whole(1, 8192), "tokens of a response"),
+    field("grpo.warmup_steps", STEPS, "steps over which the learning rate rises"),
+    field("grpo.weight_decay", Kind::Real(0.0, 1.0), "AdamW weight decay"),
+    field("grpo.max_grad_norm", Kind::Real(1e-6, 1e6), "gradients are scaled down to this norm"),
+    field("grpo.entropy_coef", Kind::Real(0.0, 1.0), "weight of the entropy bonus"),
+    field("grpo.stage_mix", Kind::Real(0.0, 1.0), "share of a step's prompts drawn from earlier stages"),
+    field("eval.every_steps", STEPS, "optimiser steps between evaluations; 0 only at the end of a phase"),
+    field("eval.episodes", Kind::Whole(1, 1_000_000), "hold-out episodes of such an evaluation"),
+    field("eval.final_episodes", Kind::Whole(1, 1_000_000), "hold-out episodes at the end of a phase"),
+];
+
+/// The entry of `key`.
+#[must_use]
+pub fn find(key: &str) -> Option<&'static Field> {
+    FIELDS.iter().find(|field| field.key == key)
+}
+
+/// The key spelled most like `key`.
+#[must_use]
+pub fn nearest(key: &str) -> &'static str {
+    // A bare last part is the commonest slip (`beta` for `grpo.beta`), so it counts as a near miss of every such key.
+    let distance = |field: &Field| {
+        let last = field.key.rsplit('.').next().unwrap_or(field.key);
+        edit_distance(key, field.key).min(edit_distance(key, last) + 1)
+    };
+    let best = FIELDS.iter().min_by_key(|field| distance(field));
+    best.map_or("seed", |field| field.key)
+}
+
+/// Insertions, deletions and replacements that turn `a` into `b`.
+fn edit_distance(a: &str, b: &str) -> usize {
+    // Keys are short; a hostile one must not cost time.
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(80).collect(), b.chars().collect());
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, &from) in a.iter().enumerate() {
+        let mut diagonal = i;
+        row[0] = i + 1;
+        for (j, &to) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(from != to);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+impl Kind {
+    /// `value` as this kind stores it, or what is allowed.
+    ///
+    /// # Errors
+    /// A sentence: what the key takes.
+    pub fn accept(&self, value: &Value) -> Result<Value, String> {
+        let accepted = match (self, value) {
+            (Kind::Whole(low, high), Value::Integer(n)) => (low..=high).contains(&n),
+            (Kind::Real(low, high) | Kind::OptionalReal(low, high), Value::Float(x)) => {
+                (low..=high).contains(&x)
+            }
+            (Kind::Real(..) | Kind::OptionalReal(..), Value::Integer(n)) => {
+                return self.accept(&Value::Float(*n as f64));
+            }
+            (Kind::Word(words), Value::String(word)) => words.contains(&word.as_str()),
+            (Kind::Words(words), Value::Array(list)) => are_distinct_words(list, words),
+            _ => false,
+        };
+        if accepted {
+            Ok(value.clone())
+        } else {
+            Err(self.allowed())
+        }
+    }
+
+    /// What the key takes, in words.
+    #[must_use]
+    pub fn allowed(&self) -> String {
+        match self {
+            Kind::Whole(low, i64::MAX) => format!("a whole number from {low} to 2^63-1"),
+            Kind::Whole(low, high) => format!("a whole number from {low} to {high}"),
+            Kind::Real(low, high) if low == high => format!("only {low}"),
+            Kind::Real(low, high) => format!("a number from {low:?} to {high:?}"),
+            Kind::OptionalReal(low, high) => format!("none or a number from {low:?} to {high:?}"),
+            Kind::Word(words) => format!("one of {}", words.join(", ")),
+            Kind::Words(words) => format!("a list of different ones of {}", words.join(", ")),
+        }
+    }
+
+    /// Whether the key may have no value.
+    #[must_use]
+    pub const fn is_optional(&self) -> bool {
+        matches!(self, Kind::OptionalReal(..))
+    }
+}
+
+fn are_distinct_words(list: &[Value], words: &[&str]) -> bool {
+    let is_known = |v: &Value| v.as_str().is_some_and(|word| words.contains(&word));
+    let is_new = |(i, v): (usize, &Value)| list.iter().take(i).all(|earlier| earlier != v);
+    !list.is_empty() && list.iter().all(is_known) && list.iter().enumerate().all(is_new)
+}
+
+impl TrainConfig {
+    /// Checks every value against its range, and those that depend on one another.
+    ///
+    /// # Errors
+    /// Names the first offending key, its value and what is allowed.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if i64::try_from(self.seed).is_err() {
+            // TOML has no such number, so the table below could not hold it.
+            let allowed = Kind::Whole(0, i64::MAX).allowed();
+            return Err(ConfigError::refused(
+                "seed",
+                &self.seed.to_string(),
+                &allowed,
+                None,
+            ));
+        }
+        let table = self.to_table()?;
+        for field in FIELDS {
+            let Some(value) = super::resolve::lookup(&table, field.key) else {
+                continue;
+            };
+            field.kind.accept(value).map_err(|allowed| {
+                ConfigError::refused(field.key, &value.to_string(), &allowed, None)
+            })?;
+        }
+        self.validate_together()
+    }
+
+    fn validate_together(&self) -> Result<(), ConfigError> {
+        if self.grpo.clip_above() < self.grpo.epsilon {
+            let allowed = format!("none or at least grpo.epsilon ({})", self.grpo.epsilon);
+            let value = self.grpo.clip_above().to_string();
+            return Err(ConfigError::refused(
+                "grpo.epsilon_high",
+                &value,
+                &allowed,
+                None,
+            ));
+        }
+        if self.sft.examples == 0 && self.grpo.steps_per_stage == 0 {
+            let allowed = "at least 1 when grpo.steps_per_stage is 0: there would be nothing to do";
+            return Err(ConfigError::refused("sft.examples", "0", allowed, None));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::resolve::leaves;
+    use super::*;
+
+    #[test]
+    fn table_and_struct_have_the_same_keys() {
+        let mut config = TrainConfig::nano();
+        config.grpo.epsilon_high = Some(0.28);
+        let table = config.to_table().expect("serialises");
+        let mut have: Vec<String> = leaves(&table).into_iter().map(|(key, _)| key).collect();
+        let mut listed: Vec<String> = FIELDS.iter().map(|f| f.key.to_owned()).collect();
+        have.sort();
+        listed.sort();
+        assert_eq!(have, listed);
+    }
+
+    #[test]
+    fn edit_distance_table() {
+        for (a, b, want) in [
+            ("", "abc", 3),
+            ("abc", "abc", 0),
+            ("kitten", "sitting", 3),
+            ("grpo.betta", "grpo.beta", 1),
+            ("bteа", "beta", 3),
+        ] {
+            assert_eq!(edit_distance(a, b), want, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn nearest_finds_slips_of_every_sort() {
+        for (slip, want) in [
+            ("grpo.betta", "grpo.beta"),
+            ("beta", "grpo.beta"),
+            ("grpo.learning_rate", "grpo.lr"),
+            ("sft.epoch", "sft.epochs"),
+            ("sede", "seed"),
+            ("lora.target", "lora.targets"),
+        ] {
+            let got = nearest(slip);
+            if slip == "grpo.learning_rate" {
+                // Far from everything: only the section can be right.
+                assert!(got.starts_with("grpo."), "{slip} -> {got}");
+            } else {
+                assert_eq!(got, want, "{slip}");
+            }
+        }
+    }
+
+    #[test]
+    fn ranges_refuse_both_sides_and_what_is_no_number() {
+        let mut config = TrainConfig::nano();
+        let mut refused = |edit: fn(&mut TrainConfig), key: &str| {
+            let kept = config.clone();
+            edit(&mut config);
+            let message = config.validate().expect_err(key).to_string();
+            assert!(message.contains(key), "{message}");
+            config = kept;
+        };
+        refused(|c| c.grpo.top_p = 0.0, "grpo.top_p");
+        refused(|c| c.grpo.top_p = 1.01, "grpo.top_p");
+        refused(|c| c.grpo.lr = f64::NAN, "grpo.lr");
+        refused(|c| c.sft.lr = f64::INFINITY, "sft.lr");
+        refused(|c| c.grpo.num_generations = 1, "grpo.num_generations");
+        refused(|c| c.lora.targets.clear(), "lora.targets");
+        refused(|c| c.lora.targets.push(Projection::QProj), "lora.targets");
+        refused(|c| c.grpo.epsilon_high = Some(0.1), "grpo.epsilon_high");
+        refused(
+            |c| (c.sft.examples, c.grpo.steps_per_stage) = (0, 0),
+            "sft.examples",
+        );
+        refused(|c| c.seed = u64::MAX, "seed");
+        config.validate().expect("untouched");
+    }
+}
