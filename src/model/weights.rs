@@ -74,6 +74,11 @@ impl<'a> NamedTensors<'a> {
         self.tensors.keys().map(String::as_str)
     }
 
+    /// Takes all tensors that are left.
+    pub fn take_all(&mut self) -> BTreeMap<String, Tensor> {
+        std::mem::take(&mut self.tensors)
+    }
+
     /// Takes a tensor out, checking its shape.
     ///
     /// # Errors

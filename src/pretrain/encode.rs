@@ -1,0 +1,82 @@
+//! Documents as packed tokens with weighted targets.
+//!
+//! A window is one segment; each note continues it on its own, as an assistant's turn would, so a note never reads another
+//! note. Answers count fully, everything else a little and only here and there.
+
+use super::corpus::Document;
+use crate::model::pack::Packed;
+use crate::model::tokenizer::Tokenizer;
+use crate::stream::Stream;
+
+/// A token to predict from a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Target {
+    /// The row whose hidden state predicts it.
+    pub row: usize,
+    pub token: u32,
+    /// Part of an answer (or of an echo's second half).
+    pub is_answer: bool,
+    /// Whether it is the last token of its answer.
+    pub ends: bool,
+}
+
+/// One document as a packing of its own, with all its targets.
+#[must_use]
+pub fn document(tokenizer: &Tokenizer, document: &Document) -> (Packed, Vec<Target>) {
+    let mut packed = Packed::default();
+    let mut targets = Vec::new();
+    append(tokenizer, document, &mut packed, &mut targets);
+    (packed, targets)
+}
+
+/// Appends a document to a packing.
+pub fn append(tokenizer: &Tokenizer, document: &Document, packed: &mut Packed, targets: &mut Vec<Target>) {
+    match document {
+        Document::Echo { text } => {
+            let once = tokenizer.encode(text);
+            let again = tokenizer.encode(&format!("\n{text}"));
+            let rows = packed.push(&[once.as_slice(), again.as_slice()].concat());
+            for (i, &token) in again.iter().enumerate().skip(1) {
+                let row = rows.start + once.len() + i - 1;
+                targets.push(Target { row, token, is_answer: true, ends: i + 1 == again.len() });
+            }
+        }
+        Document::Window { text, notes } => {
+            let context = tokenizer.prompt(None, text);
+            let rows = packed.push(&context);
+            for (i, &token) in context.iter().enumerate().skip(1) {
+                targets.push(Target { row: rows.start + i - 1, token, is_answer: false, ends: false });
+            }
+            for note in notes {
+                let question = tokenizer.encode(&note.question);
+                let answer = tokenizer.completion(&note.answer);
+                let tokens = [question.as_slice(), answer.as_slice()].concat();
+                let own = packed.push_continuation(&tokens);
+                for (i, &token) in tokens.iter().enumerate() {
+                    let row = if i == 0 { rows.end - 1 } else { own.start + i - 1 };
+                    let is_answer = i >= question.len();
+                    targets.push(Target { row, token, is_answer, ends: i + 1 == tokens.len() });
+                }
+            }
+        }
+    }
+}
+
+/// Answer tokens of each note or echo, in order.
+pub fn answers(targets: &[Target]) -> impl Iterator<Item = usize> + '_ {
+    let mut length = 0;
+    targets.iter().filter(|t| t.is_answer).filter_map(move |target| {
+        length += 1;
+        target.ends.then(|| std::mem::take(&mut length))
+    })
+}
+
+/// Weights for training: 1 for answers; others are kept one time in eight, at weight 0.5.
+#[must_use]
+pub fn weighted(targets: &[Target], stream: &mut Stream) -> (Vec<(usize, u32)>, Vec<f32>) {
+    let kept = targets.iter().filter_map(|target| {
+        let weight = if target.is_answer { 1.0 } else { 0.5 };
+        (target.is_answer || stream.chance(1, 8)).then_some(((target.row, target.token), weight))
+    });
+    kept.unzip()
+}
