@@ -60,9 +60,25 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     }
 }
 
-/// `opensoc generate … | head` ends well.
+/// `opensoc generate … | head` ends well, whoever wrapped the error on its way.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error
+    let kind = error
         .downcast_ref::<io::Error>()
-        .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+        .map(io::Error::kind)
+        .or_else(|| error.downcast_ref::<serde_json::Error>()?.io_error_kind());
+    kind == Some(io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_pipe_is_known_bare_and_wrapped() {
+        let closed = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(is_closed_pipe(&closed().into()));
+        assert!(is_closed_pipe(&serde_json::Error::io(closed()).into()));
+        assert!(!is_closed_pipe(&io::Error::other("disk").into()));
+        assert!(!is_closed_pipe(&anyhow::anyhow!("other")));
+    }
 }

@@ -59,3 +59,22 @@ fn as_json(rule: &Rule) -> Value {
         "event_types": rule.event_types,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_have_every_rule_once() {
+        for json in [false, true] {
+            let mut out = Vec::new();
+            run(&Args { json }, &mut out).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            let headings = usize::from(!json);
+            assert_eq!(text.lines().count(), rules::all().len() + headings);
+            for rule in rules::all() {
+                assert!(text.contains(rule.reason), "{}", rule.id);
+            }
+        }
+    }
+}

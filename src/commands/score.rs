@@ -44,3 +44,36 @@ fn answer(line: &str) -> Result<Value, LineError> {
     let verdict = verdict::judge(&answered.episode, &answered.response);
     Ok(serde_json::to_value(verdict)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::schema::{Action, Split, Stage};
+    use crate::env::{generate, gold};
+    use serde_json::json;
+
+    #[test]
+    fn an_edited_truth_earns_nothing() {
+        let episode = generate::episode(Stage::Multi, Split::Train, 3, 8);
+        let response = gold::response(&episode);
+        let mut edited = episode.clone();
+        edited.truth.action = Action::ALL[(episode.truth.action.index() + 1) % 5];
+        for episode in [episode, edited] {
+            let line = json!({"episode": episode, "response": response}).to_string();
+            let verdict = answer(&line).unwrap();
+            assert_eq!(verdict["correct_action"], true);
+            assert_eq!(verdict["components"]["correct_citation_bonus"], 0.1);
+        }
+    }
+
+    #[test]
+    fn malformed_responses_get_a_verdict_and_unknown_fields_an_error() {
+        let episode = generate::episode(Stage::Multi, Split::Train, 3, 8);
+        let line = json!({"episode": episode, "response": "I would escalate"});
+        let verdict = answer(&line.to_string()).unwrap();
+        assert_eq!(verdict["format_ok"], false);
+        assert_eq!(verdict["malformed_because"], "1 line(s) instead of three");
+        let line = json!({"episode": episode, "response": "", "hint": 1}).to_string();
+        assert!(answer(&line).unwrap_err().to_string().contains("`hint`"));
+    }
+}

@@ -54,3 +54,47 @@ fn truth_object(category: &str, events: &[Event], name: &str) -> Result<Value, L
     }
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::generate;
+    use crate::env::schema::{Action, Split, Stage};
+
+    #[test]
+    fn truth_of_an_episode_is_made_anew() {
+        let mut episode = generate::episode(Stage::Mixed, Split::Train, 3, 8);
+        let truth = episode.truth.clone();
+        episode.truth.action = Action::Dismiss;
+        episode.truth.rule = "invented".into();
+        episode.incident.target_label = Action::Dismiss;
+        let value = answer(&serde_json::to_string(&episode).unwrap()).unwrap();
+        assert_eq!(value["action"], truth.action.as_str());
+        assert_eq!(value["rule"], truth.rule.as_str());
+        assert_eq!(value["plausible"], true);
+        assert!(value.get("implausible_because").is_none());
+        let incident = serde_json::to_string(&episode.incident).unwrap();
+        assert_eq!(answer(&incident).unwrap(), value);
+    }
+
+    #[test]
+    fn implausible_and_unreadable_are_told_apart() {
+        let beacon = r#"{"category":"malware","target_label":"dismiss","narrative":"","events":[{"log_id":"L1-0","timestamp":"2026-04-25T10:00:00Z","source":"zeek","event_type":"net.beacon","fields":{"jitter_pct":3,"reputation":"malicious"}}]}"#;
+        let value = answer(beacon).unwrap();
+        assert_eq!(value["plausible"], false);
+        assert_eq!(
+            value["implausible_because"],
+            "L1-0: net.beacon without `dst_ip`"
+        );
+        let unknown = beacon.replacen("\"category\"", "\"mood\":1,\"category\"", 1);
+        assert!(answer(&unknown).unwrap_err().to_string().contains("`mood`"));
+        let label = beacon.replacen("\"dismiss\"", "\"ignore\"", 1);
+        assert!(answer(&label).unwrap_err().to_string().contains("`ignore`"));
+        assert!(answer("[]").is_err());
+        let empty = r#"{"category":"malware","target_label":"dismiss","narrative":"","events":[]}"#;
+        assert!(matches!(
+            answer(empty),
+            Err(LineError::Content { field, .. }) if field == "events"
+        ));
+    }
+}

@@ -85,7 +85,7 @@ impl Case {
     pub fn thresholds(self) -> Vec<(&'static str, u64)> {
         match self {
             Case::Mistyped => vec![("max_failures", GUESSES as u64 - 1)],
-            Case::InternalLogin => Vec::new(),
+            Case::InternalLogin => vec![("max_events", 1)],
             _ => vec![("min_failures", GUESSES as u64)],
         }
     }

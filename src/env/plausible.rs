@@ -199,3 +199,67 @@ fn check_destination(event: &Event, category: &str) -> Result<(), Implausible> {
 pub fn is_timestamp(text: &str) -> bool {
     text.len() == 20 && text.ends_with('Z') && text.parse::<jiff::Timestamp>().is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn event(source: &str, event_type: &str, fields: Value) -> Event {
+        serde_json::from_value(json!({
+            "log_id": "L1-0", "timestamp": "2026-04-25T10:00:00Z", "source": source,
+            "event_type": event_type, "fields": fields
+        }))
+        .unwrap()
+    }
+
+    fn why(category: &str, event: Event) -> String {
+        match check(category, &[event]) {
+            Ok(()) => "plausible".into(),
+            Err(because) => because.to_string(),
+        }
+    }
+
+    #[test]
+    fn the_pinned_implausibilities() {
+        let transfer = |dst: &str| {
+            event(
+                "zeek",
+                "net.transfer",
+                json!({"service": "paste_site", "orig_bytes": 200_000_000u64, "dst_ip": dst}),
+            )
+        };
+        assert_eq!(why("exfiltration", transfer("8.8.8.8")), "plausible");
+        let inside = why("exfiltration", transfer("10.0.0.9"));
+        assert!(inside.contains("internal address 10.0.0.9"), "{inside}");
+        let process = |fields| event("sysmon", "process.create", fields);
+        let no_parent = json!({"image": "mshta.exe", "user": "a"});
+        assert!(why("malware", process(no_parent)).contains("without `parent`"));
+        let no_image = json!({"image": "", "parent": "winword.exe", "user": "a"});
+        assert!(why("malware", process(no_image)).contains("without `image`"));
+        let beacon = json!({"jitter_pct": 3, "reputation": "unknown"});
+        assert!(why("malware", event("zeek", "net.beacon", beacon)).contains("without `dst_ip`"));
+    }
+
+    #[test]
+    fn gibberish_is_named() {
+        let login = json!({"user": "a", "src_ip": "10.0.0.5"});
+        let good = event("identity", "auth.login_success", login.clone());
+        assert_eq!(why("intrusion", good.clone()), "plausible");
+        assert!(why("benign", good.clone()).contains("unknown category"));
+        assert!(why("intrusion", event("x", "qwe.rty", json!({}))).contains("unknown event type"));
+        assert!(why("intrusion", event("zeek", "auth.login_success", login)).contains("identity"));
+        let odd = json!({"user": "a", "src_ip": "asdf"});
+        assert!(
+            why("intrusion", event("identity", "auth.login_success", odd)).contains("`src_ip`")
+        );
+        let extra = json!({"user": "a", "src_ip": "10.0.0.5", "mood": "good"});
+        assert!(
+            why("intrusion", event("identity", "auth.login_success", extra)).contains("`mood`")
+        );
+        let mut late = good;
+        late.timestamp = "2026-13-01T10:00:00Z".into();
+        assert!(why("intrusion", late).contains("2026-13-01"));
+        assert_eq!(check("intrusion", &[]), Err(Implausible::Empty));
+    }
+}

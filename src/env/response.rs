@@ -20,7 +20,7 @@ pub struct Answer {
 pub enum Malformed {
     #[error("empty response")]
     Empty,
-    #[error("{0} lines instead of three")]
+    #[error("{0} line(s) instead of three")]
     LineCount(usize),
     #[error("line 1 does not start with `Action: `")]
     ActionLabel,

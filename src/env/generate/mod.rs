@@ -133,7 +133,7 @@ fn labels(stage: Stage, split: Split, seed: u64, index: u64) -> Labels {
         twin: at(place + 1),
         is_first: true,
     };
-    if index % 2 == 0 {
+    if index.is_multiple_of(2) {
         first
     } else {
         first.swapped()

@@ -42,3 +42,124 @@ fn twins_differ_in_one_value_and_in_label() {
         }
     }
 }
+
+#[test]
+fn windows_have_their_length_decoys_and_one_firing_rule() {
+    let bounds = [(1, 1), (3, 5), (4, 7), (5, 10)];
+    for (stage, (low, high)) in Stage::ALL.into_iter().zip(bounds) {
+        for e in some(stage, Split::Train, 300) {
+            let n = e.log_window.len();
+            assert!((low..=high).contains(&n));
+            assert_eq!(n - e.incident.events.len(), stage.decoys());
+            let firing = crate::env::rules::all()
+                .iter()
+                .filter(|rule| rule.id != "no_finding" && rule.firing(&e.log_window).is_some());
+            assert_eq!(firing.count(), 1, "{}", e.episode_id);
+        }
+    }
+}
+
+#[test]
+fn free_text_and_claims_never_change_truth() {
+    for stage in Stage::ALL {
+        for mut e in some(stage, Split::Holdout, 50) {
+            for text in INJECTIONS {
+                let injected = with_injection(&e, text);
+                assert_eq!(verify::truth(&injected.log_window).unwrap(), e.truth);
+            }
+            for event in &mut e.incident.events {
+                event.fields.insert("note".into(), "escalate".into());
+            }
+            for claim in Action::ALL {
+                e.incident.target_label = claim;
+                assert_eq!(verify::truth(&e.incident.events).unwrap(), e.truth);
+            }
+        }
+    }
+}
+
+#[test]
+fn injected_claims_do_not_know_the_label() {
+    let mut counts = [[0u32; 5]; 5];
+    for e in some(Stage::Adversarial, Split::Train, 3_000) {
+        for (row, claim) in counts.iter_mut().zip(INJECTIONS) {
+            row[e.truth.action.index()] += u32::from(e.alert.summary.contains(claim));
+        }
+    }
+    for count in counts.into_iter().flatten() {
+        assert!((30..=90).contains(&count), "{counts:?}");
+    }
+}
+
+#[test]
+fn most_rules_occur_and_every_family_has_three_labels() {
+    let mut labels = std::collections::BTreeMap::<String, std::collections::BTreeSet<_>>::new();
+    let mut rules = std::collections::BTreeSet::new();
+    for stage in Stage::ALL {
+        for e in some(stage, Split::Holdout, 2_000) {
+            rules.insert(e.truth.rule.clone());
+            for event in &e.log_window {
+                labels
+                    .entry(event.event_type.clone())
+                    .or_default()
+                    .insert(e.truth.action);
+            }
+        }
+    }
+    let never = ["no_finding", "internal_login"];
+    for rule in crate::env::rules::all() {
+        assert_eq!(
+            rules.contains(rule.id),
+            !never.contains(&rule.id),
+            "{}",
+            rule.id
+        );
+    }
+    assert_eq!(labels.len(), crate::env::events::all().count());
+    for (event_type, actions) in labels {
+        assert!(
+            actions.len() >= 3 && actions.contains(&Action::Dismiss),
+            "{event_type}"
+        );
+    }
+}
+
+#[test]
+fn splits_share_no_name_address_or_date() {
+    use std::collections::BTreeSet;
+    let open = |split| {
+        let mut values = BTreeSet::new();
+        for stage in Stage::ALL {
+            for e in some(stage, split, 300) {
+                values.extend([e.alert.host.clone(), e.alert.user.clone()]);
+                for event in &e.log_window {
+                    values.insert(event.timestamp.chars().take(10).collect::<String>());
+                    for name in ["user", "host", "src_ip", "dst_ip", "ip", "query", "file"] {
+                        values.extend(event.text(name).map(str::to_owned));
+                    }
+                }
+            }
+        }
+        values
+    };
+    let (train, holdout) = (open(Split::Train), open(Split::Holdout));
+    let shared: Vec<_> = train.intersection(&holdout).collect();
+    assert!(shared.is_empty(), "{shared:?}");
+}
+
+#[test]
+fn a_quarter_of_the_hold_out_has_new_templates() {
+    let new = some(Stage::Mixed, Split::Holdout, 400).filter(is_new_template);
+    assert_eq!(new.count(), 100);
+    assert!(!some(Stage::Mixed, Split::Train, 400).any(|e| is_new_template(&e)));
+    let leases = |e: &Episode| e.log_window.iter().any(|x| x.event_type == "dhcp.lease");
+    assert!(some(Stage::Mixed, Split::Holdout, 400).any(|e| leases(&e)));
+    assert!(!some(Stage::Adversarial, Split::Train, 400).any(|e| leases(&e)));
+}
+
+#[test]
+fn only_generated_episodes_have_twins() {
+    let mut e = episode(Stage::Multi, Split::Train, 1, 4);
+    e.log_window[0].fields.insert("note".into(), "x".into());
+    assert!(twin(&e).is_none());
+}

@@ -76,13 +76,13 @@ fn context_rule(family: &'static Family, detection: &'static Detection) -> Rule 
         Surface::AtMost { limit, .. } => Some(("max", limit)),
         Surface::AtLeast { limit, .. } => Some(("min", limit)),
     };
-    let count = family.repeat.map(|repeat| ("count", repeat.count as u64));
+    let count = ("min_events", family.hot_count() as u64);
     Rule {
         id: detection.id,
         action: detection.action,
         reason: detection.reason,
         attack: detection.attack,
-        thresholds: limit.into_iter().chain(count).collect(),
+        thresholds: limit.into_iter().chain([count]).collect(),
         event_types: vec![family.event_type],
         condition: Condition::Context(family, detection),
     }
@@ -222,3 +222,6 @@ pub fn decide(events: &[Event]) -> Option<(&'static Rule, Firing)> {
     }
     best
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! Every rule fires on its case and not on a near-miss, and what the contract pins stays pinned.
+
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::env::verify;
+
+fn event(n: usize, event_type: &str, fields: Value) -> Event {
+    let Value::Object(fields) = fields else {
+        panic!("fields are an object")
+    };
+    Event {
+        log_id: format!("L1-{n}"),
+        timestamp: format!("2026-04-25T10:00:{n:02}Z"),
+        source: String::new(),
+        event_type: event_type.into(),
+        fields,
+    }
+}
+
+fn rule_of(events: &[Event]) -> (String, String) {
+    let truth = verify::truth(events).expect("events");
+    (truth.rule, truth.triggering_log_id)
+}
+
+/// Hot events of a family, the last one with `context`.
+fn case(family: &Family, surface: &Value, context: &str, count: usize) -> Vec<Event> {
+    (0..count)
+        .map(|n| {
+            let mut fields = Map::new();
+            if let Some(name) = family.external {
+                fields.insert(name.into(), "8.8.8.8".into());
+            }
+            for name in family.repeat.iter().flat_map(|r| r.same) {
+                fields.insert((*name).into(), "same".into());
+            }
+            if let Some(name) = family.repeat.and_then(|r| r.distinct) {
+                fields.insert(name.into(), format!("10.0.0.{n}").into());
+            }
+            fields.insert(family.surface_field.into(), surface.clone());
+            let context = if n + 1 == count { context } else { "none" };
+            fields.insert(family.context_field.into(), context.into());
+            event(n, family.event_type, Value::Object(fields))
+        })
+        .collect()
+}
+
+/// Surfaces that are just hot and just cold.
+fn edges(family: &Family) -> (Vec<Value>, Vec<Value>) {
+    let words = |words: &[&str]| words.iter().map(|w| json!(w)).collect();
+    match family.surface {
+        Surface::Words { hot, cold } => (words(hot), words(cold)),
+        Surface::AtMost { limit, .. } => (vec![json!(limit)], vec![json!(limit + 1)]),
+        Surface::AtLeast { limit, .. } => (vec![json!(limit)], vec![json!(limit - 1)]),
+    }
+}
+
+#[test]
+fn every_context_rule_fires_on_hot_and_not_on_cold() {
+    for family in families::all() {
+        let (hot, cold) = edges(family);
+        for detection in family.detections {
+            for context in detection.values {
+                for surface in &hot {
+                    let events = case(family, surface, context, family.hot_count());
+                    let last = format!("L1-{}", events.len() - 1);
+                    assert_eq!(rule_of(&events), (detection.id.to_string(), last));
+                }
+                for surface in &cold {
+                    let events = case(family, surface, context, family.hot_count());
+                    assert_eq!(rule_of(&events).0, "no_finding", "{}", detection.id);
+                }
+                let unknown = case(family, &hot[0], "elsewhere", family.hot_count());
+                assert_eq!(rule_of(&unknown).0, "no_finding", "{}", detection.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn repeats_need_three_of_one_actor_and_the_third_decides() {
+    for family in families::all().filter(|family| family.repeat.is_some()) {
+        let repeat = family.repeat.expect("filtered");
+        let (hot, _) = edges(family);
+        for detection in family.detections {
+            let context = detection.values[0];
+            let two = case(family, &hot[0], context, 2);
+            assert_eq!(rule_of(&two).0, "no_finding");
+            let mut stranger = case(family, &hot[0], context, 3);
+            stranger[0]
+                .fields
+                .insert(repeat.same[0].into(), "other".into());
+            assert_eq!(rule_of(&stranger).0, "no_finding");
+            let four = case(family, &hot[0], context, 4);
+            assert_eq!(rule_of(&four).0, "no_finding", "the third decides");
+            if let Some(name) = repeat.distinct {
+                let mut again = case(family, &hot[0], context, 3);
+                again[2].fields.insert(name.into(), "10.0.0.0".into());
+                assert_eq!(rule_of(&again).0, "no_finding");
+            }
+        }
+    }
+}
+
+#[test]
+fn outbound_rules_need_an_external_destination() {
+    for family in families::all().filter(|family| family.external.is_some()) {
+        let (hot, _) = edges(family);
+        for detection in family.detections {
+            let mut events = case(family, &hot[0], detection.values[0], 1);
+            let name = family.external.expect("filtered");
+            for address in [json!("10.1.2.3"), json!("192.168.0.9"), json!("")] {
+                events[0].fields.insert(name.into(), address);
+                assert_eq!(rule_of(&events).0, "no_finding", "{}", detection.id);
+            }
+        }
+    }
+}
+
+fn failure(n: usize, user: &str) -> Event {
+    event(
+        n,
+        "auth.login_failure",
+        json!({"user": user, "src_ip": "10.0.0.5"}),
+    )
+}
+
+fn success(n: usize, user: &str, src_ip: &str, role: &str) -> Event {
+    event(
+        n,
+        "auth.login_success",
+        json!({"user": user, "src_ip": src_ip, "account_role": role}),
+    )
+}
+
+#[test]
+fn sign_ins_by_case_and_near_miss() {
+    let three = || vec![failure(0, "a"), failure(1, "a"), failure(2, "a")];
+    let with = |last: Event| {
+        let mut events = three();
+        events.push(last);
+        rule_of(&events)
+    };
+    let expect = |rule: &str, id: &str| (rule.to_string(), id.to_string());
+    let outside = "8.8.8.8";
+    assert_eq!(
+        with(success(3, "a", outside, "admin")),
+        expect("guessed_admin_login", "L1-3")
+    );
+    assert_eq!(
+        with(success(3, "a", outside, "staff")),
+        expect("guessed_external_login", "L1-3")
+    );
+    assert_eq!(
+        with(success(3, "a", "10.0.0.5", "staff")),
+        expect("guessed_internal_login", "L1-3")
+    );
+    assert_eq!(
+        with(success(3, "b", outside, "admin")),
+        expect("repeated_login_failures", "L1-2")
+    );
+    assert_eq!(rule_of(&three()), expect("repeated_login_failures", "L1-2"));
+    assert_eq!(rule_of(&three()[..2]).0, "no_finding");
+    let early = [
+        success(0, "a", outside, "staff"),
+        failure(1, "a"),
+        failure(2, "a"),
+        failure(3, "a"),
+    ];
+    assert_eq!(rule_of(&early), expect("repeated_login_failures", "L1-3"));
+    let outsider = [success(0, "a", outside, "staff")];
+    assert_eq!(rule_of(&outsider).0, "no_finding");
+}
+
+#[test]
+fn pinned_sign_ins_are_dismissed() {
+    let login = |n, user: &str| {
+        event(
+            n,
+            "auth.login_success",
+            json!({"user": user, "src_ip": "10.0.0.5"}),
+        )
+    };
+    let single = verify::truth(&[login(0, "a")]).unwrap();
+    assert_eq!(
+        (single.action, single.rule.as_str()),
+        (Action::Dismiss, "internal_login")
+    );
+    let mistyped = verify::truth(&[failure(0, "a"), failure(1, "a"), login(2, "a")]).unwrap();
+    assert_eq!(mistyped.action, Action::Dismiss);
+    assert_eq!(mistyped.rule, "mistyped_password");
+    assert_eq!(mistyped.triggering_log_id, "L1-2");
+    assert_eq!(mistyped.evidence, ["L1-0", "L1-1", "L1-2"]);
+}
+
+#[test]
+fn costliest_rule_wins_then_table_order() {
+    let key = |n, network: &str| {
+        event(
+            n,
+            "cloud.create_access_key",
+            json!({"target": "root", "network": network}),
+        )
+    };
+    let events = [
+        key(0, "corporate"),
+        key(1, "vpn"),
+        key(2, "tor_exit"),
+        key(3, "foreign_asn"),
+    ];
+    let ids = ["corporate", "vpn", "tor", "foreign"];
+    for n in 1..=4 {
+        let expected = format!("access_key_{}", ids[n - 1]);
+        assert_eq!(rule_of(&events[..n]), (expected, format!("L1-{}", n - 1)));
+    }
+    let containment = [
+        event(
+            0,
+            "ids.alert",
+            json!({"signature_class": "exploit", "src_role": "workstation"}),
+        ),
+        event(
+            1,
+            "ids.alert",
+            json!({"signature_class": "exploit", "src_role": "internet"}),
+        ),
+    ];
+    assert_eq!(rule_of(&containment).0, "exploit_from_internet");
+}
+
+#[test]
+fn table_has_the_breadth_of_the_contract() {
+    let ids: std::collections::BTreeSet<_> = all().iter().map(|rule| rule.id).collect();
+    assert_eq!(ids.len(), all().len(), "ids are unique");
+    let suspicious = all().iter().filter(|rule| rule.action != Action::Dismiss);
+    assert!(suspicious.clone().count() >= 30);
+    for rule in suspicious {
+        assert!(!rule.attack.is_empty(), "{}", rule.id);
+        assert!(!rule.thresholds.is_empty(), "{}", rule.id);
+    }
+    assert_eq!(find("no_finding").map(|r| r.id), all().last().map(|r| r.id));
+}

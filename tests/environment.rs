@@ -1,0 +1,82 @@
+//! The environment as a whole: frozen bytes, and what stays true of any input.
+
+use opensoc::env::schema::{Episode, Split, Stage};
+use opensoc::env::{generate, prompt, response, verify};
+use proptest::prelude::*;
+use sha2::{Digest, Sha256};
+
+const FROZEN: &str = include_str!("../assets/holdout_frozen.jsonl");
+const FROZEN_SHA256: &str = "041ae263cb1684512e2e6c9ac843db0c1147267f48dcedbf80eda92abf75b60d";
+const FROZEN_SEED: u64 = 2026;
+const PER_STAGE: u64 = 50;
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[test]
+fn frozen_hold_out_is_what_the_generator_makes() {
+    assert_eq!(sha256(FROZEN.as_bytes()), FROZEN_SHA256);
+    let mut frozen = FROZEN.lines();
+    for stage in Stage::ALL {
+        for index in 0..PER_STAGE {
+            let episode = generate::episode(stage, Split::Holdout, FROZEN_SEED, index);
+            let line = frozen.next().expect("200 lines");
+            assert_eq!(serde_json::to_string(&episode).unwrap(), line);
+        }
+    }
+    assert_eq!(frozen.next(), None);
+}
+
+#[test]
+fn episodes_survive_json_and_refuse_unknown_fields_by_name() {
+    let line = FROZEN.lines().last().expect("a line");
+    let episode: Episode = serde_json::from_str(line).unwrap();
+    assert_eq!(serde_json::to_string(&episode).unwrap(), line);
+    let extended = line.replacen('{', "{\"hint\":1,", 1);
+    let error = serde_json::from_str::<Episode>(&extended).unwrap_err();
+    assert!(error.to_string().contains("`hint`"), "{error}");
+}
+
+#[test]
+fn prompts_are_short_and_show_every_log_id() {
+    for line in FROZEN.lines() {
+        let episode: Episode = serde_json::from_str(line).unwrap();
+        let text = prompt::user_message(&episode.alert, &episode.log_window);
+        assert!(text.chars().count() < 1_800, "{}", text.chars().count());
+        for event in &episode.log_window {
+            assert!(text.contains(&format!("] {} src=", event.log_id)));
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_parses_or_is_named(text in "(?s).{0,400}") {
+        if let Err(because) = response::parse(&text) {
+            prop_assert!(!because.to_string().is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_well_formed_is_read_back(n in 0u32..1000, rationale in "[a-zA-Zé][^\r\n\u{85}]{0,150}x") {
+        let text = format!("Action: monitor\nCitedLog: L1-{n}\nRationale: {rationale}");
+        let answer = response::parse(&text).unwrap();
+        prop_assert_eq!(answer.cited_log_id, format!("L1-{n}"));
+        prop_assert_eq!(answer.rationale, rationale);
+    }
+
+    #[test]
+    fn truth_is_total_on_shuffled_and_cut_windows(seed in 0u64..500, stage in 0usize..4, cut in 1usize..10) {
+        let mut episode = generate::episode(Stage::ALL[stage], Split::Train, seed, seed);
+        episode.log_window.reverse();
+        episode.log_window.truncate(cut);
+        let truth = verify::truth(&episode.log_window).unwrap();
+        let has = |id: &String| episode.log_window.iter().any(|event| event.log_id == *id);
+        prop_assert!(has(&truth.triggering_log_id));
+        prop_assert!(truth.evidence.iter().all(has));
+    }
+}
