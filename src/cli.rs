@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{Outcome, generate, rules, score, verify};
+use crate::commands::{Outcome, generate, pretrain, rules, score, verify};
 
 /// Generate SOC alerts, have a model triage them, verify the answers, train on the reward.
 #[derive(Debug, Parser)]
@@ -29,6 +29,9 @@ enum Command {
     /// Print the rule table
     #[command(after_help = "Example: opensoc rules --json")]
     Rules(rules::Args),
+    /// Make the embedded model and its tokenizer from nothing (hours)
+    #[command(after_help = "Example: opensoc pretrain --out nano; opensoc pretrain --corpus 5")]
+    Pretrain(pretrain::Args),
 }
 
 /// Runs a parsed command line and says how it went.
@@ -57,6 +60,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         Command::Verify(args) => verify::run(&args, out),
         Command::Score(args) => score::run(&args, out),
         Command::Rules(args) => rules::run(&args, out),
+        Command::Pretrain(args) => pretrain::run(&args, out),
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod generate;
 pub mod lines;
+pub mod pretrain;
 pub mod rules;
 pub mod score;
 pub mod verify;

@@ -68,12 +68,25 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
 }
 
 fn report(progress: &Progress, out: &mut dyn Write) -> std::io::Result<()> {
-    let Progress { step, phase, loss, tokens_per_second, probes } = progress;
+    let Progress {
+        step,
+        phase,
+        loss,
+        tokens_per_second,
+        probes,
+    } = progress;
     if step % 10 == 0 {
-        writeln!(out, "step {step} phase {} loss {loss:.4} {tokens_per_second:.0} tokens/s", phase + 1)?;
+        writeln!(
+            out,
+            "step {step} phase {} loss {loss:.4} {tokens_per_second:.0} tokens/s",
+            phase + 1
+        )?;
     }
     if let Some(probes) = probes {
-        let shares: Vec<String> = probes.iter().map(|(name, share)| format!("{name} {share:.3}")).collect();
+        let shares: Vec<String> = probes
+            .iter()
+            .map(|(name, share)| format!("{name} {share:.3}"))
+            .collect();
         writeln!(out, "probe {step}: {}", shares.join(", "))?;
     }
     out.flush()
@@ -83,7 +96,11 @@ fn print_corpus(args: &Args, count: u64, out: &mut dyn Write) -> anyhow::Result<
     let words = Words::of_train_split();
     let tokenizer = pretrain::train_tokenizer(&words, args.seed)?;
     for index in 0..count {
-        writeln!(out, "{}\n", pretrain::sample(&tokenizer, &words, args.seed, index).text())?;
+        writeln!(
+            out,
+            "{}\n",
+            pretrain::sample(&tokenizer, &words, args.seed, index).text()
+        )?;
     }
     Ok(Outcome::Complete)
 }

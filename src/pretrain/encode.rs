@@ -30,7 +30,12 @@ pub fn document(tokenizer: &Tokenizer, document: &Document) -> (Packed, Vec<Targ
 }
 
 /// Appends a document to a packing.
-pub fn append(tokenizer: &Tokenizer, document: &Document, packed: &mut Packed, targets: &mut Vec<Target>) {
+pub fn append(
+    tokenizer: &Tokenizer,
+    document: &Document,
+    packed: &mut Packed,
+    targets: &mut Vec<Target>,
+) {
     match document {
         Document::Echo { text } => {
             let once = tokenizer.encode(text);
@@ -38,14 +43,24 @@ pub fn append(tokenizer: &Tokenizer, document: &Document, packed: &mut Packed, t
             let rows = packed.push(&[once.as_slice(), again.as_slice()].concat());
             for (i, &token) in again.iter().enumerate().skip(1) {
                 let row = rows.start + once.len() + i - 1;
-                targets.push(Target { row, token, is_answer: true, ends: i + 1 == again.len() });
+                targets.push(Target {
+                    row,
+                    token,
+                    is_answer: true,
+                    ends: i + 1 == again.len(),
+                });
             }
         }
         Document::Window { text, notes } => {
             let context = tokenizer.prompt(None, text);
             let rows = packed.push(&context);
             for (i, &token) in context.iter().enumerate().skip(1) {
-                targets.push(Target { row: rows.start + i - 1, token, is_answer: false, ends: false });
+                targets.push(Target {
+                    row: rows.start + i - 1,
+                    token,
+                    is_answer: false,
+                    ends: false,
+                });
             }
             for note in notes {
                 let question = tokenizer.encode(&note.question);
@@ -53,9 +68,18 @@ pub fn append(tokenizer: &Tokenizer, document: &Document, packed: &mut Packed, t
                 let tokens = [question.as_slice(), answer.as_slice()].concat();
                 let own = packed.push_continuation(&tokens);
                 for (i, &token) in tokens.iter().enumerate() {
-                    let row = if i == 0 { rows.end - 1 } else { own.start + i - 1 };
+                    let row = if i == 0 {
+                        rows.end - 1
+                    } else {
+                        own.start + i - 1
+                    };
                     let is_answer = i >= question.len();
-                    targets.push(Target { row, token, is_answer, ends: i + 1 == tokens.len() });
+                    targets.push(Target {
+                        row,
+                        token,
+                        is_answer,
+                        ends: i + 1 == tokens.len(),
+                    });
                 }
             }
         }
@@ -65,10 +89,13 @@ pub fn append(tokenizer: &Tokenizer, document: &Document, packed: &mut Packed, t
 /// Answer tokens of each note or echo, in order.
 pub fn answers(targets: &[Target]) -> impl Iterator<Item = usize> + '_ {
     let mut length = 0;
-    targets.iter().filter(|t| t.is_answer).filter_map(move |target| {
-        length += 1;
-        target.ends.then(|| std::mem::take(&mut length))
-    })
+    targets
+        .iter()
+        .filter(|t| t.is_answer)
+        .filter_map(move |target| {
+            length += 1;
+            target.ends.then(|| std::mem::take(&mut length))
+        })
 }
 
 /// Weights for training: 1 for answers; others are kept one time in eight, at weight 0.5.

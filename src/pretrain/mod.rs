@@ -90,7 +90,12 @@ pub fn sample(tokenizer: &Tokenizer, words: &Words, seed: u64, index: u64) -> Do
     if index % 5 == 4 {
         return corpus::echo(tokenizer, seed, index);
     }
-    corpus::window(words, (Split::Train, seed, index), PHASES[PHASES.len() - 1], 16)
+    corpus::window(
+        words,
+        (Split::Train, seed, index),
+        PHASES[PHASES.len() - 1],
+        16,
+    )
 }
 
 /// Trains nano's tokenizer on train windows and notes, and on the words (not the sentences) of the fixed texts.
@@ -102,15 +107,41 @@ pub fn train_tokenizer(words: &Words, seed: u64) -> Result<Tokenizer> {
         corpus::window(words, (Split::Train, seed ^ 0xb9e, index), PHASES[2], 12).text()
     });
     // Single words, and the action words in two halves each: ordinary vocabulary, no statement.
-    let halves = ["dis", "miss", "mon", "itor", "quar", "antine", "_host", "bl", "ock", "_ip", "esc", "alate"];
-    let fixed = rules::all().iter().map(|rule| rule.reason).chain([prompt::SYSTEM]);
-    let mut single: Vec<String> =
-        fixed.flat_map(str::split_whitespace).filter(|w| !corpus::is_forbidden(w)).map(|w| format!(" {w}")).collect();
+    let halves = [
+        "dis", "miss", "mon", "itor", "quar", "antine", "_host", "bl", "ock", "_ip", "esc", "alate",
+    ];
+    let fixed = rules::all()
+        .iter()
+        .map(|rule| rule.reason)
+        .chain([prompt::SYSTEM]);
+    let mut single: Vec<String> = fixed
+        .flat_map(str::split_whitespace)
+        .filter(|w| !corpus::is_forbidden(w))
+        .map(|w| format!(" {w}"))
+        .collect();
     single.extend(halves.iter().map(|half| (*half).to_string()));
-    single.extend(["Action: ", "CitedLog: ", "Rationale: ", "system\n", "user\n", "assistant\n"].map(String::from));
-    let single = single.into_iter().flat_map(|word| std::iter::repeat_n(word, 400));
-    vocabulary::train(windows.chain(single).collect::<Vec<_>>().into_iter(), VOCABULARY)
-        .map_err(|reason| ModelError::Tokenizer { path: PathBuf::from("tokenizer.json"), reason })
+    single.extend(
+        [
+            "Action: ",
+            "CitedLog: ",
+            "Rationale: ",
+            "system\n",
+            "user\n",
+            "assistant\n",
+        ]
+        .map(String::from),
+    );
+    let single = single
+        .into_iter()
+        .flat_map(|word| std::iter::repeat_n(word, 400));
+    vocabulary::train(
+        windows.chain(single).collect::<Vec<_>>().into_iter(),
+        VOCABULARY,
+    )
+    .map_err(|reason| ModelError::Tokenizer {
+        path: PathBuf::from("tokenizer.json"),
+        reason,
+    })
 }
 
 /// Pretrains, from the last checkpoint in `options.out` where there is one, and writes the model there.
@@ -129,7 +160,13 @@ pub fn run(options: &Options, mut tell: impl FnMut(&Progress)) -> Result<()> {
         let tokens_per_second = tokens as f64 / started.elapsed().as_secs_f64();
         let probes = trainer.probe_if_due()?;
         let (step, phase) = (trainer.step, trainer.phase);
-        tell(&Progress { step, phase, loss, tokens_per_second, probes });
+        tell(&Progress {
+            step,
+            phase,
+            loss,
+            tokens_per_second,
+            probes,
+        });
     }
     trainer.export()
 }
@@ -161,15 +198,30 @@ struct Trainer<'a> {
 
 impl<'a> Trainer<'a> {
     fn new(options: &'a Options, tokenizer: Tokenizer, words: Words) -> Result<Self> {
-        let config = ModelConfig { vocab_size: tokenizer.vocabulary(), ..nano_config() };
+        let config = ModelConfig {
+            vocab_size: tokenizer.vocabulary(),
+            ..nano_config()
+        };
         let weights = init::weights(&config, options.seed)?;
         let (decoder, vars) = Decoder::trainable(config, &weights)?;
-        let (matrices, others): (Vec<_>, Vec<_>) =
-            vars.into_iter().partition(|(name, var)| name.contains("_proj") && var.rank() == 2);
+        let (matrices, others): (Vec<_>, Vec<_>) = vars
+            .into_iter()
+            .partition(|(name, var)| name.contains("_proj") && var.rank() == 2);
         let muon = Muon::new(&matrices);
         let mut adam = AdamW::new(&others, 0.0);
         adam.beta2 = 0.98;
-        Ok(Self { options, tokenizer, words, decoder, matrices, others, muon, adam, step: 0, phase: 0 })
+        Ok(Self {
+            options,
+            tokenizer,
+            words,
+            decoder,
+            matrices,
+            others,
+            muon,
+            adam,
+            step: 0,
+            phase: 0,
+        })
     }
 
     /// Warm-up, plateau, linear decay.
@@ -189,7 +241,11 @@ impl<'a> Trainer<'a> {
             encode::append(&self.tokenizer, &document, &mut packed, &mut targets);
         }
         for i in 0..options.echoes {
-            let document = corpus::echo(&self.tokenizer, options.seed, self.step * options.echoes + i);
+            let document = corpus::echo(
+                &self.tokenizer,
+                options.seed,
+                self.step * options.echoes + i,
+            );
             encode::append(&self.tokenizer, &document, &mut packed, &mut targets);
         }
         let mut stream = Stream::named(options.seed, &["pretrain", "targets"]).fork(self.step);
@@ -197,7 +253,10 @@ impl<'a> Trainer<'a> {
         let tokens = packed.len();
         let total: f32 = weights.iter().sum();
         let weights = Tensor::new(weights.as_slice(), &Device::Cpu)?;
-        let log_probs = self.decoder.log_probs(&Arc::new(packed), targets, 1.0)?.get(0)?;
+        let log_probs = self
+            .decoder
+            .log_probs(&Arc::new(packed), targets, 1.0)?
+            .get(0)?;
         let loss = ((log_probs * weights)?.sum_all()? * f64::from(-1.0 / total))?;
         let store = loss.backward()?;
         let mut for_matrices = Gradients::collect(&self.matrices, &store)?;
@@ -215,7 +274,12 @@ impl<'a> Trainer<'a> {
         if self.step % self.options.probe_every != 0 && self.step != self.options.steps {
             return Ok(None);
         }
-        let probes = probes::probe(&self.decoder, &self.tokenizer, &self.words, self.options.seed)?;
+        let probes = probes::probe(
+            &self.decoder,
+            &self.tokenizer,
+            &self.words,
+            self.options.seed,
+        )?;
         if probes::passes(&probes) {
             self.phase = (self.phase + 1).min(PHASES.len() - 1);
         }
@@ -234,7 +298,10 @@ impl<'a> Trainer<'a> {
             tensors.push((name.clone(), var.as_detached_tensor()));
         }
         for ((name, _), momentum) in self.matrices.iter().zip(&self.muon.momentum) {
-            tensors.push((format!("muon.{name}"), Tensor::new(momentum.as_slice(), &Device::Cpu)?));
+            tensors.push((
+                format!("muon.{name}"),
+                Tensor::new(momentum.as_slice(), &Device::Cpu)?,
+            ));
         }
         tensors.extend(self.adam.state(&self.others)?);
         write_whole(&self.checkpoint(), &to_safetensors(&tensors, DType::F32)?)?;
@@ -253,7 +320,9 @@ impl<'a> Trainer<'a> {
             var.set(&named.take(name, var.dims())?)?;
         }
         for ((name, var), momentum) in self.matrices.iter().zip(&mut self.muon.momentum) {
-            *momentum = named.take(&format!("muon.{name}"), &[var.elem_count()])?.to_vec1()?;
+            *momentum = named
+                .take(&format!("muon.{name}"), &[var.elem_count()])?
+                .to_vec1()?;
         }
         self.adam.restore(&self.others, &mut named)
     }
@@ -263,14 +332,28 @@ impl<'a> Trainer<'a> {
         let dir = &self.options.out;
         let write = |name: &str, text: String| write_whole(&dir.join(name), text.as_bytes());
         let (end, pad) = (self.tokenizer.end(), self.tokenizer.pad());
-        write("config.json", format!("{:#}\n", self.decoder.config.to_json(end, pad)))?;
+        write(
+            "config.json",
+            format!("{:#}\n", self.decoder.config.to_json(end, pad)),
+        )?;
         write("tokenizer.json", self.tokenizer.to_json()?)?;
-        let generation = serde_json::json!({"eos_token_id": end, "pad_token_id": pad, "do_sample": false});
+        let generation =
+            serde_json::json!({"eos_token_id": end, "pad_token_id": pad, "do_sample": false});
         write("generation_config.json", format!("{generation:#}\n"))?;
-        write("tokenizer_config.json", format!("{:#}\n", tokenizer_config()))?;
+        write(
+            "tokenizer_config.json",
+            format!("{:#}\n", tokenizer_config()),
+        )?;
         let weights: &Weights = &self.decoder.weights;
-        let tensors: Vec<(String, Tensor)> = weights.named().into_iter().map(|(n, t)| (n, t.detach())).collect();
-        write_whole(&dir.join("model.safetensors"), &to_safetensors(&tensors, DType::F32)?)
+        let tensors: Vec<(String, Tensor)> = weights
+            .named()
+            .into_iter()
+            .map(|(n, t)| (n, t.detach()))
+            .collect();
+        write_whole(
+            &dir.join("model.safetensors"),
+            &to_safetensors(&tensors, DType::F32)?,
+        )
     }
 }
 

@@ -28,7 +28,9 @@ pub fn probe(decoder: &Decoder, tokenizer: &Tokenizer, words: &Words, seed: u64)
     let mut tally: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
     for index in 0..WINDOWS {
         let document = corpus::window(words, (Split::Holdout, seed, index), [1, 2, 2, 2], NOTES);
-        let Document::Window { notes, .. } = &document else { continue };
+        let Document::Window { notes, .. } = &document else {
+            continue;
+        };
         let (packed, targets) = encode::document(tokenizer, &document);
         let right = greedy_right(decoder, packed, &targets)?;
         let mut at = 0;
@@ -45,7 +47,10 @@ pub fn probe(decoder: &Decoder, tokenizer: &Tokenizer, words: &Words, seed: u64)
             count(&mut tally, "echo", hit);
         }
     }
-    Ok(tally.into_iter().map(|(name, (hits, of))| (name, hits as f64 / of as f64)).collect())
+    Ok(tally
+        .into_iter()
+        .map(|(name, (hits, of))| (name, hits as f64 / of as f64))
+        .collect())
 }
 
 fn count(tally: &mut BTreeMap<&'static str, (u64, u64)>, name: &'static str, hit: bool) {
@@ -55,7 +60,11 @@ fn count(tally: &mut BTreeMap<&'static str, (u64, u64)>, name: &'static str, hit
 }
 
 /// For each answer token: whether the model's likeliest token is it, given all before it.
-fn greedy_right(decoder: &Decoder, packed: Packed, targets: &[encode::Target]) -> Result<Vec<bool>> {
+fn greedy_right(
+    decoder: &Decoder,
+    packed: Packed,
+    targets: &[encode::Target],
+) -> Result<Vec<bool>> {
     let hidden = decoder.hidden(&Arc::new(packed))?;
     let d = decoder.config.hidden_size;
     let vocabulary = decoder.config.vocab_size;
@@ -66,8 +75,19 @@ fn greedy_right(decoder: &Decoder, packed: Packed, targets: &[encode::Target]) -
     for target in targets.iter().filter(|t| t.is_answer) {
         let row = View::dense(&hidden[target.row * d..], 1, d);
         let head = View::dense(&head, vocabulary, d).t();
-        matmul(ViewMut::dense(&mut logits, 1, vocabulary), false, row, head, 1.0, Threads::One);
-        let best = logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map(|(i, _)| i as u32);
+        matmul(
+            ViewMut::dense(&mut logits, 1, vocabulary),
+            false,
+            row,
+            head,
+            1.0,
+            Threads::One,
+        );
+        let best = logits
+            .iter()
+            .enumerate()
+            .max_by(|a, b| a.1.total_cmp(b.1))
+            .map(|(i, _)| i as u32);
         right.push(best == Some(target.token));
     }
     Ok(right)
