@@ -1,0 +1,285 @@
+//! Whether labels, lengths, event types and twins are spread as the contract says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::env::schema::{Action, Episode, Event, Stage};
+
+/// One thing checked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BalanceRow {
+    /// `None` where all stages are looked at together.
+    pub stage: Option<Stage>,
+    pub check: &'static str,
+    pub value: f64,
+    pub bound: f64,
+    pub ok: bool,
+    /// What was found, in words; empty where the number says it all.
+    pub detail: String,
+}
+
+/// Occurrences below which the labels of an event type cannot be told.
+const ENOUGH: usize = 15;
+/// Least share of non-dismiss episodes with a twin.
+const TWINS: f64 = 0.5;
+
+/// The checks on the episodes of one stage.
+#[must_use]
+pub fn stage_rows(stage: Stage, episodes: &[Episode]) -> Vec<BalanceRow> {
+    let mut rows = vec![labels(stage, episodes), length_range(stage, episodes)];
+    if stage != Stage::Basic {
+        rows.push(length_by_label(stage, episodes));
+    }
+    rows.push(twins(stage, episodes));
+    rows
+}
+
+fn labels(stage: Stage, episodes: &[Episode]) -> BalanceRow {
+    let n = episodes.len().max(1) as f64;
+    let fair = 1.0 / Action::ALL.len() as f64;
+    let shares = Action::ALL.map(|action| {
+        let count = episodes.iter().filter(|e| e.truth.action == action).count();
+        count as f64 / n
+    });
+    let value = shares.iter().map(|s| (s - fair).abs()).fold(0.0, f64::max);
+    // Four standard errors of a fair draw: a balanced generator stays below, however it draws.
+    let bound = 4.0 * (fair * (1.0 - fair) / n).sqrt();
+    let named: Vec<String> = Action::ALL
+        .iter()
+        .zip(shares)
+        .map(|(action, share)| format!("{action} {share:.3}"))
+        .collect();
+    BalanceRow {
+        stage: Some(stage),
+        check: "label share off one fifth",
+        value,
+        bound,
+        ok: value <= bound,
+        detail: named.join(", "),
+    }
+}
+
+const fn length_bounds(stage: Stage) -> (usize, usize) {
+    match stage {
+        Stage::Basic => (1, 1),
+        Stage::Multi => (3, 5),
+        Stage::Mixed => (4, 7),
+        Stage::Adversarial => (5, 10),
+    }
+}
+
+fn length_range(stage: Stage, episodes: &[Episode]) -> BalanceRow {
+    let (least, most) = length_bounds(stage);
+    let outside: Vec<&Episode> = episodes
+        .iter()
+        .filter(|e| !(least..=most).contains(&e.log_window.len()))
+        .collect();
+    let detail = outside.first().map_or_else(String::new, |e| {
+        format!("{} has {} events", e.episode_id, e.log_window.len())
+    });
+    let value = outside.len() as f64 / episodes.len().max(1) as f64;
+    BalanceRow {
+        stage: Some(stage),
+        check: "windows of another length",
+        value,
+        bound: 0.0,
+        ok: outside.is_empty(),
+        detail,
+    }
+}
+
+/// Chi-square of window length against label, as Cramér's V.
+fn length_by_label(stage: Stage, episodes: &[Episode]) -> BalanceRow {
+    let mut cells: BTreeMap<(usize, Action), f64> = BTreeMap::new();
+    let mut lengths: BTreeMap<usize, f64> = BTreeMap::new();
+    let mut labels: BTreeMap<Action, f64> = BTreeMap::new();
+    for episode in episodes {
+        let (length, label) = (episode.log_window.len(), episode.truth.action);
+        *cells.entry((length, label)).or_default() += 1.0;
+        *lengths.entry(length).or_default() += 1.0;
+        *labels.entry(label).or_default() += 1.0;
+    }
+    let n = episodes.len().max(1) as f64;
+    let mut chi = 0.0;
+    for (&length, of_length) in &lengths {
+        for (&label, of_label) in &labels {
+            let expected = of_length * of_label / n;
+            let seen = cells.get(&(length, label)).copied().unwrap_or(0.0);
+            chi += (seen - expected).powi(2) / expected;
+        }
+    }
+    let freedom = (lengths.len().max(1) - 1) as f64 * (labels.len().max(1) - 1) as f64;
+    let sides = (lengths.len().min(labels.len()).max(2) - 1) as f64;
+    // Four standard deviations above the mean of chi-square under independence.
+    let limit = freedom + 4.0 * (2.0 * freedom).sqrt();
+    BalanceRow {
+        stage: Some(stage),
+        check: "length tied to label (V)",
+        value: (chi / (n * sides)).sqrt(),
+        bound: (limit / (n * sides)).sqrt(),
+        ok: chi <= limit,
+        detail: String::new(),
+    }
+}
+
+fn type_set(events: &[Event]) -> Vec<&str> {
+    let mut types: Vec<&str> = events.iter().map(|e| e.event_type.as_str()).collect();
+    types.sort_unstable();
+    types
+}
+
+/// Share of non-dismiss episodes whose incident's event types also occur under another label.
+fn twins(stage: Stage, episodes: &[Episode]) -> BalanceRow {
+    let mut labels: BTreeMap<Vec<&str>, BTreeSet<Action>> = BTreeMap::new();
+    for episode in episodes {
+        labels
+            .entry(type_set(&episode.incident.events))
+            .or_default()
+            .insert(episode.truth.action);
+    }
+    let guilty: Vec<&Episode> = episodes
+        .iter()
+        .filter(|e| e.truth.action != Action::Dismiss)
+        .collect();
+    let paired = guilty
+        .iter()
+        .filter(|e| {
+            labels
+                .get(&type_set(&e.incident.events))
+                .is_some_and(|labels| labels.len() > 1)
+        })
+        .count();
+    let value = paired as f64 / guilty.len().max(1) as f64;
+    BalanceRow {
+        stage: Some(stage),
+        check: "non-dismiss with a twin",
+        value,
+        bound: TWINS,
+        ok: value >= TWINS,
+        detail: String::new(),
+    }
+}
+
+/// Under which labels each event type occurs.
+#[derive(Clone, Debug, Default)]
+pub struct TypeLabels {
+    types: BTreeMap<String, (usize, BTreeSet<Action>)>,
+}
+
+impl TypeLabels {
+    /// Adds the windows of `episodes`.
+    pub fn add(&mut self, episodes: &[Episode]) {
+        for episode in episodes {
+            for event in &episode.log_window {
+                let entry = self.types.entry(event.event_type.clone()).or_default();
+                entry.0 += 1;
+                entry.1.insert(episode.truth.action);
+            }
+        }
+    }
+
+    /// Adds what another table holds.
+    pub fn merge(&mut self, other: Self) {
+        for (name, (count, labels)) in other.types {
+            let entry = self.types.entry(name).or_default();
+            entry.0 += count;
+            entry.1.extend(labels);
+        }
+    }
+
+    /// How many event types occur under fewer than three labels, or never under `dismiss`.
+    #[must_use]
+    pub fn row(&self) -> BalanceRow {
+        let narrow: Vec<String> = self
+            .types
+            .iter()
+            .filter(|(_, (count, _))| *count >= ENOUGH)
+            .filter(|(_, (_, labels))| labels.len() < 3 || !labels.contains(&Action::Dismiss))
+            .map(|(name, (_, labels))| {
+                let labels: Vec<&str> = labels.iter().map(|l| l.as_str()).collect();
+                format!("{name} only under {}", labels.join("/"))
+            })
+            .collect();
+        BalanceRow {
+            stage: None,
+            check: "event types of too few labels",
+            value: narrow.len() as f64,
+            bound: 0.0,
+            ok: narrow.is_empty(),
+            detail: narrow.join(", "),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::planted::{Leak, episodes};
+
+    fn failed(rows: &[BalanceRow]) -> Vec<&'static str> {
+        rows.iter().filter(|r| !r.ok).map(|r| r.check).collect()
+    }
+
+    #[test]
+    fn even_episodes_pass_and_a_missing_label_does_not() {
+        let even = episodes(Leak::None, 0, 1_000, 1);
+        assert_eq!(failed(&stage_rows(Stage::Multi, &even)), [""; 0]);
+        let kept = |e: &&Episode| e.truth.action != Action::BlockIp || e.index % 2 == 0;
+        let thinned: Vec<Episode> = even.iter().filter(kept).cloned().collect();
+        let checks = failed(&stage_rows(Stage::Multi, &thinned));
+        assert_eq!(checks, ["label share off one fifth"]);
+    }
+
+    #[test]
+    fn length_that_follows_the_label_and_windows_too_long_are_found() {
+        let mut tied = episodes(Leak::None, 0, 1_000, 2);
+        for episode in &mut tied {
+            if episode.truth.action == Action::Escalate && episode.index % 3 == 0 {
+                episode.log_window.truncate(3);
+            }
+        }
+        let checks = failed(&stage_rows(Stage::Multi, &tied));
+        assert_eq!(checks, ["length tied to label (V)"]);
+        let mut long = episodes(Leak::None, 0, 1_000, 2);
+        let extra = long[7].log_window.clone();
+        long[7].log_window.extend(extra);
+        let rows = stage_rows(Stage::Multi, &long);
+        assert_eq!(failed(&rows), ["windows of another length"]);
+        assert!((rows[1].value - 0.001).abs() < 1e-12);
+        assert!(rows[1].detail.contains("events"));
+    }
+
+    #[test]
+    fn episodes_whose_types_tell_the_label_have_no_twin() {
+        let mut own = episodes(Leak::None, 0, 400, 3);
+        for episode in &mut own {
+            let action = episode.truth.action;
+            for event in &mut episode.incident.events {
+                event.event_type = format!("only.{action}");
+            }
+        }
+        let row = twins(Stage::Multi, &own);
+        assert!(!row.ok && row.value == 0.0);
+    }
+
+    #[test]
+    fn an_event_type_of_two_labels_is_named() {
+        let mut types = TypeLabels::default();
+        let mut narrow = episodes(Leak::None, 0, 400, 4);
+        types.add(&narrow);
+        assert!(types.row().ok);
+        for episode in &mut narrow {
+            if episode.truth.action.is_containment() {
+                episode.log_window[0].event_type = "net.odd".into();
+            }
+        }
+        let mut more = TypeLabels::default();
+        more.add(&narrow);
+        types.merge(more);
+        assert_eq!(
+            types.row().detail,
+            "net.odd only under quarantine_host/block_ip"
+        );
+    }
+}
