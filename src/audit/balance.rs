@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn length_that_follows_the_label_and_windows_too_long_are_found() {
-        let mut tied = episodes(Leak::None, 0, 1_000, 2);
+        let mut tied = episodes(Leak::EventType, 0, 1_000, 2);
         for episode in &mut tied {
             if episode.truth.action == Action::Escalate && episode.index % 3 == 0 {
                 episode.log_window.truncate(3);

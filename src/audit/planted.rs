@@ -21,11 +21,12 @@ pub enum Leak {
     LastTrigger,
 }
 
+/// Of equal length, so that the line does not tell what the type does.
 const TYPES: [&str; 5] = [
     "auth.fail",
-    "auth.ok",
-    "proc.start",
-    "net.conn",
+    "auth.good",
+    "proc.exec",
+    "net.flows",
     "dns.query",
 ];
 const SEVERITIES: [&str; 5] = ["informational", "low", "medium", "high", "critical"];
@@ -69,7 +70,7 @@ pub fn episode(leak: Leak, percent: u64, seed: u64, index: u64) -> Episode {
     let extra = TYPES[shown(Leak::EventType)];
     let token = shown(Leak::Token);
     let mut window: Vec<Event> = (0..3)
-        .map(|n| event(n, 20 + n, "proc.start", stream.index(1_000)))
+        .map(|n| event(n, 20 + n, "proc.exec", stream.index(1_000)))
         .collect();
     window[1].fields.insert("port".into(), token.into());
     window[2].timestamp = format!("2026-03-01T10:00:{:02}Z", 21 + gap);
