@@ -225,7 +225,7 @@ mod tests {
     fn even_episodes_pass_and_a_missing_label_does_not() {
         let even = episodes(Leak::None, 0, 1_000, 1);
         assert_eq!(failed(&stage_rows(Stage::Multi, &even)), [""; 0]);
-        let kept = |e: &&Episode| e.truth.action != Action::BlockIp || e.index % 2 == 0;
+        let kept = |e: &&Episode| e.truth.action != Action::BlockIp || e.index.is_multiple_of(2);
         let thinned: Vec<Episode> = even.iter().filter(kept).cloned().collect();
         let checks = failed(&stage_rows(Stage::Multi, &thinned));
         assert_eq!(checks, ["label share off one fifth"]);
@@ -235,7 +235,7 @@ mod tests {
     fn length_that_follows_the_label_and_windows_too_long_are_found() {
         let mut tied = episodes(Leak::EventType, 0, 1_000, 2);
         for episode in &mut tied {
-            if episode.truth.action == Action::Escalate && episode.index % 3 == 0 {
+            if episode.truth.action == Action::Escalate && episode.index.is_multiple_of(3) {
                 episode.log_window.truncate(3);
             }
         }

@@ -165,8 +165,10 @@ impl Outcome {
     }
 }
 
-/// Column titles of the table and the metrics under them.
-const COLUMNS: [(&str, fn(&Metrics) -> Option<Estimate>); 8] = [
+/// A column's title and the metric under it.
+type Column = (&'static str, fn(&Metrics) -> Option<Estimate>);
+
+const COLUMNS: [Column; 8] = [
     ("accuracy", |m| m.accuracy),
     ("cited", |m| m.citation_accuracy),
     ("reward", |m| m.mean_reward),
