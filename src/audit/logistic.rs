@@ -197,6 +197,34 @@ mod tests {
     }
 
     #[test]
+    fn probabilities_are_those_of_scikit_learn() {
+        // LogisticRegression(C=2.0, tol=1e-10) of scikit-learn 1.9.1 on the same fifteen rows.
+        let rows: Vec<Row> = (0..15u32)
+            .map(|i| vec![(0, f64::from(i % 4)), (1, f64::from(i / 4))])
+            .collect();
+        let labels: Vec<Action> = [0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 0, 1, 1, 2]
+            .map(|i: usize| Action::ALL[i])
+            .to_vec();
+        let table = Table {
+            rows: &rows,
+            labels: &labels,
+            columns: 2,
+        };
+        let model = Logistic::fit_with(&table, 2.0);
+        for (at, expected) in [
+            ([1.5, 0.5], [0.33227, 0.21222, 0.16761, 0.18694, 0.10096]),
+            ([4.0, -1.0], [0.2253, 0.031, 0.58025, 0.15666, 0.00679]),
+        ] {
+            let row = vec![(0, at[0]), (1, at[1])];
+            let mut found = scores(&model.weights, &row);
+            softmax(&mut found);
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-3, "{found} {expected}");
+            }
+        }
+    }
+
+    #[test]
     fn without_columns_the_intercepts_are_the_class_shares() {
         let labels: Vec<Action> = [0, 0, 0, 1, 1, 2, 3, 4, 0, 0]
             .map(|i: usize| Action::ALL[i])
