@@ -42,10 +42,16 @@ pub fn episodes(leak: Leak, percent: u64, n: u64, seed: u64) -> Vec<Episode> {
     (0..n).map(|i| episode(leak, percent, seed, i)).collect()
 }
 
-/// The one of `index`.
+/// The one of `index`. Indices 2k and 2k+1 are twins: they share all draws but the label, and one process id.
 pub fn episode(leak: Leak, percent: u64, seed: u64, index: u64) -> Episode {
-    let mut stream = Stream::named(seed, &["planted"]).fork(index);
-    let action = Action::ALL[stream.index(5)];
+    let mut stream = Stream::named(seed, &["planted"]).fork(index / 2);
+    let first = stream.index(5);
+    let second = (first + 1 + stream.index(4)) % 5;
+    let action = Action::ALL[if index.is_multiple_of(2) {
+        first
+    } else {
+        second
+    }];
     let told = stream.chance(percent, 100);
     // What the leaking surface shows: the label, or chance.
     let mut shown = |from: Leak| {
@@ -60,7 +66,7 @@ pub fn episode(leak: Leak, percent: u64, seed: u64, index: u64) -> Episode {
     let host = format!(
         "{}-{}",
         ["ws", "srv", "db", "dc", "vpn"][shown(Leak::Host)],
-        index % 90
+        index / 2 % 90
     );
     let summary = format!(
         "activity {} seen",
@@ -72,6 +78,10 @@ pub fn episode(leak: Leak, percent: u64, seed: u64, index: u64) -> Episode {
     let mut window: Vec<Event> = (0..3)
         .map(|n| event(n, 20 + n, "proc.exec", stream.index(1_000)))
         .collect();
+    let own = Stream::named(seed, &["planted", "own"])
+        .fork(index)
+        .index(1_000_000);
+    window[0].fields.insert("pid".into(), own.into());
     window[1].fields.insert("port".into(), token.into());
     window[2].timestamp = format!("2026-03-01T10:00:{:02}Z", 21 + gap);
     if leak == Leak::EventType {
