@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{Outcome, generate, rules, score, verify};
+use crate::commands::{Outcome, audit, generate, rules, score, verify};
 
 /// Generate SOC alerts, have a model triage them, verify the answers, train on the reward.
 #[derive(Debug, Parser)]
@@ -29,6 +29,9 @@ enum Command {
     /// Print the rule table
     #[command(after_help = "Example: opensoc rules --json")]
     Rules(rules::Args),
+    /// Look for shortcuts to the label and for imbalance; exit code 1 when a bound is broken
+    #[command(after_help = "Example: opensoc audit --episodes 2000 --json > audit.json")]
+    Audit(audit::Args),
 }
 
 /// Runs a parsed command line and says how it went.
@@ -57,6 +60,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         Command::Verify(args) => verify::run(&args, out),
         Command::Score(args) => score::run(&args, out),
         Command::Rules(args) => rules::run(&args, out),
+        Command::Audit(args) => audit::run(&args, out),
     }
 }
 

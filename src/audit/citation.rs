@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::features::line;
+use crate::env::prompt::event_line;
 use crate::env::schema::{Episode, Event};
 use crate::stream::Stream;
 
@@ -69,7 +69,7 @@ impl Citer {
         match self {
             Citer::First => window.first(),
             Citer::Last => window.last(),
-            Citer::LongestLine => best(window, |e| line(e).chars().count() as f64),
+            Citer::LongestLine => best(window, |e| event_line(e).chars().count() as f64),
             Citer::RarestType => best(window, |e| -types.seen(&e.event_type)),
             Citer::LargestNumber => best(window, largest_number),
             Citer::Random => stream.pick(window),

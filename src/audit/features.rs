@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::env::prompt::event_line;
 use crate::env::schema::{Episode, Event};
 
 /// A part of the prompt that must not give the label away by itself.
@@ -141,7 +142,7 @@ fn types(episode: &Episode) -> Sample {
 pub fn bag(window: &[Event]) -> Sample {
     let mut sample = Sample::default();
     for event in window {
-        for token in line(event).split_whitespace() {
+        for token in event_line(event).split_whitespace() {
             sample.count(token.to_owned());
         }
         for (name, value) in &event.fields {
@@ -166,7 +167,10 @@ fn shape(episode: &Episode) -> Sample {
 }
 
 fn lengths(sample: &mut Sample, window: &[Event]) {
-    let lengths: Vec<usize> = window.iter().map(|e| line(e).chars().count()).collect();
+    let lengths: Vec<usize> = window
+        .iter()
+        .map(|e| event_line(e).chars().count())
+        .collect();
     for (position, &length) in lengths.iter().enumerate() {
         sample.measure(format!("length {position}"), length as f64);
     }
@@ -231,19 +235,6 @@ fn times(sample: &mut Sample, episode: &Episode) {
 fn seconds(timestamp: &str) -> Option<i64> {
     let time: jiff::Timestamp = timestamp.parse().ok()?;
     Some(time.as_second())
-}
-
-/// The line of `event` as the prompt prints it.
-#[must_use]
-pub fn line(event: &Event) -> String {
-    let mut line = format!(
-        "[{}] {} src={} type={}",
-        event.timestamp, event.log_id, event.source, event.event_type
-    );
-    for (name, value) in &event.fields {
-        line.push_str(&format!(" {name}={value}"));
-    }
-    line
 }
 
 /// One episode as columns: sorted column numbers and values; absent columns are zero.

@@ -4,8 +4,9 @@
 //! it answers.
 
 use crate::audit::citation::{Citer, TypeTable};
-use crate::audit::features::{Columns, Row, Sample, bag, line};
+use crate::audit::features::{Columns, Row, Sample, bag};
 use crate::audit::logistic::{Logistic, Table};
+use crate::env::prompt::event_line;
 use crate::env::schema::{Action, Episode, Event};
 use crate::stream::Stream;
 
@@ -118,7 +119,10 @@ impl Baseline {
 }
 
 fn keywords(window: &[Event]) -> (Action, Option<&Event>, &'static str) {
-    let lines: Vec<String> = window.iter().map(|e| line(e).to_lowercase()).collect();
+    let lines: Vec<String> = window
+        .iter()
+        .map(|e| event_line(e).to_lowercase())
+        .collect();
     for (keyword, action) in KEYWORDS {
         let hit = lines
             .iter()
