@@ -204,6 +204,25 @@ mod tests {
     }
 
     #[test]
+    fn every_baseline_answers_generated_episodes_in_good_form() {
+        use crate::env::schema::{Split, Stage};
+        use crate::env::{generate, verdict};
+        let made = |split| -> Vec<Episode> {
+            (0..60)
+                .map(|i| generate::episode(Stage::Mixed, split, 5, i))
+                .collect()
+        };
+        for baseline in Baseline::all(&made(Split::Train)) {
+            for episode in made(Split::Holdout) {
+                let verdict = verdict::judge(&episode, &baseline.respond(&episode));
+                assert!(verdict.format_ok, "{}: {verdict:?}", baseline.name());
+                let cited = verdict.cited_log_id.as_ref();
+                assert!(episode.log_window.iter().any(|e| Some(&e.log_id) == cited));
+            }
+        }
+    }
+
+    #[test]
     fn every_keyword_can_be_found() {
         for (i, (keyword, _)) in KEYWORDS.iter().enumerate() {
             let line = format!("[t] L1-0 src=a state=\"{keyword}\"").to_lowercase();
