@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{Outcome, generate, pretrain, rules, score, verify};
+use crate::commands::{Outcome, audit, generate, pretrain, rules, score, verify};
 
 /// Generate SOC alerts, have a model triage them, verify the answers, train on the reward.
 #[derive(Debug, Parser)]
@@ -32,6 +32,9 @@ enum Command {
     /// Make the embedded model and its tokenizer from nothing (hours)
     #[command(after_help = "Example: opensoc pretrain --out nano; opensoc pretrain --corpus 5")]
     Pretrain(pretrain::Args),
+    /// Look for shortcuts to the label and for imbalance; exit code 1 when a bound is broken
+    #[command(after_help = "Example: opensoc audit --episodes 2000 --json > audit.json")]
+    Audit(audit::Args),
 }
 
 /// Runs a parsed command line and says how it went.
@@ -61,6 +64,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         Command::Score(args) => score::run(&args, out),
         Command::Rules(args) => rules::run(&args, out),
         Command::Pretrain(args) => pretrain::run(&args, out),
+        Command::Audit(args) => audit::run(&args, out),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The OpenSOC workbench.
 
+pub mod audit;
 pub mod cli;
 pub mod commands;
 pub mod env;
+pub mod eval;
 pub mod link;
 pub mod model;
 pub mod pretrain;

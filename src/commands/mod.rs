@@ -1,6 +1,7 @@
 //! What each subcommand does. Every `run` takes its arguments and a writer for stdout; only [`crate::cli`] knows clap's
 //! command tree and the process's exit code.
 
+pub mod audit;
 pub mod generate;
 pub mod lines;
 pub mod pretrain;
@@ -13,6 +14,6 @@ pub mod verify;
 pub enum Outcome {
     /// Exit code 0.
     Complete,
-    /// Exit code 1: some input was bad, what was wrong is printed already.
+    /// Exit code 1: some input was bad or a bound is broken; what was wrong is printed already.
     BadInput,
 }

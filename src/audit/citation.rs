@@ -1,0 +1,158 @@
+//! Ways of citing an event without understanding it; none may find the trigger much more often than chance.
+//!
+//! They read the log window; only [`TypeTable::learn`] reads the truth of training episodes.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::env::prompt::event_line;
+use crate::env::schema::{Episode, Event};
+use crate::stream::Stream;
+
+/// One such way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Citer {
+    First,
+    Last,
+    LongestLine,
+    /// The event whose type is the least frequent in training windows.
+    RarestType,
+    /// The event that holds the largest number.
+    LargestNumber,
+    Random,
+    /// The event whose type is most often the trigger where it occurs. Learns from truth: reported, not bounded.
+    LikeliestType,
+}
+
+impl Citer {
+    /// All of them.
+    pub const ALL: [Citer; 7] = [
+        Citer::First,
+        Citer::Last,
+        Citer::LongestLine,
+        Citer::RarestType,
+        Citer::LargestNumber,
+        Citer::Random,
+        Citer::LikeliestType,
+    ];
+
+    /// The name in reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Citer::First => "first",
+            Citer::Last => "last",
+            Citer::LongestLine => "longest_line",
+            Citer::RarestType => "rarest_type",
+            Citer::LargestNumber => "largest_number",
+            Citer::Random => "random",
+            Citer::LikeliestType => "likeliest_type",
+        }
+    }
+
+    /// Whether the contract bounds it.
+    #[must_use]
+    pub const fn is_bounded(self) -> bool {
+        !matches!(self, Citer::LikeliestType)
+    }
+
+    /// The event it cites; `None` only of an empty window. Ties go to the earlier event.
+    pub fn cite<'a>(
+        self,
+        window: &'a [Event],
+        types: &TypeTable,
+        stream: &mut Stream,
+    ) -> Option<&'a Event> {
+        match self {
+            Citer::First => window.first(),
+            Citer::Last => window.last(),
+            Citer::LongestLine => best(window, |e| event_line(e).chars().count() as f64),
+            Citer::RarestType => best(window, |e| -types.seen(&e.event_type)),
+            Citer::LargestNumber => best(window, largest_number),
+            Citer::Random => stream.pick(window),
+            Citer::LikeliestType => best(window, |e| types.trigger_rate(&e.event_type)),
+        }
+    }
+}
+
+fn best(window: &[Event], score: impl Fn(&Event) -> f64) -> Option<&Event> {
+    let mut best: Option<(f64, &Event)> = None;
+    for event in window {
+        let score = score(event);
+        if best.is_none_or(|(most, _)| score > most) {
+            best = Some((score, event));
+        }
+    }
+    best.map(|(_, event)| event)
+}
+
+fn largest_number(event: &Event) -> f64 {
+    event
+        .fields
+        .values()
+        .filter_map(Value::as_f64)
+        .fold(f64::NEG_INFINITY, f64::max)
+}
+
+/// How often each event type occurs, and how often as trigger.
+#[derive(Clone, Debug, Default)]
+pub struct TypeTable {
+    types: BTreeMap<String, (f64, f64)>,
+}
+
+impl TypeTable {
+    /// Counts over training episodes.
+    #[must_use]
+    pub fn learn(episodes: &[Episode]) -> Self {
+        let mut types: BTreeMap<String, (f64, f64)> = BTreeMap::new();
+        for episode in episodes {
+            for event in &episode.log_window {
+                let entry = types.entry(event.event_type.clone()).or_default();
+                entry.0 += 1.0;
+                if event.log_id == episode.truth.triggering_log_id {
+                    entry.1 += 1.0;
+                }
+            }
+        }
+        Self { types }
+    }
+
+    fn seen(&self, event_type: &str) -> f64 {
+        self.types.get(event_type).map_or(0.0, |t| t.0)
+    }
+
+    fn trigger_rate(&self, event_type: &str) -> f64 {
+        self.types.get(event_type).map_or(0.0, |t| t.1 / t.0)
+    }
+}
+
+/// Share of `episodes` whose trigger `citer` cites; zero of none.
+pub fn hit_rate(
+    citer: Citer,
+    episodes: &[&Episode],
+    types: &TypeTable,
+    stream: &mut Stream,
+) -> f64 {
+    let hits = episodes
+        .iter()
+        .filter(|episode| {
+            citer
+                .cite(&episode.log_window, types, stream)
+                .is_some_and(|event| event.log_id == episode.truth.triggering_log_id)
+        })
+        .count();
+    hits as f64 / episodes.len().max(1) as f64
+}
+
+/// How often a blind guess is right: the mean of one over the number of events.
+#[must_use]
+pub fn chance(episodes: &[&Episode]) -> f64 {
+    let sum: f64 = episodes
+        .iter()
+        .map(|e| 1.0 / e.log_window.len().max(1) as f64)
+        .sum();
+    sum / episodes.len().max(1) as f64
+}

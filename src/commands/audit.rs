@@ -1,0 +1,70 @@
+//! `opensoc audit`: the leak and balance audit of the environment, as a table or as JSON.
+
+use std::io::Write;
+
+use super::Outcome;
+use crate::audit::{Options, audit};
+use crate::env::generate;
+
+/// Arguments of `audit`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Train episodes a stage to fit on; half as many hold-out episodes are tested
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(50..=100_000))]
+    pub episodes: u64,
+    /// Seed of the episodes
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// One JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Audits the environment; the outcome is bad where a bound is broken.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+    let options = Options::new(args.seed, args.episodes);
+    let report = audit(&options, &|stage, split, index| {
+        generate::episode(stage, split, args.seed, index)
+    });
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&report)?)?;
+    } else {
+        out.write_all(report.table().as_bytes())?;
+    }
+    Ok(if report.ok {
+        Outcome::Complete
+    } else {
+        Outcome::BadInput
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_gives_no_label_away() {
+        let args = Args {
+            episodes: 1_000,
+            seed: 3,
+            json: true,
+        };
+        let mut out = Vec::new();
+        let outcome = run(&args, &mut out).expect("writes");
+        let report: serde_json::Value = serde_json::from_slice(&out).expect("one object");
+        let rows = report["rows"].as_array().expect("rows");
+        assert_eq!(rows.len(), 4 * (8 + 7));
+        // At this size an accuracy is only known to three hundredths: what is flagged must stay within them.
+        for row in rows.iter().filter(|row| row["ok"] == false) {
+            let over = row["accuracy"].as_f64().unwrap() - row["bound"].as_f64().unwrap();
+            assert!(over < 0.04, "{row}");
+        }
+        for row in report["balance"].as_array().expect("balance") {
+            assert_eq!(row["ok"], true, "{row}");
+        }
+        assert_eq!(outcome == Outcome::Complete, report["ok"] == true);
+    }
+}
