@@ -61,10 +61,10 @@ const DECAY: f64 = 0.35;
 pub fn nano_config() -> ModelConfig {
     ModelConfig {
         vocab_size: VOCABULARY,
-        hidden_size: 192,
-        intermediate_size: 512,
+        hidden_size: 128,
+        intermediate_size: 384,
         layers: 5,
-        heads: 6,
+        heads: 4,
         kv_heads: 2,
         max_positions: 1024,
         rms_norm_eps: 1e-6,
