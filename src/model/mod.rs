@@ -1,12 +1,14 @@
 //! The language model: architecture, weights, adapters, tokenizer, sampling. Knows nothing of alerts, rewards or screens.
 
 pub mod config;
+pub mod decode;
 pub mod decoder;
 pub mod error;
 pub mod kernels;
 pub mod lora;
 pub mod ops;
 pub mod pack;
+pub mod sampler;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tokenizer;

@@ -66,6 +66,17 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result
     }
 }
 
+/// Attention on slices, for decoding: the output rows, and the keys after rotation, to be cached.
+#[must_use]
+pub fn attend(q: Vec<f32>, k: Vec<f32>, v: &[f32], spec: &Attention) -> (Vec<f32>, Vec<f32>) {
+    let op = Fused {
+        spec: spec.clone(),
+        kept: Kept::default(),
+    };
+    let (out, kept) = op.forward(q, k, v);
+    (out, kept.k)
+}
+
 /// The same from plain candle operations, with a full `[rows, rows]` mask.
 fn composed(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result<Tensor> {
     let rows = spec.packed.len();
@@ -206,6 +217,36 @@ fn head_view<'a>(
 }
 
 impl Fused {
+    /// All rows: the output, and what backward needs. Takes queries and keys before rotation.
+    fn forward(&self, mut q: Vec<f32>, mut k: Vec<f32>, v: &[f32]) -> (Vec<f32>, KeptForward) {
+        let spec = &self.spec;
+        let (width, kv_width) = (spec.heads * spec.head_dim, spec.kv_heads * spec.head_dim);
+        spec.rope
+            .rotate_rows(&mut q, width, spec.packed.positions(), 1.0);
+        spec.rope
+            .rotate_rows(&mut k, kv_width, spec.packed.positions(), 1.0);
+        let blocks: Vec<Block> = spec
+            .packed
+            .groups()
+            .iter()
+            .flat_map(|g| blocks(&spec.packed, g))
+            .collect();
+        let (mut out, mut lse) = (
+            vec![0f32; q.len()],
+            vec![0f32; spec.packed.len() * spec.heads],
+        );
+        let outs = split_rows(&mut out, &blocks, width);
+        let lses = split_rows(&mut lse, &blocks, spec.heads);
+        blocks
+            .par_iter()
+            .zip(outs)
+            .zip(lses)
+            .for_each(|((block, out), lse)| {
+                self.forward_block(block, (&q, &k), v, out, lse);
+            });
+        (out, KeptForward { q, k, lse })
+    }
+
     fn group_size(&self) -> usize {
         self.spec.heads / self.spec.kv_heads
     }
@@ -470,34 +511,9 @@ impl CustomOp3 for Fused {
         v: &CpuStorage,
         lv: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let spec = &self.spec;
-        let (width, kv_width) = (spec.heads * spec.head_dim, spec.kv_heads * spec.head_dim);
-        let (mut q, mut k) = (elements(q, lq)?.to_vec(), elements(k, lk)?.to_vec());
-        let v = elements(v, lv)?;
-        spec.rope
-            .rotate_rows(&mut q, width, spec.packed.positions(), 1.0);
-        spec.rope
-            .rotate_rows(&mut k, kv_width, spec.packed.positions(), 1.0);
-        let blocks: Vec<Block> = spec
-            .packed
-            .groups()
-            .iter()
-            .flat_map(|g| blocks(&spec.packed, g))
-            .collect();
-        let (mut out, mut lse) = (
-            vec![0f32; q.len()],
-            vec![0f32; spec.packed.len() * spec.heads],
-        );
-        let outs = split_rows(&mut out, &blocks, width);
-        let lses = split_rows(&mut lse, &blocks, spec.heads);
-        blocks
-            .par_iter()
-            .zip(outs)
-            .zip(lses)
-            .for_each(|((block, out), lse)| {
-                self.forward_block(block, (&q, &k), v, out, lse);
-            });
-        keep(&self.kept, KeptForward { q, k, lse });
+        let (q, k) = (elements(q, lq)?.to_vec(), elements(k, lk)?.to_vec());
+        let (out, kept) = self.forward(q, k, elements(v, lv)?);
+        keep(&self.kept, kept);
         Ok((CpuStorage::F32(out), lq.shape().clone()))
     }
 

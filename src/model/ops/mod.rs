@@ -11,7 +11,7 @@ mod swiglu;
 
 use candle_core::{CpuStorage, Layout, Result, Shape, Storage, Tensor};
 
-pub use attention::{Attention, attention};
+pub use attention::{Attention, attend, attention};
 pub use linear::{Lora, full_linear, linear};
 pub use log_probs::{log_probs, log_probs_composed};
 pub use rms_norm::rms_norm;
