@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{Outcome, audit, generate, pretrain, rules, score, verify};
+use crate::commands::{Outcome, audit, generate, pretrain, rules, score, train, verify};
 
 /// Generate SOC alerts, have a model triage them, verify the answers, train on the reward.
 #[derive(Debug, Parser)]
@@ -35,6 +35,11 @@ enum Command {
     /// Look for shortcuts to the label and for imbalance; exit code 1 when a bound is broken
     #[command(after_help = "Example: opensoc audit --episodes 2000 --json > audit.json")]
     Audit(audit::Args),
+    /// Train an adapter: SFT warm start, then the four-stage GRPO curriculum
+    #[command(
+        after_help = "Example: opensoc train --headless --seed 1 --set grpo.lr=1e-4 --run-dir run1"
+    )]
+    Train(Box<train::Args>),
 }
 
 /// Runs a parsed command line and says how it went.
@@ -65,6 +70,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         Command::Rules(args) => rules::run(&args, out),
         Command::Pretrain(args) => pretrain::run(&args, out),
         Command::Audit(args) => audit::run(&args, out),
+        Command::Train(args) => train::run(&args, out),
     }
 }
 

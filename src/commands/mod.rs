@@ -7,6 +7,7 @@ pub mod lines;
 pub mod pretrain;
 pub mod rules;
 pub mod score;
+pub mod train;
 pub mod verify;
 
 /// Whether a command could answer everything it was asked.

@@ -6,9 +6,11 @@ pub mod decoder;
 pub mod error;
 pub mod kernels;
 pub mod lora;
+pub mod nano;
 pub mod ops;
 pub mod pack;
 pub mod sampler;
+pub mod source;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tokenizer;

@@ -1,2 +1,11 @@
+//! Training: SFT warm start and the GRPO curriculum on the verifier's reward. Knows nothing of terminals.
+
+pub mod checkpoint;
 pub mod config;
+pub mod curriculum;
+pub mod error;
+pub mod evaluate;
+pub mod grpo;
+pub mod learner;
 pub mod optim;
+pub mod task;

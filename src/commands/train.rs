@@ -1,0 +1,242 @@
+//! `opensoc train`: SFT and the curriculum, without a workbench.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+
+use super::Outcome;
+use crate::link::{Control, RunFact, RunState, TrainRequest};
+use crate::model::decoder::Decoder;
+use crate::model::source::LoadedModel;
+use crate::run::{Manifest, RunDir, layout};
+use crate::train::config::{Preset, TrainConfig, resolve};
+use crate::train::curriculum::{self, Host};
+
+/// Arguments of `train`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// `nano`, or a Hugging Face folder
+    #[arg(long, default_value = "nano")]
+    pub model: String,
+    /// Where the configuration starts: nano, qwen2.5-3b
+    #[arg(long, default_value = "nano")]
+    pub preset: String,
+    /// A TOML file laid over the preset
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// One value laid over preset and file
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// The run's folder; without it a new one under the data directory
+    #[arg(long, value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+    /// Seed of every random draw
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Print progress instead of opening the workbench
+    #[arg(long)]
+    pub headless: bool,
+    /// Continue the run in --run-dir from its last checkpoint
+    #[arg(long, requires = "run_dir")]
+    pub resume: bool,
+    /// The same recipe in minutes, to see it work
+    #[arg(long)]
+    pub quick: bool,
+    /// Print the resolved configuration and stop
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+impl Args {
+    /// Preset, file and `--set`, in that order; `--seed` last.
+    ///
+    /// # Errors
+    /// Names the key, and the file's line.
+    pub fn resolve(&self) -> anyhow::Result<TrainConfig> {
+        let text = match &self.config {
+            Some(path) => {
+                let text =
+                    std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+                Some((path.display().to_string(), text))
+            }
+            None => None,
+        };
+        let file = text
+            .as_ref()
+            .map(|(name, text)| (name.as_str(), text.as_str()));
+        let mut config = resolve(
+            Preset::from_name(&self.preset)?,
+            self.quick,
+            file,
+            &self.sets,
+        )?;
+        if let Some(seed) = self.seed {
+            config.seed = seed;
+        }
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// The run's folder, new where none was named.
+    fn folder(&self, seed: u64) -> anyhow::Result<PathBuf> {
+        match &self.run_dir {
+            Some(dir) => Ok(dir.clone()),
+            None => Ok(RunDir::create(&layout::default_root()?, seed)?
+                .path()
+                .to_path_buf()),
+        }
+    }
+}
+
+/// Trains and prints a line a step.
+///
+/// # Errors
+/// On a bad configuration, an unusable model or run folder, or a diverged run.
+pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+    let config = args.resolve()?;
+    if args.print_config {
+        write!(out, "{}", config.to_toml()?)?;
+        return Ok(Outcome::Complete);
+    }
+    let run_dir = args.folder(config.seed)?;
+    use_threads(if args.resume {
+        resumed_threads(&run_dir)?
+    } else {
+        config.threads
+    });
+    let model = LoadedModel::open(&args.model)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [
+        signal_hook::consts::SIGTERM,
+        signal_hook::consts::SIGINT,
+        signal_hook::consts::SIGHUP,
+    ] {
+        signal_hook::flag::register(signal, stop.clone())?;
+    }
+    let mut host = Headless {
+        out,
+        stop,
+        failed: None,
+    };
+    let request = TrainRequest {
+        config,
+        run_dir,
+        resume: args.resume,
+    };
+    let state = curriculum::run(&model, &request, &mut host)?;
+    if let Some(error) = host
+        .failed
+        .filter(|e| e.kind() != std::io::ErrorKind::BrokenPipe)
+    {
+        return Err(error.into());
+    }
+    Ok(if state == RunState::Failed {
+        Outcome::BadInput
+    } else {
+        Outcome::Complete
+    })
+}
+
+fn resumed_threads(dir: &Path) -> anyhow::Result<u64> {
+    Ok(Manifest::read(&RunDir::new(dir))?.config.threads)
+}
+
+/// Fixes the thread pool's size: sums are grouped by it, so it belongs to the run. A pool that runs already stays.
+pub fn use_threads(threads: u64) {
+    let _ = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.max(1) as usize)
+        .build_global();
+}
+
+/// Prints facts; a signal stops the run after a checkpoint.
+struct Headless<'a> {
+    out: &'a mut dyn Write,
+    stop: Arc<AtomicBool>,
+    /// A closed pipe must not end the training: it goes on in silence.
+    failed: Option<std::io::Error>,
+}
+
+impl Headless<'_> {
+    fn line(&mut self, text: &str) {
+        if self.failed.is_none() {
+            let written = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
+            self.failed = written.err();
+        }
+    }
+}
+
+impl Host for Headless<'_> {
+    fn tell(&mut self, fact: RunFact) {
+        match fact {
+            RunFact::Started { run_dir, plan, .. } => {
+                let phases: Vec<String> = plan
+                    .phases
+                    .iter()
+                    .map(|p| format!("{} {}", p.name, p.steps))
+                    .collect();
+                self.line(&format!(
+                    "run {} | {}",
+                    run_dir.display(),
+                    phases.join(", ")
+                ));
+            }
+            RunFact::Status(status) => {
+                let left = status
+                    .eta_s
+                    .map_or(String::new(), |s| format!(", about {:.0} s left", s));
+                self.line(&format!(
+                    "{} {}/{} {:?}: {}{left}",
+                    status.phase, status.step, status.total_steps, status.state, status.reason
+                ));
+            }
+            RunFact::Metrics(row) => {
+                let shown = [
+                    "reward",
+                    "loss",
+                    "format_ok",
+                    "accuracy",
+                    "citation_accuracy",
+                    "entropy",
+                    "grad_norm",
+                ];
+                let values = shown
+                    .iter()
+                    .filter_map(|&name| Some(format!("{name} {:.3}", row.values.get(name)?)));
+                self.line(&format!(
+                    "{} {} | {}",
+                    row.stage,
+                    row.step,
+                    values.collect::<Vec<_>>().join(" ")
+                ));
+            }
+            RunFact::Evaluation(row) => {
+                let values: Vec<String> = row
+                    .values
+                    .iter()
+                    .map(|(name, value)| format!("{name} {value:.3}"))
+                    .collect();
+                self.line(&format!(
+                    "eval after {} ({} episodes) | {}",
+                    row.step,
+                    row.episodes,
+                    values.join(" ")
+                ));
+            }
+            RunFact::Warning { step, message } => {
+                self.line(&format!("warning at {step}: {message}"))
+            }
+            RunFact::Rollouts(_) => {}
+        }
+    }
+
+    fn between(&mut self, _live: &Decoder) -> Vec<Control> {
+        if self.stop.load(Ordering::Relaxed) {
+            vec![Control::Stop]
+        } else {
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Checkpoints: everything a run needs to go on as if it had never stopped.
+//!
+//! Streams are named by step, so their position is the step number. A checkpoint is a folder `checkpoints/step-<n>`,
+//! complete once its `state.json` is there; the two latest are kept.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::error::{Result, TrainError};
+use super::learner::Learner;
+use super::optim::read_state;
+use crate::model::error::ModelError;
+use crate::model::weights::{NamedTensors, to_safetensors};
+use crate::run::RunDir;
+
+/// Where a run stands, besides its tensors.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// Index into the plan.
+    pub phase: usize,
+    /// Optimiser steps done in it.
+    pub phase_step: u64,
+    /// Optimiser steps done in all.
+    pub step: u64,
+    /// Prompt and completion tokens seen.
+    pub num_tokens: u64,
+    /// Answers by action over the last steps, for the collapse warning.
+    pub recent_shares: VecDeque<[u64; 5]>,
+    /// Seconds of work so far.
+    pub elapsed_s: f64,
+    /// Byte lengths of the run's append-only files.
+    pub lengths: BTreeMap<String, u64>,
+}
+
+const KEPT: usize = 2;
+
+/// Writes a checkpoint and drops all but the latest two.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn save(dir: &RunDir, position: &Position, learner: &Learner) -> Result<()> {
+    let folder = dir.checkpoints().join(format!("step-{:08}", position.step));
+    fs::create_dir_all(&folder).map_err(ModelError::io(&folder))?;
+    let mut tensors: Vec<(String, Tensor)> = learner
+        .vars()
+        .iter()
+        .map(|(name, var)| (name.clone(), var.as_detached_tensor()))
+        .collect();
+    tensors.extend(learner.adam.state(learner.vars())?);
+    let bytes = to_safetensors(&tensors, DType::F32)?;
+    crate::run::layout::replace_file(&folder.join("tensors.safetensors"), &bytes)?;
+    let state = serde_json::to_vec_pretty(position).map_err(|e| unusable(&folder, &e))?;
+    crate::run::layout::replace_file(&folder.join("state.json"), &state)?;
+    let mut all = complete(dir);
+    while all.len() > KEPT {
+        let oldest = all.remove(0);
+        fs::remove_dir_all(&oldest).map_err(ModelError::io(&oldest))?;
+    }
+    Ok(())
+}
+
+/// Where the latest complete checkpoint stands, and its folder; `None` before the first.
+///
+/// # Errors
+/// When its state cannot be read.
+pub fn latest(dir: &RunDir) -> Result<Option<(Position, PathBuf)>> {
+    let Some(folder) = complete(dir).pop() else {
+        return Ok(None);
+    };
+    let path = folder.join("state.json");
+    let bytes = fs::read(&path).map_err(ModelError::io(&path))?;
+    let position = serde_json::from_slice(&bytes).map_err(|e| unusable(&path, &e))?;
+    Ok(Some((position, folder)))
+}
+
+/// Puts a checkpoint's tensors back into the learner.
+///
+/// # Errors
+/// When they cannot be read, or belong to another adapter.
+pub fn restore(folder: &Path, learner: &mut Learner) -> Result<()> {
+    let path = folder.join("tensors.safetensors");
+    let mut named = NamedTensors::new(read_state(&path)?, &path);
+    for (name, var) in learner.vars() {
+        var.set(&named.take(name, var.dims())?)?;
+    }
+    let vars = learner.vars().to_vec();
+    learner.adam.restore(&vars, &mut named)?;
+    learner.decoder.merge()?;
+    Ok(())
+}
+
+/// Complete checkpoints, oldest first.
+fn complete(dir: &RunDir) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir.checkpoints())
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut folders: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.join("state.json").is_file())
+        .collect();
+    folders.sort();
+    folders
+}
+
+fn unusable(path: &Path, error: &serde_json::Error) -> TrainError {
+    TrainError::Checkpoint {
+        path: path.to_path_buf(),
+        reason: error.to_string(),
+    }
+}

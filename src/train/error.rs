@@ -1,0 +1,34 @@
+//! What can end a run; each message says where.
+
+use std::path::PathBuf;
+
+use crate::model::error::ModelError;
+use crate::run::RunError;
+
+/// An error of training.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error("step {step}: the loss is {loss}; a lower learning rate may help")]
+    Diverged { step: u64, loss: f64 },
+    #[error("{path}: not a usable checkpoint: {reason}")]
+    Checkpoint { path: PathBuf, reason: String },
+    #[error("{path}:{line}: not a labelled example: {reason}")]
+    Labels {
+        path: PathBuf,
+        line: u64,
+        reason: String,
+    },
+}
+
+impl From<candle_core::Error> for TrainError {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Model(error.into())
+    }
+}
+
+/// Result of training.
+pub type Result<T, E = TrainError> = std::result::Result<T, E>;

@@ -1,0 +1,143 @@
+//! Greedy answers to episodes, and the shares a run logs of them.
+
+use std::collections::BTreeMap;
+
+use super::error::Result;
+use super::task;
+use crate::env::schema::{Action, Episode, Verdict};
+use crate::env::verdict;
+use crate::model::decode::{Request, generate};
+use crate::model::decoder::Decoder;
+use crate::model::sampler::Sampling;
+use crate::model::tokenizer::Tokenizer;
+use crate::stream::Stream;
+
+/// Longest answer of an evaluation, in tokens.
+pub const MAX_TOKENS: usize = 64;
+/// Episodes decoded together.
+const BATCH: usize = 32;
+
+/// Greedy responses and their verdicts. `between` runs between batches; where it says stop, what is there so far returns.
+///
+/// # Errors
+/// When the model cannot be run, or a prompt does not fit it.
+pub fn answer(
+    decoder: &Decoder,
+    tokenizer: &Tokenizer,
+    episodes: &[Episode],
+    mut between: impl FnMut() -> bool,
+) -> Result<Vec<(String, Verdict)>> {
+    let mut answers = Vec::with_capacity(episodes.len());
+    for batch in episodes.chunks(BATCH) {
+        let request = |episode: &Episode| Request {
+            prompt: task::prompt_tokens(tokenizer, episode),
+            // Greedy decoding draws nothing; the stream is there for its type.
+            streams: vec![Stream::named(0, &["greedy"])],
+        };
+        let requests = batch.iter().map(request).collect();
+        let samples = generate(
+            decoder,
+            requests,
+            &Sampling::greedy(MAX_TOKENS),
+            tokenizer.end(),
+        )?;
+        for (episode, sample) in batch.iter().zip(samples.iter().flatten()) {
+            let response = tokenizer.decode(&sample.tokens);
+            let verdict = verdict::judge(episode, &response);
+            answers.push((response, verdict));
+        }
+        if !between() {
+            break;
+        }
+    }
+    Ok(answers)
+}
+
+/// The shares of a row of `eval.jsonl`.
+#[must_use]
+pub fn shares<'a>(
+    pairs: impl Iterator<Item = (&'a Episode, &'a Verdict)>,
+) -> BTreeMap<String, f64> {
+    let mut tally = Tally::default();
+    for (episode, verdict) in pairs {
+        tally.add(episode.truth.action, verdict);
+    }
+    tally.values()
+}
+
+/// Counts over verdicts, as shares by name: what rollouts and evaluations log alike.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    answers: f64,
+    reward: f64,
+    format_ok: f64,
+    right: f64,
+    cited: f64,
+    chosen: [f64; 5],
+    truths: [f64; 5],
+    recalled: [f64; 5],
+    missed: f64,
+    over: f64,
+    false_escalations: f64,
+}
+
+impl Tally {
+    /// Counts one answer.
+    pub fn add(&mut self, truth: Action, verdict: &Verdict) {
+        let one = |yes: bool| f64::from(u8::from(yes));
+        self.answers += 1.0;
+        self.reward += verdict.reward;
+        self.format_ok += one(verdict.format_ok);
+        self.right += one(verdict.correct_action);
+        self.cited += one(verdict.correct_citation);
+        self.truths[truth.index()] += 1.0;
+        self.recalled[truth.index()] += one(verdict.correct_action);
+        if let Some(action) = verdict.action {
+            self.chosen[action.index()] += 1.0;
+            self.missed += one(truth.is_malicious() && action == Action::Dismiss);
+            self.over += one(truth == Action::Dismiss && action.is_containment());
+            self.false_escalations += one(!truth.is_malicious() && action == Action::Escalate);
+        }
+    }
+
+    /// Shares by name; one without cases is left out.
+    #[must_use]
+    pub fn values(&self) -> BTreeMap<String, f64> {
+        let mut values = BTreeMap::new();
+        let mut put = |name: &str, part: f64, of: f64| {
+            if of > 0.0 {
+                values.insert(name.to_string(), part / of);
+            }
+        };
+        put("mean_reward", self.reward, self.answers);
+        put("format_ok", self.format_ok, self.answers);
+        put("accuracy", self.right, self.answers);
+        put("citation_accuracy", self.cited, self.answers);
+        for action in Action::ALL {
+            let i = action.index();
+            put(&format!("share/{action}"), self.chosen[i], self.answers);
+            put(
+                &format!("recall/{action}"),
+                self.recalled[i],
+                self.truths[i],
+            );
+        }
+        let malicious: f64 = Action::ALL
+            .iter()
+            .filter(|a| a.is_malicious())
+            .map(|a| self.truths[a.index()])
+            .sum();
+        put("dismiss_on_malicious", self.missed, malicious);
+        put(
+            "over_react",
+            self.over,
+            self.truths[Action::Dismiss.index()],
+        );
+        put(
+            "false_escalation",
+            self.false_escalations,
+            self.answers - malicious,
+        );
+        values
+    }
+}

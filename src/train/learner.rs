@@ -1,0 +1,206 @@
+//! The adapter under training: micro-batches in, optimiser steps out.
+
+use std::sync::Arc;
+
+use candle_core::{Tensor, Var};
+
+use super::config::GrpoConfig;
+use super::error::Result;
+use super::grpo::{self, TokenTerms};
+use super::optim::{AdamW, Gradients};
+use crate::model::decoder::Decoder;
+use crate::model::pack::Packed;
+
+/// A prompt and the completions that continue it.
+#[derive(Clone, Debug)]
+pub struct Sequence {
+    pub prompt: Vec<u32>,
+    pub completions: Vec<Vec<u32>>,
+}
+
+/// Packs sequences and lists the completion tokens to score, in order.
+#[must_use]
+pub fn pack(sequences: &[Sequence]) -> (Arc<Packed>, Vec<(usize, u32)>) {
+    let mut packed = Packed::default();
+    let mut targets = Vec::new();
+    for sequence in sequences {
+        let prompt = packed.push(&sequence.prompt);
+        for completion in &sequence.completions {
+            let own = packed.push_continuation(completion);
+            for (i, &token) in completion.iter().enumerate() {
+                targets.push((
+                    if i == 0 {
+                        prompt.end - 1
+                    } else {
+                        own.start + i - 1
+                    },
+                    token,
+                ));
+            }
+        }
+    }
+    (Arc::new(packed), targets)
+}
+
+/// What a micro-batch told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BatchStats {
+    pub loss: f64,
+    /// Sums over completion tokens.
+    pub entropy: f64,
+    pub kl: f64,
+    pub clipped_low: f64,
+    pub clipped_high: f64,
+    /// Sum and greatest of |sampler's - trainer's| log-probability.
+    pub mismatch_sum: f64,
+    pub mismatch_max: f64,
+    pub tokens: f64,
+}
+
+impl BatchStats {
+    /// Adds another micro-batch of the same step.
+    pub fn add(&mut self, other: &Self) {
+        self.loss += other.loss;
+        self.entropy += other.entropy;
+        self.kl += other.kl;
+        self.clipped_low += other.clipped_low;
+        self.clipped_high += other.clipped_high;
+        self.mismatch_sum += other.mismatch_sum;
+        self.mismatch_max = self.mismatch_max.max(other.mismatch_max);
+        self.tokens += other.tokens;
+    }
+}
+
+/// Model, trainable variables and optimiser.
+pub struct Learner {
+    pub decoder: Decoder,
+    vars: Vec<(String, Var)>,
+    pub adam: AdamW,
+    pending: Option<Gradients>,
+}
+
+impl Learner {
+    /// Trains the adapter in effect in `decoder`.
+    #[must_use]
+    pub fn new(decoder: Decoder, weight_decay: f64) -> Self {
+        let vars = decoder
+            .adapter()
+            .map(|adapter| adapter.named())
+            .unwrap_or_default();
+        let adam = AdamW::new(&vars, weight_decay);
+        Self {
+            decoder,
+            vars,
+            adam,
+            pending: None,
+        }
+    }
+
+    /// The trainable variables.
+    #[must_use]
+    pub fn vars(&self) -> &[(String, Var)] {
+        &self.vars
+    }
+
+    /// A fresh optimiser for the same variables.
+    pub fn reset_optimizer(&mut self, weight_decay: f64) {
+        self.adam = AdamW::new(&self.vars, weight_decay);
+    }
+
+    /// Cross-entropy over completion tokens, divided by `tokens` (those of the whole step).
+    ///
+    /// # Errors
+    /// When the model cannot be run, or a variable gets no finite gradient.
+    pub fn supervised(&mut self, sequences: &[Sequence], tokens: usize) -> Result<BatchStats> {
+        let (packed, targets) = pack(sequences);
+        let count = targets.len() as f64;
+        let scored = self.decoder.log_probs(&packed, targets, 1.0)?;
+        let loss = (scored.get(0)?.sum_all()? * (-1.0 / tokens.max(1) as f64))?;
+        let stats = BatchStats {
+            loss: scalar(&loss)?,
+            entropy: scalar(&scored.get(1)?.sum_all()?)?,
+            tokens: count,
+            ..BatchStats::default()
+        };
+        self.backward(&loss)?;
+        Ok(stats)
+    }
+
+    /// One micro-batch of GRPO. `sampled` are the sampler's log-probabilities, for the mismatch only.
+    ///
+    /// # Errors
+    /// As [`Learner::supervised`].
+    pub fn reinforced(
+        &mut self,
+        sequences: &[Sequence],
+        config: &GrpoConfig,
+        terms: &TokenTerms,
+        sampled: &[f32],
+    ) -> Result<BatchStats> {
+        let (packed, targets) = pack(sequences);
+        let tokens = targets.len() as f64;
+        let scored = self
+            .decoder
+            .log_probs(&packed, targets, config.temperature)?;
+        let log_probs = scored.get(0)?;
+        let loss = grpo::loss(config, &log_probs, terms)?;
+        let trained = log_probs.to_vec1::<f32>()?;
+        let differences = trained
+            .iter()
+            .zip(sampled)
+            .map(|(t, s)| f64::from((t - s).abs()));
+        let stats = BatchStats {
+            loss: scalar(&loss.loss)?,
+            entropy: scalar(&scored.get(1)?.sum_all()?)?,
+            kl: loss.kl,
+            clipped_low: loss.clipped_low,
+            clipped_high: loss.clipped_high,
+            mismatch_sum: differences.clone().sum(),
+            mismatch_max: differences.fold(0.0, f64::max),
+            tokens,
+        };
+        self.backward(&loss.loss)?;
+        Ok(stats)
+    }
+
+    fn backward(&mut self, loss: &Tensor) -> Result<()> {
+        let gradients = Gradients::collect(&self.vars, &loss.backward()?)?;
+        match &mut self.pending {
+            Some(pending) => pending.add(&gradients),
+            None => self.pending = Some(gradients),
+        }
+        Ok(())
+    }
+
+    /// Clips and applies what micro-batches gathered; returns the gradient's length before clipping. Without any it does
+    /// nothing.
+    ///
+    /// # Errors
+    /// When a variable cannot be set.
+    pub fn apply(&mut self, lr: f64, max_norm: f64) -> Result<f64> {
+        let Some(mut gradients) = self.pending.take() else {
+            return Ok(0.0);
+        };
+        let norm = gradients.clip(max_norm);
+        self.adam.step(&self.vars, &gradients, lr)?;
+        self.decoder.merge()?;
+        Ok(norm)
+    }
+
+    /// Log-probabilities of all completion tokens without gradient, under this or another decoder.
+    ///
+    /// # Errors
+    /// When the model cannot be run.
+    pub fn score(decoder: &Decoder, sequences: &[Sequence], temperature: f64) -> Result<Vec<f32>> {
+        let (packed, targets) = pack(sequences);
+        Ok(decoder
+            .log_probs(&packed, targets, temperature)?
+            .get(0)?
+            .detach()
+            .to_vec1()?)
+    }
+}
+
+fn scalar(tensor: &Tensor) -> Result<f64> {
+    Ok(f64::from(tensor.detach().to_scalar::<f32>()?))
+}

@@ -1,0 +1,72 @@
+//! Episodes as tokens: the prompt a model answers to, the gold completion it learns from.
+
+use crate::env::schema::{Episode, Split, Stage};
+use crate::env::{generate, gold, prompt};
+use crate::model::tokenizer::Tokenizer;
+use crate::stream::Stream;
+
+/// The prompt of an episode.
+#[must_use]
+pub fn prompt_tokens(tokenizer: &Tokenizer, episode: &Episode) -> Vec<u32> {
+    let user = prompt::user_message(&episode.alert, &episode.log_window);
+    tokenizer.prompt(Some(prompt::SYSTEM), &user)
+}
+
+/// The gold completion of an episode, end token included.
+#[must_use]
+pub fn gold_tokens(tokenizer: &Tokenizer, episode: &Episode) -> Vec<u32> {
+    tokenizer.completion(&gold::response(episode))
+}
+
+/// A seed of its own for one use of a run's seed.
+#[must_use]
+pub fn derived_seed(seed: u64, purpose: &str) -> u64 {
+    Stream::named(seed, &["train", purpose]).bits() >> 1
+}
+
+/// The `i`th gold example of a run: all stages in turn, twins side by side.
+#[must_use]
+pub fn gold_episode(seed: u64, i: u64) -> Episode {
+    let stage = Stage::ALL[(i / 2 % 4) as usize];
+    generate::episode(
+        stage,
+        Split::Train,
+        derived_seed(seed, "gold"),
+        i / 8 * 2 + i % 2,
+    )
+}
+
+/// The prompts of a step of `stage`: twin pairs, a `mix` share of them from the stages before.
+#[must_use]
+pub fn step_episodes(seed: u64, stage: Stage, step: u64, count: u64, mix: f64) -> Vec<Episode> {
+    let mut stream = Stream::named(seed, &["train", "prompts", stage.as_str()]).fork(step);
+    let source = derived_seed(seed, "prompts");
+    let pairs = count.div_ceil(2);
+    let episodes = (0..pairs).flat_map(|pair| {
+        let earlier = stage as u64;
+        let mixed = earlier > 0 && f64::from(stream.unit()) < mix;
+        let stage = if mixed {
+            Stage::ALL[stream.below(earlier) as usize]
+        } else {
+            stage
+        };
+        let index = (step * pairs + pair) * 2;
+        [0, 1].map(|twin| generate::episode(stage, Split::Train, source, index + twin))
+    });
+    episodes.take(count as usize).collect()
+}
+
+/// `count` hold-out episodes over all stages, as a run's own evaluations see them.
+#[must_use]
+pub fn holdout_episodes(seed: u64, stages: &[Stage], count: u64) -> Vec<Episode> {
+    let per_stage = stages.len() as u64;
+    let episode = |i: u64| {
+        generate::episode(
+            stages[(i % per_stage) as usize],
+            Split::Holdout,
+            seed,
+            i / per_stage,
+        )
+    };
+    (0..count).map(episode).collect()
+}
