@@ -3,6 +3,7 @@
 //! A decision is judged by the same function as a response.
 
 use crate::env::schema::{Action, Verdict};
+use crate::env::verdict;
 use crate::ui::queue::{Entry, Queue};
 
 /// Steps of undo kept.
@@ -97,7 +98,7 @@ impl Queue {
         let cited = cited.map_or("", |event| event.log_id.as_str());
         let response =
             format!("Action: {action}\nCitedLog: {cited}\nRationale: analyst's decision");
-        let own = self.source.judge(&entry.episode, &response);
+        let own = verdict::judge(&entry.episode, &response);
         self.edit(|entry| {
             entry.desk.mark = Some(mark);
             entry.desk.own = Some(own);

@@ -154,7 +154,7 @@ impl Chord {
         Some(Self { code, ctrl })
     }
 
-    fn parse(name: &str) -> Option<Self> {
+    pub(super) fn parse(name: &str) -> Option<Self> {
         let (ctrl, name) = match name.strip_prefix("ctrl-") {
             Some(rest) => (true, rest),
             None => (false, name),

@@ -62,6 +62,8 @@ pub struct WorkbenchOptions {
     pub color: ColorChoice,
     /// Told by the locale unless set.
     pub symbols: Option<Symbols>,
+    /// Which episodes are shown; hold-out ones unless somebody wants others.
+    pub source: EpisodeSource,
     /// The stage shown first.
     pub stage: Stage,
     /// Under which new runs get their folders.
@@ -93,14 +95,10 @@ pub enum UiError {
 /// Runs the workbench until the user leaves, a signal asks for the end, or the terminal is gone.
 ///
 /// Without a terminal it prints a plain text instead. A run in progress is the caller's to look after, as [`Exit`] says.
-pub fn run(
-    options: WorkbenchOptions,
-    source: Box<dyn EpisodeSource>,
-    session: Session,
-) -> Result<Exit, UiError> {
+pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError> {
     let var = |name: &str| std::env::var(name).ok();
     if !io::stdout().is_terminal() || var("TERM").as_deref() == Some("dumb") {
-        plain::print(source.as_ref(), options.stage, &mut io::stdout().lock())?;
+        plain::print(options.source, options.stage, &mut io::stdout().lock())?;
         return Ok(Exit {
             reason: ExitReason::Plain,
             run: RunFate::None,
@@ -115,7 +113,7 @@ pub fn run(
         options.symbols.unwrap_or_else(|| Symbols::detect(var)),
     )?;
     let run_root = options.run_root.clone();
-    let mut app = app_for(options, source, session.shipped)?;
+    let mut app = app_for(options, session.shipped)?;
     let (sender, inputs) = unbounded_channel();
     let on_panic = sender.clone();
     let tell = move |text| drop(on_panic.send(Input::WorkerPanicked(text)));
@@ -136,11 +134,7 @@ pub fn run(
     Ok(runtime.block_on(drive(&mut app, surface, outside)))
 }
 
-fn app_for(
-    options: WorkbenchOptions,
-    source: Box<dyn EpisodeSource>,
-    shipped: Option<ShippedRun>,
-) -> Result<App, UiError> {
+fn app_for(options: WorkbenchOptions, shipped: Option<ShippedRun>) -> Result<App, UiError> {
     let model = if options.is_read_only {
         Model::Absent
     } else {
@@ -148,7 +142,7 @@ fn app_for(
     };
     Ok(App::new(
         Keymap::embedded()?,
-        Queue::new(source, options.stage, model),
+        Queue::new(options.source, options.stage, model),
         Training::new(shipped),
         options.train_config,
         options.is_read_only,

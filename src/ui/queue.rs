@@ -1,10 +1,11 @@
 //! State of the episodes screen: the queue of alerts, what the model and the analyst say of each, and what is revealed.
 //!
-//! Episodes come from an [`EpisodeSource`], answers as facts. Knows no terminal and no clock.
+//! Episodes come from the generator, answers as facts. Knows no terminal and no clock.
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::env::schema::{Episode, Event, Stage, Verdict};
+use crate::env::schema::{Episode, Split, Stage, Verdict};
+use crate::env::{generate, prompt};
 use crate::link::AdapterChoice;
 use crate::ui::desk::Desk;
 
@@ -14,14 +15,19 @@ const READY: usize = 40;
 /// Alerts the model is asked about beyond the selected one.
 const AHEAD: usize = 3;
 
-/// Where episodes come from, and what decides over answers to them.
-pub trait EpisodeSource {
+/// Where episodes come from: the generator, at one split and seed.
+#[derive(Clone, Copy, Debug)]
+pub struct EpisodeSource {
+    pub split: Split,
+    pub seed: u64,
+}
+
+impl EpisodeSource {
     /// The episode at `index` of `stage`; the same one every time.
-    fn episode(&self, stage: Stage, index: u64) -> Episode;
-    /// One event as the model reads it.
-    fn line(&self, event: &Event) -> String;
-    /// `response` held against the episode's truth.
-    fn judge(&self, episode: &Episode, response: &str) -> Verdict;
+    #[must_use]
+    pub fn episode(&self, stage: Stage, index: u64) -> Episode {
+        generate::episode(stage, self.split, self.seed, index)
+    }
 }
 
 /// One alert of the queue.
@@ -71,7 +77,7 @@ type AnswerKey = (Stage, u64, String);
 
 /// The queue.
 pub struct Queue {
-    pub(super) source: Box<dyn EpisodeSource>,
+    pub(super) source: EpisodeSource,
     pub(super) entries: BTreeMap<Stage, Vec<Entry>>,
     pub(super) selected: BTreeMap<Stage, usize>,
     pub(super) stage: Stage,
@@ -97,7 +103,7 @@ pub struct Queue {
 impl Queue {
     /// A queue on `source`, at the first alert of `stage`.
     #[must_use]
-    pub fn new(source: Box<dyn EpisodeSource>, stage: Stage, model: Model) -> Self {
+    pub fn new(source: EpisodeSource, stage: Stage, model: Model) -> Self {
         let mut queue = Self {
             source,
             entries: BTreeMap::new(),
@@ -177,13 +183,7 @@ impl Queue {
         let list = self.entries.entry(self.stage).or_default();
         while list.len() < at + READY {
             let episode = self.source.episode(self.stage, list.len() as u64);
-            let lines = episode.log_window.iter().map(|e| self.source.line(e));
-            let lines = lines.collect();
-            list.push(Entry {
-                episode,
-                lines,
-                desk: Desk::default(),
-            });
+            list.push(Entry::new(episode));
         }
         self.selected.insert(self.stage, at);
         self.ask_until = at + AHEAD;
@@ -254,6 +254,16 @@ impl Queue {
 }
 
 impl Entry {
+    /// An alert nobody has touched.
+    #[must_use]
+    pub fn new(episode: Episode) -> Self {
+        Self {
+            lines: episode.log_window.iter().map(prompt::event_line).collect(),
+            episode,
+            desk: Desk::default(),
+        }
+    }
+
     fn holds(&self, wanted: &str) -> bool {
         let alert = &self.episode.alert;
         let header = [

@@ -250,11 +250,11 @@ mod tests {
         let text = draw(&ys, Symbols::Ascii, Some((0.0, 1.0)));
         let wanted = "\
 reward  1.000
- 1.000 sft   |stage1_basi **
-             |        ****
-             |    ****
-           *****
-     0 ****  |
+ 1.000 sft   |stage1_bas***
+             |     *****
+             | ****
+          *****
+     0 ***   |
        0            step 19";
         assert_eq!(text, wanted, "\n{text}");
     }
