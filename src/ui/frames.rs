@@ -144,6 +144,31 @@ pub fn row(step: u64) -> MetricRow {
             ("share/escalate", 0.2 - noise * 0.05),
             ("completions/mean_length", 31.0 + noise * 4.0),
         ];
+        let wide = [
+            "clip_ratio/region_mean",
+            "completions/clipped_ratio",
+            "completions/max_length",
+            "completions/min_length",
+            "frac_reward_zero_std",
+            "injection_flip_rate",
+            "policy/dismiss",
+            "policy/escalate",
+            "policy/monitor",
+            "policy/quarantine_host",
+            "policy/block_ip",
+            "recall/dismiss",
+            "recall/monitor",
+            "recall/quarantine_host",
+            "recall/block_ip",
+            "recall/escalate",
+            "rewards/citation/mean",
+            "rewards/format/mean",
+            "num_tokens",
+        ];
+        for (at, name) in wide.into_iter().enumerate() {
+            let noise = ((step * 7919 + at as u64 * 31) % 101) as f64 / 101.0;
+            values.insert(name.to_owned(), noise);
+        }
         values.extend(
             more.into_iter()
                 .map(|(name, value)| (name.to_owned(), value)),
@@ -480,35 +505,4 @@ fn no_hostile_character_reaches_a_cell() {
             );
         }
     }
-}
-
-#[test]
-fn print_frames() {
-    let mut app = app();
-    let effects = update(&mut app, ready());
-    answer(&mut app, effects, |e| {
-        if e.index % 2 == 0 { wrong(e) } else { right(e) }
-    });
-    println!("{}", seen(&app, (80, 24)));
-    press(&mut app, "3 Enter");
-    println!("{}", seen(&app, (80, 24)));
-    press(&mut app, "] r");
-    println!("{}", seen(&app, (160, 45)));
-    press(&mut app, "F2");
-    println!("{}", seen(&app, (80, 24)));
-    println!("{}", seen(&app, (160, 45)));
-    press(&mut app, "t");
-    println!("{}", seen(&app, (80, 24)));
-    press(&mut app, "Esc ?");
-    println!("{}", seen(&app, (80, 24)));
-    press(&mut app, "Esc : e");
-    println!("{}", seen(&app, (80, 24)));
-    press(&mut app, "Esc");
-    train(&mut app, 120);
-    press(&mut app, "Tab");
-    println!("{}", seen(&app, (160, 45)));
-    press(&mut app, "g");
-    println!("{}", seen(&app, (80, 24)));
-    press(&mut app, "Esc q");
-    println!("{}", seen(&app, (80, 24)));
 }

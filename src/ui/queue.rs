@@ -133,6 +133,12 @@ impl Queue {
         self.stage
     }
 
+    /// The split on screen.
+    #[must_use]
+    pub const fn split(&self) -> Split {
+        self.source.split
+    }
+
     /// Alerts generated so far at this stage.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {

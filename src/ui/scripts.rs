@@ -197,7 +197,7 @@ fn screens_prefixes_and_layers() {
 #[test]
 fn a_search_goes_to_alerts_that_hold_the_text() {
     let mut app = app();
-    let wanted = app.queue.entries()[7]
+    let wanted = app.queue.entries()[8]
         .lines
         .last()
         .expect("a line")
@@ -210,7 +210,7 @@ fn a_search_goes_to_alerts_that_hold_the_text() {
         );
     });
     press(&mut app, "Enter");
-    assert_eq!(app.queue.selected(), 7);
+    assert_eq!(app.queue.selected(), 8);
     press(&mut app, "/ Z Z Z Enter");
     assert!(app.toast.as_ref().is_some_and(|t| t.text.contains("ZZZ")));
 }
@@ -387,7 +387,8 @@ fn frame_sizes(keys: &str) -> Vec<usize> {
         terminal
             .draw(|frame| screen::draw(&app, &theme, frame))
             .expect("drawn");
-        sizes.push(bytes.take().len());
+        // What begins and ends synchronized output comes on top.
+        sizes.push(bytes.take().len() + "\u{1b}[?2026h\u{1b}[?2026l".len());
     }
     sizes
 }

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use crate::env::schema::Verdict;
 use crate::ui::app::App;
 use crate::ui::queue::{Answer, Entry, Model, adapter_name};
-use crate::ui::screen::episodes::hit;
+use crate::ui::screen::episodes::{hit, signed};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{lines, pane, span, wrap};
 
@@ -116,19 +116,22 @@ fn verdict_row(
 fn reward_row(verdict: &Verdict, theme: &Theme) -> Line<'static> {
     let parts = verdict.components.iter();
     let parts: Vec<_> = parts
-        .map(|(name, value)| format!("{name} {value:+.2}"))
+        .map(|(name, value)| format!("{name} {}", signed(*value)))
         .collect();
+    let sum = if parts.is_empty() {
+        "neither reward nor penalty".to_owned()
+    } else {
+        format!("= {}", parts.join(" "))
+    };
     let token = if verdict.reward > 0.0 {
         Token::Good
     } else {
         Token::Bad
     };
+    let reward = format!("       reward {} ", signed(verdict.reward));
     Line::from(vec![
-        span(
-            format!("       reward {:+.2} ", verdict.reward),
-            theme.style(token),
-        ),
-        span(format!("= {}", parts.join(" ")), theme.style(Token::Faint)),
+        span(reward, theme.style(token)),
+        span(sum, theme.style(Token::Faint)),
     ])
 }
 

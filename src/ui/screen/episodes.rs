@@ -11,7 +11,7 @@ use crate::ui::desk::Score;
 use crate::ui::queue::{Answer, Entry, QueuePane};
 use crate::ui::screen::{alert, answer};
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::text::{column, lines, page_of, pane, select_row, span};
+use crate::ui::widget::text::{column, cut, lines, page_of, pane, select_row, span};
 
 /// From this width on the queue stands beside the alert.
 const WIDE: u16 = 110;
@@ -31,7 +31,12 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         .areas(right);
         draw_alert(app, theme, [head, log, below], buf);
     } else {
-        let answer_height = if area.height >= 20 { 9 } else { 6 };
+        let is_revealed = app.queue.current().is_some_and(|e| e.desk.is_revealed);
+        let answer_height = match (area.height >= 20, is_revealed) {
+            (true, true) => 9,
+            (true, false) => 7,
+            (false, _) => 6,
+        };
         let [queue, head, log, below] = Layout::vertical([
             Constraint::Length(if area.height >= 20 { 5 } else { 3 }),
             Constraint::Length(2),
@@ -55,15 +60,10 @@ fn draw_alert(app: &App, theme: &Theme, [head, log, below]: [Rect; 3], buf: &mut
 /// The queue, one line an alert, with the running score in its title.
 fn draw_queue(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let queue = &app.queue;
-    let (own, model) = queue.scores();
-    let title = format!(
-        "{} you {} model {}",
-        queue.stage(),
-        tally(own),
-        tally(model)
-    );
+    let title = format!("{} {}", queue.stage(), queue.split());
     let is_focused = queue.pane == QueuePane::Alerts;
     let room = pane(&title, is_focused, theme, area, buf);
+    draw_scores(app, theme, area, buf);
     let first = page_of(queue.selected(), usize::from(room.height));
     let shown = queue.entries().iter().enumerate().skip(first);
     let rows: Vec<_> = shown
@@ -74,16 +74,30 @@ fn draw_queue(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     select_row(room, (queue.selected() - first) as u16, theme, buf);
 }
 
+/// The running score, on the pane's lower border.
+fn draw_scores(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let (own, model) = app.queue.scores();
+    let text = format!(" right: you {}, model {} ", tally(own), tally(model));
+    let text = cut(&text, usize::from(area.width).saturating_sub(3), "");
+    let line = Line::from(span(text, theme.style(Token::Accent)));
+    buf.set_line(
+        area.x + 2,
+        area.bottom().saturating_sub(1),
+        &line,
+        area.width,
+    );
+}
+
 /// Right actions of judged ones, and the mean reward.
 fn tally(score: Score) -> String {
     if score.judged == 0 {
         return "-".to_owned();
     }
     format!(
-        "{}/{} ({:+.2})",
+        "{}/{} {}",
         score.right_actions,
         score.judged,
-        score.mean_reward()
+        signed(score.mean_reward())
     )
 }
 
@@ -93,14 +107,14 @@ fn row(app: &App, at: usize, entry: &Entry, theme: &Theme, width: u16) -> Line<'
     let text = theme.style(Token::Text);
     let (model, model_style) = model_mark(app, at, entry, theme);
     let (own, own_style) = own_mark(entry, theme);
-    let rest = usize::from(width).saturating_sub(25);
+    let rest = usize::from(width).saturating_sub(28);
     let (id, host) = (rest / 2, rest - rest / 2);
     Line::from(vec![
         span(format!("{at:>4} "), theme.style(Token::Faint)),
-        span(column(&model, 7, ""), model_style),
-        span(column(&own, 5, ""), own_style),
+        span(column(&model, 8, ""), model_style),
+        span(column(&own, 6, ""), own_style),
         span(
-            column(&alert.severity, 8, ""),
+            column(&alert.severity, 9, ""),
             severity(&alert.severity, theme),
         ),
         span(
@@ -162,4 +176,9 @@ pub fn severity(name: &str, theme: &Theme) -> Style {
         "high" => Token::Warn,
         _ => Token::Text,
     })
+}
+
+/// A reward with its sign; minus zero is zero.
+pub fn signed(value: f64) -> String {
+    format!("{:+.2}", value + 0.0)
 }

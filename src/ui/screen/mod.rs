@@ -68,8 +68,14 @@ fn draw_title(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let line = Line::from(tabs);
     let used = line.width() as u16;
     buf.set_line(area.x, area.y, &line, area.width);
-    let room = usize::from(area.width.saturating_sub(used + 1));
-    let status = cut(&status(app), room, theme.glyphs.cut);
+    let room = usize::from(area.width.saturating_sub(used + 2));
+    let whole = status(app, true);
+    let status = if whole.chars().count() > room {
+        status(app, false)
+    } else {
+        whole
+    };
+    let status = cut(&status, room, theme.glyphs.cut);
     let token = match app.queue.model {
         Model::Failed(_) => Token::Bad,
         _ => Token::Text,
@@ -79,10 +85,11 @@ fn draw_title(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     buf.set_line(x, area.y, &line, area.width);
 }
 
-fn status(app: &App) -> String {
+fn status(app: &App, with_size: bool) -> String {
     let model = match &app.queue.model {
         Model::Loading => "loading the model".to_owned(),
-        Model::Ready { name, parameters } => format!("{name} {}", count(*parameters)),
+        Model::Ready { name, parameters } if with_size => format!("{name} {}", count(*parameters)),
+        Model::Ready { name, .. } => name.clone(),
         Model::Failed(_) => "no model".to_owned(),
         Model::Absent => "watching".to_owned(),
     };

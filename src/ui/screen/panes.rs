@@ -1,7 +1,7 @@
 //! The lists of the training screen: metrics, rollouts of a group, log, evaluations.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
 use crate::link::{Rollout, RolloutGroup};
@@ -60,7 +60,7 @@ fn draw_metrics(training: &Training, run: &Watching, theme: &Theme, area: Rect, 
                 column(name, name_width, theme.glyphs.cut),
                 theme.style(Token::Text),
             ),
-            span(format!("{value:>10}"), theme.style(Token::Accent)),
+            span(format!("{value:>10}"), theme.style(Token::Text)),
         ])
     };
     let rows = run.history.iter().map(row).collect();
@@ -77,21 +77,48 @@ fn draw_rollouts(training: &Training, theme: &Theme, area: Rect, buf: &mut Buffe
         .cursor()
         .min(group.rollouts.len().saturating_sub(1));
     let width = usize::from(area.width);
-    let mut rows = group_rows(training, group, theme, width);
-    let head = rows.len();
-    for rollout in &group.rollouts {
-        rows.push(rollout_row(rollout, group, theme));
+    let response = group
+        .rollouts
+        .get(cursor)
+        .map(|rollout| wrap(&rollout.response, width));
+    let response = response.unwrap_or_default();
+    let (room, wanted) = (
+        usize::from(area.height),
+        group.rollouts.len() + response.len() + 5,
+    );
+    let mut head = group_rows(training, group, theme, width);
+    if wanted > room {
+        // Short of room: the truth and the columns' names stay, the list turns pages.
+        head.drain(..2.min(head.len()));
     }
-    rows.push(Line::default());
-    if let Some(rollout) = group.rollouts.get(cursor) {
-        let style = theme.style(Token::Text);
-        let response = wrap(&rollout.response, width);
-        rows.extend(response.into_iter().map(|l| Line::from(span(l, style))));
-    }
-    lines(rows, area, buf);
-    if !group.rollouts.is_empty() {
-        select_row(area, (head + cursor) as u16, theme, buf);
-    }
+    let below = response.len().min(room / 3) + 1;
+    let [top, middle, bottom] = Layout::vertical([
+        Constraint::Length(head.len() as u16),
+        Constraint::Length(
+            group
+                .rollouts
+                .len()
+                .min(room.saturating_sub(head.len() + below)) as u16,
+        ),
+        Constraint::Fill(1),
+    ])
+    .areas(area);
+    lines(head, top, buf);
+    let rows = group
+        .rollouts
+        .iter()
+        .map(|rollout| rollout_row(rollout, group, theme));
+    list(
+        rows.collect(),
+        cursor,
+        "no rollouts in this group",
+        theme,
+        middle,
+        buf,
+    );
+    let style = theme.style(Token::Text);
+    let spaced = std::iter::once(String::new()).chain(response);
+    lines(spaced.map(|l| Line::from(span(l, style))), bottom, buf);
 }
 
 fn group_rows(

@@ -8,7 +8,7 @@ use crate::link::RunState;
 use crate::ui::app::App;
 use crate::ui::screen::{panes, state_word};
 use crate::ui::theme::{Theme, Token};
-use crate::ui::watching::{Training, Watching};
+use crate::ui::watching::{Training, TrainingPane, Watching};
 use crate::ui::widget::chart::{Chart, ChartSeries, x_end};
 use crate::ui::widget::text::{lines, pane, span};
 
@@ -46,11 +46,19 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         (curves, list)
     } else {
         let [curves, list] =
-            Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(body);
+            Layout::vertical([Constraint::Fill(1), list_height(&app.training)]).areas(body);
         (curves, list)
     };
     draw_curves(&app.training, run, theme, curves, buf);
     panes::draw(&app.training, run, theme, list, buf);
+}
+
+/// Rollouts need the most room of the lists: a response stands under them.
+fn list_height(training: &Training) -> Constraint {
+    match training.pane {
+        TrainingPane::Rollouts => Constraint::Fill(2),
+        _ => Constraint::Fill(1),
+    }
 }
 
 fn draw_empty(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {

@@ -14,6 +14,9 @@ use crate::ui::widget::text::{column, cut, lines, page_of, pane, select_row, spa
 /// Smallest terminal the screens are drawn in.
 pub const MIN_SIZE: (u16, u16) = (60, 16);
 
+/// Cells for keys in help.
+const KEYS_WIDTH: usize = 24;
+
 /// Draws the layer in front; search has its line in the hints bar's neighbourhood instead.
 pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffer) {
     match layer {
@@ -55,11 +58,21 @@ fn draw_help(app: &App, scroll: usize, theme: &Theme, area: Rect, buf: &mut Buff
         rows.push(Line::from(span(place.title(), theme.style(Token::Title))));
         let bindings = app.keymap.bindings().iter();
         for binding in bindings.filter(|b| b.place == place) {
-            let keys = column(&binding.shown.join(", "), 22, theme.glyphs.cut);
-            rows.push(Line::from(vec![
-                span(format!("  {keys} "), theme.style(Token::Key)),
-                span(&binding.help, theme.style(Token::Text)),
-            ]));
+            let keys = binding.shown.join(", ");
+            let help = wrap(
+                &binding.help,
+                usize::from(room.width).saturating_sub(KEYS_WIDTH),
+            );
+            for (row, text) in help.iter().enumerate() {
+                let keys = if row == 0 { keys.as_str() } else { "" };
+                rows.push(Line::from(vec![
+                    span(
+                        column(keys, KEYS_WIDTH, theme.glyphs.cut),
+                        theme.style(Token::Key),
+                    ),
+                    span(text, theme.style(Token::Text)),
+                ]));
+            }
         }
         rows.push(Line::default());
     }

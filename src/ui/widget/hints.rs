@@ -70,6 +70,7 @@ fn is_useful(app: &App, verb: Verb) -> bool {
     match verb {
         Verb::Mark | Verb::Submit | Verb::Reveal => !is_revealed,
         Verb::NextMismatch => is_revealed,
+        Verb::Back => !app.layers.is_empty(),
         Verb::StartTraining => !in_progress && !app.is_read_only,
         Verb::PauseOrResume | Verb::StopTraining | Verb::SaveCheckpoint => in_progress,
         Verb::ContinueRun => app.training.can_continue().is_some(),
