@@ -45,6 +45,8 @@ pub struct App {
     pub is_read_only: bool,
     /// What was searched for last.
     pub sought: String,
+    /// What a panicking worker said; the end of its facts comes after it.
+    worker_panic: Option<String>,
     changed: Option<Urgency>,
 }
 
@@ -73,6 +75,7 @@ impl App {
             config,
             is_read_only,
             sought: String::new(),
+            worker_panic: None,
             changed: Some(Urgency::Input),
         }
     }
@@ -139,7 +142,8 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::Fact(fact) => on_fact(app, fact),
         Msg::FactsEnded => {
             if !matches!(app.queue.model, Model::Absent) {
-                model_failed(app, "the model thread has ended");
+                let why = app.worker_panic.take().unwrap_or_default();
+                model_failed(app, &format!("the model thread has ended{why}"));
             }
             Vec::new()
         }
@@ -152,6 +156,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::Terminate(signal) => app.leave(ExitReason::Signal(signal), true),
         Msg::TerminalLost => app.leave(ExitReason::TerminalLost, false),
         Msg::WorkerPanicked(text) => {
+            app.worker_panic = Some(format!(": {text}"));
             app.complain(format!("a worker thread failed: {text}"));
             Vec::new()
         }

@@ -1,25 +1,31 @@
 //! Two threads that turn the outside into messages: keys with a watch on the terminal, and signals.
 //!
-//! crossterm spins for ever once its terminal is gone, so this thread asks the descriptor itself and calls crossterm only while
-//! nothing hung up. Knows no state.
+//! The descriptor is asked and read here, not by crossterm, which spins for ever once its terminal is gone. Knows no state.
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use crossterm::event::{self, Event, KeyEvent};
+use crossterm::event::KeyEvent;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::{Handle, Signals};
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::ui::decode::Decoder;
+
 /// How often the terminal is asked whether it is still there.
 const ASK_EVERY: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 250_000_000,
+};
+
+/// How long after an escape its sequence may still come: a slow line splits them.
+const ESCAPE_WAITS: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 40_000_000,
 };
 
 /// Something from outside.
@@ -85,7 +91,7 @@ fn of_signal(signal: i32) -> Input {
     }
 }
 
-/// The descriptor crossterm reads keys from.
+/// The descriptor keys come from.
 fn terminal_fd() -> io::Result<OwnedFd> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
@@ -97,25 +103,44 @@ fn terminal_fd() -> io::Result<OwnedFd> {
 
 /// Sends keys until the terminal hangs up, nobody listens, or it is over.
 fn read_keys(fd: &OwnedFd, inputs: &UnboundedSender<Input>, is_over: &AtomicBool) {
+    let mut decoder = Decoder::default();
     while !is_over.load(Ordering::Relaxed) {
-        let is_ready = match ask(fd) {
-            Ok(is_ready) => is_ready,
-            Err(_gone) => {
-                // With nobody listening there is nobody to tell.
-                let _unheard = inputs.send(Input::HungUp);
+        let Ok(keys) = next_keys(fd, &mut decoder) else {
+            // With nobody listening there is nobody to tell.
+            let _unheard = inputs.send(Input::HungUp);
+            return;
+        };
+        for key in keys {
+            if inputs.send(Input::Key(key)).is_err() {
                 return;
             }
-        };
-        if is_ready && !is_over.load(Ordering::Relaxed) && !forward(inputs) {
-            return;
         }
     }
 }
 
-/// Whether keys are waiting; an error when the terminal is gone.
-fn ask(fd: &OwnedFd) -> io::Result<bool> {
+/// The keys that came, none after a while without any; an error when the terminal is gone.
+fn next_keys(fd: &OwnedFd, decoder: &mut Decoder) -> io::Result<Vec<KeyEvent>> {
+    let patience = if decoder.is_waiting() {
+        ESCAPE_WAITS
+    } else {
+        ASK_EVERY
+    };
+    if !is_ready(fd, &patience)? {
+        return Ok(decoder.give_up().into_iter().collect());
+    }
+    let mut bytes = [0; 1_024];
+    match rustix::io::read(fd, &mut bytes) {
+        Ok(0) => Err(io::ErrorKind::BrokenPipe.into()),
+        Ok(count) => Ok(decoder.feed(bytes.get(..count).unwrap_or_default())),
+        Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether bytes are waiting; an error when the terminal is gone.
+fn is_ready(fd: &OwnedFd, patience: &Timespec) -> io::Result<bool> {
     let mut fds = [PollFd::new(fd, PollFlags::IN)];
-    match poll(&mut fds, Some(&ASK_EVERY)) {
+    match poll(&mut fds, Some(patience)) {
         Err(rustix::io::Errno::INTR) => Ok(false),
         Err(error) => Err(error.into()),
         Ok(_) => {
@@ -125,26 +150,6 @@ fn ask(fd: &OwnedFd) -> io::Result<bool> {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
             Ok(told.contains(PollFlags::IN))
-        }
-    }
-}
-
-/// Sends every event crossterm has ready; false when nobody listens or reading fails.
-fn forward(inputs: &UnboundedSender<Input>) -> bool {
-    loop {
-        match event::poll(Duration::ZERO) {
-            Ok(true) => {}
-            Ok(false) => return true,
-            Err(_gone) => return inputs.send(Input::HungUp).is_ok(),
-        }
-        let sent = match event::read() {
-            Ok(Event::Key(key)) => inputs.send(Input::Key(key)),
-            Ok(Event::Resize(..)) => inputs.send(Input::Resized),
-            Ok(_) => Ok(()),
-            Err(_gone) => return inputs.send(Input::HungUp).is_ok(),
-        };
-        if sent.is_err() {
-            return false;
         }
     }
 }

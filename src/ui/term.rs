@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::panic::PanicHookInfo;
 use std::rc::Rc;
 use std::sync::{Mutex, Once, PoisonError};
 use std::thread::ThreadId;
@@ -16,6 +17,7 @@ use crossterm::terminal::{
 };
 use crossterm::{Command, cursor, terminal};
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::{Position, Rect};
 use ratatui::{Frame, Terminal};
 
 /// Longest text handed to a clipboard: terminals drop longer ones without a word.
@@ -78,7 +80,9 @@ impl Tty {
 
     /// The next frame draws every cell.
     pub fn redraw(&mut self) -> io::Result<()> {
-        self.inner.clear()
+        // Not `clear`: it asks the terminal where its cursor is, and the answer would have to come through our own key reader.
+        let size = self.inner.size()?;
+        self.inner.resize(Rect::from((Position::ORIGIN, size)))
     }
 
     /// Gives the terminal back, stops this process, and takes it again once continued.
@@ -146,7 +150,7 @@ fn install_hook() {
                     give_back();
                     before(info);
                 }
-                Some((_, tell)) => tell(info.to_string()),
+                Some((_, tell)) => tell(words(info)),
                 None => {
                     drop(held);
                     before(info);
@@ -154,6 +158,17 @@ fn install_hook() {
             }
         }));
     });
+}
+
+/// What a panic said, then where: the beginning is what fits on a line.
+fn words(info: &PanicHookInfo<'_>) -> String {
+    let payload = info.payload();
+    let said = payload.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let place = info
+        .location()
+        .map_or_else(String::new, |place| format!(" ({place})"));
+    format!("{}{place}", said.unwrap_or("no reason given"))
 }
 
 /// OSC 52 with `text`; in tmux a second time wrapped, because its settings decide which of the two gets through.
