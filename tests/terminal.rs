@@ -2,6 +2,12 @@
 //!
 //! The child is this very test binary running [`child`] with a model thread made of facts, so that nothing here waits for weights.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use std::io::{Read, Write};
 use std::num::NonZero;
 use std::path::Path;
@@ -11,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use opensoc::env::schema::{Split, Stage};
 use opensoc::link::{AdapterChoice, Command, Fact, PhasePlan, Plan, RunFact, RunState, Status};
+use opensoc::train::config::TrainConfig;
 use opensoc::ui::queue::EpisodeSource;
 use opensoc::ui::theme::ColorChoice;
 use opensoc::ui::{Session, WorkbenchOptions, run};
@@ -43,7 +50,7 @@ fn child() {
         },
         stage: Stage::Multi,
         run_root: std::env::temp_dir(),
-        train_config: config(),
+        train_config: TrainConfig::nano(),
         is_read_only: false,
     };
     let session = Session {
@@ -54,10 +61,6 @@ fn child() {
     let exit = run(options, session).expect("a workbench");
     std::fs::write(exit_file, format!("{exit:?}")).expect("written");
     std::process::exit(0);
-}
-
-fn config() -> opensoc::train::config::TrainConfig {
-    opensoc::train::config::TrainConfig { seed: 1 }
 }
 
 /// Facts in place of a model: ready, a run that goes on, or a panic.

@@ -26,7 +26,7 @@ use crate::ui::watching::{ShippedRun, Training};
 
 /// A configuration for tests.
 pub fn config() -> TrainConfig {
-    TrainConfig { seed: 7 }
+    TrainConfig::nano()
 }
 
 /// A workbench on hold-out episodes, its model not loaded yet.

@@ -175,9 +175,9 @@ fn start(app: &mut App, continues: bool) -> Vec<Effect> {
 /// A command only the loop can complete: the folder of a new run.
 #[must_use]
 pub fn train_command(app: &App, run_dir: std::path::PathBuf, resume: bool) -> Command {
-    Command::Train(crate::link::TrainRequest {
+    Command::Train(Box::new(crate::link::TrainRequest {
         config: app.config.clone(),
         run_dir,
         resume,
-    })
+    }))
 }

@@ -1,8 +1,8 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
 //! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`layer`]) are state without I/O; [`screen`] and
-//! [`widget`] draw it; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`theme`], [`gate`],
-//! [`pace`] and [`history`] are pure. Threads: the loop (here), `keys` and `signals` (see [`input`]), and the caller's model thread behind
+//! [`widget`] draw it; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`theme`], [`gate`]
+//! and [`pace`] are pure. Threads: the loop (here), `keys` and `signals` (see [`input`]), and the caller's model thread behind
 //! two channels. Nothing below this module imports candle, the model or the trainer.
 
 pub mod app;
@@ -10,7 +10,6 @@ pub mod asking;
 pub mod decode;
 pub mod desk;
 pub mod gate;
-pub mod history;
 pub mod input;
 pub mod keys;
 pub mod layer;
@@ -39,6 +38,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::env::schema::Stage;
 use crate::link::{Command, Fact};
+use crate::run::RunError;
+use crate::run::layout::RunDir;
 use crate::train::config::TrainConfig;
 use crate::ui::app::{App, Toast, update};
 use crate::ui::input::{Input, Listener};
@@ -309,9 +310,17 @@ fn perform_effect(
         Effect::Send(command) => send(app, outside, command),
         Effect::StartRun { continue_in } => {
             let resume = continue_in.is_some();
-            let run_dir = continue_in.unwrap_or_else(|| new_run_dir(&outside.run_root));
-            let command = layer::train_command(app, run_dir, resume);
-            send(app, outside, command);
+            let made = continue_in.map_or_else(|| new_run_dir(app, &outside.run_root), Ok);
+            match made {
+                Ok(run_dir) => {
+                    let command = layer::train_command(app, run_dir, resume);
+                    send(app, outside, command);
+                }
+                Err(error) => {
+                    app.training.fail("no folder for the run");
+                    app.complain(error.to_string());
+                }
+            }
         }
         Effect::Copy(text) => surface.copy(&text)?,
         Effect::Suspend => {
@@ -332,14 +341,8 @@ fn send(app: &mut App, outside: &Outside, command: Command) {
     }
 }
 
-/// A folder name that says when, and that nobody has taken.
-fn new_run_dir(root: &Path) -> PathBuf {
-    let now = jiff::Timestamp::now()
-        .strftime("%Y%m%dT%H%M%SZ")
-        .to_string();
-    let mut names = std::iter::once(now.clone()).chain((2..).map(|n| format!("{now}-{n}")));
-    let free = names.find(|name| !root.join(name).exists());
-    root.join(free.unwrap_or(now))
+fn new_run_dir(app: &App, root: &Path) -> Result<PathBuf, RunError> {
+    RunDir::create(root, app.config.seed).map(|dir| dir.path().to_owned())
 }
 
 /// When the message at the bottom goes away by itself.

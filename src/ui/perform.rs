@@ -13,10 +13,8 @@ const HALF_PAGE: isize = 10;
 
 /// Does what a verb says: the front layer first, then what every screen does, then the screen in front.
 pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
-    if !app.layers.is_empty() {
-        if let Some(effects) = layer::perform(app, verb) {
-            return effects;
-        }
+    if let Some(effects) = layer::perform(app, verb) {
+        return effects;
     }
     match verb {
         Verb::ShowEpisodes => app.screen = ScreenName::Episodes,
@@ -122,11 +120,7 @@ fn perform_on_training(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::PreviousGroup => training.step_group(1),
         Verb::NextGroup => training.step_group(-1),
         Verb::ToggleSmoothing => training.is_raw = !training.is_raw,
-        Verb::ToggleRun => {
-            if !training.toggle_run() {
-                app.say("there is only one run to show");
-            }
-        }
+        Verb::ToggleRun if !training.toggle_run() => app.say("there is only one run to show"),
         Verb::StartTraining => return ask_to_start(app),
         Verb::PauseOrResume | Verb::StopTraining | Verb::SaveCheckpoint => {
             return control(app, verb);

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use crate::link::{Control, EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, Status};
-use crate::ui::history::History;
+use crate::run::series::History;
 use crate::ui::keys::Verb;
 
 /// Groups and warnings kept for looking back.
@@ -32,6 +32,8 @@ pub struct Watching {
     pub plan: Plan,
     pub status: Option<Status>,
     pub history: History,
+    /// Step of the latest row of metrics.
+    pub last_step: u64,
     pub groups: VecDeque<RolloutGroup>,
     pub warnings: VecDeque<(u64, String)>,
     pub evaluations: Vec<EvalRow>,
@@ -46,10 +48,13 @@ impl Watching {
             evaluations: run.evaluations,
             ..Self::default()
         };
-        run.metrics
-            .iter()
-            .for_each(|row| watching.history.push(row));
+        run.metrics.iter().for_each(|row| watching.push(row));
         watching
+    }
+
+    fn push(&mut self, row: &MetricRow) {
+        self.last_step = row.step;
+        self.history.push(row);
     }
 
     fn apply(&mut self, fact: RunFact) {
@@ -64,7 +69,7 @@ impl Watching {
                 self.plan = plan;
             }
             RunFact::Status(status) => self.status = Some(status),
-            RunFact::Metrics(row) => self.history.push(&row),
+            RunFact::Metrics(row) => self.push(&row),
             RunFact::Rollouts(group) => push_bounded(&mut self.groups, *group, GROUPS),
             RunFact::Evaluation(row) => self.evaluations.push(row),
             RunFact::Warning { step, message } => {
@@ -93,17 +98,16 @@ impl Watching {
     #[must_use]
     pub fn total_steps(&self) -> u64 {
         let told = self.status.as_ref().map_or(0, |status| status.total_steps);
-        told.max(self.plan.total_steps())
-            .max(self.history.last_step())
+        told.max(self.plan.total_steps()).max(self.last_step)
     }
 
     /// First steps of the phases after the first, with the names of the phases: where bands begin.
     #[must_use]
-    pub fn bands(&self) -> Vec<(f64, &str)> {
+    pub fn bands(&self) -> Vec<(u64, &str)> {
         let mut begin = 0;
         let mut bands = Vec::new();
         for phase in &self.plan.phases {
-            bands.push((begin as f64, phase.name.as_str()));
+            bands.push((begin, phase.name.as_str()));
             begin += phase.steps;
         }
         bands
@@ -256,7 +260,7 @@ impl Training {
     pub fn lines(&self) -> usize {
         let Some(run) = self.shown() else { return 0 };
         match self.pane {
-            TrainingPane::Metrics => run.history.len(),
+            TrainingPane::Metrics => run.history.iter().count(),
             TrainingPane::Rollouts => self.group().map_or(0, |group| group.rollouts.len()),
             TrainingPane::Log => run.warnings.len(),
             TrainingPane::Evaluations => run.evaluations.len(),
@@ -361,7 +365,8 @@ impl Training {
         match self.pane {
             TrainingPane::Metrics => {
                 let (name, series) = run.history.iter().nth(at)?;
-                Some(format!("{name} {}", series.last().unwrap_or(f64::NAN)))
+                let value = series.last().map_or(f64::NAN, |point| point.value);
+                Some(format!("{name} {value}"))
             }
             TrainingPane::Rollouts => Some(self.group()?.rollouts.get(at)?.response.clone()),
             TrainingPane::Log => {

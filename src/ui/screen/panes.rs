@@ -5,6 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
 use crate::link::{Rollout, RolloutGroup};
+use crate::run::series::Series;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::watching::{Training, TrainingPane, Watching};
 use crate::ui::widget::chart::short;
@@ -53,8 +54,10 @@ fn list(
 
 fn draw_metrics(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let name_width = usize::from(area.width).saturating_sub(10);
-    let row = |(name, series): (&str, &crate::ui::history::Series)| {
-        let value = series.last().map_or_else(|| "-".to_owned(), short);
+    let row = |(name, series): (&str, &Series)| {
+        let value = series
+            .last()
+            .map_or_else(|| "-".to_owned(), |point| short(point.value));
         Line::from(vec![
             span(
                 column(name, name_width, theme.glyphs.cut),

@@ -15,6 +15,9 @@ use crate::ui::widget::text::{lines, pane, span};
 /// From this width on the lists stand beside the curves.
 const WIDE: u16 = 110;
 
+/// Weight of the past in a smoothed curve.
+const SMOOTHING: f64 = 0.9;
+
 /// The range every reward lies in.
 const REWARD_RANGE: (f64, f64) = (-1.5, 1.1);
 
@@ -78,9 +81,7 @@ fn draw_empty(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
 /// State, phase and times in words, then a gauge over the whole run.
 fn draw_head(run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let (done, total) = (
-        run.status
-            .as_ref()
-            .map_or(run.history.last_step(), |s| s.step),
+        run.status.as_ref().map_or(run.last_step, |s| s.step),
         run.total_steps(),
     );
     let mut spans = Vec::new();
@@ -174,7 +175,7 @@ fn draw_curves(training: &Training, run: &Watching, theme: &Theme, area: Rect, b
         return;
     }
     let bands = run.bands();
-    let end = x_end(run.history.last_step(), run.plan.total_steps());
+    let end = x_end(run.last_step, run.plan.total_steps());
     let areas = Layout::vertical(charts.iter().map(|_| Constraint::Fill(1))).split(area);
     for (mut chart, area) in charts.into_iter().zip(areas.iter()) {
         chart.x_end = end;
@@ -217,14 +218,14 @@ fn several<'a>(
         .filter_map(|(at, (name, shown))| run.history.get(name).map(|s| (at, *shown, s)));
     let series = known.map(|(at, name, series)| ChartSeries {
         name,
-        raw: (is_one || training.is_raw).then(|| series.raw()),
-        smooth: (!training.is_raw).then(|| series.smooth()),
+        raw: (is_one || training.is_raw).then_some(series),
+        smooth: (!training.is_raw).then(|| series.smoothed(SMOOTHING)),
         token: Token::series(at),
     });
     Chart {
         title,
         series: series.collect(),
-        x_end: 1.0,
+        x_end: 1,
         y_fixed: fixed_range(names.first().map_or("", |(name, _)| name)),
         bands: &[],
     }

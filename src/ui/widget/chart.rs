@@ -5,7 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::ui::history::{Curve, round_bounds, round_up};
+use crate::run::series::axis::Axis;
+use crate::run::series::{Series, bounds};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::plot::Plot;
 use crate::ui::widget::text::{cut, span};
@@ -16,8 +17,8 @@ const LABEL_WIDTH: u16 = 7;
 /// One metric of a chart.
 pub struct ChartSeries<'a> {
     pub name: &'a str,
-    pub raw: Option<Curve<'a>>,
-    pub smooth: Option<Curve<'a>>,
+    pub raw: Option<&'a Series>,
+    pub smooth: Option<Series>,
     pub token: Token,
 }
 
@@ -26,19 +27,41 @@ pub struct Chart<'a> {
     pub title: &'a str,
     pub series: Vec<ChartSeries<'a>>,
     /// Last step of the axis, which begins at 0.
-    pub x_end: f64,
+    pub x_end: u64,
     /// A range known beforehand; without one it is rounded from the data.
     pub y_fixed: Option<(f64, f64)>,
     /// Where stages begin, and their names.
-    pub bands: &'a [(f64, &'a str)],
+    pub bands: &'a [(u64, &'a str)],
 }
 
-/// The end of an x axis that grows in steps: 1/2/5 x 10^n, and never past the plan.
+impl ChartSeries<'_> {
+    /// What is drawn in front.
+    fn front(&self) -> Option<&Series> {
+        self.smooth.as_ref().or(self.raw)
+    }
+
+    /// What was measured, where it is at hand.
+    fn measured(&self) -> Option<&Series> {
+        self.raw.or(self.smooth.as_ref())
+    }
+
+    /// The latest value, and how many steps had none that was finite.
+    fn says(&self) -> String {
+        let last = self.measured().and_then(Series::last);
+        let value = last.map_or_else(|| "-".to_owned(), |point| short(point.value));
+        match self.measured().map_or(0, Series::gaps) {
+            0 => value,
+            gaps => format!("{value}  {gaps} not finite"),
+        }
+    }
+}
+
+/// The end of an x axis that grows in round steps, and never past the plan.
 #[must_use]
-pub fn x_end(last_step: u64, total_steps: u64) -> f64 {
-    let end = round_up(last_step.max(10) as f64);
+pub fn x_end(last_step: u64, total_steps: u64) -> u64 {
+    let end = Axis::around(0.0, last_step.max(10) as f64, 2).high as u64;
     if total_steps >= last_step && total_steps > 0 {
-        end.min(total_steps as f64)
+        end.min(total_steps)
     } else {
         end
     }
@@ -72,8 +95,7 @@ impl Chart<'_> {
         for (at, series) in self.series.iter().enumerate() {
             // Many values change at every step, each in its own colour: they cost a third of a frame, and the metrics list has them.
             let text = if is_one {
-                let value = last_of(series).map_or_else(|| "-".to_owned(), short);
-                format!("  {value}")
+                format!("  {}", series.says())
             } else {
                 format!("  {}:{}", at + 1, series.name)
             };
@@ -90,10 +112,15 @@ impl Chart<'_> {
         if let Some(fixed) = self.y_fixed {
             return fixed;
         }
-        let curves = self.series.iter().filter_map(|s| s.raw.or(s.smooth));
-        let bounds = curves.filter_map(|curve| curve.bounds());
-        let all = bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        all.map_or((0.0, 1.0), |(low, high)| round_bounds(low, high))
+        let measured = self.series.iter().filter_map(ChartSeries::measured);
+        let boxes = measured.filter_map(|series| bounds(series.points()));
+        let all = boxes
+            .map(|b| (b.low, b.high))
+            .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        all.map_or((0.0, 1.0), |(low, high)| {
+            let axis = Axis::around(low, high, 4);
+            (axis.low, axis.high)
+        })
     }
 
     fn draw_axes(&self, theme: &Theme, plot: Rect, y: (f64, f64), buf: &mut Buffer) {
@@ -123,7 +150,10 @@ impl Chart<'_> {
     fn draw_bands(&self, theme: &Theme, plot: Rect, buf: &mut Buffer) {
         let style = theme.style(Token::Band);
         let last = f64::from(plot.width - 1);
-        let place = |step: f64| plot.x + (step / self.x_end * last + 0.5) as u16;
+        let place = |step: u64| {
+            let share = step as f64 / self.x_end.max(1) as f64;
+            plot.x + (share * last + 0.5) as u16
+        };
         for (at, (begin, name)) in self.bands.iter().enumerate() {
             if *begin >= self.x_end {
                 break;
@@ -144,17 +174,16 @@ impl Chart<'_> {
 
     fn draw_curves(&self, theme: &Theme, area: Rect, y: (f64, f64), buf: &mut Buffer) {
         let mut plot = Plot::new(area.width, area.height, theme.symbols);
-        let x = (0.0, self.x_end);
         let mut styles = vec![theme.style(Token::Raw)];
-        for series in &self.series {
-            if let (Some(raw), Some(_)) = (series.raw, series.smooth) {
-                plot.curve(raw, x, y, 0);
+        for series in self.series.iter().filter(|series| series.smooth.is_some()) {
+            if let Some(raw) = series.raw {
+                plot.curve(raw, self.x_end, y, 0);
             }
         }
         for (at, series) in self.series.iter().enumerate() {
             styles.push(theme.style(series.token));
-            if let Some(curve) = series.smooth.or(series.raw) {
-                plot.curve(curve, x, y, at + 1);
+            if let Some(front) = series.front() {
+                plot.curve(front, self.x_end, y, at + 1);
             }
         }
         plot.render(area, &styles, buf);
@@ -173,27 +202,16 @@ impl Chart<'_> {
         buf: &mut Buffer,
     ) {
         for (at, series) in self.series.iter().enumerate() {
-            let Some((step, value)) = end_of(series) else {
+            let Some(end) = series.front().and_then(Series::last) else {
                 continue;
             };
-            let share = (value - y.0) / (y.1 - y.0).max(f64::MIN_POSITIVE);
-            let (x, row) = plot.cell_of(step / self.x_end, share);
+            let share = (end.value - y.0) / (y.1 - y.0).max(f64::MIN_POSITIVE);
+            let (x, row) = plot.cell_of(end.step as f64 / self.x_end.max(1) as f64, share);
             let style = styles.get(at + 1).copied().unwrap_or_default();
             let number = format!("{}", at + 1);
             buf.set_stringn(area.x + x, area.y + row, number, 1, style);
         }
     }
-}
-
-fn end_of(series: &ChartSeries<'_>) -> Option<(f64, f64)> {
-    let curve = series.smooth.or(series.raw)?;
-    let mut points = curve.xs.iter().zip(curve.ys).rev();
-    points.find(|(_, y)| y.is_finite()).map(|(x, y)| (*x, *y))
-}
-
-fn last_of(series: &ChartSeries<'_>) -> Option<f64> {
-    let curve = series.raw.or(series.smooth)?;
-    curve.ys.iter().rev().copied().find(|y| y.is_finite())
 }
 
 /// A number in at most six cells or so.
@@ -204,7 +222,7 @@ pub fn short(value: f64) -> String {
         "0".to_owned()
     } else if !value.is_finite() {
         "not finite".to_owned()
-    } else if size >= 100_000.0 || size < 0.001 {
+    } else if !(0.001..100_000.0).contains(&size) {
         format!("{value:.1e}")
     } else if size >= 100.0 {
         format!("{value:.0}")
@@ -220,20 +238,26 @@ mod tests {
     use super::*;
     use crate::ui::theme::{Depth, Symbols};
 
+    fn series_of(ys: &[f64]) -> Series {
+        let mut series = Series::new();
+        (0..).zip(ys).for_each(|(step, y)| series.push(step, *y));
+        series
+    }
+
     fn draw(ys: &[f64], symbols: Symbols, y_fixed: Option<(f64, f64)>) -> String {
         let theme = Theme::load(None, Depth::None, symbols).expect("theme");
-        let xs: Vec<f64> = (0..ys.len()).map(|i| i as f64).collect();
+        let series = series_of(ys);
         let chart = Chart {
             title: "reward",
             series: vec![ChartSeries {
                 name: "reward",
-                raw: Some(Curve { xs: &xs, ys }),
+                raw: Some(&series),
                 smooth: None,
                 token: Token::Series1,
             }],
-            x_end: (ys.len() - 1) as f64,
+            x_end: ys.len() as u64 - 1,
             y_fixed,
-            bands: &[(0.0, "sft"), (6.0, "stage1_basic")],
+            bands: &[(0, "sft"), (6, "stage1_basic")],
         };
         let area = Rect::new(0, 0, 27, 7);
         let mut buf = Buffer::empty(area);
@@ -296,15 +320,15 @@ reward  1.000
 
     #[test]
     fn six_charts_of_a_hundred_thousand_points_cost_milliseconds() {
-        let xs: Vec<f64> = (0..100_000).map(f64::from).collect();
-        let ys: Vec<f64> = xs.iter().map(|x| (x / 900.0).sin()).collect();
-        let curve = Curve { xs: &xs, ys: &ys };
+        let ys: Vec<f64> = (0..100_000).map(|x| (f64::from(x) / 900.0).sin()).collect();
+        let series = series_of(&ys);
         let began = std::time::Instant::now();
         for _ in 0..6 {
             let mut plot = Plot::new(80, 14, Symbols::Braille);
-            plot.curve(curve, (0.0, 100_000.0), (-1.0, 1.0), 1);
+            plot.curve(&series, 100_000, (-1.0, 1.0), 1);
             assert_eq!(plot.dots(), (160, 56));
         }
+        println!("six curves of 100,000 points: {:?}", began.elapsed());
         // The budget is 3 ms on an idle machine; a shared one gets room.
         assert!(began.elapsed().as_millis() < 60, "{:?}", began.elapsed());
     }

@@ -148,6 +148,17 @@ fn draw_start(app: &App, scroll: usize, theme: &Theme, area: Rect, buf: &mut Buf
         say("Enter starts; Esc leaves this.");
     }
     say("");
+    let plan = app.config.plan(0);
+    let phases = plan
+        .phases
+        .iter()
+        .map(|phase| format!("{} {}", phase.name, phase.steps));
+    let phases: Vec<_> = phases.collect();
+    say(&format!(
+        "{} optimiser steps: {}",
+        plan.total_steps(),
+        phases.join(", ")
+    ));
     for (key, value) in settings(&app.config) {
         rows.push(Line::from(vec![
             span(

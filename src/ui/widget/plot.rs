@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::ui::history::Curve;
+use crate::run::series::{Point, Series, decimated};
 use crate::ui::theme::Symbols;
 
 /// What ASCII plots draw layers with, so that curves differ without colour.
@@ -69,24 +69,26 @@ impl Plot {
         }
     }
 
-    /// Draws a curve on a layer. Columns are decimated first; gaps stay gaps.
-    pub fn curve(&mut self, curve: Curve<'_>, x: (f64, f64), y: (f64, f64), layer: usize) {
+    /// Draws a curve over steps `0..=x_end` on a layer. Decimated to columns first; gaps stay gaps.
+    pub fn curve(&mut self, series: &Series, x_end: u64, y: (f64, f64), layer: usize) {
         let (across, down) = self.dots();
         if across == 0 || down == 0 {
             return;
         }
-        let place = |value: f64| {
-            let share = (value.clamp(y.0, y.1) - y.0) / (y.1 - y.0).max(f64::MIN_POSITIVE);
-            ((1.0 - share) * (down - 1) as f64 + 0.5) as usize
+        let place = |point: &Point| {
+            let x = point.step as f64 / x_end.max(1) as f64;
+            let y = (point.value.clamp(y.0, y.1) - y.0) / (y.1 - y.0).max(f64::MIN_POSITIVE);
+            let dot = |share: f64, count: usize| (share * (count - 1) as f64 + 0.5) as usize;
+            (dot(x, across), dot(1.0 - y, down))
         };
-        let mut before: Option<(usize, usize)> = None;
-        for column in curve.columns(x, across) {
-            let (top, bottom) = (place(column.high), place(column.low));
-            (top..=bottom).for_each(|dot| self.set(column.at, dot, layer));
-            if let Some(from) = before.filter(|_| !column.is_broken) {
-                self.line(from, (column.at, place(column.first)), layer);
+        for run in decimated(series, 0..x_end + 1, across) {
+            let dots: Vec<_> = run.iter().map(place).collect();
+            dots.iter().for_each(|(x, y)| self.set(*x, *y, layer));
+            for pair in dots.windows(2) {
+                if let [from, to] = pair {
+                    self.line(*from, *to, layer);
+                }
             }
-            before = Some((column.at, place(column.last)));
         }
     }
 
