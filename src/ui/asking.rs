@@ -19,6 +19,7 @@ impl Queue {
         adapters: Vec<String>,
         default: &AdapterChoice,
     ) {
+        let before = self.adapter().cloned();
         self.model = Model::Ready { name, parameters };
         self.adapters = vec![AdapterChoice::Base];
         self.adapters
@@ -26,7 +27,9 @@ impl Queue {
         if self.is_training {
             self.adapters.push(AdapterChoice::Live);
         }
-        let at = self.adapters.iter().position(|choice| choice == default);
+        // Said again when a run leaves new adapters: what the user chose stays chosen.
+        let wanted = before.as_ref().unwrap_or(default);
+        let at = self.adapters.iter().position(|choice| choice == wanted);
         self.chosen = at.unwrap_or(0);
     }
 

@@ -138,6 +138,13 @@ fn adapters_go_round_and_keep_their_own_answers() {
     );
     press(&mut app, "A");
     assert!(app.queue.model_verdict(0).is_some_and(|v| v.correct_action));
+    press(&mut app, "a");
+    update(&mut app, ready());
+    assert_eq!(
+        app.queue.adapter(),
+        Some(&AdapterChoice::Base),
+        "the choice stays"
+    );
     train(&mut app, 2);
     assert_eq!(app.queue.adapters.last(), Some(&AdapterChoice::Live));
 }
