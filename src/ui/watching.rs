@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::link::{Control, EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, Status};
 use crate::run::series::History;
+use crate::ui::average::Averages;
 use crate::ui::keys::Verb;
 
 /// Groups and warnings kept for looking back.
@@ -32,6 +33,7 @@ pub struct Watching {
     pub plan: Plan,
     pub status: Option<Status>,
     pub history: History,
+    pub averages: Averages,
     /// Step of the latest row of metrics.
     pub last_step: u64,
     pub groups: VecDeque<RolloutGroup>,
@@ -53,8 +55,10 @@ impl Watching {
     }
 
     fn push(&mut self, row: &MetricRow) {
+        let is_again = row.step <= self.last_step;
         self.last_step = row.step;
         self.history.push(row);
+        self.averages.follow(&self.history, row.step, is_again);
     }
 
     fn apply(&mut self, fact: RunFact) {

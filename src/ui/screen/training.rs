@@ -15,9 +15,6 @@ use crate::ui::widget::text::{lines, pane, span};
 /// From this width on the lists stand beside the curves.
 const WIDE: u16 = 110;
 
-/// Weight of the past in a smoothed curve.
-const SMOOTHING: f64 = 0.9;
-
 /// The range every reward lies in.
 const REWARD_RANGE: (f64, f64) = (-1.5, 1.1);
 
@@ -212,14 +209,14 @@ fn several<'a>(
     names: &[(&'a str, &'a str)],
 ) -> Chart<'a> {
     let is_one = names.len() == 1;
-    let known = names
-        .iter()
-        .enumerate()
-        .filter_map(|(at, (name, shown))| run.history.get(name).map(|s| (at, *shown, s)));
-    let series = known.map(|(at, name, series)| ChartSeries {
+    let known = names.iter().enumerate().filter_map(|(at, (name, shown))| {
+        let series = run.history.get(name)?;
+        Some((at, *shown, series, run.averages.get(name)))
+    });
+    let series = known.map(|(at, name, series, average)| ChartSeries {
         name,
         raw: (is_one || training.is_raw).then_some(series),
-        smooth: (!training.is_raw).then(|| series.smoothed(SMOOTHING)),
+        smooth: average.filter(|_| !training.is_raw),
         token: Token::series(at),
     });
     Chart {
