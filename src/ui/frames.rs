@@ -114,6 +114,29 @@ pub fn plan() -> Plan {
     }
 }
 
+/// What a trainer writes beside the charted metrics.
+const MORE_METRICS: [&str; 19] = [
+    "clip_ratio/region_mean",
+    "completions/clipped_ratio",
+    "completions/max_length",
+    "completions/min_length",
+    "frac_reward_zero_std",
+    "injection_flip_rate",
+    "policy/dismiss",
+    "policy/escalate",
+    "policy/monitor",
+    "policy/quarantine_host",
+    "policy/block_ip",
+    "recall/dismiss",
+    "recall/monitor",
+    "recall/quarantine_host",
+    "recall/block_ip",
+    "recall/escalate",
+    "rewards/citation/mean",
+    "rewards/format/mean",
+    "num_tokens",
+];
+
 /// A row of metrics as a trainer writes them.
 pub fn row(step: u64) -> MetricRow {
     let x = step as f64;
@@ -144,28 +167,7 @@ pub fn row(step: u64) -> MetricRow {
             ("share/escalate", 0.2 - noise * 0.05),
             ("completions/mean_length", 31.0 + noise * 4.0),
         ];
-        let wide = [
-            "clip_ratio/region_mean",
-            "completions/clipped_ratio",
-            "completions/max_length",
-            "completions/min_length",
-            "frac_reward_zero_std",
-            "injection_flip_rate",
-            "policy/dismiss",
-            "policy/escalate",
-            "policy/monitor",
-            "policy/quarantine_host",
-            "policy/block_ip",
-            "recall/dismiss",
-            "recall/monitor",
-            "recall/quarantine_host",
-            "recall/block_ip",
-            "recall/escalate",
-            "rewards/citation/mean",
-            "rewards/format/mean",
-            "num_tokens",
-        ];
-        for (at, name) in wide.into_iter().enumerate() {
+        for (at, name) in MORE_METRICS.into_iter().enumerate() {
             let noise = ((step * 7919 + at as u64 * 31) % 101) as f64 / 101.0;
             values.insert(name.to_owned(), noise);
         }
