@@ -11,3 +11,4 @@ pub mod pretrain;
 pub mod run;
 pub mod stream;
 pub mod train;
+pub mod ui;

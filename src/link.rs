@@ -136,7 +136,7 @@ pub enum RunFact {
 }
 
 /// The phases of a run and how many optimiser steps each takes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     pub phases: Vec<PhasePlan>,
 }

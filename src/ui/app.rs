@@ -1,0 +1,273 @@
+//! The whole state of the workbench and the one function that changes it: `update(&mut App, Msg) -> Vec<Effect>`.
+//!
+//! No terminal, no clock, no files, no threads: what must be done outside comes back as effects.
+
+use crossterm::event::{KeyCode, KeyEvent};
+
+use crate::link::{Command, Control, Fact, RunFact};
+use crate::train::config::TrainConfig;
+use crate::ui::gate;
+use crate::ui::keys::{Chord, Keymap, Lookup, Place};
+use crate::ui::layer::Layer;
+use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
+use crate::ui::pace::Urgency;
+use crate::ui::perform::perform;
+use crate::ui::queue::{Answer, Model, Queue};
+use crate::ui::watching::Training;
+
+/// Which screen is in front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScreenName {
+    Episodes,
+    Training,
+}
+
+/// A message at the bottom of the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toast {
+    pub text: String,
+    pub is_bad: bool,
+}
+
+/// Everything the screens show.
+pub struct App {
+    pub keymap: Keymap,
+    pub screen: ScreenName,
+    /// Dialogs over the screen, the last in front.
+    pub layers: Vec<Layer>,
+    /// The beginning of a key sequence.
+    pub pending: Vec<Chord>,
+    pub toast: Option<Toast>,
+    pub queue: Queue,
+    pub training: Training,
+    pub config: TrainConfig,
+    /// Only watching: nothing is asked of the run.
+    pub is_read_only: bool,
+    /// What was searched for last.
+    pub sought: String,
+    /// What a panicking worker said; the end of its facts comes after it.
+    worker_panic: Option<String>,
+    changed: Option<Urgency>,
+}
+
+impl App {
+    /// The state at the start: first alert, no dialog.
+    #[must_use]
+    pub fn new(
+        keymap: Keymap,
+        queue: Queue,
+        training: Training,
+        config: TrainConfig,
+        is_read_only: bool,
+    ) -> Self {
+        Self {
+            keymap,
+            screen: if is_read_only {
+                ScreenName::Training
+            } else {
+                ScreenName::Episodes
+            },
+            layers: Vec::new(),
+            pending: Vec::new(),
+            toast: None,
+            queue,
+            training,
+            config,
+            is_read_only,
+            sought: String::new(),
+            worker_panic: None,
+            changed: Some(Urgency::Input),
+        }
+    }
+
+    /// Whether something visible changed since the last call, and how soon it should be drawn.
+    pub fn take_change(&mut self) -> Option<Urgency> {
+        self.changed.take()
+    }
+
+    /// Marks something visible as changed.
+    pub fn touch(&mut self, urgency: Urgency) {
+        self.changed = self.changed.max(Some(urgency));
+    }
+
+    /// Which keys work now.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        match (self.layers.last(), self.screen) {
+            (Some(layer), _) => layer.place(),
+            (None, ScreenName::Episodes) => Place::Episodes,
+            (None, ScreenName::Training) => Place::Training,
+        }
+    }
+
+    /// Puts a message at the bottom of the screen.
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.toast = Some(Toast {
+            text: text.into(),
+            is_bad: false,
+        });
+        self.touch(Urgency::Input);
+    }
+
+    /// Puts an error there.
+    pub fn complain(&mut self, text: impl Into<String>) {
+        self.toast = Some(Toast {
+            text: text.into(),
+            is_bad: true,
+        });
+        self.touch(Urgency::Input);
+    }
+
+    /// The end, with a run in progress left to go on.
+    #[must_use]
+    pub fn leave(&self, reason: ExitReason, stop: bool) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let run = match (self.training.is_in_progress() && !self.is_read_only, stop) {
+            (false, _) => RunFate::None,
+            (true, false) => RunFate::LeaveRunning,
+            (true, true) => {
+                effects.push(Effect::Send(Command::Control(Control::Stop)));
+                RunFate::StopAfterCheckpoint
+            }
+        };
+        effects.push(Effect::Leave(Exit { reason, run }));
+        effects
+    }
+}
+
+/// The next state, and what is to be done outside.
+pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Key(event) => on_key(app, event),
+        Msg::Fact(fact) => on_fact(app, fact),
+        Msg::FactsEnded => {
+            if !matches!(app.queue.model, Model::Absent) {
+                let why = app.worker_panic.take().unwrap_or_default();
+                model_failed(app, &format!("the model thread has ended{why}"));
+            }
+            Vec::new()
+        }
+        Msg::ToastExpired => {
+            if app.toast.take().is_some() {
+                app.touch(Urgency::Data);
+            }
+            Vec::new()
+        }
+        Msg::Terminate(signal) => app.leave(ExitReason::Signal(signal), true),
+        Msg::TerminalLost => app.leave(ExitReason::TerminalLost, false),
+        Msg::WorkerPanicked(text) => {
+            app.worker_panic = Some(format!(": {text}"));
+            app.complain(format!("a worker thread failed: {text}"));
+            Vec::new()
+        }
+    }
+}
+
+fn on_key(app: &mut App, event: KeyEvent) -> Vec<Effect> {
+    let Some(chord) = Chord::of(event) else {
+        return Vec::new();
+    };
+    app.pending.push(chord);
+    match app.keymap.lookup(app.place(), &app.pending) {
+        Lookup::Pending => {
+            app.touch(Urgency::Input);
+            Vec::new()
+        }
+        Lookup::Verb(verb) => {
+            app.pending.clear();
+            clear_toast(app);
+            app.touch(Urgency::Input);
+            perform(app, verb)
+        }
+        Lookup::Unknown => {
+            let was_pending = app.pending.len() > 1;
+            app.pending.clear();
+            if was_pending {
+                app.touch(Urgency::Input);
+            } else {
+                type_into(app, chord);
+            }
+            Vec::new()
+        }
+    }
+}
+
+fn clear_toast(app: &mut App) {
+    app.toast = None;
+}
+
+/// A key without a verb is text where text is taken.
+fn type_into(app: &mut App, chord: Chord) {
+    if let Some(layer) = app.layers.last_mut() {
+        let changed = match chord.code {
+            KeyCode::Char(c) if !chord.ctrl && !gate::is_hostile(c) => layer.type_char(c),
+            KeyCode::Backspace => layer.erase(),
+            _ => false,
+        };
+        if changed {
+            app.touch(Urgency::Input);
+        }
+    }
+}
+
+fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
+    match fact {
+        Fact::ModelReady {
+            model,
+            parameters,
+            adapters,
+            default_adapter,
+        } => {
+            app.queue
+                .model_ready(model, parameters, adapters, &default_adapter);
+            app.touch(Urgency::Data);
+            app.queue.ask()
+        }
+        Fact::Inference {
+            id,
+            adapter,
+            response,
+            verdict,
+            millis,
+        } => {
+            let answer = Answer::Given {
+                adapter,
+                response,
+                verdict,
+                millis,
+            };
+            on_answer(app, id, answer)
+        }
+        Fact::InferenceFailed { id, message } => on_answer(app, id, Answer::Failed(message)),
+        Fact::Run(fact) => on_run_fact(app, fact),
+        Fact::ModelFailed { message } => {
+            model_failed(app, &message);
+            Vec::new()
+        }
+    }
+}
+
+fn on_answer(app: &mut App, id: u64, answer: Answer) -> Vec<Effect> {
+    if app.queue.answered(id, answer) && app.screen == ScreenName::Episodes {
+        app.touch(Urgency::Data);
+    }
+    app.queue.ask()
+}
+
+fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
+    let is_seen = app.screen == ScreenName::Training;
+    let in_title = matches!(fact, RunFact::Started { .. } | RunFact::Status(_));
+    app.training.apply(fact);
+    app.queue.set_training(app.training.is_in_progress());
+    if is_seen || in_title {
+        app.touch(Urgency::Data);
+    }
+    Vec::new()
+}
+
+fn model_failed(app: &mut App, message: &str) {
+    app.queue.model_failed(message);
+    app.training.fail(message);
+    app.queue.set_training(app.training.is_in_progress());
+    app.complain(gate::clean(message));
+}

@@ -1,0 +1,123 @@
+//! The model's side of the queue: which weights are asked, about which alerts, and what came back.
+
+use crate::link::{AdapterChoice, Command, InferRequest};
+use crate::ui::msg::Effect;
+use crate::ui::queue::{Answer, Model, Queue, adapter_name};
+
+/// How many alerts ahead the model is asked about when looking for a mismatch.
+const LOOK_FOR: usize = 24;
+
+/// Requests under way at once: the thread answers one at a time, so a newly selected alert never waits long.
+const IN_FLIGHT: usize = 2;
+
+impl Queue {
+    /// The weights are in memory.
+    pub fn model_ready(
+        &mut self,
+        name: String,
+        parameters: u64,
+        adapters: Vec<String>,
+        default: &AdapterChoice,
+    ) {
+        let before = self.adapter().cloned();
+        self.model = Model::Ready { name, parameters };
+        self.adapters = vec![AdapterChoice::Base];
+        self.adapters
+            .extend(adapters.into_iter().map(AdapterChoice::Named));
+        if self.is_training {
+            self.adapters.push(AdapterChoice::Live);
+        }
+        // Said again when a run leaves new adapters: what the user chose stays chosen.
+        let wanted = before.as_ref().unwrap_or(default);
+        let at = self.adapters.iter().position(|choice| choice == wanted);
+        self.chosen = at.unwrap_or(0);
+    }
+
+    /// Nothing asked will be answered any more.
+    pub fn model_failed(&mut self, message: &str) {
+        self.model = Model::Failed(message.to_owned());
+        for (_, key) in self.pending.drain() {
+            self.answers.insert(key, Answer::Failed(message.to_owned()));
+        }
+    }
+
+    /// A run began or ended: the adapter in training can be asked, or no longer.
+    pub fn set_training(&mut self, is_training: bool) {
+        self.is_training = is_training;
+        let has_live = self.adapters.last() == Some(&AdapterChoice::Live);
+        if is_training && !has_live && !self.adapters.is_empty() {
+            self.adapters.push(AdapterChoice::Live);
+        }
+    }
+
+    /// An answer (or the reason there is none) came back.
+    pub fn answered(&mut self, id: u64, answer: Answer) -> bool {
+        let Some(key) = self.pending.remove(&id) else {
+            return false;
+        };
+        self.answers.insert(key, answer);
+        true
+    }
+
+    /// Forgets what the chosen weights said of the selected alert.
+    pub fn forget_answer(&mut self) {
+        if let Some(adapter) = self.adapter() {
+            let key = (self.stage, self.selected() as u64, adapter_name(adapter));
+            self.pending.retain(|_, pending| *pending != key);
+            self.answers.remove(&key);
+        }
+    }
+
+    /// Asks about the selected alert first, then a few ahead, never more than two at once.
+    pub fn ask(&mut self) -> Vec<Effect> {
+        let (Some(adapter), Model::Ready { .. }) = (self.adapter().cloned(), &self.model) else {
+            return Vec::new();
+        };
+        let last = if self.is_training {
+            self.selected()
+        } else {
+            self.ask_until.max(self.selected())
+        };
+        let mut effects = Vec::new();
+        for at in self.selected()..=last {
+            let key = (self.stage, at as u64, adapter_name(&adapter));
+            if self.pending.len() >= IN_FLIGHT || self.answers.contains_key(&key) {
+                continue;
+            }
+            let Some(entry) = self.entries().get(at) else {
+                break;
+            };
+            let episode = Box::new(entry.episode.clone());
+            self.next_id += 1;
+            self.pending.insert(self.next_id, key.clone());
+            self.answers.insert(key, Answer::Thinking);
+            effects.push(Effect::Send(Command::Infer(InferRequest {
+                id: self.next_id,
+                episode,
+                adapter: adapter.clone(),
+            })));
+        }
+        effects
+    }
+
+    /// To the next alert the model got wrong (action or citation), of those it has answered; asks about more where there is none.
+    pub fn next_mismatch(&mut self) -> Result<(), usize> {
+        let known = |at: usize| {
+            self.model_verdict(at)
+                .map(|v| !v.correct_action || !v.correct_citation)
+        };
+        let len = self.entries().len();
+        let after = (self.selected() + 1..len).chain(0..self.selected());
+        match after.into_iter().find(|at| known(*at) == Some(true)) {
+            Some(at) => {
+                self.select(at);
+                Ok(())
+            }
+            None => {
+                let answered = (0..len).filter(|at| known(*at).is_some()).count();
+                self.ask_until = (self.selected() + LOOK_FOR).min(len.saturating_sub(1));
+                Err(answered)
+            }
+        }
+    }
+}

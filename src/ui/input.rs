@@ -1,0 +1,155 @@
+//! Two threads that turn the outside into messages: keys with a watch on the terminal, and signals.
+//!
+//! The descriptor is asked and read here, not by crossterm, which spins for ever once its terminal is gone. Knows no state.
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::event::KeyEvent;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::iterator::{Handle, Signals};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::ui::decode::Decoder;
+
+/// How often the terminal is asked whether it is still there.
+const ASK_EVERY: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 250_000_000,
+};
+
+/// How long after an escape its sequence may still come: a slow line splits them.
+const ESCAPE_WAITS: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 40_000_000,
+};
+
+/// Something from outside.
+#[derive(Debug)]
+pub enum Input {
+    Key(KeyEvent),
+    /// The size changed, or the screen was lost: draw again.
+    Resized,
+    /// Stopped by ctrl-z from elsewhere.
+    SuspendAsked,
+    Terminate(i32),
+    /// The terminal is gone.
+    HungUp,
+    WorkerPanicked(String),
+}
+
+/// The two threads; they end when this is dropped.
+pub struct Listener {
+    signals: Handle,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Listener {
+    /// Starts both. Handlers of SIGHUP, SIGTERM and SIGINT stay in place afterwards (doing nothing), so a run that goes on in this
+    /// process is not killed by the terminal's end; whoever waits for it installs its own.
+    pub fn start(inputs: &UnboundedSender<Input>) -> io::Result<Self> {
+        let fd = terminal_fd()?;
+        let is_over = Arc::new(AtomicBool::new(false));
+        let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT, SIGTSTP, SIGCONT, SIGWINCH])?;
+        let handle = signals.handle();
+        let (sender, over) = (inputs.clone(), Arc::clone(&is_over));
+        std::thread::Builder::new()
+            .name("keys".to_owned())
+            .spawn(move || read_keys(&fd, &sender, &over))?;
+        let sender = inputs.clone();
+        std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                let mut told = signals.forever().map(of_signal);
+                // Ends when the handle is closed or nobody listens any more.
+                let _ended = told.any(|input| sender.send(input).is_err());
+            })?;
+        Ok(Self {
+            signals: handle,
+            is_over,
+        })
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.signals.close();
+    }
+}
+
+fn of_signal(signal: i32) -> Input {
+    match signal {
+        SIGHUP => Input::HungUp,
+        SIGTSTP => Input::SuspendAsked,
+        SIGCONT | SIGWINCH => Input::Resized,
+        other => Input::Terminate(other),
+    }
+}
+
+/// The descriptor keys come from.
+fn terminal_fd() -> io::Result<OwnedFd> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        stdin.as_fd().try_clone_to_owned()
+    } else {
+        Ok(OwnedFd::from(File::open("/dev/tty")?))
+    }
+}
+
+/// Sends keys until the terminal hangs up, nobody listens, or it is over.
+fn read_keys(fd: &OwnedFd, inputs: &UnboundedSender<Input>, is_over: &AtomicBool) {
+    let mut decoder = Decoder::default();
+    while !is_over.load(Ordering::Relaxed) {
+        let Ok(keys) = next_keys(fd, &mut decoder) else {
+            // With nobody listening there is nobody to tell.
+            let _unheard = inputs.send(Input::HungUp);
+            return;
+        };
+        for key in keys {
+            if inputs.send(Input::Key(key)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The keys that came, none after a while without any; an error when the terminal is gone.
+fn next_keys(fd: &OwnedFd, decoder: &mut Decoder) -> io::Result<Vec<KeyEvent>> {
+    let patience = if decoder.is_waiting() {
+        ESCAPE_WAITS
+    } else {
+        ASK_EVERY
+    };
+    if !is_ready(fd, &patience)? {
+        return Ok(decoder.give_up().into_iter().collect());
+    }
+    let mut bytes = [0; 1_024];
+    match rustix::io::read(fd, &mut bytes) {
+        Ok(0) => Err(io::ErrorKind::BrokenPipe.into()),
+        Ok(count) => Ok(decoder.feed(bytes.get(..count).unwrap_or_default())),
+        Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether bytes are waiting; an error when the terminal is gone.
+fn is_ready(fd: &OwnedFd, patience: &Timespec) -> io::Result<bool> {
+    let mut fds = [PollFd::new(fd, PollFlags::IN)];
+    match poll(&mut fds, Some(patience)) {
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+        Ok(_) => {
+            let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+            let told = fds.first().map_or(PollFlags::empty(), PollFd::revents);
+            if told.intersects(gone) {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            Ok(told.contains(PollFlags::IN))
+        }
+    }
+}

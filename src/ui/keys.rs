@@ -1,0 +1,479 @@
+//! Keys: one table (`assets/keys.toml`) gives dispatch, hints, help and palette.
+//!
+//! What a key does is a [`Verb`] (the word action belongs to the five triage actions). Knows no screen's state.
+
+use std::fmt;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use serde::Deserialize;
+
+use crate::env::schema::Action;
+
+/// Everything a key can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    ChooseDismiss,
+    ChooseMonitor,
+    ChooseQuarantineHost,
+    ChooseBlockIp,
+    ChooseEscalate,
+    Mark,
+    Submit,
+    Reveal,
+    NextAlert,
+    PreviousAlert,
+    NextStage,
+    PreviousStage,
+    NextAdapter,
+    PreviousAdapter,
+    NextMismatch,
+    ToggleBlind,
+    AskAgain,
+    Undo,
+    Redo,
+    StartTraining,
+    PauseOrResume,
+    StopTraining,
+    SaveCheckpoint,
+    ToggleSmoothing,
+    ToggleRun,
+    PreviousGroup,
+    NextGroup,
+    NextPane,
+    PreviousPane,
+    Down,
+    Up,
+    Top,
+    Bottom,
+    HalfDown,
+    HalfUp,
+    Search,
+    NextMatch,
+    PreviousMatch,
+    Copy,
+    ShowEpisodes,
+    ShowTraining,
+    Palette,
+    Help,
+    Quit,
+    Confirm,
+    ContinueRun,
+    LeaveRunning,
+    StopAndQuit,
+    Back,
+    Interrupt,
+    Suspend,
+    Redraw,
+}
+
+impl Verb {
+    /// The triage action this verb decides for.
+    #[must_use]
+    pub const fn chosen_action(self) -> Option<Action> {
+        match self {
+            Verb::ChooseDismiss => Some(Action::Dismiss),
+            Verb::ChooseMonitor => Some(Action::Monitor),
+            Verb::ChooseQuarantineHost => Some(Action::QuarantineHost),
+            Verb::ChooseBlockIp => Some(Action::BlockIp),
+            Verb::ChooseEscalate => Some(Action::Escalate),
+            _ => None,
+        }
+    }
+}
+
+/// Where a key works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// Inside dialogs too.
+    Always,
+    /// On every screen.
+    Everywhere,
+    Episodes,
+    Training,
+    StartDialog,
+    QuitDialog,
+    Help,
+    /// Palette and search: letters are text there.
+    Entry,
+}
+
+impl Place {
+    /// The places whose keys work while this one is in front, nearest first.
+    #[must_use]
+    pub const fn reach(self) -> &'static [Place] {
+        match self {
+            Place::Episodes => &[Place::Episodes, Place::Everywhere, Place::Always],
+            Place::Training => &[Place::Training, Place::Everywhere, Place::Always],
+            Place::StartDialog => &[Place::StartDialog, Place::Always],
+            Place::QuitDialog => &[Place::QuitDialog, Place::Always],
+            Place::Help => &[Place::Help, Place::Always],
+            Place::Entry => &[Place::Entry, Place::Always],
+            Place::Everywhere => &[Place::Everywhere, Place::Always],
+            Place::Always => &[Place::Always],
+        }
+    }
+
+    /// The heading over this place's keys in help.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Place::Always => "Always",
+            Place::Everywhere => "Every screen",
+            Place::Episodes => "Episodes",
+            Place::Training => "Training",
+            Place::StartDialog => "When starting a run",
+            Place::QuitDialog => "When quitting",
+            Place::Help => "In help",
+            Place::Entry => "While typing",
+        }
+    }
+}
+
+/// One key press.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Chord {
+    pub code: KeyCode,
+    pub ctrl: bool,
+}
+
+impl Chord {
+    /// The press in `event`; `None` for releases and for modifiers we have no name for.
+    #[must_use]
+    pub fn of(event: KeyEvent) -> Option<Self> {
+        if event.kind == KeyEventKind::Release || event.modifiers.contains(KeyModifiers::ALT) {
+            return None;
+        }
+        let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
+        let code = match event.code {
+            KeyCode::Char(c) if ctrl => KeyCode::Char(c.to_ascii_lowercase()),
+            KeyCode::Tab if event.modifiers.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
+            code => code,
+        };
+        Some(Self { code, ctrl })
+    }
+
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        let (ctrl, name) = match name.strip_prefix("ctrl-") {
+            Some(rest) => (true, rest),
+            None => (false, name),
+        };
+        let code = match name {
+            "Space" => KeyCode::Char(' '),
+            "Enter" => KeyCode::Enter,
+            "Esc" => KeyCode::Esc,
+            "Tab" => KeyCode::Tab,
+            "S-Tab" => KeyCode::BackTab,
+            "Up" => KeyCode::Up,
+            "Down" => KeyCode::Down,
+            "Left" => KeyCode::Left,
+            "Right" => KeyCode::Right,
+            "Home" => KeyCode::Home,
+            "End" => KeyCode::End,
+            "PageUp" => KeyCode::PageUp,
+            "PageDown" => KeyCode::PageDown,
+            other => Self::parse_rest(other)?,
+        };
+        Some(Self { code, ctrl })
+    }
+
+    fn parse_rest(name: &str) -> Option<KeyCode> {
+        let mut chars = name.chars();
+        match (chars.next(), chars.next()) {
+            (Some(c), None) => Some(KeyCode::Char(c)),
+            (Some('F'), Some(_)) => name.strip_prefix('F')?.parse().ok().map(KeyCode::F),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Chord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.ctrl {
+            f.write_str("ctrl-")?;
+        }
+        match self.code {
+            KeyCode::Char(' ') => f.write_str("Space"),
+            KeyCode::Char(c) => write!(f, "{c}"),
+            KeyCode::BackTab => f.write_str("S-Tab"),
+            KeyCode::F(n) => write!(f, "F{n}"),
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
+/// One line of the key table.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    pub verb: Verb,
+    /// Alternatives, each a sequence of presses.
+    pub keys: Vec<Vec<Chord>>,
+    /// The same as written in the table.
+    pub shown: Vec<String>,
+    pub place: Place,
+    pub hint: Option<String>,
+    pub help: String,
+}
+
+/// What is wrong with a key table.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum KeyTableError {
+    #[error("assets/keys.toml: {0}")]
+    Toml(String),
+    #[error("assets/keys.toml: binding {verb:?}: no such key: `{key}`")]
+    UnknownKey { verb: Verb, key: String },
+    #[error("assets/keys.toml: `{key}` is taken twice: by {first:?} and by {second:?}")]
+    Duplicate {
+        key: String,
+        first: Verb,
+        second: Verb,
+    },
+}
+
+/// What a sequence of presses means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    Verb(Verb),
+    /// The beginning of a longer sequence.
+    Pending,
+    Unknown,
+}
+
+/// The key table.
+#[derive(Clone, Debug)]
+pub struct Keymap {
+    bindings: Vec<Binding>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    binding: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    verb: Verb,
+    keys: Vec<String>,
+    on: Place,
+    hint: Option<String>,
+    help: String,
+}
+
+impl Keymap {
+    /// The table in the binary.
+    pub fn embedded() -> Result<Self, KeyTableError> {
+        Self::parse(include_str!("../../assets/keys.toml"))
+    }
+
+    /// Reads a table; unknown verbs, keys and fields and keys taken twice are errors.
+    pub fn parse(text: &str) -> Result<Self, KeyTableError> {
+        let table: Table =
+            toml::from_str(text).map_err(|error| KeyTableError::Toml(error.to_string()))?;
+        let bindings = table
+            .binding
+            .into_iter()
+            .map(Binding::read)
+            .collect::<Result<_, _>>()?;
+        let keymap = Self { bindings };
+        keymap.check_duplicates()?;
+        Ok(keymap)
+    }
+
+    fn check_duplicates(&self) -> Result<(), KeyTableError> {
+        for (at, first) in self.bindings.iter().enumerate() {
+            for second in self.bindings.iter().skip(at + 1) {
+                let meet = first.place.reach().contains(&second.place)
+                    || second.place.reach().contains(&first.place);
+                let clash = first
+                    .keys
+                    .iter()
+                    .find(|one| second.keys.iter().any(|two| overlaps(one, two)));
+                if let (true, Some(keys)) = (meet, clash) {
+                    return Err(KeyTableError::Duplicate {
+                        key: spell(keys),
+                        first: first.verb,
+                        second: second.verb,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every binding, in the order of the table.
+    #[must_use]
+    pub fn bindings(&self) -> &[Binding] {
+        &self.bindings
+    }
+
+    /// What `presses` mean while `place` is in front.
+    #[must_use]
+    pub fn lookup(&self, place: Place, presses: &[Chord]) -> Lookup {
+        let mut pending = false;
+        for near in place.reach() {
+            for binding in self.bindings.iter().filter(|b| b.place == *near) {
+                if binding.keys.iter().any(|keys| keys == presses) {
+                    return Lookup::Verb(binding.verb);
+                }
+                pending |= binding.keys.iter().any(|keys| keys.starts_with(presses));
+            }
+        }
+        if pending {
+            Lookup::Pending
+        } else {
+            Lookup::Unknown
+        }
+    }
+
+    /// Bindings that work while `place` is in front, nearest first.
+    pub fn reachable(&self, place: Place) -> impl Iterator<Item = &Binding> {
+        place
+            .reach()
+            .iter()
+            .flat_map(|near| self.bindings.iter().filter(move |b| b.place == *near))
+    }
+
+    /// Key and short word for the hints bar.
+    pub fn hints(&self, place: Place) -> impl Iterator<Item = (&str, &str, Verb)> {
+        self.reachable(place).filter_map(|binding| {
+            let key = binding.shown.first()?;
+            Some((key.as_str(), binding.hint.as_deref()?, binding.verb))
+        })
+    }
+
+    /// The keys that can follow `presses`, with what they would do.
+    pub fn next_keys(&self, place: Place, presses: &[Chord]) -> Vec<(String, &str)> {
+        let mut found = Vec::new();
+        for binding in self.reachable(place) {
+            for keys in binding.keys.iter().filter(|k| k.starts_with(presses)) {
+                if let Some(rest) = keys.get(presses.len()..) {
+                    found.push((spell(rest), binding.help.as_str()));
+                }
+            }
+        }
+        found
+    }
+}
+
+impl Binding {
+    fn read(row: Row) -> Result<Self, KeyTableError> {
+        let parse = |shown: &String| {
+            let unknown = || KeyTableError::UnknownKey {
+                verb: row.verb,
+                key: shown.clone(),
+            };
+            let chords = shown.split(' ').map(Chord::parse);
+            chords.collect::<Option<Vec<_>>>().ok_or_else(unknown)
+        };
+        let keys = row.keys.iter().map(parse).collect::<Result<_, _>>()?;
+        Ok(Self {
+            verb: row.verb,
+            keys,
+            shown: row.keys,
+            place: row.on,
+            hint: row.hint,
+            help: row.help,
+        })
+    }
+}
+
+fn overlaps(one: &[Chord], two: &[Chord]) -> bool {
+    one.starts_with(two) || two.starts_with(one)
+}
+
+fn spell(chords: &[Chord]) -> String {
+    let names: Vec<_> = chords.iter().map(Chord::to_string).collect();
+    names.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chords(text: &str) -> Vec<Chord> {
+        text.split(' ')
+            .map(|name| Chord::parse(name).expect("a key"))
+            .collect()
+    }
+
+    #[test]
+    fn the_embedded_table_is_sound() {
+        let keymap = Keymap::embedded().expect("sound table");
+        for binding in keymap.bindings() {
+            assert!(!binding.keys.is_empty() && !binding.help.is_empty());
+            let spelled: Vec<_> = binding.keys.iter().map(|keys| spell(keys)).collect();
+            assert_eq!(spelled, binding.shown, "{:?}", binding.verb);
+        }
+    }
+
+    #[test]
+    fn the_contract_keys_do_what_they_say() {
+        let keymap = Keymap::embedded().expect("sound table");
+        let table = [
+            (Place::Episodes, "F2", Verb::ShowTraining),
+            (Place::Training, "g e", Verb::ShowEpisodes),
+            (Place::Episodes, "3", Verb::ChooseQuarantineHost),
+            (Place::Episodes, "g g", Verb::Top),
+            (Place::Training, "G", Verb::Bottom),
+            (Place::Episodes, "m", Verb::NextMismatch),
+            (Place::Episodes, "Space", Verb::Mark),
+            (Place::Training, "S-Tab", Verb::PreviousPane),
+            (Place::QuitDialog, "ctrl-c", Verb::Interrupt),
+            (Place::Entry, "Esc", Verb::Back),
+            (Place::Help, "ctrl-z", Verb::Suspend),
+        ];
+        for (place, keys, verb) in table {
+            assert_eq!(keymap.lookup(place, &chords(keys)), Lookup::Verb(verb));
+        }
+        assert_eq!(
+            keymap.lookup(Place::Training, &chords("g")),
+            Lookup::Pending
+        );
+        assert_eq!(
+            keymap.lookup(Place::Training, &chords("3")),
+            Lookup::Unknown
+        );
+        assert_eq!(keymap.lookup(Place::Entry, &chords("q")), Lookup::Unknown);
+    }
+
+    #[test]
+    fn bad_tables_are_named() {
+        let row = |keys: &str, verb: &str, on: &str| {
+            format!(
+                "[[binding]]\nverb = \"{verb}\"\nkeys = [\"{keys}\"]\non = \"{on}\"\nhelp = \"x\"\n"
+            )
+        };
+        let bad_key = Keymap::parse(&row("Hyper", "quit", "everywhere"));
+        assert!(matches!(bad_key, Err(KeyTableError::UnknownKey { .. })));
+        let twice = row("q", "quit", "everywhere") + &row("q", "help", "episodes");
+        assert!(matches!(
+            Keymap::parse(&twice),
+            Err(KeyTableError::Duplicate { .. })
+        ));
+        let prefix = row("g", "quit", "everywhere") + &row("g g", "top", "training");
+        assert!(Keymap::parse(&prefix).is_err());
+        let unknown = Keymap::parse(&row("q", "fly", "everywhere")).expect_err("unknown verb");
+        assert!(unknown.to_string().contains("fly"), "{unknown}");
+    }
+
+    #[test]
+    fn shift_and_control_are_normalised() {
+        let event = |code, modifiers| Chord::of(KeyEvent::new(code, modifiers));
+        assert_eq!(
+            event(KeyCode::Char('G'), KeyModifiers::SHIFT),
+            Chord::parse("G")
+        );
+        assert_eq!(
+            event(KeyCode::BackTab, KeyModifiers::SHIFT),
+            Chord::parse("S-Tab")
+        );
+        assert_eq!(
+            event(KeyCode::Char('C'), KeyModifiers::CONTROL),
+            Chord::parse("ctrl-c")
+        );
+        assert_eq!(event(KeyCode::Char('x'), KeyModifiers::ALT), None);
+    }
+}

@@ -1,0 +1,183 @@
+//! Dialogs over a screen: help, palette, search, and the questions before starting a run and before quitting.
+//!
+//! Each is a layer; `Esc` takes exactly one away. State and behaviour only, drawn elsewhere.
+
+use crate::link::Command;
+use crate::ui::app::{App, ScreenName};
+use crate::ui::keys::{Binding, Place, Verb};
+use crate::ui::msg::{Effect, ExitReason};
+use crate::ui::perform::{perform as perform_below, seek};
+
+/// Longest text that can be typed.
+const MAX_TYPED: usize = 200;
+
+/// A dialog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Layer {
+    Help {
+        scroll: usize,
+    },
+    /// All verbs, filtered by what is typed.
+    Palette {
+        typed: String,
+        chosen: usize,
+    },
+    Search {
+        typed: String,
+    },
+    /// Start a run? Shows what with.
+    Start {
+        scroll: usize,
+    },
+    /// Quit, with a run in progress?
+    Quit,
+}
+
+impl Layer {
+    /// A palette with nothing typed.
+    #[must_use]
+    pub const fn palette() -> Self {
+        Self::Palette {
+            typed: String::new(),
+            chosen: 0,
+        }
+    }
+
+    /// A search with nothing typed.
+    #[must_use]
+    pub const fn search() -> Self {
+        Self::Search {
+            typed: String::new(),
+        }
+    }
+
+    /// Which keys work in it.
+    #[must_use]
+    pub const fn place(&self) -> Place {
+        match self {
+            Self::Help { .. } => Place::Help,
+            Self::Palette { .. } | Self::Search { .. } => Place::Entry,
+            Self::Start { .. } => Place::StartDialog,
+            Self::Quit => Place::QuitDialog,
+        }
+    }
+
+    /// Takes a typed character; false where no text is taken.
+    pub fn type_char(&mut self, c: char) -> bool {
+        match self {
+            Self::Palette { typed, chosen } => {
+                *chosen = 0;
+                push_bounded(typed, c)
+            }
+            Self::Search { typed } => push_bounded(typed, c),
+            _ => false,
+        }
+    }
+
+    /// Takes the last typed character back.
+    pub fn erase(&mut self) -> bool {
+        match self {
+            Self::Palette { typed, .. } | Self::Search { typed } => typed.pop().is_some(),
+            _ => false,
+        }
+    }
+
+    fn scroll(&mut self, by: isize) {
+        match self {
+            Self::Help { scroll } | Self::Start { scroll } => {
+                *scroll = scroll.saturating_add_signed(by).min(500);
+            }
+            Self::Palette { chosen, .. } => *chosen = chosen.saturating_add_signed(by),
+            Self::Search { .. } | Self::Quit => {}
+        }
+    }
+}
+
+fn push_bounded(typed: &mut String, c: char) -> bool {
+    let fits = typed.len() < MAX_TYPED;
+    if fits {
+        typed.push(c);
+    }
+    fits
+}
+
+/// The bindings a palette offers: those of the screen below that hold every typed word.
+#[must_use]
+pub fn offered<'a>(app: &'a App, typed: &str) -> Vec<&'a Binding> {
+    let place = match app.screen {
+        ScreenName::Episodes => Place::Episodes,
+        ScreenName::Training => Place::Training,
+    };
+    let typed = typed.to_lowercase();
+    let words: Vec<&str> = typed.split_whitespace().collect();
+    let holds = |binding: &&Binding| {
+        let text = format!("{} {:?}", binding.help, binding.verb).to_lowercase();
+        words.iter().all(|word| text.contains(word))
+    };
+    let hidden = [Verb::Palette, Verb::Back];
+    app.keymap
+        .reachable(place)
+        .filter(|binding| !hidden.contains(&binding.verb))
+        .filter(holds)
+        .collect()
+}
+
+/// What `verb` does in the front layer; `None` leaves it to the screens.
+pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
+    let layer = app.layers.last_mut()?;
+    match (verb, &*layer) {
+        (Verb::Down, Layer::Palette { typed, chosen }) => {
+            let (typed, next) = (typed.clone(), chosen + 1);
+            let last = offered(app, &typed).len().saturating_sub(1);
+            let chosen = next.min(last);
+            *app.layers.last_mut()? = Layer::Palette { typed, chosen };
+        }
+        (Verb::Down, _) => layer.scroll(1),
+        (Verb::Up, _) => layer.scroll(-1),
+        (Verb::Back, _) | (Verb::Help, Layer::Help { .. }) => {
+            app.layers.pop();
+        }
+        (Verb::Confirm, Layer::Palette { typed, chosen }) => {
+            let (typed, chosen) = (typed.clone(), *chosen);
+            let verb = offered(app, &typed).get(chosen).map(|b| b.verb);
+            app.layers.pop();
+            return Some(verb.map_or_else(Vec::new, |verb| perform_below(app, verb)));
+        }
+        (Verb::Confirm, Layer::Search { typed }) => {
+            app.sought = typed.clone();
+            app.layers.pop();
+            seek(app, true);
+            return Some(app.queue.ask());
+        }
+        (Verb::Confirm, Layer::Start { .. }) => return Some(start(app, false)),
+        (Verb::ContinueRun, Layer::Start { .. }) => return Some(start(app, true)),
+        (Verb::LeaveRunning, Layer::Quit) => return Some(app.leave(ExitReason::Quit, false)),
+        (Verb::StopAndQuit | Verb::Interrupt, Layer::Quit) => {
+            return Some(app.leave(ExitReason::Quit, true));
+        }
+        _ => return None,
+    }
+    Some(Vec::new())
+}
+
+fn start(app: &mut App, continues: bool) -> Vec<Effect> {
+    let continue_in = app.training.can_continue().cloned().filter(|_| continues);
+    if continues && continue_in.is_none() {
+        app.say("there is no stopped run to continue");
+        return Vec::new();
+    }
+    app.layers.pop();
+    app.training.begin(continues);
+    app.queue.set_training(true);
+    vec![Effect::StartRun { continue_in }]
+}
+
+/// A command only the loop can complete: the folder of a new run.
+#[must_use]
+pub fn train_command(app: &App, run_dir: std::path::PathBuf, resume: bool) -> Command {
+    Command::Train(Box::new(crate::link::TrainRequest {
+        config: app.config.clone(),
+        run_dir,
+        resume,
+    }))
+}

@@ -1,0 +1,367 @@
+//! The workbench: one loop owns the state, everyone else sends it messages.
+//!
+//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`layer`]) are state without I/O; [`screen`] and
+//! [`widget`] draw it; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`theme`], [`gate`],
+//! [`average`] and [`pace`] are pure. Threads: the loop (here), `keys` and `signals` (see [`input`]), and the caller's model thread behind
+//! two channels. Nothing below this module imports candle, the model or the trainer.
+
+pub mod app;
+pub mod asking;
+pub mod average;
+pub mod decode;
+pub mod desk;
+pub mod gate;
+pub mod input;
+pub mod keys;
+pub mod layer;
+pub mod msg;
+pub mod pace;
+pub mod perform;
+pub mod plain;
+pub mod queue;
+pub mod screen;
+pub mod term;
+pub mod theme;
+pub mod watching;
+pub mod widget;
+
+#[cfg(test)]
+mod frames;
+#[cfg(test)]
+mod scripts;
+
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::env::schema::Stage;
+use crate::link::{Command, Fact};
+use crate::run::RunError;
+use crate::run::layout::RunDir;
+use crate::train::config::TrainConfig;
+use crate::ui::app::{App, Toast, update};
+use crate::ui::input::{Input, Listener};
+use crate::ui::keys::{KeyTableError, Keymap};
+use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
+use crate::ui::pace::{Pace, Urgency};
+use crate::ui::queue::{EpisodeSource, Model, Queue};
+use crate::ui::term::Tty;
+use crate::ui::theme::{ColorChoice, Depth, Symbols, Theme, ThemeError};
+use crate::ui::watching::{ShippedRun, Training};
+
+/// How long a message stands at the bottom unless a key takes it away.
+const TOAST_STANDS: Duration = Duration::from_secs(8);
+
+/// Facts taken in before the next look at keys.
+const FACTS_AT_ONCE: usize = 1_000;
+
+/// What the workbench is started with.
+pub struct WorkbenchOptions {
+    /// `dark`, `light`, `high-contrast` or `mono`.
+    pub theme: Option<String>,
+    pub color: ColorChoice,
+    /// Told by the locale unless set.
+    pub symbols: Option<Symbols>,
+    /// Which episodes are shown; hold-out ones unless somebody wants others.
+    pub source: EpisodeSource,
+    /// The stage shown first.
+    pub stage: Stage,
+    /// Under which new runs get their folders.
+    pub run_root: PathBuf,
+    /// What a run is started with.
+    pub train_config: TrainConfig,
+    /// A run elsewhere is followed: no commands, no model.
+    pub is_read_only: bool,
+}
+
+/// The other end: the model thread, or a followed run folder.
+pub struct Session {
+    pub commands: Sender<Command>,
+    pub facts: UnboundedReceiver<Fact>,
+    pub shipped: Option<ShippedRun>,
+}
+
+/// Why there is no workbench.
+#[derive(Debug, thiserror::Error)]
+pub enum UiError {
+    #[error(transparent)]
+    Theme(#[from] ThemeError),
+    #[error(transparent)]
+    Keys(#[from] KeyTableError),
+    #[error("terminal: {0}")]
+    Terminal(#[from] io::Error),
+}
+
+/// Runs the workbench until the user leaves, a signal asks for the end, or the terminal is gone.
+///
+/// Without a terminal it prints a plain text instead. A run in progress is the caller's to look after, as [`Exit`] says.
+pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError> {
+    let var = |name: &str| std::env::var(name).ok();
+    if !io::stdout().is_terminal() || var("TERM").as_deref() == Some("dumb") {
+        plain::print(options.source, options.stage, &mut io::stdout().lock())?;
+        return Ok(Exit {
+            reason: ExitReason::Plain,
+            run: RunFate::None,
+        });
+    }
+    if options.color == ColorChoice::Always {
+        crossterm::style::force_color_output(true);
+    }
+    let theme = Theme::load(
+        options.theme.as_deref(),
+        Depth::detect(options.color, var),
+        options.symbols.unwrap_or_else(|| Symbols::detect(var)),
+    )?;
+    let run_root = options.run_root.clone();
+    let mut app = app_for(options, session.shipped)?;
+    let (sender, inputs) = unbounded_channel();
+    let on_panic = sender.clone();
+    let tell = move |text| drop(on_panic.send(Input::WorkerPanicked(text)));
+    let surface = TerminalSurface {
+        tty: Tty::enter(Box::new(tell))?,
+        theme,
+    };
+    let _listener = Listener::start(&sender)?;
+    let outside = Outside {
+        inputs,
+        facts: session.facts,
+        commands: session.commands,
+        run_root,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    Ok(runtime.block_on(drive(&mut app, surface, outside)))
+}
+
+fn app_for(options: WorkbenchOptions, shipped: Option<ShippedRun>) -> Result<App, UiError> {
+    let model = if options.is_read_only {
+        Model::Absent
+    } else {
+        Model::Loading
+    };
+    Ok(App::new(
+        Keymap::embedded()?,
+        Queue::new(options.source, options.stage, model),
+        Training::new(shipped),
+        options.train_config,
+        options.is_read_only,
+    ))
+}
+
+/// What the loop draws on.
+trait Surface {
+    fn draw(&mut self, app: &App) -> io::Result<()>;
+    fn redraw(&mut self) -> io::Result<()>;
+    fn suspend(&mut self) -> io::Result<()>;
+    fn copy(&mut self, text: &str) -> io::Result<()>;
+}
+
+struct TerminalSurface {
+    tty: Tty,
+    theme: Theme,
+}
+
+impl Surface for TerminalSurface {
+    fn draw(&mut self, app: &App) -> io::Result<()> {
+        let theme = &self.theme;
+        self.tty.draw(|frame| screen::draw(app, theme, frame))
+    }
+
+    fn redraw(&mut self) -> io::Result<()> {
+        self.tty.redraw()
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        self.tty.suspend()
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        self.tty.copy(text, std::env::var_os("TMUX").is_some())
+    }
+}
+
+/// Channels and paths of the loop.
+struct Outside {
+    inputs: UnboundedReceiver<Input>,
+    facts: UnboundedReceiver<Fact>,
+    commands: Sender<Command>,
+    run_root: PathBuf,
+}
+
+/// What woke the loop.
+enum Woken {
+    Input(Input),
+    Fact(Option<Fact>),
+    Timer,
+}
+
+/// The loop: wait, take in what is there, do what the state wants done, draw when due.
+async fn drive(app: &mut App, mut surface: impl Surface, mut outside: Outside) -> Exit {
+    let began = Instant::now();
+    let mut pace = Pace::default();
+    let mut toast = ToastClock::default();
+    let mut facts_open = true;
+    pace.want(Urgency::Input);
+    loop {
+        let now = began.elapsed();
+        if pace.is_due(now) {
+            if surface.draw(app).is_err() {
+                return lost(app);
+            }
+            let after = began.elapsed();
+            pace.drawn(after, after.saturating_sub(now));
+        }
+        let timer = [pace.wait(began.elapsed()), toast.wait(began.elapsed())];
+        let timer = timer.into_iter().flatten().min();
+        let woken = tokio::select! {
+            biased;
+            Some(input) = outside.inputs.recv() => Woken::Input(input),
+            fact = outside.facts.recv(), if facts_open => Woken::Fact(fact),
+            () = tokio::time::sleep(timer.unwrap_or_default()), if timer.is_some() => Woken::Timer,
+        };
+        facts_open &= !matches!(woken, Woken::Fact(None));
+        let messages = gather(woken, &mut outside, &mut pace, &toast, began.elapsed());
+        for message in messages {
+            for effect in update(app, message) {
+                match perform_effect(app, effect, &mut surface, &outside) {
+                    Ok(None) => {}
+                    Ok(Some(exit)) => return exit,
+                    Err(_gone) => return lost(app),
+                }
+            }
+        }
+        toast.follow(app.toast.as_ref(), began.elapsed());
+        if let Some(urgency) = app.take_change() {
+            pace.want(urgency);
+        }
+    }
+}
+
+fn lost(app: &App) -> Exit {
+    let run = if app.training.is_in_progress() && !app.is_read_only {
+        RunFate::LeaveRunning
+    } else {
+        RunFate::None
+    };
+    Exit {
+        reason: ExitReason::TerminalLost,
+        run,
+    }
+}
+
+/// Everything that is there to be taken in, keys and signals first.
+fn gather(
+    woken: Woken,
+    outside: &mut Outside,
+    pace: &mut Pace,
+    toast: &ToastClock,
+    now: Duration,
+) -> Vec<Msg> {
+    let mut messages = Vec::new();
+    let (input, fact) = match woken {
+        Woken::Input(input) => (Some(input), None),
+        Woken::Fact(Some(fact)) => (None, Some(Msg::Fact(fact))),
+        Woken::Fact(None) => (None, Some(Msg::FactsEnded)),
+        Woken::Timer => (None, None),
+    };
+    let more = std::iter::from_fn(|| outside.inputs.try_recv().ok());
+    for input in input.into_iter().chain(more) {
+        match of_input(input) {
+            Some(message) => messages.push(message),
+            None => pace.want(Urgency::Input),
+        }
+    }
+    messages.extend(fact);
+    let more = std::iter::from_fn(|| outside.facts.try_recv().ok());
+    messages.extend(more.take(FACTS_AT_ONCE).map(Msg::Fact));
+    if toast.wait(now) == Some(Duration::ZERO) {
+        messages.push(Msg::ToastExpired);
+    }
+    messages
+}
+
+/// The message in an input; `None` for a mere wish to draw again.
+fn of_input(input: Input) -> Option<Msg> {
+    use crossterm::event::{KeyCode, KeyModifiers};
+    match input {
+        Input::Key(key) => Some(Msg::Key(key)),
+        Input::Resized => None,
+        Input::SuspendAsked => {
+            let key = crossterm::event::KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL);
+            Some(Msg::Key(key))
+        }
+        Input::Terminate(signal) => Some(Msg::Terminate(signal)),
+        Input::HungUp => Some(Msg::TerminalLost),
+        Input::WorkerPanicked(text) => Some(Msg::WorkerPanicked(text)),
+    }
+}
+
+fn perform_effect(
+    app: &mut App,
+    effect: Effect,
+    surface: &mut impl Surface,
+    outside: &Outside,
+) -> io::Result<Option<Exit>> {
+    match effect {
+        Effect::Leave(exit) => return Ok(Some(exit)),
+        Effect::Send(command) => send(app, outside, command),
+        Effect::StartRun { continue_in } => {
+            let resume = continue_in.is_some();
+            let made = continue_in.map_or_else(|| new_run_dir(app, &outside.run_root), Ok);
+            match made {
+                Ok(run_dir) => {
+                    let command = layer::train_command(app, run_dir, resume);
+                    send(app, outside, command);
+                }
+                Err(error) => {
+                    app.training.fail("no folder for the run");
+                    app.complain(error.to_string());
+                }
+            }
+        }
+        Effect::Copy(text) => surface.copy(&text)?,
+        Effect::Suspend => {
+            surface.suspend()?;
+            app.touch(Urgency::Input);
+        }
+        Effect::Redraw => {
+            surface.redraw()?;
+            app.touch(Urgency::Input);
+        }
+    }
+    Ok(None)
+}
+
+fn send(app: &mut App, outside: &Outside, command: Command) {
+    if outside.commands.send(command).is_err() && !app.is_read_only {
+        app.complain("the model thread has ended; nothing can be asked of it");
+    }
+}
+
+fn new_run_dir(app: &App, root: &Path) -> Result<PathBuf, RunError> {
+    RunDir::create(root, app.config.seed).map(|dir| dir.path().to_owned())
+}
+
+/// When the message at the bottom goes away by itself.
+#[derive(Default)]
+struct ToastClock {
+    shown: Option<Toast>,
+    until: Option<Duration>,
+}
+
+impl ToastClock {
+    fn follow(&mut self, toast: Option<&Toast>, now: Duration) {
+        if self.shown.as_ref() != toast {
+            self.shown = toast.cloned();
+            self.until = toast.map(|_| now + TOAST_STANDS);
+        }
+    }
+
+    fn wait(&self, now: Duration) -> Option<Duration> {
+        self.until.map(|until| until.saturating_sub(now))
+    }
+}

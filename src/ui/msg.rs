@@ -1,0 +1,72 @@
+//! What reaches the state, and what the state wants done: plain data between the loop and [`crate::ui::app`].
+
+use std::path::PathBuf;
+
+use crossterm::event::KeyEvent;
+
+use crate::link::{Command, Fact};
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Msg {
+    Key(KeyEvent),
+    Fact(Fact),
+    /// The model thread will send no more facts.
+    FactsEnded,
+    /// The message at the bottom has been up long enough.
+    ToastExpired,
+    /// SIGTERM or SIGINT.
+    Terminate(i32),
+    /// SIGHUP, or the terminal hung up.
+    TerminalLost,
+    /// Another thread panicked; its text.
+    WorkerPanicked(String),
+}
+
+/// Something to do that the state may not do itself.
+#[derive(Debug)]
+pub enum Effect {
+    Send(Command),
+    /// Make a run folder's name and start a run in it; or continue the run in the folder named.
+    StartRun {
+        continue_in: Option<PathBuf>,
+    },
+    /// Hand this text to the terminal's clipboard.
+    Copy(String),
+    /// Give the terminal back and stop this process until it is continued.
+    Suspend,
+    /// Draw every cell again.
+    Redraw,
+    Leave(Exit),
+}
+
+/// How the workbench ended, for the caller to act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit {
+    pub reason: ExitReason,
+    pub run: RunFate,
+}
+
+/// Why the workbench ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitReason {
+    /// The user quit.
+    Quit,
+    /// The terminal is gone: nothing may be written to it any more.
+    TerminalLost,
+    /// This signal asked for the end.
+    Signal(i32),
+    /// There was no terminal; the plain text was printed.
+    Plain,
+}
+
+/// What becomes of a run in progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunFate {
+    /// No run is in progress.
+    None,
+    /// It is to go on: the caller waits for the model thread, or hands the run to a process of its own.
+    LeaveRunning,
+    /// [`crate::link::Control::Stop`] has been sent: the caller waits for the checkpoint.
+    StopAfterCheckpoint,
+}

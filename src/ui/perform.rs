@@ -1,0 +1,203 @@
+//! What each verb does to the state.
+
+use crate::link::{Command, Control};
+use crate::ui::app::{App, ScreenName};
+use crate::ui::gate;
+use crate::ui::keys::Verb;
+use crate::ui::layer::{self, Layer};
+use crate::ui::msg::{Effect, ExitReason};
+use crate::ui::queue::QueuePane;
+
+/// Lines that half a page is.
+const HALF_PAGE: isize = 10;
+
+/// Does what a verb says: the front layer first, then what every screen does, then the screen in front.
+pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
+    if let Some(effects) = layer::perform(app, verb) {
+        return effects;
+    }
+    match verb {
+        Verb::ShowEpisodes => app.screen = ScreenName::Episodes,
+        Verb::ShowTraining => app.screen = ScreenName::Training,
+        Verb::Help => app.layers.push(Layer::Help { scroll: 0 }),
+        Verb::Palette => app.layers.push(Layer::palette()),
+        Verb::Search => app.layers.push(Layer::search()),
+        Verb::NextMatch => seek(app, true),
+        Verb::PreviousMatch => seek(app, false),
+        Verb::Back => app.training.groups_back = 0,
+        Verb::Quit | Verb::Interrupt => return quit(app),
+        Verb::Suspend => return vec![Effect::Suspend],
+        Verb::Redraw => return vec![Effect::Redraw],
+        Verb::Copy => return copy(app),
+        _ => return perform_on_screen(app, verb),
+    }
+    Vec::new()
+}
+
+fn perform_on_screen(app: &mut App, verb: Verb) -> Vec<Effect> {
+    match app.screen {
+        ScreenName::Episodes => perform_on_episodes(app, verb),
+        ScreenName::Training => perform_on_training(app, verb),
+    }
+}
+
+fn quit(app: &mut App) -> Vec<Effect> {
+    if app.training.is_in_progress() && !app.is_read_only {
+        app.layers.push(Layer::Quit);
+        return Vec::new();
+    }
+    app.leave(ExitReason::Quit, false)
+}
+
+fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
+    let queue = &mut app.queue;
+    match verb {
+        Verb::Down => queue.step(1),
+        Verb::Up => queue.step(-1),
+        Verb::HalfDown => queue.step(HALF_PAGE),
+        Verb::HalfUp => queue.step(-HALF_PAGE),
+        Verb::Top => queue.jump(false),
+        Verb::Bottom => queue.jump(true),
+        Verb::NextPane | Verb::PreviousPane => {
+            queue.pane = match queue.pane {
+                QueuePane::Alerts => QueuePane::Log,
+                QueuePane::Log => QueuePane::Alerts,
+            }
+        }
+        Verb::NextAlert => queue.select(queue.selected() + 1),
+        Verb::PreviousAlert => queue.select(queue.selected().saturating_sub(1)),
+        Verb::NextStage => queue.step_stage(1),
+        Verb::PreviousStage => queue.step_stage(-1),
+        Verb::NextAdapter => queue.step_adapter(1),
+        Verb::PreviousAdapter => queue.step_adapter(-1),
+        Verb::AskAgain => queue.forget_answer(),
+        Verb::ToggleBlind => queue.is_blind = !queue.is_blind,
+        _ => decide(app, verb),
+    }
+    app.queue.ask()
+}
+
+/// Decisions on the selected alert.
+fn decide(app: &mut App, verb: Verb) {
+    let queue = &mut app.queue;
+    match verb {
+        Verb::Mark => queue.toggle_mark(),
+        Verb::Reveal => queue.reveal(),
+        Verb::Submit if !queue.submit() => {
+            app.say("decide with 1-5 first, or r reveals the truth without a decision");
+        }
+        Verb::NextMismatch => {
+            if let Err(answered) = queue.next_mismatch() {
+                app.say(format!(
+                    "no other mismatch among {answered} answered alerts; asking about more, press m again"
+                ));
+            }
+        }
+        Verb::Undo | Verb::Redo => {
+            if !queue.undo(verb == Verb::Redo) {
+                app.say("nothing to undo or redo");
+            }
+        }
+        other => {
+            if let Some(action) = other.chosen_action() {
+                queue.choose(action);
+            }
+        }
+    }
+}
+
+fn perform_on_training(app: &mut App, verb: Verb) -> Vec<Effect> {
+    let training = &mut app.training;
+    match verb {
+        Verb::Down => training.step(1),
+        Verb::Up => training.step(-1),
+        Verb::HalfDown => training.step(HALF_PAGE),
+        Verb::HalfUp => training.step(-HALF_PAGE),
+        Verb::Top => training.step(isize::MIN),
+        Verb::Bottom => training.step(isize::MAX),
+        Verb::NextPane => training.step_pane(1),
+        Verb::PreviousPane => training.step_pane(-1),
+        Verb::PreviousGroup => training.step_group(1),
+        Verb::NextGroup => training.step_group(-1),
+        Verb::ToggleSmoothing => training.is_raw = !training.is_raw,
+        Verb::ToggleRun if !training.toggle_run() => app.say("there is only one run to show"),
+        Verb::StartTraining => return ask_to_start(app),
+        Verb::PauseOrResume | Verb::StopTraining | Verb::SaveCheckpoint => {
+            return control(app, verb);
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn ask_to_start(app: &mut App) -> Vec<Effect> {
+    if app.is_read_only {
+        app.say("only watching: this screen cannot start a run");
+    } else if app.training.is_in_progress() {
+        app.say("a run is in progress already");
+    } else {
+        app.layers.push(Layer::Start { scroll: 0 });
+    }
+    Vec::new()
+}
+
+fn control(app: &mut App, verb: Verb) -> Vec<Effect> {
+    if app.is_read_only {
+        app.say("only watching: control the run where it was started");
+        return Vec::new();
+    }
+    match app.training.control(verb) {
+        Ok(control) => {
+            app.say(match control {
+                Control::Pause => "pausing after this step",
+                Control::Resume => "going on",
+                Control::Save => "a checkpoint is written after this step",
+                Control::Stop => "stopping after a checkpoint; t continues the run later",
+            });
+            vec![Effect::Send(Command::Control(control))]
+        }
+        Err(why) => {
+            app.say(why);
+            Vec::new()
+        }
+    }
+}
+
+/// Goes to the next thing on this screen that holds the sought text.
+pub fn seek(app: &mut App, forward: bool) {
+    if app.sought.is_empty() {
+        app.say("/ searches first");
+        return;
+    }
+    let is_found = match app.screen {
+        ScreenName::Episodes => {
+            let found = app.queue.find(&app.sought, forward);
+            if let Some(at) = found {
+                app.queue.select(at);
+            }
+            found.is_some()
+        }
+        ScreenName::Training => app.training.seek(&app.sought, forward),
+    };
+    if !is_found {
+        let sought = gate::clean(&app.sought).into_owned();
+        app.say(format!("nothing here holds \"{sought}\""));
+    }
+}
+
+fn copy(app: &mut App) -> Vec<Effect> {
+    let text = match app.screen {
+        ScreenName::Episodes => app.queue.line_under_cursor(),
+        ScreenName::Training => app.training.line_under_cursor(),
+    };
+    match text {
+        Some(text) => {
+            app.say("sent to the terminal's clipboard (OSC 52)");
+            vec![Effect::Copy(text)]
+        }
+        None => {
+            app.say("nothing here to copy");
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! State of the episodes screen: the queue of alerts, what the model and the analyst say of each, and what is revealed.
+//!
+//! Episodes come from the generator, answers as facts. Knows no terminal and no clock.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::env::schema::{Episode, Split, Stage, Verdict};
+use crate::env::{generate, prompt};
+use crate::link::AdapterChoice;
+use crate::ui::desk::Desk;
+
+/// Alerts kept ready beyond the selected one.
+const READY: usize = 40;
+
+/// Alerts the model is asked about beyond the selected one.
+const AHEAD: usize = 3;
+
+/// Where episodes come from: the generator, at one split and seed.
+#[derive(Clone, Copy, Debug)]
+pub struct EpisodeSource {
+    pub split: Split,
+    pub seed: u64,
+}
+
+impl EpisodeSource {
+    /// The episode at `index` of `stage`; the same one every time.
+    #[must_use]
+    pub fn episode(&self, stage: Stage, index: u64) -> Episode {
+        generate::episode(stage, self.split, self.seed, index)
+    }
+}
+
+/// One alert of the queue.
+#[derive(Debug)]
+pub struct Entry {
+    pub episode: Episode,
+    /// The log window as the model reads it, ungated.
+    pub lines: Vec<String>,
+    pub desk: Desk,
+}
+
+/// What the model says of an alert.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// Asked, not answered yet.
+    Thinking,
+    Given {
+        adapter: String,
+        response: String,
+        verdict: Box<Verdict>,
+        millis: u64,
+    },
+    Failed(String),
+}
+
+/// Weights that can be asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Model {
+    Loading,
+    Ready {
+        name: String,
+        parameters: u64,
+    },
+    Failed(String),
+    /// There is none: a run is only watched.
+    Absent,
+}
+
+/// The pane that has the cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueuePane {
+    Alerts,
+    Log,
+}
+
+type AnswerKey = (Stage, u64, String);
+
+/// The queue.
+pub struct Queue {
+    pub(super) source: EpisodeSource,
+    pub(super) entries: BTreeMap<Stage, Vec<Entry>>,
+    pub(super) selected: BTreeMap<Stage, usize>,
+    pub(super) stage: Stage,
+    pub pane: QueuePane,
+    /// Cursor in the log window.
+    pub line: usize,
+    /// The model's answer waits for the reveal.
+    pub is_blind: bool,
+    pub model: Model,
+    /// What can be asked, and which of it is.
+    pub adapters: Vec<AdapterChoice>,
+    pub(super) chosen: usize,
+    pub(super) answers: HashMap<AnswerKey, Answer>,
+    pub(super) pending: HashMap<u64, AnswerKey>,
+    pub(super) next_id: u64,
+    /// While a run is in progress only the selected alert is asked about: answers cost it time.
+    pub is_training: bool,
+    pub(super) ask_until: usize,
+    pub(super) undo: Vec<(Stage, usize, Desk)>,
+    pub(super) redo: Vec<(Stage, usize, Desk)>,
+}
+
+impl Queue {
+    /// A queue on `source`, at the first alert of `stage`.
+    #[must_use]
+    pub fn new(source: EpisodeSource, stage: Stage, model: Model) -> Self {
+        let mut queue = Self {
+            source,
+            entries: BTreeMap::new(),
+            selected: BTreeMap::new(),
+            stage,
+            pane: QueuePane::Alerts,
+            line: 0,
+            is_blind: false,
+            model,
+            adapters: Vec::new(),
+            chosen: 0,
+            answers: HashMap::new(),
+            pending: HashMap::new(),
+            next_id: 0,
+            is_training: false,
+            ask_until: 0,
+            undo: Vec::new(),
+            redo: Vec::new(),
+        };
+        queue.select(0);
+        queue
+    }
+
+    /// The stage on screen.
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// The split on screen.
+    #[must_use]
+    pub const fn split(&self) -> Split {
+        self.source.split
+    }
+
+    /// Alerts generated so far at this stage.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        self.entries.get(&self.stage).map_or(&[], Vec::as_slice)
+    }
+
+    /// Position of the selected alert.
+    #[must_use]
+    pub fn selected(&self) -> usize {
+        self.selected.get(&self.stage).copied().unwrap_or(0)
+    }
+
+    /// The selected alert.
+    #[must_use]
+    pub fn current(&self) -> Option<&Entry> {
+        self.entries().get(self.selected())
+    }
+
+    pub(super) fn current_mut(&mut self) -> Option<&mut Entry> {
+        let at = self.selected();
+        self.entries.get_mut(&self.stage)?.get_mut(at)
+    }
+
+    /// Which weights are asked; `None` until the model is ready.
+    #[must_use]
+    pub fn adapter(&self) -> Option<&AdapterChoice> {
+        self.adapters.get(self.chosen)
+    }
+
+    /// What the chosen weights say of the alert at `at`.
+    #[must_use]
+    pub fn answer(&self, at: usize) -> Option<&Answer> {
+        let key = (self.stage, at as u64, adapter_name(self.adapter()?));
+        self.answers.get(&key)
+    }
+
+    /// The verdict on the model's answer to the alert at `at`.
+    #[must_use]
+    pub fn model_verdict(&self, at: usize) -> Option<&Verdict> {
+        match self.answer(at)? {
+            Answer::Given { verdict, .. } => Some(verdict),
+            _ => None,
+        }
+    }
+
+    /// Makes the alert at `at` the selected one, generating as far as needed.
+    pub fn select(&mut self, at: usize) {
+        let list = self.entries.entry(self.stage).or_default();
+        while list.len() < at + READY {
+            let episode = self.source.episode(self.stage, list.len() as u64);
+            list.push(Entry::new(episode));
+        }
+        self.selected.insert(self.stage, at);
+        self.ask_until = at + AHEAD;
+        self.line = self.current().and_then(|e| e.desk.mark).unwrap_or(0);
+    }
+
+    /// Goes to another stage, where it was left.
+    pub fn set_stage(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.select(self.selected());
+    }
+
+    /// The next stage (`by` 1) or the one before (`by` -1), round and round.
+    pub fn step_stage(&mut self, by: isize) {
+        let at = Stage::ALL.iter().position(|s| *s == self.stage);
+        if let Some(stage) = Stage::ALL.get(wrap(at.unwrap_or(0), by, Stage::ALL.len())) {
+            self.set_stage(*stage);
+        }
+    }
+
+    /// The next or previous adapter, round and round.
+    pub fn step_adapter(&mut self, by: isize) {
+        self.chosen = wrap(self.chosen, by, self.adapters.len());
+    }
+
+    /// Moves the cursor of the pane in focus by `by` lines.
+    pub fn step(&mut self, by: isize) {
+        match self.pane {
+            QueuePane::Alerts => self.select(self.selected().saturating_add_signed(by)),
+            QueuePane::Log => {
+                let last = self
+                    .current()
+                    .map_or(0, |e| e.lines.len().saturating_sub(1));
+                self.line = self.line.saturating_add_signed(by).min(last);
+            }
+        }
+    }
+
+    /// To the first line of the pane in focus, or its last.
+    pub fn jump(&mut self, to_end: bool) {
+        match (self.pane, to_end) {
+            (QueuePane::Alerts, false) => self.select(0),
+            (QueuePane::Alerts, true) => self.select(self.entries().len().saturating_sub(1)),
+            (QueuePane::Log, _) => self.step(if to_end { 10_000 } else { -10_000 }),
+        }
+    }
+
+    /// The next alert after the selected one (or before it) whose header or log window holds `text`, letter case aside.
+    #[must_use]
+    pub fn find(&self, text: &str, forward: bool) -> Option<usize> {
+        let wanted = text.to_lowercase();
+        let (here, len) = (self.selected(), self.entries().len());
+        let hit = |at: &usize| self.entries().get(*at).is_some_and(|e| e.holds(&wanted));
+        if forward {
+            (here + 1..len).chain(0..=here).find(hit)
+        } else {
+            (0..here).rev().chain((here..len).rev()).find(hit)
+        }
+    }
+}
+
+impl Queue {
+    /// The log line under the cursor.
+    #[must_use]
+    pub fn line_under_cursor(&self) -> Option<String> {
+        self.current()?.lines.get(self.line).cloned()
+    }
+}
+
+impl Entry {
+    /// An alert nobody has touched.
+    #[must_use]
+    pub fn new(episode: Episode) -> Self {
+        Self {
+            lines: episode.log_window.iter().map(prompt::event_line).collect(),
+            episode,
+            desk: Desk::default(),
+        }
+    }
+
+    fn holds(&self, wanted: &str) -> bool {
+        let alert = &self.episode.alert;
+        let header = [
+            &alert.alert_id,
+            &alert.severity,
+            &alert.category,
+            &alert.host,
+            &alert.user,
+            &alert.summary,
+        ];
+        let mut texts = header.into_iter().chain(&self.lines);
+        texts.any(|text| text.to_lowercase().contains(wanted))
+    }
+}
+
+/// What an adapter is called on screen.
+#[must_use]
+pub fn adapter_name(choice: &AdapterChoice) -> String {
+    match choice {
+        AdapterChoice::Base => "base".to_owned(),
+        AdapterChoice::Named(name) => name.clone(),
+        AdapterChoice::Live => "live".to_owned(),
+    }
+}
+
+fn wrap(at: usize, by: isize, len: usize) -> usize {
+    let len = isize::try_from(len.max(1)).unwrap_or(1);
+    let at = isize::try_from(at).unwrap_or(0);
+    usize::try_from((at + by).rem_euclid(len)).unwrap_or(0)
+}

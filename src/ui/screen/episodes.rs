@@ -1,0 +1,184 @@
+//! The episodes screen: queue, alert, log window, answers and verdict, laid out by the room there is.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::Line;
+
+use crate::env::schema::Verdict;
+use crate::ui::app::App;
+use crate::ui::desk::Score;
+use crate::ui::queue::{Answer, Entry, QueuePane};
+use crate::ui::screen::{alert, answer};
+use crate::ui::theme::{Theme, Token};
+use crate::ui::widget::text::{column, cut, lines, page_of, pane, select_row, span};
+
+/// From this width on the queue stands beside the alert.
+const WIDE: u16 = 110;
+
+/// Draws the screen's body.
+pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    if area.width >= WIDE {
+        let [left, right] =
+            Layout::horizontal([Constraint::Length(46), Constraint::Fill(1)]).areas(area);
+        let answer_height = if area.height >= 40 { 18 } else { 14 };
+        draw_queue(app, theme, left, buf);
+        let [head, log, below] = Layout::vertical([
+            Constraint::Length(4),
+            Constraint::Fill(1),
+            Constraint::Length(answer_height),
+        ])
+        .areas(right);
+        draw_alert(app, theme, [head, log, below], buf);
+    } else {
+        let is_revealed = app.queue.current().is_some_and(|e| e.desk.is_revealed);
+        let answer_height = match (area.height >= 20, is_revealed) {
+            (true, true) => 9,
+            (true, false) => 7,
+            (false, _) => 6,
+        };
+        let [queue, head, log, below] = Layout::vertical([
+            Constraint::Length(if area.height >= 20 { 5 } else { 3 }),
+            Constraint::Length(2),
+            Constraint::Fill(1),
+            Constraint::Length(answer_height),
+        ])
+        .areas(area);
+        draw_queue(app, theme, queue, buf);
+        draw_alert(app, theme, [head, log, below], buf);
+    }
+}
+
+fn draw_alert(app: &App, theme: &Theme, [head, log, below]: [Rect; 3], buf: &mut Buffer) {
+    if let Some(entry) = app.queue.current() {
+        alert::draw_header(entry, theme, head, buf);
+        alert::draw_log(app, entry, theme, log, buf);
+        answer::draw(app, entry, theme, below, buf);
+    }
+}
+
+/// The queue, one line an alert, with the running score in its title.
+fn draw_queue(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let queue = &app.queue;
+    let title = format!("{} {}", queue.stage(), queue.split());
+    let is_focused = queue.pane == QueuePane::Alerts;
+    let room = pane(&title, is_focused, theme, area, buf);
+    draw_scores(app, theme, area, buf);
+    let first = page_of(queue.selected(), usize::from(room.height));
+    let shown = queue.entries().iter().enumerate().skip(first);
+    let rows: Vec<_> = shown
+        .take(usize::from(room.height))
+        .map(|(at, entry)| row(app, at, entry, theme, room.width))
+        .collect();
+    lines(rows, room, buf);
+    select_row(room, (queue.selected() - first) as u16, theme, buf);
+}
+
+/// The running score, on the pane's lower border.
+fn draw_scores(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let (own, model) = app.queue.scores();
+    let text = format!(" right: you {}, model {} ", tally(own), tally(model));
+    let text = cut(&text, usize::from(area.width).saturating_sub(3), "");
+    let line = Line::from(span(text, theme.style(Token::Accent)));
+    buf.set_line(
+        area.x + 2,
+        area.bottom().saturating_sub(1),
+        &line,
+        area.width,
+    );
+}
+
+/// Right actions of judged ones, and the mean reward.
+fn tally(score: Score) -> String {
+    if score.judged == 0 {
+        return "-".to_owned();
+    }
+    format!(
+        "{}/{} {}",
+        score.right_actions,
+        score.judged,
+        signed(score.mean_reward())
+    )
+}
+
+/// Index, the model's mark, the analyst's, severity, alert id, host.
+fn row(app: &App, at: usize, entry: &Entry, theme: &Theme, width: u16) -> Line<'static> {
+    let alert = &entry.episode.alert;
+    let text = theme.style(Token::Text);
+    let (model, model_style) = model_mark(app, at, entry, theme);
+    let (own, own_style) = own_mark(entry, theme);
+    let rest = usize::from(width).saturating_sub(28);
+    let (id, host) = (rest / 2, rest - rest / 2);
+    Line::from(vec![
+        span(format!("{at:>4} "), theme.style(Token::Faint)),
+        span(column(&model, 8, ""), model_style),
+        span(column(&own, 6, ""), own_style),
+        span(
+            column(&alert.severity, 9, ""),
+            severity(&alert.severity, theme),
+        ),
+        span(
+            column(&alert.alert_id, id.saturating_sub(1), theme.glyphs.cut),
+            text,
+        ),
+        span(" ", text),
+        span(column(&alert.host, host, theme.glyphs.cut), text),
+    ])
+}
+
+/// Glyph and word for whether a verdict is right, with its colour.
+pub fn hit(is_right: bool, theme: &Theme) -> (String, Style) {
+    let (glyph, word, token) = if is_right {
+        (theme.glyphs.right, "right", Token::Good)
+    } else {
+        (theme.glyphs.wrong, "wrong", Token::Bad)
+    };
+    (format!("{glyph} {word}"), theme.style(token))
+}
+
+fn model_mark(app: &App, at: usize, entry: &Entry, theme: &Theme) -> (String, Style) {
+    let faint = theme.style(Token::Faint);
+    match app.queue.answer(at) {
+        Some(Answer::Given { verdict, .. }) if entry.desk.is_revealed => {
+            hit(verdict.correct_action, theme)
+        }
+        Some(Answer::Given { .. }) => ("ready".to_owned(), faint),
+        Some(Answer::Thinking) => ("asked".to_owned(), faint),
+        Some(Answer::Failed(_)) => ("failed".to_owned(), theme.style(Token::Warn)),
+        None => ("-".to_owned(), faint),
+    }
+}
+
+fn own_mark(entry: &Entry, theme: &Theme) -> (String, Style) {
+    let judged = |verdict: &Verdict| {
+        let (glyph, token) = if verdict.correct_action {
+            (theme.glyphs.right, Token::Good)
+        } else {
+            (theme.glyphs.wrong, Token::Bad)
+        };
+        (format!("you{glyph}"), theme.style(token))
+    };
+    match (&entry.desk.own, entry.desk.decision, entry.desk.is_revealed) {
+        (Some(verdict), _, _) => judged(verdict),
+        (None, Some(action), false) => (
+            format!("you{}", action.index() + 1),
+            theme.style(Token::Mark),
+        ),
+        (None, _, true) => ("seen".to_owned(), theme.style(Token::Faint)),
+        (None, None, false) => (String::new(), theme.style(Token::Faint)),
+    }
+}
+
+/// The style of a severity; the word says it too.
+pub fn severity(name: &str, theme: &Theme) -> Style {
+    theme.style(match name {
+        "critical" => Token::Bad,
+        "high" => Token::Warn,
+        _ => Token::Text,
+    })
+}
+
+/// A reward with its sign; minus zero is zero.
+pub fn signed(value: f64) -> String {
+    format!("{:+.2}", value + 0.0)
+}

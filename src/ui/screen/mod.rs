@@ -1,0 +1,131 @@
+//! The screens: drawing only, from a borrowed [`App`].
+
+mod alert;
+mod answer;
+mod episodes;
+mod panes;
+mod training;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use crate::link::RunState;
+use crate::ui::app::{App, ScreenName};
+use crate::ui::queue::{Model, adapter_name};
+use crate::ui::theme::{Theme, Token};
+use crate::ui::widget::text::{cut, span};
+use crate::ui::widget::{dialog, hints};
+
+/// Draws everything.
+pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    draw_in(app, theme, area, frame.buffer_mut());
+}
+
+fn draw_in(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    if area.width < dialog::MIN_SIZE.0 || area.height < dialog::MIN_SIZE.1 {
+        dialog::draw_too_small(theme, area, buf);
+        return;
+    }
+    let row = |y| Rect {
+        y,
+        height: 1,
+        ..area
+    };
+    let body = Rect {
+        y: area.y + 1,
+        height: area.height - 2,
+        ..area
+    };
+    draw_title(app, theme, row(area.y), buf);
+    match app.screen {
+        ScreenName::Episodes => episodes::draw(app, theme, body, buf),
+        ScreenName::Training => training::draw(app, theme, body, buf),
+    }
+    for layer in &app.layers {
+        dialog::draw(app, layer, theme, body, buf);
+    }
+    hints::draw_toast(app, theme, row(area.bottom() - 2), buf);
+    hints::draw(app, theme, row(area.bottom() - 1), buf);
+}
+
+/// The line at the top: screens, model, what the run is doing.
+fn draw_title(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let tab = |name: &str, screen| {
+        if app.screen == screen {
+            span(format!("[{name}]"), theme.style(Token::Focus))
+        } else {
+            span(format!(" {name} "), theme.style(Token::Faint))
+        }
+    };
+    let tabs = vec![
+        span(" OpenSOC ", theme.style(Token::Title)),
+        tab("F1 Episodes", ScreenName::Episodes),
+        tab("F2 Training", ScreenName::Training),
+    ];
+    let line = Line::from(tabs);
+    let used = line.width() as u16;
+    buf.set_line(area.x, area.y, &line, area.width);
+    let room = usize::from(area.width.saturating_sub(used + 2));
+    let whole = status(app, true);
+    let status = if whole.chars().count() > room {
+        status(app, false)
+    } else {
+        whole
+    };
+    let status = cut(&status, room, theme.glyphs.cut);
+    let token = match app.queue.model {
+        Model::Failed(_) => Token::Bad,
+        _ => Token::Text,
+    };
+    let line = Line::from(span(status, theme.style(token)));
+    let x = area.right().saturating_sub(line.width() as u16 + 1);
+    buf.set_line(x, area.y, &line, area.width);
+}
+
+fn status(app: &App, with_size: bool) -> String {
+    let model = match &app.queue.model {
+        Model::Loading => "loading the model".to_owned(),
+        Model::Ready { name, parameters } if with_size => format!("{name} {}", count(*parameters)),
+        Model::Ready { name, .. } => name.clone(),
+        Model::Failed(_) => "no model".to_owned(),
+        Model::Absent => "watching".to_owned(),
+    };
+    let adapter = app.queue.adapter().map(adapter_name);
+    let adapter = adapter.map_or_else(String::new, |name| format!(" + {name}"));
+    let run = app.training.live().filter(|run| !run.is_shipped);
+    let run = run.map_or_else(String::new, |run| {
+        let step = run.status.as_ref().map_or(0, |status| status.step);
+        format!(
+            " {} {}/{}",
+            state_word(run.state()),
+            step,
+            run.total_steps()
+        )
+    });
+    format!("{model}{adapter}{run}")
+}
+
+/// What a state is called.
+fn state_word(state: Option<RunState>) -> &'static str {
+    match state {
+        None => "starting",
+        Some(RunState::Running) => "training",
+        Some(RunState::Paused) => "paused",
+        Some(RunState::Stopped) => "stopped",
+        Some(RunState::Finished) => "finished",
+        Some(RunState::Failed) => "failed",
+    }
+}
+
+/// A count of weights in few letters.
+fn count(n: u64) -> String {
+    match n {
+        0..1_000 => n.to_string(),
+        1_000..1_000_000 => format!("{}k", n / 1_000),
+        1_000_000..1_000_000_000 => format!("{:.1}M", n as f64 / 1e6),
+        _ => format!("{:.1}B", n as f64 / 1e9),
+    }
+}

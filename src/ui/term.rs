@@ -1,0 +1,212 @@
+//! The terminal, held while the workbench runs and given back however it ends.
+//!
+//! Each frame is collected and goes out in one write inside synchronized output (DEC 2026). The panic hook restores the terminal
+//! only when the thread that draws panics: a panicking worker must not wreck a live screen.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::panic::PanicHookInfo;
+use std::rc::Rc;
+use std::sync::{Mutex, Once, PoisonError};
+use std::thread::ThreadId;
+
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+};
+use crossterm::{Command, cursor, terminal};
+use ratatui::backend::CrosstermBackend;
+use ratatui::layout::{Position, Rect};
+use ratatui::{Frame, Terminal};
+
+/// Longest text handed to a clipboard: terminals drop longer ones without a word.
+const CLIPBOARD_BYTES: usize = 74_000;
+
+/// Takes what a panicking worker said.
+pub type OnWorkerPanic = Box<dyn Fn(String) + Send>;
+
+/// The thread that draws, and whom to tell when another one panics; set while a terminal is held.
+static HELD: Mutex<Option<(ThreadId, OnWorkerPanic)>> = Mutex::new(None);
+
+/// Bytes of a frame, collected.
+#[derive(Clone, Debug, Default)]
+pub struct FrameBytes(Rc<RefCell<Vec<u8>>>);
+
+impl FrameBytes {
+    /// Takes what has been collected.
+    #[must_use]
+    pub fn take(&self) -> Vec<u8> {
+        self.0.take()
+    }
+}
+
+impl Write for FrameBytes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The terminal while it is ours.
+pub struct Tty {
+    inner: Terminal<CrosstermBackend<FrameBytes>>,
+    bytes: FrameBytes,
+}
+
+impl Tty {
+    /// Takes the terminal: raw mode, alternate screen, no cursor.
+    pub fn enter(on_worker_panic: OnWorkerPanic) -> io::Result<Self> {
+        let bytes = FrameBytes::default();
+        let inner = Terminal::new(CrosstermBackend::new(bytes.clone()))?;
+        hold(Some((std::thread::current().id(), on_worker_panic)));
+        install_hook();
+        let tty = Self { inner, bytes };
+        take_screen()?;
+        Ok(tty)
+    }
+
+    /// Draws a frame and sends what changed in one write.
+    pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        crossterm::queue!(self.bytes, BeginSynchronizedUpdate)?;
+        self.inner.draw(render)?;
+        crossterm::queue!(self.bytes, EndSynchronizedUpdate)?;
+        send(&self.bytes.take())
+    }
+
+    /// The next frame draws every cell.
+    pub fn redraw(&mut self) -> io::Result<()> {
+        // Not `clear`: it asks the terminal where its cursor is, and the answer would have to come through our own key reader.
+        let size = self.inner.size()?;
+        self.inner.resize(Rect::from((Position::ORIGIN, size)))
+    }
+
+    /// Gives the terminal back, stops this process, and takes it again once continued.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        give_back();
+        signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
+        take_screen()?;
+        self.redraw()
+    }
+
+    /// Hands `text` to the terminal's clipboard.
+    pub fn copy(&self, text: &str, in_tmux: bool) -> io::Result<()> {
+        send(clipboard_sequence(text, in_tmux).as_bytes())
+    }
+}
+
+impl Drop for Tty {
+    fn drop(&mut self) {
+        // After a panic of this very thread the hook has been here already; twice does no harm.
+        give_back();
+        hold(None);
+    }
+}
+
+fn hold(holder: Option<(ThreadId, OnWorkerPanic)>) {
+    *HELD.lock().unwrap_or_else(PoisonError::into_inner) = holder;
+}
+
+fn send(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
+}
+
+fn take_screen() -> io::Result<()> {
+    terminal::enable_raw_mode()?;
+    let mut bytes = Vec::new();
+    crossterm::queue!(bytes, EnterAlternateScreen, cursor::Hide)?;
+    send(&bytes)
+}
+
+/// Restores the terminal; it may be gone, so errors say nothing new.
+fn give_back() {
+    let mut bytes = Vec::new();
+    let queued = crossterm::queue!(
+        bytes,
+        EndSynchronizedUpdate,
+        LeaveAlternateScreen,
+        cursor::Show
+    );
+    let sent = queued.and_then(|()| send(&bytes));
+    drop(sent);
+    drop(terminal::disable_raw_mode());
+}
+
+fn install_hook() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*held {
+                Some((drawer, _)) if *drawer == std::thread::current().id() => {
+                    drop(held);
+                    give_back();
+                    before(info);
+                }
+                Some((_, tell)) => tell(words(info)),
+                None => {
+                    drop(held);
+                    before(info);
+                }
+            }
+        }));
+    });
+}
+
+/// What a panic said, then where: the beginning is what fits on a line.
+fn words(info: &PanicHookInfo<'_>) -> String {
+    let payload = info.payload();
+    let said = payload.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let place = info
+        .location()
+        .map_or_else(String::new, |place| format!(" ({place})"));
+    format!("{}{place}", said.unwrap_or("no reason given"))
+}
+
+/// OSC 52 with `text`; in tmux a second time wrapped, because its settings decide which of the two gets through.
+fn clipboard_sequence(text: &str, in_tmux: bool) -> String {
+    let mut kept = String::new();
+    for c in text.chars() {
+        if kept.len() + c.len_utf8() > CLIPBOARD_BYTES {
+            break;
+        }
+        kept.push(c);
+    }
+    let mut plain = String::new();
+    let written = CopyToClipboard::to_clipboard_from(kept).write_ansi(&mut plain);
+    debug_assert!(written.is_ok(), "a string takes any text");
+    if in_tmux {
+        let doubled = plain.replace('\u{1b}', "\u{1b}\u{1b}");
+        let wrapped = write!(plain, "\u{1b}Ptmux;{doubled}\u{1b}\\");
+        debug_assert!(wrapped.is_ok(), "a string takes any text");
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clipboard_bytes_are_exact() {
+        assert_eq!(clipboard_sequence("hi", false), "\u{1b}]52;c;aGk=\u{1b}\\");
+        assert_eq!(
+            clipboard_sequence("hi", true),
+            "\u{1b}]52;c;aGk=\u{1b}\\\u{1b}Ptmux;\u{1b}\u{1b}]52;c;aGk=\u{1b}\u{1b}\\\u{1b}\\"
+        );
+        let long = clipboard_sequence(&"é".repeat(80_000), false);
+        assert!(
+            long.len() < 100_000 && long.len() > 98_000,
+            "{}",
+            long.len()
+        );
+    }
+}

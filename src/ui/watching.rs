@@ -1,0 +1,386 @@
+//! State of the training screen: the facts of a run as they came, and what of them is looked at.
+//!
+//! Knows no terminal, no clock, no files: a run in this process, a followed run folder and the shipped run look the same here.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+
+use crate::link::{Control, EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, Status};
+use crate::run::series::History;
+use crate::ui::average::Averages;
+use crate::ui::keys::Verb;
+
+/// Groups and warnings kept for looking back.
+const GROUPS: usize = 64;
+const WARNINGS: usize = 500;
+
+/// A finished run that comes with the program.
+#[derive(Clone, Debug, Default)]
+pub struct ShippedRun {
+    pub run_id: String,
+    pub plan: Plan,
+    pub metrics: Vec<MetricRow>,
+    pub evaluations: Vec<EvalRow>,
+}
+
+/// One run as its facts tell it.
+#[derive(Debug, Default)]
+pub struct Watching {
+    pub run_id: String,
+    pub run_dir: Option<PathBuf>,
+    /// Read-only and finished: the run that came with the program.
+    pub is_shipped: bool,
+    pub plan: Plan,
+    pub status: Option<Status>,
+    pub history: History,
+    pub averages: Averages,
+    /// Step of the latest row of metrics.
+    pub last_step: u64,
+    pub groups: VecDeque<RolloutGroup>,
+    pub warnings: VecDeque<(u64, String)>,
+    pub evaluations: Vec<EvalRow>,
+}
+
+impl Watching {
+    fn shipped(run: ShippedRun) -> Self {
+        let mut watching = Self {
+            run_id: run.run_id,
+            is_shipped: true,
+            plan: run.plan,
+            evaluations: run.evaluations,
+            ..Self::default()
+        };
+        run.metrics.iter().for_each(|row| watching.push(row));
+        watching
+    }
+
+    fn push(&mut self, row: &MetricRow) {
+        let is_again = row.step <= self.last_step;
+        self.last_step = row.step;
+        self.history.push(row);
+        self.averages.follow(&self.history, row.step, is_again);
+    }
+
+    fn apply(&mut self, fact: RunFact) {
+        match fact {
+            RunFact::Started {
+                run_dir,
+                run_id,
+                plan,
+            } => {
+                self.run_dir = Some(run_dir);
+                self.run_id = run_id;
+                self.plan = plan;
+            }
+            RunFact::Status(status) => self.status = Some(status),
+            RunFact::Metrics(row) => self.push(&row),
+            RunFact::Rollouts(group) => push_bounded(&mut self.groups, *group, GROUPS),
+            RunFact::Evaluation(row) => self.evaluations.push(row),
+            RunFact::Warning { step, message } => {
+                push_bounded(&mut self.warnings, (step, message), WARNINGS);
+            }
+        }
+    }
+
+    /// What the run is doing, as far as it has said.
+    #[must_use]
+    pub fn state(&self) -> Option<RunState> {
+        self.status.as_ref().map(|status| status.state)
+    }
+
+    /// Whether the run is being worked on, pauses included.
+    #[must_use]
+    pub fn is_in_progress(&self) -> bool {
+        !self.is_shipped
+            && matches!(
+                self.state(),
+                None | Some(RunState::Running | RunState::Paused)
+            )
+    }
+
+    /// Steps of the whole run, as planned or as far as known.
+    #[must_use]
+    pub fn total_steps(&self) -> u64 {
+        let told = self.status.as_ref().map_or(0, |status| status.total_steps);
+        told.max(self.plan.total_steps()).max(self.last_step)
+    }
+
+    /// First steps of the phases after the first, with the names of the phases: where bands begin.
+    #[must_use]
+    pub fn bands(&self) -> Vec<(u64, &str)> {
+        let mut begin = 0;
+        let mut bands = Vec::new();
+        for phase in &self.plan.phases {
+            bands.push((begin, phase.name.as_str()));
+            begin += phase.steps;
+        }
+        bands
+    }
+}
+
+fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, bound: usize) {
+    if queue.len() >= bound {
+        queue.pop_front();
+    }
+    queue.push_back(item);
+}
+
+/// The lists of the training screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TrainingPane {
+    #[default]
+    Metrics,
+    Rollouts,
+    Log,
+    Evaluations,
+}
+
+impl TrainingPane {
+    /// All of them, in the order of `Tab`.
+    pub const ALL: [TrainingPane; 4] = [
+        TrainingPane::Metrics,
+        TrainingPane::Rollouts,
+        TrainingPane::Log,
+        TrainingPane::Evaluations,
+    ];
+
+    /// What it is called.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            TrainingPane::Metrics => "Metrics",
+            TrainingPane::Rollouts => "Rollouts",
+            TrainingPane::Log => "Log",
+            TrainingPane::Evaluations => "Evaluations",
+        }
+    }
+}
+
+/// The training screen.
+#[derive(Debug, Default)]
+pub struct Training {
+    shipped: Option<Watching>,
+    live: Option<Watching>,
+    shows_shipped: bool,
+    pub pane: TrainingPane,
+    cursors: [usize; 4],
+    has_chosen: bool,
+    /// Position from the newest group; 0 follows the run.
+    pub groups_back: usize,
+    pub is_raw: bool,
+}
+
+impl Training {
+    /// A screen that shows the shipped run until another begins.
+    #[must_use]
+    pub fn new(shipped: Option<ShippedRun>) -> Self {
+        Self {
+            shipped: shipped.map(Watching::shipped),
+            ..Self::default()
+        }
+    }
+
+    /// The run on screen.
+    #[must_use]
+    pub fn shown(&self) -> Option<&Watching> {
+        if self.shows_shipped {
+            self.shipped.as_ref().or(self.live.as_ref())
+        } else {
+            self.live.as_ref().or(self.shipped.as_ref())
+        }
+    }
+
+    /// The run in this process, or the one followed.
+    #[must_use]
+    pub const fn live(&self) -> Option<&Watching> {
+        self.live.as_ref()
+    }
+
+    /// Whether a run is in progress.
+    #[must_use]
+    pub fn is_in_progress(&self) -> bool {
+        self.live.as_ref().is_some_and(Watching::is_in_progress)
+    }
+
+    /// A run is about to begin: its screen starts empty, unless the run is continued.
+    pub fn begin(&mut self, continues: bool) {
+        self.shows_shipped = false;
+        if continues {
+            if let Some(live) = &mut self.live {
+                live.status = None;
+            }
+        } else {
+            self.live = Some(Watching::default());
+            self.groups_back = 0;
+        }
+    }
+
+    /// The model thread is gone, and the run with it.
+    pub fn fail(&mut self, message: &str) {
+        let Some(live) = self.live.as_mut().filter(|live| live.is_in_progress()) else {
+            return;
+        };
+        match &mut live.status {
+            Some(status) => {
+                status.state = RunState::Failed;
+                status.reason = message.to_owned();
+            }
+            None => self.live = None,
+        }
+    }
+
+    /// Takes a fact of the run in.
+    pub fn apply(&mut self, fact: RunFact) {
+        if let RunFact::Started { run_id, .. } = &fact {
+            let goes_on = self
+                .live
+                .as_ref()
+                .is_some_and(|live| live.run_id == *run_id);
+            if !goes_on {
+                self.begin(false);
+            }
+        }
+        if matches!(fact, RunFact::Rollouts(_)) && self.groups_back > 0 {
+            self.groups_back = (self.groups_back + 1).min(GROUPS - 1);
+        }
+        self.live.get_or_insert_default().apply(fact);
+    }
+
+    /// Shows the shipped run or the live one; false where there is only one.
+    pub fn toggle_run(&mut self) -> bool {
+        let both = self.shipped.is_some() && self.live.is_some();
+        self.shows_shipped = both && !self.shows_shipped;
+        both
+    }
+
+    /// Cursor of the pane in focus.
+    #[must_use]
+    pub const fn cursor(&self) -> usize {
+        self.cursors[self.pane as usize]
+    }
+
+    /// Lines of the pane in focus.
+    #[must_use]
+    pub fn lines(&self) -> usize {
+        let Some(run) = self.shown() else { return 0 };
+        match self.pane {
+            TrainingPane::Metrics => run.history.iter().count(),
+            TrainingPane::Rollouts => self.group().map_or(0, |group| group.rollouts.len()),
+            TrainingPane::Log => run.warnings.len(),
+            TrainingPane::Evaluations => run.evaluations.len(),
+        }
+    }
+
+    /// Moves the cursor of the pane in focus.
+    pub fn step(&mut self, by: isize) {
+        let last = self.lines().saturating_sub(1);
+        self.move_to(self.cursor().saturating_add_signed(by).min(last));
+    }
+
+    fn move_to(&mut self, at: usize) {
+        self.has_chosen |= self.pane == TrainingPane::Metrics;
+        self.cursors[self.pane as usize] = at;
+    }
+
+    /// The next pane (`by` 1) or the one before (`by` -1).
+    pub fn step_pane(&mut self, by: isize) {
+        let len = TrainingPane::ALL.len() as isize;
+        let at = (self.pane as isize + by).rem_euclid(len);
+        self.pane = TrainingPane::ALL[usize::try_from(at).unwrap_or(0)];
+    }
+
+    /// The group of rollouts on screen.
+    #[must_use]
+    pub fn group(&self) -> Option<&RolloutGroup> {
+        let groups = &self.shown()?.groups;
+        let back = self.groups_back.min(groups.len().saturating_sub(1));
+        groups.iter().rev().nth(back)
+    }
+
+    /// Looks at an older group (`by` 1) or a newer one (`by` -1).
+    pub fn step_group(&mut self, by: isize) {
+        let count = self.shown().map_or(0, |run| run.groups.len());
+        let back = self.groups_back.saturating_add_signed(by);
+        self.groups_back = back.min(count.saturating_sub(1));
+    }
+
+    /// The metric under the cursor of the metrics pane.
+    #[must_use]
+    pub fn chosen_metric(&self) -> Option<&str> {
+        let at = self.cursors[TrainingPane::Metrics as usize];
+        let history = &self.shown()?.history;
+        history.iter().nth(at).map(|(name, _)| name)
+    }
+
+    /// What pausing, stopping or saving means now, or why it cannot be done.
+    pub fn control(&self, verb: Verb) -> Result<Control, &'static str> {
+        let live = self.live.as_ref().filter(|live| live.is_in_progress());
+        let live = live.ok_or("no run is in progress; t starts one")?;
+        let is_paused = live.state() == Some(RunState::Paused);
+        match verb {
+            Verb::PauseOrResume if is_paused => Ok(Control::Resume),
+            Verb::PauseOrResume => Ok(Control::Pause),
+            Verb::SaveCheckpoint => Ok(Control::Save),
+            _ => Ok(Control::Stop),
+        }
+    }
+
+    /// The folder of a stopped or failed run that can be continued.
+    #[must_use]
+    pub fn can_continue(&self) -> Option<&PathBuf> {
+        let live = self.live.as_ref()?;
+        let ended = matches!(live.state(), Some(RunState::Stopped | RunState::Failed));
+        live.run_dir.as_ref().filter(|_| ended)
+    }
+
+    /// Whether the cursor has been moved to a metric: until then the reward stands in front.
+    #[must_use]
+    pub const fn has_chosen(&self) -> bool {
+        self.has_chosen
+    }
+
+    /// Moves the cursor of the pane in focus to the next line that holds `text`; false where none does.
+    pub fn seek(&mut self, text: &str, forward: bool) -> bool {
+        let wanted = text.to_lowercase();
+        let (here, len) = (self.cursor(), self.lines());
+        let holds = |at: &usize| {
+            let line = self.line_at(*at);
+            line.is_some_and(|line| line.to_lowercase().contains(&wanted))
+        };
+        let found = if forward {
+            (here + 1..len).chain(0..=here.min(len)).find(holds)
+        } else {
+            (0..here).rev().chain((here..len).rev()).find(holds)
+        };
+        if let Some(at) = found {
+            self.move_to(at);
+        }
+        found.is_some()
+    }
+
+    /// The line under the cursor as text.
+    #[must_use]
+    pub fn line_under_cursor(&self) -> Option<String> {
+        self.line_at(self.cursor().min(self.lines().checked_sub(1)?))
+    }
+
+    fn line_at(&self, at: usize) -> Option<String> {
+        let run = self.shown()?;
+        match self.pane {
+            TrainingPane::Metrics => {
+                let (name, series) = run.history.iter().nth(at)?;
+                let value = series.last().map_or(f64::NAN, |point| point.value);
+                Some(format!("{name} {value}"))
+            }
+            TrainingPane::Rollouts => Some(self.group()?.rollouts.get(at)?.response.clone()),
+            TrainingPane::Log => {
+                let (step, message) = run.warnings.iter().rev().nth(at)?;
+                Some(format!("{step} {message}"))
+            }
+            TrainingPane::Evaluations => {
+                let row = run.evaluations.iter().rev().nth(at)?;
+                serde_json::to_string(row).ok()
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Boxes over the screen: help, palette, the questions before starting and quitting; and the page of a terminal too small.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::{Clear, Widget};
+
+use crate::ui::app::App;
+use crate::ui::keys::Place;
+use crate::ui::layer::{Layer, offered};
+use crate::ui::theme::{Theme, Token};
+use crate::ui::widget::text::{column, cut, lines, page_of, pane, select_row, span, wrap};
+
+/// Smallest terminal the screens are drawn in.
+pub const MIN_SIZE: (u16, u16) = (60, 16);
+
+/// Cells for keys in help.
+const KEYS_WIDTH: usize = 24;
+
+/// Draws the layer in front; search has its line in the hints bar's neighbourhood instead.
+pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    match layer {
+        Layer::Help { scroll } => draw_help(app, *scroll, theme, area, buf),
+        Layer::Palette { typed, chosen } => draw_palette(app, typed, *chosen, theme, area, buf),
+        Layer::Search { .. } => {}
+        Layer::Start { scroll } => draw_start(app, *scroll, theme, area, buf),
+        Layer::Quit => draw_quit(theme, area, buf),
+    }
+}
+
+/// A cleared box in the middle of `area`, with a title; returns the room inside.
+fn open(title: &str, size: (u16, u16), theme: &Theme, area: Rect, buf: &mut Buffer) -> Rect {
+    let width = size.0.min(area.width);
+    let height = size.1.min(area.height);
+    let frame = Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 2,
+        width,
+        height,
+    };
+    Clear.render(frame, buf);
+    pane(title, true, theme, frame, buf)
+}
+
+fn draw_help(app: &App, scroll: usize, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let room = open("Keys", (92, area.height), theme, area, buf);
+    let mut rows = Vec::new();
+    let places = [
+        Place::Episodes,
+        Place::Training,
+        Place::Everywhere,
+        Place::Always,
+        Place::StartDialog,
+        Place::QuitDialog,
+        Place::Entry,
+    ];
+    for place in places {
+        rows.push(Line::from(span(place.title(), theme.style(Token::Title))));
+        let bindings = app.keymap.bindings().iter();
+        for binding in bindings.filter(|b| b.place == place) {
+            let keys = binding.shown.join(", ");
+            let help = wrap(
+                &binding.help,
+                usize::from(room.width).saturating_sub(KEYS_WIDTH),
+            );
+            for (row, text) in help.iter().enumerate() {
+                let keys = if row == 0 { keys.as_str() } else { "" };
+                rows.push(Line::from(vec![
+                    span(
+                        column(keys, KEYS_WIDTH, theme.glyphs.cut),
+                        theme.style(Token::Key),
+                    ),
+                    span(text, theme.style(Token::Text)),
+                ]));
+            }
+        }
+        rows.push(Line::default());
+    }
+    let notes = [
+        "Signs: + right and x wrong always stand with the words. In tmux set escape-time low, or Esc feels late.",
+        "Log text is shown through a gate: <U+001B> stands for a character that could steer or hide text.",
+    ];
+    for note in notes {
+        let wrapped = wrap(note, usize::from(room.width));
+        rows.extend(
+            wrapped
+                .into_iter()
+                .map(|l| Line::from(span(l, theme.style(Token::Faint)))),
+        );
+    }
+    let last = rows.len().saturating_sub(usize::from(room.height));
+    lines(rows.into_iter().skip(scroll.min(last)), room, buf);
+}
+
+fn draw_palette(
+    app: &App,
+    typed: &str,
+    chosen: usize,
+    theme: &Theme,
+    area: Rect,
+    buf: &mut Buffer,
+) {
+    let room = open("All actions: type to filter", (76, 18), theme, area, buf);
+    let (width, height) = (
+        usize::from(room.width),
+        usize::from(room.height.saturating_sub(1)),
+    );
+    let mut rows = vec![Line::from(span(
+        format!(": {typed}_"),
+        theme.style(Token::Accent),
+    ))];
+    let found = offered(app, typed);
+    if found.is_empty() {
+        rows.push(Line::from(span(
+            "  nothing matches",
+            theme.style(Token::Faint),
+        )));
+    }
+    let first = page_of(chosen, height);
+    for binding in found.iter().skip(first).take(height) {
+        let keys = binding.shown.first().map_or("", String::as_str);
+        let help = column(&binding.help, width.saturating_sub(10), theme.glyphs.cut);
+        rows.push(Line::from(vec![
+            span(format!(" {help} "), theme.style(Token::Text)),
+            span(keys, theme.style(Token::Key)),
+        ]));
+    }
+    lines(rows, room, buf);
+    if !found.is_empty() && height > 0 {
+        select_row(room, (1 + chosen - first) as u16, theme, buf);
+    }
+}
+
+fn draw_start(app: &App, scroll: usize, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let room = open("Start training?", (76, 20), theme, area, buf);
+    let text = theme.style(Token::Text);
+    let mut rows = Vec::new();
+    let mut say = |what: &str| {
+        let wrapped = wrap(what, usize::from(room.width));
+        rows.extend(wrapped.into_iter().map(|l| Line::from(span(l, text))));
+    };
+    say(
+        "SFT, then the four stages. It trains in this process: episodes stay usable, answers come between steps.",
+    );
+    if app.training.can_continue().is_some() {
+        say("Enter starts a new run; c continues the stopped one; Esc leaves this.");
+    } else {
+        say("Enter starts; Esc leaves this.");
+    }
+    say("");
+    let plan = app.config.plan(0);
+    let phases = plan
+        .phases
+        .iter()
+        .map(|phase| format!("{} {}", phase.name, phase.steps));
+    let phases: Vec<_> = phases.collect();
+    say(&format!(
+        "{} optimiser steps: {}",
+        plan.total_steps(),
+        phases.join(", ")
+    ));
+    for (key, value) in settings(&app.config) {
+        rows.push(Line::from(vec![
+            span(
+                format!(" {} ", column(&key, 32, theme.glyphs.cut)),
+                theme.style(Token::Faint),
+            ),
+            span(value, text),
+        ]));
+    }
+    let last = rows.len().saturating_sub(usize::from(room.height));
+    lines(rows.into_iter().skip(scroll.min(last)), room, buf);
+}
+
+/// Every number of the configuration, as `section.key` and value.
+fn settings(config: &crate::train::config::TrainConfig) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    if let Ok(value) = serde_json::to_value(config) {
+        flatten("", &value, &mut found);
+    }
+    found
+}
+
+fn flatten(path: &str, value: &serde_json::Value, found: &mut Vec<(String, String)>) {
+    let Some(map) = value.as_object() else {
+        found.push((path.to_owned(), value.to_string()));
+        return;
+    };
+    for (key, value) in map {
+        let below = if path.is_empty() {
+            key.clone()
+        } else {
+            format!("{path}.{key}")
+        };
+        flatten(&below, value, found);
+    }
+}
+
+fn draw_quit(theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let room = open("A run is in progress", (64, 8), theme, area, buf);
+    let choices = [
+        ("l", "leave it running and quit"),
+        ("x", "stop it after a checkpoint, then quit (ctrl-c too)"),
+        ("Esc", "stay"),
+    ];
+    let row = |(key, what): (&str, &str)| {
+        Line::from(vec![
+            span(format!("  {key:>4}  "), theme.style(Token::Key)),
+            span(what, theme.style(Token::Text)),
+        ])
+    };
+    let rows = std::iter::once(Line::default()).chain(choices.into_iter().map(row));
+    lines(rows, room, buf);
+}
+
+/// What is shown where a screen does not fit.
+pub fn draw_too_small(theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let (width, height) = MIN_SIZE;
+    let text = format!("needs {width}x{height}, has {}x{}", area.width, area.height);
+    let row = area.y + area.height / 2;
+    if area.height > 0 {
+        let shown = cut(&text, usize::from(area.width), "");
+        let x = area.x + (area.width.saturating_sub(shown.len() as u16)) / 2;
+        buf.set_line(
+            x,
+            row,
+            &Line::from(span(shown, theme.style(Token::Text))),
+            area.width,
+        );
+    }
+}

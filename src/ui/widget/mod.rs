@@ -1,0 +1,7 @@
+//! Pieces of screen that screens share. They borrow what they show and know no state beyond it.
+
+pub mod chart;
+pub mod dialog;
+pub mod hints;
+pub mod plot;
+pub mod text;

@@ -1,0 +1,135 @@
+//! A grid of dots behind a chart: braille, half blocks or ASCII. Opaque: an upper layer blots out a lower one in its cells.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::run::series::{Point, Series, decimated};
+use crate::ui::theme::Symbols;
+
+/// What ASCII plots draw layers with, so that curves differ without colour.
+const ASCII_MARKS: [char; 6] = ['.', '*', 'o', '+', 'x', '#'];
+
+/// Dots of one chart.
+pub struct Plot {
+    width: usize,
+    height: usize,
+    symbols: Symbols,
+    /// Dots of a cell, and the layer they belong to.
+    cells: Vec<(u8, usize)>,
+}
+
+impl Plot {
+    /// An empty plot of so many cells.
+    #[must_use]
+    pub fn new(width: u16, height: u16, symbols: Symbols) -> Self {
+        let (width, height) = (usize::from(width), usize::from(height));
+        Self {
+            width,
+            height,
+            symbols,
+            cells: vec![(0, 0); width * height],
+        }
+    }
+
+    /// Dots across and down in one cell.
+    const fn dots_per_cell(&self) -> (usize, usize) {
+        match self.symbols {
+            Symbols::Braille => (2, 4),
+            Symbols::Blocks => (1, 2),
+            Symbols::Ascii => (1, 1),
+        }
+    }
+
+    /// Dots across and down.
+    #[must_use]
+    pub const fn dots(&self) -> (usize, usize) {
+        let (across, down) = self.dots_per_cell();
+        (self.width * across, self.height * down)
+    }
+
+    fn set(&mut self, x: usize, y: usize, layer: usize) {
+        let (across, down) = self.dots_per_cell();
+        let bit = match self.symbols {
+            Symbols::Braille => {
+                [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]][y % 4][x % 2]
+            }
+            Symbols::Blocks => [1, 2][y % 2],
+            Symbols::Ascii => 1,
+        };
+        if x / across >= self.width {
+            return;
+        }
+        if let Some(cell) = self.cells.get_mut(y / down * self.width + x / across) {
+            if cell.1 == layer {
+                cell.0 |= bit;
+            } else if cell.0 == 0 || layer > cell.1 {
+                *cell = (bit, layer);
+            }
+        }
+    }
+
+    /// Draws a curve over steps `0..=x_end` on a layer. Decimated to columns first; gaps stay gaps.
+    pub fn curve(&mut self, series: &Series, x_end: u64, y: (f64, f64), layer: usize) {
+        let (across, down) = self.dots();
+        if across == 0 || down == 0 {
+            return;
+        }
+        let place = |point: &Point| {
+            let x = point.step as f64 / x_end.max(1) as f64;
+            let y = (point.value.clamp(y.0, y.1) - y.0) / (y.1 - y.0).max(f64::MIN_POSITIVE);
+            let dot = |share: f64, count: usize| (share * (count - 1) as f64 + 0.5) as usize;
+            (dot(x, across), dot(1.0 - y, down))
+        };
+        for run in decimated(series, 0..x_end + 1, across) {
+            let dots: Vec<_> = run.iter().map(place).collect();
+            dots.iter().for_each(|(x, y)| self.set(*x, *y, layer));
+            for pair in dots.windows(2) {
+                if let [from, to] = pair {
+                    self.line(*from, *to, layer);
+                }
+            }
+        }
+    }
+
+    fn line(&mut self, from: (usize, usize), to: (usize, usize), layer: usize) {
+        let steps = to.0.abs_diff(from.0).max(to.1.abs_diff(from.1)).max(1);
+        for step in 0..=steps {
+            let share = step as f64 / steps as f64;
+            let between =
+                |a: usize, b: usize| (a as f64 + (b as f64 - a as f64) * share + 0.5) as usize;
+            self.set(between(from.0, to.0), between(from.1, to.1), layer);
+        }
+    }
+
+    /// The cell a point falls into.
+    #[must_use]
+    pub fn cell_of(&self, x_share: f64, y_share: f64) -> (u16, u16) {
+        let at = |share: f64, len: usize| {
+            (share.clamp(0.0, 1.0) * len.saturating_sub(1) as f64 + 0.5) as u16
+        };
+        (at(x_share, self.width), at(1.0 - y_share, self.height))
+    }
+
+    /// Puts every cell that has dots on the screen.
+    pub fn render(&self, area: Rect, styles: &[Style], buf: &mut Buffer) {
+        for (at, (dots, layer)) in self.cells.iter().enumerate() {
+            if *dots == 0 || self.width == 0 {
+                continue;
+            }
+            let (x, y) = ((at % self.width) as u16, (at / self.width) as u16);
+            if let Some(cell) = buf.cell_mut((area.x + x, area.y + y)) {
+                cell.set_char(self.symbol(*dots, *layer));
+                cell.set_style(styles.get(*layer).copied().unwrap_or_default());
+            }
+        }
+    }
+
+    fn symbol(&self, dots: u8, layer: usize) -> char {
+        match self.symbols {
+            Symbols::Braille => char::from_u32(0x2800 + u32::from(dots)).unwrap_or(' '),
+            Symbols::Blocks => [' ', '▀', '▄', '█'][usize::from(dots & 3)],
+            Symbols::Ascii => ASCII_MARKS[layer % ASCII_MARKS.len()],
+        }
+    }
+}

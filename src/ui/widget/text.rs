@@ -1,0 +1,137 @@
+//! Text made fit for cells: through the gate, cut or wrapped to a width, in panes with titles.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Widget};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::ui::gate;
+use crate::ui::theme::{Theme, Token};
+
+/// A span of `text`, through the gate.
+pub fn span(text: impl AsRef<str>, style: Style) -> Span<'static> {
+    Span::styled(gate::clean(text.as_ref()).into_owned(), style)
+}
+
+/// `text` in at most `width` cells, with `mark` at the end where something was cut.
+#[must_use]
+pub fn cut(text: &str, width: usize, mark: &str) -> String {
+    let text = gate::clean(text);
+    if text.width() <= width {
+        return text.into_owned();
+    }
+    let room = width.saturating_sub(mark.width());
+    let mut kept = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used > room {
+            break;
+        }
+        kept.push(c);
+    }
+    if mark.width() <= width {
+        kept.push_str(mark);
+    }
+    kept
+}
+
+/// `text` cut and padded with spaces to exactly `width` cells.
+#[must_use]
+pub fn column(text: &str, width: usize, mark: &str) -> String {
+    let mut kept = cut(text, width, mark);
+    let missing = width.saturating_sub(kept.width());
+    kept.extend(std::iter::repeat_n(' ', missing));
+    kept
+}
+
+/// `text` in lines of at most `width` cells, broken at spaces where there are any.
+#[must_use]
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines = Vec::new();
+    for line in gate::clean_lines(text) {
+        let mut now = String::new();
+        let mut used = 0;
+        for word in line.split_inclusive(' ') {
+            if used > 0 && used + word.trim_end().width() > width {
+                lines.push(std::mem::take(&mut now));
+                used = 0;
+            }
+            for c in word.chars() {
+                let wide = c.width().unwrap_or(0);
+                if used + wide > width {
+                    lines.push(std::mem::take(&mut now));
+                    used = 0;
+                }
+                now.push(c);
+                used += wide;
+            }
+        }
+        lines.push(now);
+    }
+    lines
+}
+
+/// A bordered pane; returns the room inside. The border of the pane in focus says so with `*` too, not by colour alone.
+pub fn pane(title: &str, is_focused: bool, theme: &Theme, area: Rect, buf: &mut Buffer) -> Rect {
+    let token = if is_focused {
+        Token::Focus
+    } else {
+        Token::Border
+    };
+    let mark = if is_focused { "*" } else { "" };
+    let room = usize::from(area.width).saturating_sub(4);
+    let title = cut(&format!("{mark}{title}"), room, theme.glyphs.cut);
+    let block = Block::bordered()
+        .border_set(theme.glyphs.border)
+        .border_style(theme.style(token))
+        .title(Span::styled(format!(" {title} "), theme.style(token)));
+    let inner = block.inner(area);
+    block.render(area, buf);
+    inner
+}
+
+/// Draws `lines` from the top of `area`; what does not fit is left out.
+pub fn lines<'a>(lines: impl IntoIterator<Item = Line<'a>>, area: Rect, buf: &mut Buffer) {
+    for (row, line) in (area.top()..area.bottom()).zip(lines) {
+        buf.set_line(area.x, row, &line, area.width);
+    }
+}
+
+/// First line of the page that holds `at`: lists turn pages, so a step rarely moves every line.
+#[must_use]
+pub fn page_of(at: usize, height: usize) -> usize {
+    at / height.max(1) * height.max(1)
+}
+
+/// Gives the whole row the style of a selection.
+pub fn select_row(area: Rect, row: u16, theme: &Theme, buf: &mut Buffer) {
+    let row = Rect::new(area.x, area.y.saturating_add(row), area.width, 1).intersection(area);
+    buf.set_style(row, theme.style(Token::Selection));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cutting_counts_cells_not_bytes() {
+        assert_eq!(cut("日本語", 5, "…"), "日本…");
+        assert_eq!(cut("abc", 3, "…"), "abc");
+        assert_eq!(cut("abcd", 3, "…"), "ab…");
+        assert_eq!(cut("abcd", 0, "…"), "");
+        assert_eq!(column("é\u{1b}", 12, "~"), "é<U+001B>   ");
+    }
+
+    #[test]
+    fn wrapping_breaks_at_spaces_and_inside_long_words() {
+        assert_eq!(wrap("one two three", 8), ["one two ", "three"]);
+        assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrap("a\nb", 4), ["a", "b"]);
+        assert_eq!(wrap("日本語", 4), ["日本", "語"]);
+        assert_eq!(wrap("x", 0), ["x"]);
+    }
+}
