@@ -202,7 +202,10 @@ impl<'a> Trainer<'a> {
             vocab_size: tokenizer.vocabulary(),
             ..nano_config()
         };
-        let weights = init::weights(&config, options.seed)?;
+        let ids: Vec<u32> = (0..12)
+            .filter_map(|n| single(&tokenizer, &format!("L1-{n}")))
+            .collect();
+        let weights = init::weights(&config, &ids, options.seed)?;
         let (decoder, vars) = Decoder::trainable(config, &weights)?;
         let (matrices, others): (Vec<_>, Vec<_>) = vars
             .into_iter()
@@ -354,6 +357,14 @@ impl<'a> Trainer<'a> {
             &dir.join("model.safetensors"),
             &to_safetensors(&tensors, DType::F32)?,
         )
+    }
+}
+
+/// The token that `text` is, where it is one.
+fn single(tokenizer: &Tokenizer, text: &str) -> Option<u32> {
+    match tokenizer.encode(text).as_slice() {
+        [one] => Some(*one),
+        _ => None,
     }
 }
 
