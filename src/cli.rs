@@ -5,14 +5,19 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{Outcome, audit, generate, pretrain, rules, score, train, verify};
+use crate::commands::{
+    Outcome, audit, eval, generate, model, pretrain, rules, score, train, verify, workbench,
+};
 
 /// Generate SOC alerts, have a model triage them, verify the answers, train on the reward.
 #[derive(Debug, Parser)]
-#[command(name = "opensoc", version, arg_required_else_help = true)]
+#[command(name = "opensoc", version, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Without a command: the workbench.\nExample: opensoc --seed 7")]
 pub struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    #[command(flatten)]
+    workbench: workbench::Args,
 }
 
 #[derive(Debug, Subcommand)]
@@ -40,13 +45,25 @@ enum Command {
         after_help = "Example: opensoc train --headless --seed 1 --set grpo.lr=1e-4 --run-dir run1"
     )]
     Train(Box<train::Args>),
+    /// Evaluate a model and its adapters on held-out episodes
+    #[command(
+        after_help = "Example: opensoc eval --adapter sft --adapter stage4_adversarial --seed 7"
+    )]
+    Eval(eval::Args),
+    /// Look at a model
+    Model(model::Args),
 }
 
 /// Runs a parsed command line and says how it went.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
-    let mut out = BufWriter::new(io::stdout().lock());
-    let result = dispatch(cli.command, &mut out).and_then(|outcome| {
+    // Not locked: the workbench draws to the same stdout.
+    let mut out = BufWriter::new(io::stdout());
+    let result = match cli.command {
+        Some(command) => dispatch(command, &mut out),
+        None => workbench::run(&cli.workbench, &mut out),
+    };
+    let result = result.and_then(|outcome| {
         out.flush()?;
         Ok(outcome)
     });
@@ -71,6 +88,8 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         Command::Pretrain(args) => pretrain::run(&args, out),
         Command::Audit(args) => audit::run(&args, out),
         Command::Train(args) => train::run(&args, out),
+        Command::Eval(args) => eval::run(&args, out),
+        Command::Model(args) => model::run(&args, out),
     }
 }
 

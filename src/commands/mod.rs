@@ -2,13 +2,16 @@
 //! command tree and the process's exit code.
 
 pub mod audit;
+pub mod eval;
 pub mod generate;
 pub mod lines;
+pub mod model;
 pub mod pretrain;
 pub mod rules;
 pub mod score;
 pub mod train;
 pub mod verify;
+pub mod workbench;
 
 /// Whether a command could answer everything it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

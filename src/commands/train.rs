@@ -1,13 +1,13 @@
 //! `opensoc train`: SFT and the curriculum, without a workbench.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 
-use super::Outcome;
+use super::{Outcome, workbench};
 use crate::link::{Control, RunFact, RunState, TrainRequest};
 use crate::model::decoder::Decoder;
 use crate::model::source::LoadedModel;
@@ -102,6 +102,18 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Complete);
     }
     let run_dir = args.folder(config.seed)?;
+    if !args.headless && std::io::stdout().is_terminal() {
+        let bench = workbench::Args {
+            model: args.model.clone(),
+            ..workbench::Args::default()
+        };
+        let request = TrainRequest {
+            config: config.clone(),
+            run_dir,
+            resume: args.resume,
+        };
+        return workbench::open(&bench, config, Some(request), out);
+    }
     use_threads(if args.resume {
         resumed_threads(&run_dir)?
     } else {

@@ -10,6 +10,7 @@ pub mod lock;
 pub mod manifest;
 pub mod reader;
 pub mod series;
+pub mod shipped;
 pub mod tail;
 pub mod writer;
 

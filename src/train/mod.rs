@@ -9,3 +9,4 @@ pub mod grpo;
 pub mod learner;
 pub mod optim;
 pub mod task;
+pub mod worker;

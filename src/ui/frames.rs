@@ -12,6 +12,7 @@ use crate::link::{
     AdapterChoice, Command, EvalRow, Fact, MetricRow, PhasePlan, Plan, Rollout, RolloutGroup,
     RunFact, RunState, Status,
 };
+use crate::run::shipped::ShippedRun;
 use crate::train::config::TrainConfig;
 use crate::ui::app::{App, update};
 use crate::ui::gate;
@@ -22,7 +23,7 @@ use crate::ui::queue::{Entry, EpisodeSource, Model, Queue};
 use crate::ui::screen;
 use crate::ui::scripts::press;
 use crate::ui::theme::{Depth, Symbols, Theme};
-use crate::ui::watching::{ShippedRun, Training};
+use crate::ui::watching::Training;
 
 /// A configuration for tests.
 pub fn config() -> TrainConfig {

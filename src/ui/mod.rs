@@ -41,6 +41,7 @@ use crate::env::schema::Stage;
 use crate::link::{Command, Fact};
 use crate::run::RunError;
 use crate::run::layout::RunDir;
+use crate::run::shipped::ShippedRun;
 use crate::train::config::TrainConfig;
 use crate::ui::app::{App, Toast, update};
 use crate::ui::input::{Input, Listener};
@@ -50,7 +51,7 @@ use crate::ui::pace::{Pace, Urgency};
 use crate::ui::queue::{EpisodeSource, Model, Queue};
 use crate::ui::term::Tty;
 use crate::ui::theme::{ColorChoice, Depth, Symbols, Theme, ThemeError};
-use crate::ui::watching::{ShippedRun, Training};
+use crate::ui::watching::Training;
 
 /// How long a message stands at the bottom unless a key takes it away.
 const TOAST_STANDS: Duration = Duration::from_secs(8);

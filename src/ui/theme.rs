@@ -93,7 +93,7 @@ pub enum Depth {
 }
 
 /// `--color`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum ColorChoice {
     #[default]
     Auto,
@@ -122,7 +122,7 @@ impl Depth {
 }
 
 /// `--symbols`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Symbols {
     Braille,
     Blocks,

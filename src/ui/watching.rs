@@ -7,22 +7,13 @@ use std::path::PathBuf;
 
 use crate::link::{Control, EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, Status};
 use crate::run::series::History;
+use crate::run::shipped::ShippedRun;
 use crate::ui::average::Averages;
 use crate::ui::keys::Verb;
 
 /// Groups and warnings kept for looking back.
 const GROUPS: usize = 64;
 const WARNINGS: usize = 500;
-
-/// A finished run that comes with the program.
-#[derive(Clone, Debug, Default)]
-pub struct ShippedRun {
-    pub run_id: String,
-    pub plan: Plan,
-    pub metrics: Vec<MetricRow>,
-    pub evaluations: Vec<EvalRow>,
-}
-
 /// One run as its facts tell it.
 #[derive(Debug, Default)]
 pub struct Watching {

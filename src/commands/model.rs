@@ -1,0 +1,109 @@
+//! `opensoc model`: look at a model, and at what it computes.
+
+use std::io::Write;
+
+use serde_json::json;
+
+use super::Outcome;
+use super::eval::adapter;
+use crate::model::source::LoadedModel;
+
+/// Arguments of `model`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Print shape, size and hashes
+    #[command(after_help = "Example: opensoc model info --model nano")]
+    Info(InfoArgs),
+    /// Print tokens of a text and the logits after its last one
+    #[command(after_help = "Example: opensoc model logits --model nano --text 'Host: ws-1' --json")]
+    Logits(LogitsArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct InfoArgs {
+    /// `nano`, or a Hugging Face folder
+    #[arg(long, default_value = "nano")]
+    model: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct LogitsArgs {
+    /// `nano`, or a Hugging Face folder
+    #[arg(long, default_value = "nano")]
+    model: String,
+    /// A PEFT folder, or the name of a shipped adapter
+    #[arg(long)]
+    adapter: Option<String>,
+    /// The text; no special tokens are added
+    #[arg(long)]
+    text: String,
+    /// One JSON object: {"tokens":[…],"logits":[…]}
+    #[arg(long)]
+    json: bool,
+}
+
+/// Answers one of the subcommands.
+///
+/// # Errors
+/// On an unusable model or adapter, or an empty text.
+pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+    match &args.command {
+        Command::Info(args) => info(args, out),
+        Command::Logits(args) => logits(args, out),
+    }
+}
+
+fn info(args: &InfoArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+    let model = LoadedModel::open(&args.model)?;
+    let c = &model.decoder.config;
+    writeln!(out, "{}: Qwen2, {} parameters", model.name, c.parameters())?;
+    writeln!(
+        out,
+        "{} layers of {}, {} heads ({} for keys and values), feed-forward {}, {} tokens, {} positions",
+        c.layers,
+        c.hidden_size,
+        c.heads,
+        c.kv_heads,
+        c.intermediate_size,
+        c.vocab_size,
+        c.max_positions
+    )?;
+    for (file, hash) in &model.hashes {
+        writeln!(out, "{hash}  {file}")?;
+    }
+    Ok(Outcome::Complete)
+}
+
+fn logits(args: &LogitsArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+    let model = LoadedModel::open(&args.model)?;
+    let adapter = args
+        .adapter
+        .as_deref()
+        .map(|name| adapter(name, &model))
+        .transpose()?;
+    let decoder = model.decoder.with_adapter(adapter)?;
+    let tokens = model.tokenizer.encode(&args.text);
+    let logits = decoder.logits(&tokens)?;
+    if args.json {
+        writeln!(out, "{}", json!({"tokens": tokens, "logits": logits}))?;
+        return Ok(Outcome::Complete);
+    }
+    let mut order: Vec<usize> = (0..logits.len()).collect();
+    order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    writeln!(out, "{} tokens: {tokens:?}", tokens.len())?;
+    for &token in order.iter().take(10) {
+        writeln!(
+            out,
+            "{:>8.3}  {token:>6}  {:?}",
+            logits[token],
+            model.tokenizer.decode(&[token as u32])
+        )?;
+    }
+    Ok(Outcome::Complete)
+}

@@ -1,0 +1,226 @@
+//! The model thread of the workbench: it owns the tensors, answers questions and trains, one command at a time.
+//!
+//! While a run is in progress questions are answered between its micro-batches. Answers are greedy and draw nothing, so
+//! they cannot change a run. A panic here becomes a fact; the screen stays as it is.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use super::curriculum::{self, Host};
+use super::evaluate;
+use crate::link::{AdapterChoice, Command, Control, Fact, InferRequest, RunFact};
+use crate::model::decoder::Decoder;
+use crate::model::error::Result;
+use crate::model::lora::Adapter;
+use crate::model::nano;
+use crate::model::source::LoadedModel;
+
+/// What the thread is started with.
+pub struct WorkerOptions {
+    /// `nano`, or a folder.
+    pub model: String,
+    /// Adapter folders besides the shipped ones; the last is the one shown first.
+    pub adapters: Vec<PathBuf>,
+}
+
+/// Starts the thread. `tell` gets every fact; when it says that nobody listens any more, a run in progress goes on and the
+/// thread ends after it.
+///
+/// # Errors
+/// When the system refuses another thread.
+pub fn spawn(
+    options: WorkerOptions,
+    commands: Receiver<Command>,
+    tell: impl FnMut(Fact) + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name("model".into())
+        .spawn(move || {
+            let mut tell = tell;
+            let outcome = catch_unwind(AssertUnwindSafe(|| serve(&options, &commands, &mut tell)));
+            let message = match outcome {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "the model thread panicked; what was on disk is safe, restart to go on"
+                    .to_string(),
+            };
+            tell(Fact::ModelFailed { message });
+        })
+}
+
+fn serve(
+    options: &WorkerOptions,
+    commands: &Receiver<Command>,
+    tell: &mut dyn FnMut(Fact),
+) -> Result<()> {
+    let model = LoadedModel::open(&options.model)?;
+    let adapters = adapters(options, &model)?;
+    let names: Vec<String> = adapters.iter().map(|(name, _)| name.clone()).collect();
+    let default_adapter = names
+        .last()
+        .cloned()
+        .map_or(AdapterChoice::Base, AdapterChoice::Named);
+    tell(Fact::ModelReady {
+        model: model.name.clone(),
+        parameters: model.decoder.config.parameters(),
+        adapters: names,
+        default_adapter,
+    });
+    let mut desk = Desk {
+        model: &model,
+        adapters,
+        merged: BTreeMap::new(),
+        last_live: None,
+    };
+    while let Ok(command) = commands.recv() {
+        match command {
+            Command::Quit => return Ok(()),
+            Command::Control(_) => {}
+            Command::Infer(request) => tell(desk.answer(&request, None)),
+            Command::Train(request) => {
+                let mut host = InProcess {
+                    commands,
+                    tell,
+                    desk: &mut desk,
+                    quit: false,
+                };
+                let outcome = curriculum::run(&model, &request, &mut host);
+                let quit = host.quit;
+                if let Err(error) = outcome {
+                    tell(Fact::Run(RunFact::Warning {
+                        step: 0,
+                        message: error.to_string(),
+                    }));
+                }
+                if quit {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Adapters by name: the shipped ones for the embedded model, then those given.
+fn adapters(options: &WorkerOptions, model: &LoadedModel) -> Result<Vec<(String, Adapter)>> {
+    let mut all = Vec::new();
+    if model.name == nano::NAME {
+        all.extend(nano::adapters(&model.decoder.config)?);
+    }
+    for dir in &options.adapters {
+        let adapter = Adapter::load(dir, &model.decoder.config, &candle_core::Device::Cpu)?;
+        all.push((dir.display().to_string(), adapter));
+    }
+    Ok(all)
+}
+
+/// Answers questions with whichever weights are asked for.
+struct Desk<'a> {
+    model: &'a LoadedModel,
+    adapters: Vec<(String, Adapter)>,
+    merged: BTreeMap<String, Decoder>,
+    /// The adapter of the run that ended last.
+    last_live: Option<Decoder>,
+}
+
+impl Desk<'_> {
+    fn answer(&mut self, request: &InferRequest, live: Option<&Decoder>) -> Fact {
+        let started = Instant::now();
+        match self.try_answer(request, live) {
+            Ok((adapter, response, verdict)) => Fact::Inference {
+                id: request.id,
+                adapter,
+                response,
+                verdict: Box::new(verdict),
+                millis: started.elapsed().as_millis() as u64,
+            },
+            Err(message) => Fact::InferenceFailed {
+                id: request.id,
+                message,
+            },
+        }
+    }
+
+    fn try_answer(
+        &mut self,
+        request: &InferRequest,
+        live: Option<&Decoder>,
+    ) -> Result<(String, String, crate::env::schema::Verdict), String> {
+        let (name, decoder) = match &request.adapter {
+            AdapterChoice::Base => ("base".to_string(), self.model.decoder.clone()),
+            AdapterChoice::Named(name) => (name.clone(), self.named(name)?),
+            AdapterChoice::Live => {
+                let live = live.or(self.last_live.as_ref());
+                (
+                    "live".to_string(),
+                    live.cloned()
+                        .ok_or("no adapter is in training; press t to start a run")?,
+                )
+            }
+        };
+        let episodes = std::slice::from_ref(&*request.episode);
+        let answers = evaluate::answer(&decoder, &self.model.tokenizer, episodes, || true);
+        let answer = answers.map_err(|e| e.to_string())?.pop();
+        let (response, verdict) = answer.ok_or("the model gave no answer")?;
+        Ok((name, response, verdict))
+    }
+
+    fn named(&mut self, name: &str) -> Result<Decoder, String> {
+        if let Some(decoder) = self.merged.get(name) {
+            return Ok(decoder.clone());
+        }
+        let adapter = self.adapters.iter().find(|(known, _)| known == name);
+        let (_, adapter) = adapter.ok_or_else(|| format!("no adapter is called {name}"))?;
+        let decoder = self
+            .model
+            .decoder
+            .with_adapter(Some(adapter.clone()))
+            .map_err(|e| e.to_string())?;
+        self.merged.insert(name.to_string(), decoder.clone());
+        Ok(decoder)
+    }
+}
+
+/// A run watched through channels.
+struct InProcess<'a, 'b> {
+    commands: &'a Receiver<Command>,
+    tell: &'a mut dyn FnMut(Fact),
+    desk: &'a mut Desk<'b>,
+    quit: bool,
+}
+
+impl Host for InProcess<'_, '_> {
+    fn tell(&mut self, fact: RunFact) {
+        (self.tell)(Fact::Run(fact));
+    }
+
+    fn between(&mut self, live: &Decoder) -> Vec<Control> {
+        let mut controls = Vec::new();
+        loop {
+            match self.commands.try_recv() {
+                Ok(Command::Control(control)) => controls.push(control),
+                Ok(Command::Infer(request)) => {
+                    let fact = self.desk.answer(&request, Some(live));
+                    (self.tell)(fact);
+                }
+                Ok(Command::Train(_)) => {
+                    let message =
+                        "a run is in progress; stop it before starting another".to_string();
+                    (self.tell)(Fact::Run(RunFact::Warning { step: 0, message }));
+                }
+                Ok(Command::Quit) => {
+                    self.quit = true;
+                    controls.push(Control::Stop);
+                }
+                // Nobody is left to ask anything: the run goes on by itself.
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        self.desk.last_live = Some(live.clone());
+        controls
+    }
+}
