@@ -1,4 +1,47 @@
-//! The OpenSOC workbench.
+//! The OpenSOC workbench: alerts, a model that triages them, a verifier that holds it to account, and the training in between.
+//!
+//! # Modules, from the ground up
+//!
+//! | module | job | must not know |
+//! |---|---|---|
+//! | [`stream`] | named, seeded random streams | anything else |
+//! | [`env`] | episodes, rules, truth, reward, prompt, response | models, files, terminals |
+//! | [`audit`] | classifiers that look for shortcuts in episodes | models, terminals |
+//! | [`eval`] | metrics with intervals, baselines, comparisons | models, terminals |
+//! | [`link`] | commands in, facts out: plain data between trainer and screens | tensors, terminals |
+//! | [`run`] | the run folder: writer, readers, series | tensors, terminals |
+//! | [`model`] | decoder, adapters, tokenizer, sampling | alerts, rewards, terminals |
+//! | [`pretrain`] | nano from nothing | runs, terminals |
+//! | [`train`] | SFT, GRPO, curriculum, the model thread | terminals |
+//! | [`ui`] | the workbench | tensors: it imports neither candle nor [`model`] |
+//! | [`commands`], [`cli`] | one file a subcommand; clap's tree | |
+//!
+//! # Threads
+//!
+//! | thread | owns | waits on |
+//! |---|---|---|
+//! | main | the workbench's state and the terminal ([`ui`]); or, headless, the whole run | one queue of messages |
+//! | `model` | every tensor ([`train::worker`]): answers questions, and trains | commands; while training it looks for them between micro-batches |
+//! | `keys` | the terminal's input, read from the descriptor so that a hang-up is seen | the descriptor |
+//! | `signals` | SIGTERM, SIGINT, SIGHUP, SIGCONT as messages | signals |
+//! | rayon's pool | nothing; runs the kernels of whoever calls, cut at fixed places | |
+//!
+//! # Channels
+//!
+//! | from | to | carries | when the other end is gone |
+//! |---|---|---|---|
+//! | screens | model thread | [`link::Command`] (`std::sync::mpsc`) | the run goes on to its end |
+//! | model thread | screens | [`link::Fact`] (`tokio::sync::mpsc`, unbounded) | facts are on disk already; dropped |
+//! | trainer | anyone | lines of the run folder ([`run`]) | readers come and go |
+//! | anyone | trainer | files in `control/` ([`run::control`]) | |
+//!
+//! # Invariants
+//!
+//! * Facts reach the disk before a screen; screens only read.
+//! * Every random draw comes from a [`stream::Stream`] named after its use; the same seed gives the same run.
+//! * Answering a screen draws nothing and changes nothing: a run watched equals the same run headless.
+//! * Text from episodes, models and files passes [`ui::gate`] before it reaches the terminal.
+//! * A panic on the model thread becomes a fact; only the thread that owns the terminal restores it.
 
 pub mod audit;
 pub mod cli;

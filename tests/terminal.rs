@@ -354,7 +354,6 @@ fn sigterm_stops_the_run_after_a_checkpoint() {
 }
 
 #[test]
-#[ignore = "until `opensoc` without arguments opens the workbench"]
 fn the_binary_opens_the_workbench() {
     let runs = tempfile::tempdir().expect("a folder");
     let mut command = CommandBuilder::new(Path::new(env!("CARGO_BIN_EXE_opensoc")));

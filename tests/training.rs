@@ -1,0 +1,126 @@
+//! Whole runs on the embedded model, cut to a few steps: determinism, resume after a stop and after a kill, the run folder.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use opensoc::link::{Control, RunFact, RunState, TrainRequest};
+use opensoc::model::decoder::Decoder;
+use opensoc::model::source::LoadedModel;
+use opensoc::train::config::TrainConfig;
+use opensoc::train::curriculum::{self, Host};
+
+/// Listens, and asks for a stop once `stop_after` optimiser steps are done.
+#[derive(Default)]
+struct Listener {
+    stop_after: Option<u64>,
+    steps: u64,
+    states: Vec<RunState>,
+    evaluations: usize,
+    rollouts: usize,
+}
+
+impl Host for Listener {
+    fn tell(&mut self, fact: RunFact) {
+        match fact {
+            RunFact::Metrics(row) => self.steps = row.step,
+            RunFact::Status(status) => self.states.push(status.state),
+            RunFact::Evaluation(_) => self.evaluations += 1,
+            RunFact::Rollouts(group) => {
+                self.rollouts += 1;
+                assert!(group.rollouts.iter().map(|r| r.advantage).sum::<f64>().abs() < 1e-9);
+            }
+            _ => {}
+        }
+    }
+
+    fn between(&mut self, _: &Decoder) -> Vec<Control> {
+        match self.stop_after {
+            Some(step) if self.steps >= step => vec![Control::Stop],
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn config() -> TrainConfig {
+    let mut config = TrainConfig::nano();
+    config.seed = 11;
+    config.save_steps = 2;
+    config.sft.examples = 24;
+    config.sft.epochs = 1;
+    config.grpo.steps_per_stage = 2;
+    config.grpo.prompts_per_step = 2;
+    config.grpo.num_generations = 4;
+    config.grpo.max_completion_length = 24;
+    config.grpo.beta = 0.02;
+    config.eval.every_steps = 1;
+    config.eval.episodes = 4;
+    config.eval.final_episodes = 4;
+    config
+}
+
+fn train(dir: &Path, resume: bool, stop_after: Option<u64>) -> (RunState, Listener) {
+    let model = LoadedModel::nano().expect("nano");
+    let request = TrainRequest { config: config(), run_dir: dir.to_path_buf(), resume };
+    let mut listener = Listener { stop_after, ..Listener::default() };
+    let state = curriculum::run(&model, &request, &mut listener).expect("a run");
+    (state, listener)
+}
+
+fn bytes(dir: &Path, file: &str) -> Vec<u8> {
+    fs::read(dir.join(file)).expect(file)
+}
+
+const SAME: [&str; 4] = [
+    "metrics.jsonl",
+    "rollouts.jsonl",
+    "eval.jsonl",
+    "adapters/stage4_adversarial/adapter_model.safetensors",
+];
+
+#[test]
+fn a_run_is_a_function_of_its_seed_and_survives_stops_and_kills() {
+    let root = tempfile::tempdir().expect("a folder");
+    let straight = root.path().join("straight");
+    let (state, heard) = train(&straight, false, None);
+    assert_eq!(state, RunState::Finished);
+    // 3 SFT steps and 4 stages of 2; evaluations after every step and at the end of each phase
+    assert_eq!((heard.steps, heard.rollouts), (11, 8));
+    assert_eq!(heard.evaluations, 3 + 4 * 2);
+
+    let stopped = root.path().join("stopped");
+    let (state, heard) = train(&stopped, false, Some(6));
+    assert_eq!(state, RunState::Stopped);
+    assert_eq!(heard.states.last(), Some(&RunState::Stopped));
+    assert_eq!(train(&stopped, true, None).0, RunState::Finished);
+
+    let killed = root.path().join("killed");
+    train(&killed, false, Some(5));
+    // What a kill leaves: lines written after the checkpoint, the last one torn.
+    for file in ["metrics.jsonl", "rollouts.jsonl", "eval.jsonl", "system.jsonl"] {
+        let mut open = fs::OpenOptions::new().append(true).open(killed.join(file)).expect(file);
+        open.write_all(b"{\"step\":999,\"stage\":\"sft\",\"lo").expect("torn line");
+    }
+    assert_eq!(train(&killed, true, None).0, RunState::Finished);
+
+    for file in SAME {
+        assert_eq!(bytes(&straight, file), bytes(&stopped, file), "{file} after a stop");
+        assert_eq!(bytes(&straight, file), bytes(&killed, file), "{file} after a kill");
+    }
+}
+
+#[test]
+fn a_folder_with_a_run_is_not_overwritten_and_a_run_of_another_model_is_not_resumed() {
+    let root = tempfile::tempdir().expect("a folder");
+    let dir = root.path().join("run");
+    train(&dir, false, Some(1));
+    let mut model = LoadedModel::nano().expect("nano");
+    let mut host = Listener::default();
+    let again = TrainRequest { config: config(), run_dir: dir.clone(), resume: false };
+    let error = curriculum::run(&model, &again, &mut host).expect_err("exists");
+    assert!(error.to_string().contains("a run folder already"), "{error}");
+    model.hashes.insert("model.safetensors".into(), "0".repeat(64));
+    let resume = TrainRequest { resume: true, ..again };
+    let error = curriculum::run(&model, &resume, &mut host).expect_err("another model");
+    assert!(error.to_string().contains("cannot be continued"), "{error}");
+}
