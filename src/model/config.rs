@@ -119,12 +119,12 @@ impl ModelConfig {
     }
 
     fn check(&self, json: &Value) -> Result<(), String> {
-        if self.hidden_size % self.heads != 0 || self.head_dim() % 2 != 0 {
+        if !self.hidden_size.is_multiple_of(self.heads) || !self.head_dim().is_multiple_of(2) {
             return Err(
                 "hidden_size does not divide into num_attention_heads of even width".into(),
             );
         }
-        if self.heads % self.kv_heads != 0 {
+        if !self.heads.is_multiple_of(self.kv_heads) {
             return Err("num_attention_heads is no multiple of num_key_value_heads".into());
         }
         if json.get("use_sliding_window").and_then(Value::as_bool) == Some(true) {

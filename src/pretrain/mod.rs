@@ -273,7 +273,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn probe_if_due(&mut self) -> Result<Option<Probes>> {
-        if self.step % self.options.probe_every != 0 && self.step != self.options.steps {
+        if !self.step.is_multiple_of(self.options.probe_every) && self.step != self.options.steps {
             return Ok(None);
         }
         let probes = probes::probe(
