@@ -1,4 +1,8 @@
 //! Holds the engine to sources that share no code with it: a naive twin in f64, finite differences, candle-transformers.
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot set itself up has failed"
+)]
 
 mod files;
 mod fixture;

@@ -20,7 +20,7 @@ Run:
       --adapter assets/nano/adapters/sft --adapter assets/nano/adapters/stage4_adversarial
 
 Exit code 0 when all agree, 1 when anything differs (each difference is printed), 2 on wrong usage.
-Checked with transformers 5.23 / torch 2.15 / peft 0.20 and, for the tokenizer, transformers 4.57.
+Checked with transformers 5.23 / torch 2.15 / peft 0.21 and, for the tokenizer, transformers 4.57.
 """
 
 import argparse
@@ -130,6 +130,8 @@ def main():
     import torch
     from transformers import AutoModelForCausalLM
 
+    # One thread: the sequences are short, and on a busy machine threads would mostly wait for each other.
+    torch.set_num_threads(1)
     strings = hostile(args.strings, args.seed)
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda text: ours(args.binary, args.model, text), strings))
