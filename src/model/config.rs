@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::error::{ModelError, Result};
 
+/// Bounds the table of rotary angles a hostile config could ask for.
+const MOST_POSITIONS: usize = 1 << 20;
+
 /// Sizes and constants of a Qwen2 decoder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelConfig {
@@ -88,12 +91,7 @@ impl ModelConfig {
                 .map(|v| v as usize)
                 .ok_or_else(|| format!("field {name} is not a usable size"))
         };
-        let number =
-            |name: &str, fallback: f64| json.get(name).and_then(Value::as_f64).unwrap_or(fallback);
-        let nested = json
-            .get("rope_parameters")
-            .and_then(|r| r.get("rope_theta"))
-            .and_then(Value::as_f64);
+        let nested = json.get("rope_parameters").unwrap_or(&Value::Null);
         let heads = size("num_attention_heads")?;
         let config = Self {
             vocab_size: size("vocab_size")?,
@@ -107,8 +105,11 @@ impl ModelConfig {
                 heads
             },
             max_positions: size("max_position_embeddings")?,
-            rms_norm_eps: number("rms_norm_eps", 1e-6),
-            rope_theta: nested.unwrap_or_else(|| number("rope_theta", 10_000.0)),
+            rms_norm_eps: positive(&json, "rms_norm_eps")?.unwrap_or(1e-6),
+            rope_theta: match positive(nested, "rope_theta")? {
+                Some(theta) => theta,
+                None => positive(&json, "rope_theta")?.unwrap_or(10_000.0),
+            },
             tied: json
                 .get("tie_word_embeddings")
                 .and_then(Value::as_bool)
@@ -119,17 +120,28 @@ impl ModelConfig {
     }
 
     fn check(&self, json: &Value) -> Result<(), String> {
-        if self.hidden_size % self.heads != 0 || self.head_dim() % 2 != 0 {
+        if !self.hidden_size.is_multiple_of(self.heads) || !self.head_dim().is_multiple_of(2) {
             return Err(
                 "hidden_size does not divide into num_attention_heads of even width".into(),
             );
         }
-        if self.heads % self.kv_heads != 0 {
+        if !self.heads.is_multiple_of(self.kv_heads) {
             return Err("num_attention_heads is no multiple of num_key_value_heads".into());
+        }
+        if self.max_positions > MOST_POSITIONS {
+            return Err(format!(
+                "max_position_embeddings {} is beyond the supported {MOST_POSITIONS}",
+                self.max_positions
+            ));
+        }
+        let own_width = json.get("head_dim").filter(|v| !v.is_null());
+        if own_width.is_some_and(|v| v.as_u64() != Some(self.head_dim() as u64)) {
+            return Err("head_dim other than hidden_size / num_attention_heads".into());
         }
         if json.get("use_sliding_window").and_then(Value::as_bool) == Some(true) {
             return Err("use_sliding_window is not supported".into());
         }
+        check_rope(json)?;
         match json.get("hidden_act").and_then(Value::as_str) {
             None | Some("silu") => Ok(()),
             Some(other) => Err(format!("hidden_act {other} is not supported; silu is")),
@@ -165,6 +177,34 @@ impl ModelConfig {
             "vocab_size": self.vocab_size
         })
     }
+}
+
+/// A positive number, where the field is there and not null.
+fn positive(json: &Value, name: &str) -> Result<Option<f64>, String> {
+    match json.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => match value.as_f64().filter(|v| v.is_finite() && *v > 0.0) {
+            Some(number) => Ok(Some(number)),
+            None => Err(format!("field {name} is not a positive number")),
+        },
+    }
+}
+
+/// Refuses stretched rotary embeddings (YaRN and others), in both spellings: ignoring them would give wrong logits.
+fn check_rope(json: &Value) -> Result<(), String> {
+    for name in ["rope_scaling", "rope_parameters"] {
+        let rope = json.get(name).unwrap_or(&Value::Null);
+        let kind = rope.get("rope_type").or_else(|| rope.get("type"));
+        match kind.and_then(Value::as_str) {
+            Some("default") => {}
+            None if rope.get("factor").is_none() => {}
+            kind => {
+                let kind = kind.unwrap_or("without a type");
+                return Err(format!("{name} {kind} is not supported"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The seven linear layers of a decoder layer, all of which LoRA can adapt.
@@ -263,6 +303,18 @@ mod tests {
             ("num_key_value_heads", json!(3), "num_key_value_heads"),
             ("hidden_act", json!("gelu"), "gelu"),
             ("use_sliding_window", json!(true), "use_sliding_window"),
+            ("max_position_embeddings", json!(1 << 24), "max_position"),
+            ("head_dim", json!(8), "head_dim"),
+            ("rope_theta", json!("many"), "rope_theta"),
+            ("rms_norm_eps", json!(-1.0), "rms_norm_eps"),
+            (
+                "rope_scaling",
+                json!({"type": "yarn", "factor": 4.0}),
+                "yarn",
+            ),
+            ("rope_scaling", json!({"factor": 4.0}), "rope_scaling"),
+            ("rope_parameters", json!({"rope_type": "linear"}), "linear"),
+            ("rope_parameters", json!({"rope_theta": 0}), "rope_theta"),
         ];
         for (field, value, word) in cases {
             let mut json = small().to_json(3, 2);

@@ -321,47 +321,56 @@ fn ask(words: &Words, kind: Kind, lines: &[Line], stream: &mut Stream) -> Option
             let count = earlier.filter(|l| wanted.iter().all(|p| l.has(p))).count();
             Some((format!("Before {}{text}\n", line.id), count.to_string()))
         }
-        Kind::Zone => {
-            let pair = line
-                .pairs
-                .iter()
-                .find(|pair| address::is_internal(&pair.value).is_some())?;
-            let zone = if address::is_internal(&pair.value)? {
-                "internal"
-            } else {
-                "external"
-            };
-            Some((format!("Zone {} {}\n", line.id, pair.key), zone.into()))
-        }
+        Kind::Zone => zone(line),
         Kind::Compare => compare(line, stream),
-        Kind::Same => {
-            let pair = stream.pick(&line.pairs)?.clone();
-            let others: Vec<&Line> = lines
-                .iter()
-                .filter(|l| l.id != line.id && l.get(&pair.key).is_some())
-                .collect();
-            let other = stream.pick(&others)?;
-            let answer = if other.has(&pair) { "yes" } else { "no" };
-            Some((
-                format!("Same {} {} {}\n", line.id, other.id, pair.key),
-                answer.into(),
-            ))
-        }
-        Kind::Edge => {
-            let pair = line.get("type")?.clone();
-            let mut of_type = lines.iter().filter(|l| l.has(&pair));
-            let first = stream.chance(1, 2);
-            let edge = if first {
-                of_type.next()
-            } else {
-                of_type.next_back()
-            }?;
-            Some((
-                format!("{}{}\n", if first { "First" } else { "Last" }, pair.whole()),
-                edge.id.clone(),
-            ))
-        }
+        Kind::Same => same(line, lines, stream),
+        Kind::Edge => edge(line, lines, stream),
     }
+}
+
+/// Asks whether the first address of a line is internal.
+fn zone(line: &Line) -> Option<(String, String)> {
+    let pair = line
+        .pairs
+        .iter()
+        .find(|pair| address::is_internal(&pair.value).is_some())?;
+    let zone = if address::is_internal(&pair.value)? {
+        "internal"
+    } else {
+        "external"
+    };
+    Some((format!("Zone {} {}\n", line.id, pair.key), zone.into()))
+}
+
+/// Asks whether two lines agree in a field both have.
+fn same(line: &Line, lines: &[Line], stream: &mut Stream) -> Option<(String, String)> {
+    let pair = stream.pick(&line.pairs)?.clone();
+    let others: Vec<&Line> = lines
+        .iter()
+        .filter(|l| l.id != line.id && l.get(&pair.key).is_some())
+        .collect();
+    let other = stream.pick(&others)?;
+    let answer = if other.has(&pair) { "yes" } else { "no" };
+    Some((
+        format!("Same {} {} {}\n", line.id, other.id, pair.key),
+        answer.into(),
+    ))
+}
+
+/// Asks for the first or last line of a type.
+fn edge(line: &Line, lines: &[Line], stream: &mut Stream) -> Option<(String, String)> {
+    let pair = line.get("type")?.clone();
+    let mut of_type = lines.iter().filter(|l| l.has(&pair));
+    let first = stream.chance(1, 2);
+    let edge = if first {
+        of_type.next()
+    } else {
+        of_type.next_back()
+    }?;
+    Some((
+        format!("{}{}\n", if first { "First" } else { "Last" }, pair.whole()),
+        edge.id.clone(),
+    ))
 }
 
 /// Asks for the id of the only line with one to three given pairs, or of none.

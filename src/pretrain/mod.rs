@@ -273,7 +273,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn probe_if_due(&mut self) -> Result<Option<Probes>> {
-        if self.step % self.options.probe_every != 0 && self.step != self.options.steps {
+        if !self.step.is_multiple_of(self.options.probe_every) && self.step != self.options.steps {
             return Ok(None);
         }
         let probes = probes::probe(
@@ -367,6 +367,9 @@ impl<'a> Trainer<'a> {
 fn tokenizer_config() -> serde_json::Value {
     serde_json::json!({
         "add_prefix_space": false,
+        // transformers 5 gives every model of type qwen2 its own Qwen2Tokenizer, which replaces the splitting pattern of
+        // tokenizer.json by Qwen's; only a tokenizer_config that has an auto_map gets the class it names below.
+        "auto_map": { "AutoTokenizer": ["", null] },
         "bos_token": null,
         "chat_template": "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
         "clean_up_tokenization_spaces": false,

@@ -3,15 +3,20 @@
 //! Query rows are cut into blocks; a block sees its segment's context (all of it) and its own segment up to itself. Only
 //! log-sum-exps are kept for backward, which computes the probabilities again (as in FlashAttention, Dao et al. 2022).
 
+mod backward;
+mod composed;
+
 use std::ops::Range;
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::{Kept, elements, keep, take, tensor, with_elements};
 use crate::model::kernels::{self, RopeTable, Threads, View, ViewMut, matmul};
 use crate::model::pack::Packed;
+use backward::Given;
+use composed::composed;
 
 /// Query rows handled at a time.
 const BLOCK: usize = 64;
@@ -75,82 +80,6 @@ pub fn attend(q: Vec<f32>, k: Vec<f32>, v: &[f32], spec: &Attention) -> (Vec<f32
     };
     let (out, kept) = op.forward(q, k, v);
     (out, kept.k)
-}
-
-/// The same from plain candle operations, with a full `[rows, rows]` mask.
-fn composed(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result<Tensor> {
-    let rows = spec.packed.len();
-    let heads = |x: &Tensor, n: usize| {
-        x.reshape((rows, n, spec.head_dim))?
-            .transpose(0, 1)?
-            .contiguous()
-    };
-    let repeat = |x: Tensor| {
-        let group = spec.heads / spec.kv_heads;
-        let shape = (spec.kv_heads, group, rows, spec.head_dim);
-        x.unsqueeze(1)?
-            .broadcast_as(shape)?
-            .reshape((spec.heads, rows, spec.head_dim))
-    };
-    let (cos, sin) = angles(spec, q.device())?;
-    let rotate = |x: Tensor| {
-        let half = spec.head_dim / 2;
-        let (low, high) = (
-            x.narrow(D::Minus1, 0, half)?,
-            x.narrow(D::Minus1, half, half)?,
-        );
-        let turned = Tensor::cat(&[high.neg()?, low], D::Minus1)?;
-        x.broadcast_mul(&cos)? + turned.broadcast_mul(&sin)?
-    };
-    let q = rotate(heads(q, spec.heads)?)?;
-    let k = repeat(rotate(heads(k, spec.kv_heads)?)?)?;
-    let v = repeat(heads(v, spec.kv_heads)?)?;
-    let scores = (q.matmul(&k.transpose(1, 2)?.contiguous()?)? / (spec.head_dim as f64).sqrt())?;
-    let p = candle_nn::ops::softmax(
-        &scores.broadcast_add(&mask(&spec.packed, q.device())?)?,
-        D::Minus1,
-    )?;
-    p.matmul(&v.contiguous()?)?
-        .transpose(0, 1)?
-        .contiguous()?
-        .reshape((rows, spec.heads * spec.head_dim))
-}
-
-/// Cosines and sines of every row, `[rows, head_dim]`.
-fn angles(spec: &Attention, device: &candle_core::Device) -> Result<(Tensor, Tensor)> {
-    let (rows, d) = (spec.packed.len(), spec.head_dim);
-    // Rotating (1, 0) gives (cos, sin).
-    let mut turned = Vec::with_capacity(rows * d);
-    for &position in spec.packed.positions() {
-        let mut row = vec![1f32; d];
-        row[d / 2..].fill(0.0);
-        spec.rope.rotate(&mut row, position as usize, 1.0);
-        turned.extend(row);
-    }
-    let pick = |from: usize| {
-        let halves = turned.chunks_exact(d).flat_map(|row| {
-            let half = &row[from..from + d / 2];
-            half.iter().chain(half).copied().collect::<Vec<_>>()
-        });
-        Tensor::from_vec(halves.collect::<Vec<f32>>(), (rows, d), device)
-    };
-    Ok((pick(0)?, pick(d / 2)?))
-}
-
-/// 0 where a row may look, -inf elsewhere: `[rows, rows]`.
-fn mask(packed: &Packed, device: &candle_core::Device) -> Result<Tensor> {
-    let rows = packed.len();
-    let mut mask = vec![f32::NEG_INFINITY; rows * rows];
-    for segment in packed.segments() {
-        for row in segment.rows.clone() {
-            if let Some(context) = segment.context {
-                let seen = packed.segments()[context].rows.clone();
-                mask[row * rows + seen.start..row * rows + seen.end].fill(0.0);
-            }
-            mask[row * rows + segment.rows.start..=row * rows + row].fill(0.0);
-        }
-    }
-    Tensor::from_vec(mask, (rows, rows), device)?.to_dtype(DType::F32)
 }
 
 /// Rotated queries and keys, and the log-sum-exp of each row and head.
@@ -310,180 +239,6 @@ impl Fused {
             }
         }
     }
-
-    /// Gradients of one group of segments for one key-value head.
-    fn backward_task(&self, group: &Range<usize>, kv: usize, given: &Given<'_>) -> TaskGradients {
-        let d = self.spec.head_dim;
-        let size = self.group_size();
-        let rows = self.spec.packed.rows_of(group);
-        let mut grads = TaskGradients::zeros(rows.clone(), size * d, d);
-        let blocks = blocks(&self.spec.packed, group);
-        let longest = blocks
-            .iter()
-            .map(|b| b.rows.len() * b.keys())
-            .max()
-            .unwrap_or(0);
-        let (mut p, mut dp) = (vec![0f32; longest], vec![0f32; longest]);
-        for block in &blocks {
-            for head in kv * size..(kv + 1) * size {
-                self.probabilities(block, head, given, &mut p, &mut dp);
-                self.accumulate(block, head, given, (&p, &dp), &mut grads);
-            }
-        }
-        grads
-    }
-
-    /// Fills `p` with probabilities and `ds` with gradients of the scores, of one block and head.
-    fn probabilities(
-        &self,
-        block: &Block,
-        head: usize,
-        given: &Given<'_>,
-        p: &mut [f32],
-        ds: &mut [f32],
-    ) {
-        let Attention {
-            heads,
-            kv_heads,
-            head_dim: d,
-            ..
-        } = self.spec;
-        let (n, keys) = (block.rows.len(), block.keys());
-        self.scores(block, head, &given.kept.q, &given.kept.k, p);
-        let dy = head_view(given.dy, &block.rows, heads * d, head, d);
-        for (part, offset) in [(&block.context, 0), (&block.own, block.context.len())] {
-            if !part.is_empty() {
-                let v = head_view(given.v, part, kv_heads * d, head / self.group_size(), d).t();
-                matmul(
-                    ViewMut::strided(&mut ds[offset..], n, part.len(), keys),
-                    false,
-                    dy,
-                    v,
-                    1.0,
-                    Threads::One,
-                );
-            }
-        }
-        let rows = p
-            .chunks_exact_mut(keys)
-            .zip(ds.chunks_exact_mut(keys))
-            .take(n)
-            .enumerate();
-        for (i, (p, ds)) in rows {
-            let at = (block.rows.start + i) * heads + head;
-            let seen = block.visible(i);
-            kernels::exp_minus(&mut p[..seen], given.kept.lse[at]);
-            p[seen..].fill(0.0);
-            let (delta, scale) = (given.delta[at], self.scale());
-            for (ds, &p) in ds.iter_mut().zip(p.iter()) {
-                *ds = p * (*ds - delta) * scale;
-            }
-        }
-    }
-
-    fn accumulate(
-        &self,
-        block: &Block,
-        head: usize,
-        given: &Given<'_>,
-        (p, ds): (&[f32], &[f32]),
-        out: &mut TaskGradients,
-    ) {
-        let Attention {
-            heads,
-            kv_heads,
-            head_dim: d,
-            ..
-        } = self.spec;
-        let (n, keys, kv, size) = (
-            block.rows.len(),
-            block.keys(),
-            head / self.group_size(),
-            self.group_size(),
-        );
-        let q = head_view(&given.kept.q, &block.rows, heads * d, head, d);
-        let dy = head_view(given.dy, &block.rows, heads * d, head, d);
-        let first = out.rows.start;
-        let mut fresh = true;
-        for (part, offset) in [(&block.context, 0), (&block.own, block.context.len())] {
-            if part.is_empty() {
-                continue;
-            }
-            let p = View::strided(&p[offset..], n, part.len(), keys);
-            let ds = View::strided(&ds[offset..], n, part.len(), keys);
-            let k = head_view(&given.kept.k, part, kv_heads * d, kv, d);
-            let at = (block.rows.start - first) * size * d + (head % size) * d;
-            matmul(
-                ViewMut::strided(&mut out.dq[at..], n, d, size * d),
-                !fresh,
-                ds,
-                k,
-                1.0,
-                Threads::One,
-            );
-            fresh = false;
-            let at = (part.start - first) * d;
-            matmul(
-                ViewMut::dense(&mut out.dk[at..], part.len(), d),
-                true,
-                ds.t(),
-                q,
-                1.0,
-                Threads::One,
-            );
-            matmul(
-                ViewMut::dense(&mut out.dv[at..], part.len(), d),
-                true,
-                p.t(),
-                dy,
-                1.0,
-                Threads::One,
-            );
-        }
-    }
-}
-
-/// What backward reads.
-struct Given<'a> {
-    kept: &'a KeptForward,
-    v: &'a [f32],
-    dy: &'a [f32],
-    /// Row and head: output · its gradient.
-    delta: &'a [f32],
-}
-
-/// Gradients of one key-value head over the rows of one group.
-struct TaskGradients {
-    rows: Range<usize>,
-    dq: Vec<f32>,
-    dk: Vec<f32>,
-    dv: Vec<f32>,
-}
-
-impl TaskGradients {
-    fn zeros(rows: Range<usize>, q_width: usize, width: usize) -> Self {
-        let n = rows.len();
-        Self {
-            rows,
-            dq: vec![0.0; n * q_width],
-            dk: vec![0.0; n * width],
-            dv: vec![0.0; n * width],
-        }
-    }
-}
-
-/// Copies columns `at..at + width` of `rows` from a dense `part` into a `[_, total]` matrix.
-fn scatter(
-    part: &[f32],
-    width: usize,
-    rows: &Range<usize>,
-    into: &mut [f32],
-    total: usize,
-    at: usize,
-) {
-    for (row, values) in rows.clone().zip(part.chunks_exact(width)) {
-        into[row * total + at..row * total + at + width].copy_from_slice(values);
-    }
 }
 
 /// Cuts a `[rows, width]` matrix into one mutable slice a block.
@@ -525,68 +280,18 @@ impl CustomOp3 for Fused {
         y: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let Attention {
-            heads,
-            kv_heads,
-            head_dim: d,
-            ..
-        } = self.spec;
         let kept = take(&self.kept, self.name())?;
-        let tasks: Vec<(&Range<usize>, usize)> = self
-            .spec
-            .packed
-            .groups()
-            .iter()
-            .flat_map(|group| (0..kv_heads).map(move |kv| (group, kv)))
-            .collect();
-        let parts: Vec<(usize, TaskGradients)> = with_elements(dy, |dy| {
-            let delta = with_elements(y, |y| {
-                let pairs = y.par_chunks_exact(d).zip(dy.par_chunks_exact(d));
-                pairs
-                    .map(|(y, dy)| kernels::dot(y, dy))
-                    .collect::<Vec<f32>>()
-            })?;
+        let grads = with_elements(dy, |dy| {
+            let delta = with_elements(y, |y| self.deltas(y, dy))?;
             with_elements(v, |v| {
-                let given = Given {
-                    kept: &kept,
-                    v,
-                    dy,
-                    delta: &delta,
-                };
-                tasks
-                    .par_iter()
-                    .map(|&(group, kv)| (kv, self.backward_task(group, kv, &given)))
-                    .collect()
+                let (kept, delta) = (&kept, delta.as_slice());
+                self.gradients(&Given { kept, v, dy, delta })
             })
         })??;
-        let size = self.group_size();
-        let (mut dq, mut dk, mut dv) = (
-            vec![0f32; q.elem_count()],
-            vec![0f32; k.elem_count()],
-            vec![0f32; v.elem_count()],
-        );
-        for (kv, part) in &parts {
-            scatter(
-                &part.dq,
-                size * d,
-                &part.rows,
-                &mut dq,
-                heads * d,
-                kv * size * d,
-            );
-            scatter(&part.dk, d, &part.rows, &mut dk, kv_heads * d, kv * d);
-            scatter(&part.dv, d, &part.rows, &mut dv, kv_heads * d, kv * d);
-        }
-        self.spec
-            .rope
-            .rotate_rows(&mut dq, heads * d, self.spec.packed.positions(), -1.0);
-        self.spec
-            .rope
-            .rotate_rows(&mut dk, kv_heads * d, self.spec.packed.positions(), -1.0);
         Ok((
-            Some(tensor(dq, q.dims())?),
-            Some(tensor(dk, k.dims())?),
-            Some(tensor(dv, v.dims())?),
+            Some(tensor(grads.dq, q.dims())?),
+            Some(tensor(grads.dk, k.dims())?),
+            Some(tensor(grads.dv, v.dims())?),
         ))
     }
 }

@@ -1,0 +1,234 @@
+//! Backward of the fused attention: one task per group of segments and key-value head, so no two write the same element.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::{Attention, Block, Fused, KeptForward, blocks, head_view};
+use crate::model::kernels::{self, Threads, View, ViewMut, matmul};
+
+impl Fused {
+    /// Row and head: output · its gradient.
+    pub(super) fn deltas(&self, y: &[f32], dy: &[f32]) -> Vec<f32> {
+        let d = self.spec.head_dim;
+        let pairs = y.par_chunks_exact(d).zip(dy.par_chunks_exact(d));
+        pairs.map(|(y, dy)| kernels::dot(y, dy)).collect()
+    }
+
+    /// Gradients of queries, keys and values as they were before rotation.
+    pub(super) fn gradients(&self, given: &Given<'_>) -> Gradients {
+        let Attention {
+            packed,
+            rope,
+            heads,
+            kv_heads,
+            head_dim: d,
+        } = &self.spec;
+        let (heads, kv_heads, d, size) = (*heads, *kv_heads, *d, self.group_size());
+        let tasks: Vec<(&Range<usize>, usize)> = packed
+            .groups()
+            .iter()
+            .flat_map(|group| (0..kv_heads).map(move |kv| (group, kv)))
+            .collect();
+        let parts: Vec<(usize, TaskGradients)> = tasks
+            .par_iter()
+            .map(|&(group, kv)| (kv, self.backward_task(group, kv, given)))
+            .collect();
+        let (width, kv_width) = (heads * d, kv_heads * d);
+        let mut all = Gradients {
+            dq: vec![0f32; packed.len() * width],
+            dk: vec![0f32; packed.len() * kv_width],
+            dv: vec![0f32; packed.len() * kv_width],
+        };
+        for (kv, part) in &parts {
+            let at = kv * size * d;
+            scatter(&part.dq, size * d, &part.rows, &mut all.dq, width, at);
+            scatter(&part.dk, d, &part.rows, &mut all.dk, kv_width, kv * d);
+            scatter(&part.dv, d, &part.rows, &mut all.dv, kv_width, kv * d);
+        }
+        rope.rotate_rows(&mut all.dq, width, packed.positions(), -1.0);
+        rope.rotate_rows(&mut all.dk, kv_width, packed.positions(), -1.0);
+        all
+    }
+
+    /// Gradients of one group of segments for one key-value head.
+    fn backward_task(&self, group: &Range<usize>, kv: usize, given: &Given<'_>) -> TaskGradients {
+        let d = self.spec.head_dim;
+        let size = self.group_size();
+        let rows = self.spec.packed.rows_of(group);
+        let mut grads = TaskGradients::zeros(rows.clone(), size * d, d);
+        let blocks = blocks(&self.spec.packed, group);
+        let longest = blocks
+            .iter()
+            .map(|b| b.rows.len() * b.keys())
+            .max()
+            .unwrap_or(0);
+        let (mut p, mut dp) = (vec![0f32; longest], vec![0f32; longest]);
+        for block in &blocks {
+            for head in kv * size..(kv + 1) * size {
+                self.probabilities(block, head, given, &mut p, &mut dp);
+                self.accumulate(block, head, given, (&p, &dp), &mut grads);
+            }
+        }
+        grads
+    }
+
+    /// Fills `p` with probabilities and `ds` with gradients of the scores, of one block and head.
+    fn probabilities(
+        &self,
+        block: &Block,
+        head: usize,
+        given: &Given<'_>,
+        p: &mut [f32],
+        ds: &mut [f32],
+    ) {
+        let Attention {
+            heads,
+            kv_heads,
+            head_dim: d,
+            ..
+        } = self.spec;
+        let (n, keys) = (block.rows.len(), block.keys());
+        self.scores(block, head, &given.kept.q, &given.kept.k, p);
+        let dy = head_view(given.dy, &block.rows, heads * d, head, d);
+        for (part, offset) in [(&block.context, 0), (&block.own, block.context.len())] {
+            if !part.is_empty() {
+                let v = head_view(given.v, part, kv_heads * d, head / self.group_size(), d).t();
+                matmul(
+                    ViewMut::strided(&mut ds[offset..], n, part.len(), keys),
+                    false,
+                    dy,
+                    v,
+                    1.0,
+                    Threads::One,
+                );
+            }
+        }
+        let rows = p
+            .chunks_exact_mut(keys)
+            .zip(ds.chunks_exact_mut(keys))
+            .take(n)
+            .enumerate();
+        for (i, (p, ds)) in rows {
+            let at = (block.rows.start + i) * heads + head;
+            let seen = block.visible(i);
+            kernels::exp_minus(&mut p[..seen], given.kept.lse[at]);
+            p[seen..].fill(0.0);
+            let (delta, scale) = (given.delta[at], self.scale());
+            for (ds, &p) in ds.iter_mut().zip(p.iter()) {
+                *ds = p * (*ds - delta) * scale;
+            }
+        }
+    }
+
+    fn accumulate(
+        &self,
+        block: &Block,
+        head: usize,
+        given: &Given<'_>,
+        (p, ds): (&[f32], &[f32]),
+        out: &mut TaskGradients,
+    ) {
+        let Attention {
+            heads,
+            kv_heads,
+            head_dim: d,
+            ..
+        } = self.spec;
+        let (n, keys, kv, size) = (
+            block.rows.len(),
+            block.keys(),
+            head / self.group_size(),
+            self.group_size(),
+        );
+        let q = head_view(&given.kept.q, &block.rows, heads * d, head, d);
+        let dy = head_view(given.dy, &block.rows, heads * d, head, d);
+        let first = out.rows.start;
+        let mut fresh = true;
+        for (part, offset) in [(&block.context, 0), (&block.own, block.context.len())] {
+            if part.is_empty() {
+                continue;
+            }
+            let p = View::strided(&p[offset..], n, part.len(), keys);
+            let ds = View::strided(&ds[offset..], n, part.len(), keys);
+            let k = head_view(&given.kept.k, part, kv_heads * d, kv, d);
+            let at = (block.rows.start - first) * size * d + (head % size) * d;
+            matmul(
+                ViewMut::strided(&mut out.dq[at..], n, d, size * d),
+                !fresh,
+                ds,
+                k,
+                1.0,
+                Threads::One,
+            );
+            fresh = false;
+            let at = (part.start - first) * d;
+            matmul(
+                ViewMut::dense(&mut out.dk[at..], part.len(), d),
+                true,
+                ds.t(),
+                q,
+                1.0,
+                Threads::One,
+            );
+            matmul(
+                ViewMut::dense(&mut out.dv[at..], part.len(), d),
+                true,
+                p.t(),
+                dy,
+                1.0,
+                Threads::One,
+            );
+        }
+    }
+}
+
+/// Gradients over all rows.
+pub(super) struct Gradients {
+    pub dq: Vec<f32>,
+    pub dk: Vec<f32>,
+    pub dv: Vec<f32>,
+}
+
+/// What backward reads.
+pub(super) struct Given<'a> {
+    pub kept: &'a KeptForward,
+    pub v: &'a [f32],
+    pub dy: &'a [f32],
+    /// Row and head: output · its gradient.
+    pub delta: &'a [f32],
+}
+
+/// Gradients of one key-value head over the rows of one group.
+struct TaskGradients {
+    rows: Range<usize>,
+    dq: Vec<f32>,
+    dk: Vec<f32>,
+    dv: Vec<f32>,
+}
+
+impl TaskGradients {
+    fn zeros(rows: Range<usize>, q_width: usize, width: usize) -> Self {
+        let n = rows.len();
+        Self {
+            rows,
+            dq: vec![0.0; n * q_width],
+            dk: vec![0.0; n * width],
+            dv: vec![0.0; n * width],
+        }
+    }
+}
+
+/// Copies columns `at..at + width` of `rows` from a dense `part` into a `[_, total]` matrix.
+fn scatter(
+    part: &[f32],
+    width: usize,
+    rows: &Range<usize>,
+    into: &mut [f32],
+    total: usize,
+    at: usize,
+) {
+    for (row, values) in rows.clone().zip(part.chunks_exact(width)) {
+        into[row * total + at..row * total + at + width].copy_from_slice(values);
+    }
+}

@@ -1,0 +1,82 @@
+//! Segment attention from plain candle operations: what devices without a fused kernel run, and the kernel's reference.
+
+use candle_core::{D, DType, Device, Result, Tensor};
+
+use super::Attention;
+use crate::model::pack::Packed;
+
+/// The same from plain candle operations, with a full `[rows, rows]` mask.
+pub(super) fn composed(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result<Tensor> {
+    let rows = spec.packed.len();
+    let heads = |x: &Tensor, n: usize| {
+        x.reshape((rows, n, spec.head_dim))?
+            .transpose(0, 1)?
+            .contiguous()
+    };
+    let repeat = |x: Tensor| {
+        let group = spec.heads / spec.kv_heads;
+        let shape = (spec.kv_heads, group, rows, spec.head_dim);
+        x.unsqueeze(1)?
+            .broadcast_as(shape)?
+            .reshape((spec.heads, rows, spec.head_dim))
+    };
+    let (cos, sin) = angles(spec, q.device())?;
+    let rotate = |x: Tensor| {
+        let half = spec.head_dim / 2;
+        let (low, high) = (
+            x.narrow(D::Minus1, 0, half)?,
+            x.narrow(D::Minus1, half, half)?,
+        );
+        let turned = Tensor::cat(&[high.neg()?, low], D::Minus1)?;
+        x.broadcast_mul(&cos)? + turned.broadcast_mul(&sin)?
+    };
+    let q = rotate(heads(q, spec.heads)?)?;
+    let k = repeat(rotate(heads(k, spec.kv_heads)?)?)?;
+    let v = repeat(heads(v, spec.kv_heads)?)?;
+    let scores = (q.matmul(&k.transpose(1, 2)?.contiguous()?)? / (spec.head_dim as f64).sqrt())?;
+    let p = candle_nn::ops::softmax(
+        &scores.broadcast_add(&mask(&spec.packed, q.device())?)?,
+        D::Minus1,
+    )?;
+    p.matmul(&v.contiguous()?)?
+        .transpose(0, 1)?
+        .contiguous()?
+        .reshape((rows, spec.heads * spec.head_dim))
+}
+
+/// Cosines and sines of every row, `[rows, head_dim]`.
+fn angles(spec: &Attention, device: &Device) -> Result<(Tensor, Tensor)> {
+    let (rows, d) = (spec.packed.len(), spec.head_dim);
+    // Rotating (1, 0) gives (cos, sin).
+    let mut turned = Vec::with_capacity(rows * d);
+    for &position in spec.packed.positions() {
+        let mut row = vec![1f32; d];
+        row[d / 2..].fill(0.0);
+        spec.rope.rotate(&mut row, position as usize, 1.0);
+        turned.extend(row);
+    }
+    let pick = |from: usize| {
+        let halves = turned.chunks_exact(d).flat_map(|row| {
+            let half = &row[from..from + d / 2];
+            half.iter().chain(half).copied().collect::<Vec<_>>()
+        });
+        Tensor::from_vec(halves.collect::<Vec<f32>>(), (rows, d), device)
+    };
+    Ok((pick(0)?, pick(d / 2)?))
+}
+
+/// 0 where a row may look, -inf elsewhere: `[rows, rows]`.
+fn mask(packed: &Packed, device: &Device) -> Result<Tensor> {
+    let rows = packed.len();
+    let mut mask = vec![f32::NEG_INFINITY; rows * rows];
+    for segment in packed.segments() {
+        for row in segment.rows.clone() {
+            if let Some(context) = segment.context {
+                let seen = packed.segments()[context].rows.clone();
+                mask[row * rows + seen.start..row * rows + seen.end].fill(0.0);
+            }
+            mask[row * rows + segment.rows.start..=row * rows + row].fill(0.0);
+        }
+    }
+    Tensor::from_vec(mask, (rows, rows), device)?.to_dtype(DType::F32)
+}

@@ -1,0 +1,12 @@
+//! Holds the engine to sources that share no code with it: a naive twin in f64, finite differences, candle-transformers.
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot set itself up has failed"
+)]
+
+mod files;
+mod fixture;
+mod gradients;
+mod packing;
+mod reference;
+mod twin;

@@ -1,0 +1,276 @@
+//! Who may know whom, read off the sources: screens never see the model, the model never sees screens, and `unsafe` and
+//! long files stay where they are.
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot set itself up has failed"
+)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Every source file: its path below `src`, and its text without comments.
+fn sources() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut files, mut folders) = (Vec::new(), vec![root.clone()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("readable") {
+            let path = entry.expect("entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ext| ext == "rs") {
+                let text = std::fs::read_to_string(&path).expect("UTF-8");
+                let below = path.strip_prefix(&root).expect("below src").to_owned();
+                files.push((below, text));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Drops comments to the end of their line.
+fn code(text: &str) -> String {
+    let lines = text.lines();
+    lines
+        .map(|line| line.split("//").next().unwrap_or(line).to_owned() + "\n")
+        .collect()
+}
+
+/// The modules a file is in: `ui/widget/chart.rs` is `ui`, `widget`, `chart`.
+fn module(path: &Path) -> Vec<String> {
+    let mut parts: Vec<String> = path
+        .with_extension("")
+        .iter()
+        .map(|p| p.to_string_lossy().into_owned())
+        .collect();
+    if parts
+        .last()
+        .is_some_and(|last| last == "mod" || last == "lib" || last == "main")
+    {
+        parts.pop();
+    }
+    parts
+}
+
+fn is_name(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// Reads the path or `{…}` tree at the start of `text` and appends each path, up to its second name, to `found`.
+fn expand(text: &str, prefix: &[String], found: &mut BTreeSet<String>) {
+    let text = text.trim_start();
+    if let Some(tree) = text.strip_prefix('{') {
+        let (mut depth, mut from) = (0, 0);
+        for (at, c) in tree.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth > 0 => depth -= 1,
+                ',' | '}' if depth == 0 => {
+                    expand(tree.get(from..at).unwrap_or(""), prefix, found);
+                    if c == '}' {
+                        return;
+                    }
+                    from = at + 1;
+                }
+                _ => {}
+            }
+        }
+        return;
+    }
+    let name: String = text.chars().take_while(|&c| is_name(c)).collect();
+    let path = [prefix, std::slice::from_ref(&name)].concat();
+    match text
+        .get(name.len()..)
+        .and_then(|rest| rest.strip_prefix("::"))
+    {
+        Some(rest) if path.len() < 2 => expand(rest, &path, found),
+        _ => {
+            found.insert(path.join("::"));
+        }
+    }
+}
+
+/// What a file names of this crate, as `module` or `module::name`, through `crate::` or `super::`.
+fn known(path: &Path, code: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let starts = |word: &str| -> Vec<String> {
+        let edges = code.match_indices(word).filter(|(at, _)| {
+            let before = code.get(..*at).unwrap_or("");
+            !before.ends_with(|c| is_name(c) || c == ':')
+        });
+        edges
+            .filter_map(|(at, _)| code.get(at + word.len()..).map(str::to_owned))
+            .collect()
+    };
+    for rest in starts("crate::") {
+        expand(&rest, &[], &mut found);
+    }
+    for rest in starts("super::") {
+        let (mut here, mut rest) = (module(path), rest.as_str());
+        here.pop();
+        while let Some(further) = rest.strip_prefix("super::") {
+            (rest, _) = (further, here.pop());
+        }
+        if here.len() < 2 {
+            expand(rest, &here, &mut found);
+        }
+    }
+    found
+}
+
+fn in_folder(path: &Path, folder: &str) -> bool {
+    module(path).first().is_some_and(|first| first == folder)
+}
+
+/// Fails naming every file of `folder` that mentions one of `modules` (as known by [`known`]) or of `crates`.
+fn forbid(folder: &str, modules: &[&str], but: &[&str], crates: &[&str]) {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        if !in_folder(&path, folder) {
+            continue;
+        }
+        let code = code(&text);
+        for name in known(&path, &code) {
+            let first = name.split("::").next().unwrap_or(&name);
+            if modules.contains(&first) && !but.contains(&name.as_str()) {
+                wrong.push(format!("{} knows {name}", path.display()));
+            }
+        }
+        let words: BTreeSet<&str> = code.split(|c| !is_name(c)).collect();
+        let words = words
+            .iter()
+            .filter(|word| crates.iter().any(|c| word.starts_with(c)));
+        wrong.extend(words.map(|word| format!("{} names {word}", path.display())));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn screens_know_neither_model_nor_training() {
+    forbid(
+        "ui",
+        &["model", "pretrain", "train"],
+        &["train::config"],
+        &["candle"],
+    );
+}
+
+#[test]
+fn everything_below_the_screens_knows_no_terminal() {
+    for folder in [
+        "model", "train", "pretrain", "env", "run", "audit", "eval", "link", "stream",
+    ] {
+        assert!(
+            sources().iter().any(|(path, _)| in_folder(path, folder)),
+            "{folder} is gone"
+        );
+        forbid(folder, &["ui"], &[], &["ratatui", "crossterm"]);
+    }
+}
+
+#[test]
+fn the_environment_and_the_model_stand_alone() {
+    forbid(
+        "env",
+        &["model", "pretrain", "train", "run", "link", "eval", "audit"],
+        &[],
+        &["candle"],
+    );
+    forbid(
+        "model",
+        &["env", "pretrain", "train", "run", "link", "eval", "audit"],
+        &[],
+        &[],
+    );
+}
+
+#[test]
+fn the_run_folder_knows_no_model() {
+    forbid(
+        "run",
+        &["model", "pretrain", "train"],
+        &["train::config"],
+        &["candle"],
+    );
+}
+
+#[test]
+fn only_the_kernels_say_unsafe() {
+    let said: Vec<PathBuf> = sources()
+        .into_iter()
+        .filter(|(_, text)| {
+            code(text)
+                .split(|c| !is_name(c))
+                .any(|word| word == "unsafe")
+        })
+        .map(|(path, _)| path)
+        .collect();
+    assert_eq!(said, [Path::new("model/kernels.rs")]);
+}
+
+/// Files that are test modules as a whole: `#[cfg(test)] mod name;` in the module above.
+fn test_files(sources: &[(PathBuf, String)]) -> BTreeSet<PathBuf> {
+    let mut files = BTreeSet::new();
+    for (path, text) in sources {
+        let lines: Vec<&str> = text.lines().collect();
+        for pair in lines.windows(2).filter(|pair| pair[0] == "#[cfg(test)]") {
+            let declared = pair[1].trim_start_matches("pub(crate) ");
+            let declared = declared
+                .strip_prefix("mod ")
+                .and_then(|rest| rest.strip_suffix(';'));
+            if let Some(name) = declared {
+                let folder: PathBuf = module(path).iter().collect();
+                files.insert(folder.join(name).with_extension("rs"));
+            }
+        }
+    }
+    files
+}
+
+/// Lines before the first test module that stands in the file itself.
+fn length(text: &str) -> usize {
+    let lines: Vec<&str> = text.lines().collect();
+    let inline = |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].ends_with('{');
+    lines.windows(2).position(inline).unwrap_or(lines.len())
+}
+
+#[test]
+fn no_file_is_long_but_those_known_to_be() {
+    /// To be cut up; nothing may be added here.
+    const KNOWN: [&str; 5] = [
+        "model/decode.rs",
+        "model/kernels.rs",
+        "pretrain/corpus.rs",
+        "train/curriculum.rs",
+        "train/curriculum/phases.rs",
+    ];
+    let sources = sources();
+    let tests = test_files(&sources);
+    assert!(tests.contains(Path::new("model/testing.rs")), "{tests:?}");
+    let long: Vec<String> = sources
+        .into_iter()
+        .filter(|(path, _)| !tests.contains(path))
+        .map(|(path, text)| (length(&text), path))
+        .filter(|(lines, path)| *lines > 400 && !KNOWN.iter().any(|known| path.ends_with(known)))
+        .map(|(lines, path)| format!("{} has {lines} lines before its tests", path.display()))
+        .collect();
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
+fn imports_are_read_through_trees_comments_and_parents() {
+    let source = "use crate::{link::Plan, train::{config::TrainConfig, optim}};\n// crate::model is not used\nfn f() { crate::eval::x(); super::super::super::model::y(); notcrate::run }\n";
+    let found = known(Path::new("ui/screen/curves.rs"), &code(source));
+    let expected = [
+        "eval::x",
+        "link::Plan",
+        "model::y",
+        "train::config",
+        "train::optim",
+    ];
+    let wanted: BTreeSet<String> = expected.map(str::to_owned).into();
+    let parent: BTreeSet<String> =
+        known(Path::new("ui/app.rs"), "super::super::train::optim::step()");
+    assert_eq!(parent, BTreeSet::from(["train::optim".to_owned()]));
+    assert_eq!(found, wanted);
+}
