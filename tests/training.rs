@@ -28,7 +28,15 @@ impl Host for Listener {
             RunFact::Evaluation(_) => self.evaluations += 1,
             RunFact::Rollouts(group) => {
                 self.rollouts += 1;
-                assert!(group.rollouts.iter().map(|r| r.advantage).sum::<f64>().abs() < 1e-9);
+                assert!(
+                    group
+                        .rollouts
+                        .iter()
+                        .map(|r| r.advantage)
+                        .sum::<f64>()
+                        .abs()
+                        < 1e-9
+                );
             }
             _ => {}
         }
@@ -61,8 +69,15 @@ fn config() -> TrainConfig {
 
 fn train(dir: &Path, resume: bool, stop_after: Option<u64>) -> (RunState, Listener) {
     let model = LoadedModel::nano().expect("nano");
-    let request = TrainRequest { config: config(), run_dir: dir.to_path_buf(), resume };
-    let mut listener = Listener { stop_after, ..Listener::default() };
+    let request = TrainRequest {
+        config: config(),
+        run_dir: dir.to_path_buf(),
+        resume,
+    };
+    let mut listener = Listener {
+        stop_after,
+        ..Listener::default()
+    };
     let state = curriculum::run(&model, &request, &mut listener).expect("a run");
     (state, listener)
 }
@@ -97,15 +112,32 @@ fn a_run_is_a_function_of_its_seed_and_survives_stops_and_kills() {
     let killed = root.path().join("killed");
     train(&killed, false, Some(5));
     // What a kill leaves: lines written after the checkpoint, the last one torn.
-    for file in ["metrics.jsonl", "rollouts.jsonl", "eval.jsonl", "system.jsonl"] {
-        let mut open = fs::OpenOptions::new().append(true).open(killed.join(file)).expect(file);
-        open.write_all(b"{\"step\":999,\"stage\":\"sft\",\"lo").expect("torn line");
+    for file in [
+        "metrics.jsonl",
+        "rollouts.jsonl",
+        "eval.jsonl",
+        "system.jsonl",
+    ] {
+        let mut open = fs::OpenOptions::new()
+            .append(true)
+            .open(killed.join(file))
+            .expect(file);
+        open.write_all(b"{\"step\":999,\"stage\":\"sft\",\"lo")
+            .expect("torn line");
     }
     assert_eq!(train(&killed, true, None).0, RunState::Finished);
 
     for file in SAME {
-        assert_eq!(bytes(&straight, file), bytes(&stopped, file), "{file} after a stop");
-        assert_eq!(bytes(&straight, file), bytes(&killed, file), "{file} after a kill");
+        assert_eq!(
+            bytes(&straight, file),
+            bytes(&stopped, file),
+            "{file} after a stop"
+        );
+        assert_eq!(
+            bytes(&straight, file),
+            bytes(&killed, file),
+            "{file} after a kill"
+        );
     }
 }
 
@@ -116,11 +148,23 @@ fn a_folder_with_a_run_is_not_overwritten_and_a_run_of_another_model_is_not_resu
     train(&dir, false, Some(1));
     let mut model = LoadedModel::nano().expect("nano");
     let mut host = Listener::default();
-    let again = TrainRequest { config: config(), run_dir: dir.clone(), resume: false };
+    let again = TrainRequest {
+        config: config(),
+        run_dir: dir.clone(),
+        resume: false,
+    };
     let error = curriculum::run(&model, &again, &mut host).expect_err("exists");
-    assert!(error.to_string().contains("a run folder already"), "{error}");
-    model.hashes.insert("model.safetensors".into(), "0".repeat(64));
-    let resume = TrainRequest { resume: true, ..again };
+    assert!(
+        error.to_string().contains("a run folder already"),
+        "{error}"
+    );
+    model
+        .hashes
+        .insert("model.safetensors".into(), "0".repeat(64));
+    let resume = TrainRequest {
+        resume: true,
+        ..again
+    };
     let error = curriculum::run(&model, &resume, &mut host).expect_err("another model");
     assert!(error.to_string().contains("cannot be continued"), "{error}");
 }

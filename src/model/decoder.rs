@@ -9,10 +9,10 @@ use candle_core::{DType, Device, Tensor, Var};
 
 use super::config::{ModelConfig, Projection};
 use super::error::{ModelError, Result};
-use super::kernels::RopeTable;
 use super::lora::Adapter;
 use super::ops::{self, Attention};
 use super::pack::Packed;
+use super::rope::RopeTable;
 use super::weights::{NamedTensors, Weights};
 use crate::stream::Stream;
 

@@ -9,6 +9,7 @@ pub mod lora;
 pub mod nano;
 pub mod ops;
 pub mod pack;
+pub mod rope;
 pub mod sampler;
 pub mod source;
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod corpus;
 pub mod encode;
 pub mod init;
 pub mod muon;
+pub mod notes;
 pub mod probes;
 pub mod vocabulary;
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::corpus::{self, Document, Kind, Words};
+use super::corpus::{self, Document, Words};
 use super::encode;
+use super::notes::Kind;
 use crate::env::schema::Split;
 use crate::model::decoder::Decoder;
 use crate::model::error::Result;

@@ -92,7 +92,7 @@ pub struct SftConfig {
     pub lr: f64,
     /// Examples per optimiser step.
     pub batch: u64,
-    /// Steps over which the learning rate rises to `lr`; constant afterwards.
+    /// Steps over which the learning rate rises to `lr`; it falls linearly to 0 from there.
     pub warmup_steps: u64,
     pub weight_decay: f64,
     pub max_grad_norm: f64,

@@ -3,7 +3,9 @@
 //! Every fact is on disk before the host hears of it. What a step draws is a function of seed and step number, so a run
 //! continued from a checkpoint gives the bytes it would have given.
 
+mod evaluation;
 mod phases;
+mod rollouts;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,12 +16,11 @@ use candle_core::DType;
 use super::checkpoint::{self, Position};
 use super::config::TrainConfig;
 use super::error::Result;
-use super::evaluate;
 use super::learner::{Learner, Sequence};
 use super::task;
 use crate::env::schema::{Episode, Stage};
 use crate::link::{
-    Control, EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, Status, TrainRequest,
+    Control, MetricRow, Plan, RolloutGroup, RunFact, RunState, Status, TrainRequest,
 };
 use crate::model::decoder::Decoder;
 use crate::model::lora::{Adapter, LoraConfig};
@@ -93,6 +94,19 @@ struct Wants {
     pause: bool,
     save: bool,
     stop: bool,
+}
+
+impl Wants {
+    fn take_in(&mut self, controls: &[Control]) {
+        for control in controls {
+            match control {
+                Control::Pause => self.pause = true,
+                Control::Resume => self.pause = false,
+                Control::Save => self.save = true,
+                Control::Stop => self.stop = true,
+            }
+        }
+    }
 }
 
 impl<'a> Run<'a> {
@@ -209,11 +223,12 @@ impl<'a> Run<'a> {
     /// Evaluation, checkpoint and controls as they fall due; true when the run is to stop.
     fn after_step(&mut self, phase_steps: u64) -> Result<bool> {
         let (step, every) = (self.position.phase_step, self.config.eval.every_steps);
-        if every > 0 && step % every == 0 && step < phase_steps {
+        if every > 0 && step.is_multiple_of(every) && step < phase_steps {
             self.evaluate(self.config.eval.episodes)?;
         }
         self.listen()?;
-        let due = self.config.save_steps > 0 && self.position.step % self.config.save_steps == 0;
+        let due =
+            self.config.save_steps > 0 && self.position.step.is_multiple_of(self.config.save_steps);
         if due || self.wants.save || self.wants.stop {
             self.save()?;
             self.wants.save = false;
@@ -235,14 +250,7 @@ impl<'a> Run<'a> {
             self.writer.log(&format!("control/{name}: not a request"))?;
         }
         controls.extend(requests.controls);
-        for control in controls {
-            match control {
-                Control::Pause => self.wants.pause = true,
-                Control::Resume => self.wants.pause = false,
-                Control::Save => self.wants.save = true,
-                Control::Stop => self.wants.stop = true,
-            }
-        }
+        self.wants.take_in(&controls);
         Ok(())
     }
 
@@ -289,76 +297,6 @@ impl<'a> Run<'a> {
         self.position.phase_step = 0;
         self.position.recent_shares.clear();
         self.save()
-    }
-
-    /// Greedy answers on hold-out episodes of all stages, and the loss on their gold completions.
-    fn evaluate(&mut self, count: u64) -> Result<()> {
-        if count == 0 {
-            return Ok(());
-        }
-        let seed = task::derived_seed(self.config.seed, "evaluation");
-        let episodes = task::holdout_episodes(seed, &Stage::ALL, count);
-        let (decoder, tokenizer) = (&self.learner.decoder, &self.model.tokenizer);
-        let mut controls = Vec::new();
-        let answers = evaluate::answer(decoder, tokenizer, &episodes, || {
-            controls.extend(self.host.between(decoder));
-            true
-        })?;
-        for control in controls {
-            match control {
-                Control::Pause => self.wants.pause = true,
-                Control::Resume => self.wants.pause = false,
-                Control::Save => self.wants.save = true,
-                Control::Stop => self.wants.stop = true,
-            }
-        }
-        let mut values = evaluate::shares(
-            episodes
-                .iter()
-                .zip(answers.iter().map(|(_, verdict)| verdict)),
-        );
-        for stage in Stage::ALL {
-            let of_stage = episodes
-                .iter()
-                .zip(&answers)
-                .filter(|(episode, _)| episode.stage == stage);
-            let shares =
-                evaluate::shares(of_stage.map(|(episode, (_, verdict))| (episode, verdict)));
-            for name in ["accuracy", "citation_accuracy"] {
-                values.extend(
-                    shares
-                        .get(name)
-                        .map(|&share| (format!("{stage}/{name}"), share)),
-                );
-            }
-        }
-        values.insert("eval_loss".into(), self.gold_loss(&episodes)?);
-        let stage = self.phase_name();
-        let row = EvalRow {
-            step: self.position.step,
-            stage,
-            episodes: answers.len() as u64,
-            values,
-        };
-        self.writer.eval(&row)?;
-        self.host.tell(RunFact::Evaluation(row));
-        Ok(())
-    }
-
-    fn gold_loss(&self, episodes: &[Episode]) -> Result<f64> {
-        let tokenizer = &self.model.tokenizer;
-        let examples: Vec<Sequence> = episodes
-            .iter()
-            .take(LOSS_EPISODES as usize)
-            .map(|e| gold_sequence(tokenizer, e))
-            .collect();
-        let (mut sum, mut tokens) = (0f64, 0usize);
-        for batch in examples.chunks(16) {
-            let scores = Learner::score(&self.learner.decoder, batch, 1.0)?;
-            sum -= scores.iter().map(|&s| f64::from(s)).sum::<f64>();
-            tokens += scores.len();
-        }
-        Ok(sum / tokens.max(1) as f64)
     }
 
     fn open_reference(&mut self) -> Result<()> {

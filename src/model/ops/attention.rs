@@ -13,8 +13,9 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::{Kept, elements, keep, take, tensor, with_elements};
-use crate::model::kernels::{self, RopeTable, Threads, View, ViewMut, matmul};
+use crate::model::kernels::{self, Threads, View, ViewMut, matmul};
 use crate::model::pack::Packed;
+use crate::model::rope::RopeTable;
 use backward::Given;
 use composed::composed;
 

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::rollouts::{Group, described, rollout_values};
 use super::{Run, gold_sequence};
-use crate::env::schema::{Action, Episode, Stage, Truth, Verdict};
-use crate::env::{reward, verdict};
-use crate::link::{MetricRow, Rollout, RolloutGroup};
-use crate::model::decode::{Request, Sample, generate};
+use crate::env::schema::{Action, Stage};
+use crate::env::verdict;
+use crate::link::MetricRow;
+use crate::model::decode::{Request, generate};
 use crate::model::sampler::Sampling;
 use crate::stream::Stream;
 use crate::train::error::{Result, TrainError};
-use crate::train::evaluate::Tally;
 use crate::train::grpo::{self, TokenTerms};
 use crate::train::learner::{BatchStats, Learner, Sequence};
 use crate::train::task;
@@ -22,30 +22,6 @@ const EXAMPLES_A_BATCH: usize = 8;
 /// Steps looked at for the collapse warning, and the share of one action that raises it.
 const COLLAPSE_WINDOW: usize = 20;
 const COLLAPSE_SHARE: f64 = 0.6;
-
-/// Responses to one prompt, judged.
-struct Group {
-    episode: Episode,
-    prompt: Vec<u32>,
-    samples: Vec<Sample>,
-    responses: Vec<String>,
-    verdicts: Vec<Verdict>,
-    advantages: Vec<f64>,
-}
-
-impl Group {
-    fn sequence(&self) -> Sequence {
-        let completions = self
-            .samples
-            .iter()
-            .map(|sample| sample.tokens.clone())
-            .collect();
-        Sequence {
-            prompt: self.prompt.clone(),
-            completions,
-        }
-    }
-}
 
 impl Run<'_> {
     pub(super) fn sft_step(&mut self, phase_steps: u64) -> Result<MetricRow> {
@@ -299,7 +275,7 @@ impl Run<'_> {
 
     fn tell_rollouts(&mut self, stage: Stage, groups: &[Group], step: u64) -> Result<()> {
         let every = self.config.log_rollouts_every.max(1);
-        if step % every != 0 {
+        if !step.is_multiple_of(every) {
             return Ok(());
         }
         let first = self.position.num_tokens;
@@ -351,130 +327,4 @@ impl Run<'_> {
 /// Linear warm-up to `lr`, then constant.
 fn warmed(lr: f64, step: u64, warmup: u64) -> f64 {
     lr * ((step + 1) as f64 / (warmup.max(1)) as f64).min(1.0)
-}
-
-/// Rewards, shares and lengths of a step's rollouts, under TRL's names where it has one.
-fn rollout_values(groups: &[Group]) -> BTreeMap<String, f64> {
-    let mut tally = Tally::default();
-    let mut components: BTreeMap<&str, f64> = BTreeMap::new();
-    for group in groups {
-        for verdict in &group.verdicts {
-            tally.add(group.episode.truth.action, verdict);
-            for (name, value) in &verdict.components {
-                *components.entry(name).or_default() += value;
-            }
-        }
-    }
-    let rewards: Vec<f64> = groups
-        .iter()
-        .flat_map(|g| &g.verdicts)
-        .map(|v| v.reward)
-        .collect();
-    let count = rewards.len().max(1) as f64;
-    let mean = rewards.iter().sum::<f64>() / count;
-    let mut values = tally.values();
-    values.remove("mean_reward");
-    for (name, of) in [("reward", mean), ("rewards/verifier/mean", mean)] {
-        values.insert(name.into(), of);
-    }
-    for name in ["reward_std", "rewards/verifier/std"] {
-        values.insert(name.into(), grpo::std_dev(&rewards));
-    }
-    let flat = groups.iter().filter(|g| {
-        let rewards: Vec<f64> = g.verdicts.iter().map(|v| v.reward).collect();
-        grpo::std_dev(&rewards) < 1e-8
-    });
-    values.insert(
-        "frac_reward_zero_std".into(),
-        flat.count() as f64 / groups.len().max(1) as f64,
-    );
-    for (name, sum) in components {
-        values.insert(format!("components/{name}"), sum / count);
-    }
-    for action in Action::ALL {
-        let constant = groups
-            .iter()
-            .map(|g| constant_reward(&g.episode.truth, action))
-            .sum::<f64>();
-        values.insert(
-            format!("constant/{action}"),
-            constant / groups.len().max(1) as f64,
-        );
-    }
-    values.extend(lengths(groups));
-    values
-}
-
-/// What always answering `action`, citing nothing in the window, would have earned.
-fn constant_reward(truth: &Truth, action: Action) -> f64 {
-    reward::score(truth, Some(action), None).0
-}
-
-fn lengths(groups: &[Group]) -> Vec<(String, f64)> {
-    let samples: Vec<&Sample> = groups.iter().flat_map(|g| &g.samples).collect();
-    let stats = |which: Vec<f64>| {
-        let mean = which.iter().sum::<f64>() / which.len().max(1) as f64;
-        let least = which.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = which.iter().copied().fold(0.0, f64::max);
-        (mean, if least.is_finite() { least } else { 0.0 }, most)
-    };
-    let (mean, least, most) = stats(samples.iter().map(|s| s.tokens.len() as f64).collect());
-    let ended = samples
-        .iter()
-        .filter(|s| !s.truncated)
-        .map(|s| s.tokens.len() as f64)
-        .collect();
-    let (ended_mean, ended_least, ended_most) = stats(ended);
-    let clipped =
-        samples.iter().filter(|s| s.truncated).count() as f64 / samples.len().max(1) as f64;
-    let named = [
-        ("mean_length", mean),
-        ("min_length", least),
-        ("max_length", most),
-        ("clipped_ratio", clipped),
-        ("mean_terminated_length", ended_mean),
-        ("min_terminated_length", ended_least),
-        ("max_terminated_length", ended_most),
-    ];
-    named
-        .into_iter()
-        .map(|(name, value)| (format!("completions/{name}"), value))
-        .collect()
-}
-
-fn described(stage: Stage, step: u64, group_id: u64, group: &Group) -> RolloutGroup {
-    let rollout =
-        |((sample, response), (verdict, &advantage)): ((&Sample, &String), (&Verdict, &f64))| {
-            Rollout {
-                response: response.clone(),
-                action: verdict.action,
-                cited_log_id: verdict.cited_log_id.clone(),
-                reward: verdict.reward,
-                components: verdict.components.clone(),
-                advantage,
-                truncated: sample.truncated,
-            }
-        };
-    let judged = group.verdicts.iter().zip(&group.advantages);
-    let episode = &group.episode;
-    RolloutGroup {
-        step,
-        stage: stage.as_str().into(),
-        group_id,
-        episode_id: episode.episode_id.clone(),
-        summary: format!(
-            "{} | {} | {}",
-            episode.alert.alert_id, episode.alert.severity, episode.alert.summary
-        ),
-        truth_action: episode.truth.action,
-        truth_log_id: episode.truth.triggering_log_id.clone(),
-        rule: episode.truth.rule.clone(),
-        rollouts: group
-            .samples
-            .iter()
-            .zip(&group.responses)
-            .zip(judged)
-            .map(rollout)
-            .collect(),
-    }
 }

@@ -1,0 +1,355 @@
+//! Questions about a log window and their answers: what nano learns to read by.
+
+use super::corpus::Words;
+use crate::env::address;
+use crate::env::schema::Event;
+use crate::stream::Stream;
+
+/// A question about a window and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub kind: Kind,
+    pub question: String,
+    pub answer: String,
+}
+
+/// What a note asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Given an id and a key: the value.
+    Value,
+    /// Given one to three values: the id of the line that has them all.
+    Find,
+    /// Given a value: another value of the same line.
+    Where,
+    /// Given several values of one key: the id of the line with one of them.
+    Any,
+    /// Given several values of one key: another value of that line.
+    AnyWhere,
+    /// How many lines have a type, and perhaps a user.
+    Count,
+    /// As `Count`, among the lines before one.
+    Before,
+    /// Whether an address is internal or external.
+    Zone,
+    /// Whether a number is larger or smaller than a stated one.
+    Compare,
+    /// Whether two lines agree in a key.
+    Same,
+    /// First or last line of a type.
+    Edge,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; 11] = [
+        Kind::Value,
+        Kind::Find,
+        Kind::Where,
+        Kind::Any,
+        Kind::AnyWhere,
+        Kind::Count,
+        Kind::Before,
+        Kind::Zone,
+        Kind::Compare,
+        Kind::Same,
+        Kind::Edge,
+    ];
+
+    /// How often each is asked, in the order of [`Kind::ALL`].
+    const WEIGHTS: [u64; 11] = [3, 4, 4, 4, 4, 2, 2, 2, 2, 1, 1];
+
+    /// Its name in logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::Value => "value",
+            Kind::Find => "find",
+            Kind::Where => "where",
+            Kind::Any => "any",
+            Kind::AnyWhere => "any_where",
+            Kind::Count => "count",
+            Kind::Before => "before",
+            Kind::Zone => "zone",
+            Kind::Compare => "compare",
+            Kind::Same => "same",
+            Kind::Edge => "edge",
+        }
+    }
+}
+
+/// One line of the window as notes see it: id and printed pairs, the type among them.
+pub(super) struct Line {
+    id: String,
+    /// Key as it is printed with its opening quote (` image="`), value, closing quote.
+    pairs: Vec<Pair>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Pair {
+    key: String,
+    value: String,
+    quoted: bool,
+}
+
+impl Pair {
+    /// ` image="`, ` type=`.
+    fn open(&self) -> String {
+        format!(" {}={}", self.key, if self.quoted { "\"" } else { "" })
+    }
+
+    /// What follows the value at the end of a line.
+    fn close(&self) -> &'static str {
+        if self.quoted { "\"" } else { "" }
+    }
+
+    fn whole(&self) -> String {
+        format!("{}{}{}", self.open(), self.value, self.close())
+    }
+}
+
+impl Line {
+    pub(super) fn new(event: &Event) -> Self {
+        let mut pairs = vec![Pair {
+            key: "type".into(),
+            value: event.event_type.clone(),
+            quoted: false,
+        }];
+        for (key, value) in &event.fields {
+            let text = value.as_str();
+            let value = text.map_or_else(|| value.to_string(), str::to_string);
+            pairs.push(Pair {
+                key: key.clone(),
+                value,
+                quoted: text.is_some(),
+            });
+        }
+        Self {
+            id: event.log_id.clone(),
+            pairs,
+        }
+    }
+
+    fn get(&self, key: &str) -> Option<&Pair> {
+        self.pairs.iter().find(|pair| pair.key == key)
+    }
+
+    fn has(&self, pair: &Pair) -> bool {
+        self.pairs.contains(pair)
+    }
+}
+
+pub(super) fn note(words: &Words, lines: &[Line], stream: &mut Stream) -> Note {
+    loop {
+        let kind = Kind::ALL[stream.weighted(&Kind::WEIGHTS).unwrap_or(0)];
+        if let Some((question, answer)) = ask(words, kind, lines, stream) {
+            return Note {
+                kind,
+                question,
+                answer,
+            };
+        }
+    }
+}
+
+fn ask(words: &Words, kind: Kind, lines: &[Line], stream: &mut Stream) -> Option<(String, String)> {
+    let line = stream.pick(lines)?;
+    match kind {
+        Kind::Value => {
+            let pair = stream.pick(&line.pairs)?;
+            Some((
+                format!("{}{}", line.id, pair.open()),
+                format!("{}{}", pair.value, pair.close()),
+            ))
+        }
+        Kind::Find => find(line, lines, stream),
+        Kind::Where => {
+            let (given, wanted) = two_pairs(line, stream)?;
+            unique(lines, &[&given])?;
+            Some((
+                format!("Where{}{}", given.whole(), wanted.open()),
+                format!("{}{}", wanted.value, wanted.close()),
+            ))
+        }
+        Kind::Any | Kind::AnyWhere => any(words, kind, line, lines, stream),
+        Kind::Count => {
+            let (text, wanted) = type_and_user(line, stream);
+            let count = lines
+                .iter()
+                .filter(|l| wanted.iter().all(|p| l.has(p)))
+                .count();
+            Some((format!("Count{text}\n"), count.to_string()))
+        }
+        Kind::Before => {
+            let (text, wanted) = type_and_user(stream.pick(lines)?, stream);
+            let earlier = lines.iter().take_while(|l| l.id != line.id);
+            let count = earlier.filter(|l| wanted.iter().all(|p| l.has(p))).count();
+            Some((format!("Before {}{text}\n", line.id), count.to_string()))
+        }
+        Kind::Zone => zone(line),
+        Kind::Compare => compare(line, stream),
+        Kind::Same => same(line, lines, stream),
+        Kind::Edge => edge(line, lines, stream),
+    }
+}
+
+/// Asks whether the first address of a line is internal.
+fn zone(line: &Line) -> Option<(String, String)> {
+    let pair = line
+        .pairs
+        .iter()
+        .find(|pair| address::is_internal(&pair.value).is_some())?;
+    let zone = if address::is_internal(&pair.value)? {
+        "internal"
+    } else {
+        "external"
+    };
+    Some((format!("Zone {} {}\n", line.id, pair.key), zone.into()))
+}
+
+/// Asks whether two lines agree in a field both have.
+fn same(line: &Line, lines: &[Line], stream: &mut Stream) -> Option<(String, String)> {
+    let pair = stream.pick(&line.pairs)?.clone();
+    let others: Vec<&Line> = lines
+        .iter()
+        .filter(|l| l.id != line.id && l.get(&pair.key).is_some())
+        .collect();
+    let other = stream.pick(&others)?;
+    let answer = if other.has(&pair) { "yes" } else { "no" };
+    Some((
+        format!("Same {} {} {}\n", line.id, other.id, pair.key),
+        answer.into(),
+    ))
+}
+
+/// Asks for the first or last line of a type.
+fn edge(line: &Line, lines: &[Line], stream: &mut Stream) -> Option<(String, String)> {
+    let pair = line.get("type")?.clone();
+    let mut of_type = lines.iter().filter(|l| l.has(&pair));
+    let first = stream.chance(1, 2);
+    let edge = if first {
+        of_type.next()
+    } else {
+        of_type.next_back()
+    }?;
+    Some((
+        format!("{}{}\n", if first { "First" } else { "Last" }, pair.whole()),
+        edge.id.clone(),
+    ))
+}
+
+/// Asks for the id of the only line with one to three given pairs, or of none.
+fn find(line: &Line, lines: &[Line], stream: &mut Stream) -> Option<(String, String)> {
+    let mut given: Vec<Pair> = line.pairs.clone();
+    stream.shuffle(&mut given);
+    given.truncate(stream.between(1, 3) as usize);
+    given.sort_by_key(|pair| line.pairs.iter().position(|p| p == pair));
+    if stream.chance(1, 6) {
+        // A near miss: one value taken from another line.
+        let slot = stream.index(given.len());
+        let other = stream.pick(lines)?.get(&given.get(slot)?.key)?.clone();
+        *given.get_mut(slot)? = other;
+    }
+    let hits: Vec<&Line> = lines
+        .iter()
+        .filter(|l| given.iter().all(|p| l.has(p)))
+        .collect();
+    let answer = match hits.as_slice() {
+        [] => "none".to_string(),
+        [only] => only.id.clone(),
+        _ => return None,
+    };
+    let text: String = given.iter().map(Pair::whole).collect();
+    Some((format!("Find{text}\n"), answer))
+}
+
+/// The line that has all of `given`, where there is exactly one.
+fn unique<'a>(lines: &'a [Line], given: &[&Pair]) -> Option<&'a Line> {
+    let mut hits = lines.iter().filter(|l| given.iter().all(|p| l.has(p)));
+    let hit = hits.next();
+    if hits.next().is_some() { None } else { hit }
+}
+
+/// Two different pairs of a line.
+fn two_pairs(line: &Line, stream: &mut Stream) -> Option<(Pair, Pair)> {
+    let given = stream.index(line.pairs.len());
+    let wanted = stream.index(line.pairs.len());
+    if given == wanted {
+        return None;
+    }
+    Some((
+        line.pairs.get(given)?.clone(),
+        line.pairs.get(wanted)?.clone(),
+    ))
+}
+
+/// Names two or three values of one key, exactly one of which is in the window.
+fn any(
+    words: &Words,
+    kind: Kind,
+    line: &Line,
+    lines: &[Line],
+    stream: &mut Stream,
+) -> Option<(String, String)> {
+    let (given, wanted) = two_pairs(line, stream)?;
+    let known = words.0.get(&given.key)?;
+    let here = |value: &String| {
+        lines
+            .iter()
+            .any(|l| l.get(&given.key).is_some_and(|p| p.value == *value))
+    };
+    let absent: Vec<&String> = known.iter().filter(|value| !here(value)).collect();
+    unique(lines, &[&given])?;
+    let mut named = vec![given.value.clone()];
+    for _ in 0..stream.between(1, 2) {
+        let value = (*stream.pick(&absent)?).to_string();
+        if !named.contains(&value) {
+            named.push(value);
+        }
+    }
+    stream.shuffle(&mut named);
+    let named = named.join("|");
+    let question = format!("Any {}={named}", given.key);
+    if kind == Kind::Any {
+        return Some((format!("{question}\n"), line.id.clone()));
+    }
+    Some((
+        format!("{question}{}", wanted.open()),
+        format!("{}{}", wanted.value, wanted.close()),
+    ))
+}
+
+/// ` type=…`, half the time with a user, and the pairs a counted line must have.
+fn type_and_user(line: &Line, stream: &mut Stream) -> (String, Vec<Pair>) {
+    let mut wanted: Vec<Pair> = line.get("type").into_iter().cloned().collect();
+    if stream.chance(1, 2) {
+        wanted.extend(line.get("user").cloned());
+    }
+    (wanted.iter().map(Pair::whole).collect(), wanted)
+}
+
+fn compare(line: &Line, stream: &mut Stream) -> Option<(String, String)> {
+    let numbers: Vec<(&Pair, u64)> = line
+        .pairs
+        .iter()
+        .filter(|p| !p.quoted)
+        .filter_map(|p| Some((p, p.value.parse().ok()?)))
+        .collect();
+    let &(pair, value) = stream.pick(&numbers)?;
+    let stated = match stream.below(3) {
+        0 => 10u64.pow(stream.between(1, 9) as u32),
+        1 => value.saturating_add(stream.between(1, value / 4 + 2)),
+        _ => value.saturating_sub(stream.between(1, value / 4 + 2)),
+    };
+    let answer = if value > stated {
+        "larger"
+    } else if value < stated {
+        "smaller"
+    } else {
+        "equal"
+    };
+    Some((
+        format!("Compare {} {}={stated}\n", line.id, pair.key),
+        answer.into(),
+    ))
+}
