@@ -12,6 +12,7 @@ pub mod pack;
 pub mod rope;
 pub mod sampler;
 pub mod source;
+pub mod swiglu;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tokenizer;

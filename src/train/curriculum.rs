@@ -4,14 +4,16 @@
 //! continued from a checkpoint gives the bytes it would have given.
 
 mod evaluation;
+mod machine;
 mod phases;
 mod rollouts;
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use candle_core::DType;
+
+use machine::{resident_mb, unix_seconds};
 
 use super::checkpoint::{self, Position};
 use super::config::TrainConfig;
@@ -402,18 +404,4 @@ fn fresh_adapter(model: &LoadedModel, config: &TrainConfig) -> Result<Decoder> {
         &candle_core::Device::Cpu,
     )?;
     Ok(model.decoder.with_adapter(Some(adapter))?)
-}
-
-fn unix_seconds() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map(|d| d.as_secs())
-        .unwrap_or(0)
-}
-
-/// Resident memory of this process in MB, where the system tells.
-fn resident_mb() -> f64 {
-    let pages = std::fs::read_to_string(Path::new("/proc/self/statm")).ok();
-    let pages = pages.and_then(|text| text.split_whitespace().nth(1)?.parse::<f64>().ok());
-    pages.map_or(0.0, |pages| pages * 4096.0 / 1e6)
 }

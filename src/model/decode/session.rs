@@ -12,6 +12,7 @@ use crate::model::decoder::Decoder;
 use crate::model::kernels::{self, Threads, View, ViewMut, matmul};
 use crate::model::ops::{Attention, attend};
 use crate::model::pack::Packed;
+use crate::model::swiglu;
 
 /// Keys (rotated) and values of one layer.
 #[derive(Default)]
@@ -129,7 +130,7 @@ impl<'a> Session<'a> {
             up.extend_from_slice(u);
         }
         let mut gated = vec![0f32; gate.len()];
-        kernels::swiglu(&gate, &up, &mut gated);
+        swiglu::swiglu(&gate, &up, &mut gated);
         add(x, &product(&gated, &weights.down, ffn));
     }
 

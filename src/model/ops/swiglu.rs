@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
 use super::{elements, tensor, with_elements};
-use crate::model::kernels;
+use crate::model::swiglu;
 
 struct SwiGlu;
 
@@ -36,7 +36,7 @@ impl CustomOp2 for SwiGlu {
         }
         let (g, u) = (elements(g, lg)?, elements(u, lu)?);
         let mut out = vec![0f32; g.len()];
-        kernels::swiglu(g, u, &mut out);
+        swiglu::swiglu(g, u, &mut out);
         Ok((CpuStorage::F32(out), lg.shape().clone()))
     }
 
@@ -51,7 +51,7 @@ impl CustomOp2 for SwiGlu {
         with_elements(g, |gs| {
             with_elements(u, |us| {
                 with_elements(dy, |dy| {
-                    kernels::swiglu_backward(gs, us, dy, &mut dg, &mut du)
+                    swiglu::swiglu_backward(gs, us, dy, &mut dg, &mut du)
                 })
             })
         })???;
