@@ -1,4 +1,5 @@
 //! Whole runs on the embedded model, cut to a few steps: determinism, resume after a stop and after a kill, the run folder.
+#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
 use std::io::Write;
