@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 /// An error of the model layer.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    #[error("{path}: {source}")]
+    #[error("{path}: {cause}")]
     Io {
         path: PathBuf,
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     #[error("{path}: not a model config: {reason}")]
     Config { path: PathBuf, reason: String },
@@ -52,9 +52,9 @@ pub enum ModelError {
 impl ModelError {
     /// For `map_err` on file operations.
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
-        move |source| Self::Io {
+        move |cause| Self::Io {
             path: path.to_path_buf(),
-            source,
+            cause,
         }
     }
 }

@@ -18,8 +18,33 @@ pub const WEIGHTS: &[u8] = include_bytes!("../../assets/nano/model.safetensors")
 /// `tokenizer.json`
 pub const TOKENIZER: &[u8] = include_bytes!("../../assets/nano/tokenizer.json");
 
-/// The shipped adapters, in the order they were trained: name, `adapter_config.json`, `adapter_model.safetensors`.
-const ADAPTERS: &[(&str, &[u8], &[u8])] = &[];
+/// Name, `adapter_config.json` and `adapter_model.safetensors` of an adapter folder in `assets/nano/adapters`.
+macro_rules! shipped {
+    ($name:literal) => {
+        (
+            $name,
+            include_bytes!(concat!(
+                "../../assets/nano/adapters/",
+                $name,
+                "/adapter_config.json"
+            )) as &[u8],
+            include_bytes!(concat!(
+                "../../assets/nano/adapters/",
+                $name,
+                "/adapter_model.safetensors"
+            )) as &[u8],
+        )
+    };
+}
+
+/// The shipped adapters, in the order they were trained.
+const ADAPTERS: [(&str, &[u8], &[u8]); 5] = [
+    shipped!("sft"),
+    shipped!("stage1_basic"),
+    shipped!("stage2_multi"),
+    shipped!("stage3_mixed"),
+    shipped!("stage4_adversarial"),
+];
 
 /// The shipped adapters by name, in the order they were trained.
 ///

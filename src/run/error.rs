@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 /// A run folder that cannot be read or written as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    #[error("{}: cannot {doing}: {source}", path.display())]
+    #[error("{}: cannot {doing}: {cause}", path.display())]
     Io {
         path: PathBuf,
         doing: &'static str,
-        source: io::Error,
+        cause: io::Error,
     },
     #[error("{}: not a run folder (no run.json)", path.display())]
     NotARun { path: PathBuf },
@@ -53,10 +53,10 @@ impl RunError {
     /// Turns an I/O error into one that names the file and what was tried.
     pub(super) fn io(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io {
+        move |cause| Self::Io {
             path,
             doing,
-            source,
+            cause,
         }
     }
 

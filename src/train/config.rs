@@ -236,9 +236,9 @@ impl TrainConfig {
             log_rollouts_every: 1,
             lora: LoraConfig::rank_16(),
             sft: SftConfig {
-                examples: 2_400,
-                epochs: 2,
-                lr: 2e-3,
+                examples: 6_400,
+                epochs: 1,
+                lr: 1.5e-3,
                 batch: 8,
                 warmup_steps: 10,
                 weight_decay: 0.0,
@@ -249,7 +249,7 @@ impl TrainConfig {
                 prompts_per_step: 8,
                 num_generations: 8,
                 lr: 3e-4,
-                beta: 0.02,
+                beta: 0.0,
                 epsilon: 0.2,
                 epsilon_high: None,
                 num_iterations: 1,
@@ -364,7 +364,7 @@ mod tests {
     #[test]
     fn plan_follows_its_formula() {
         let mut config = TrainConfig::nano();
-        assert_eq!(config.plan(0).total_steps(), 300 * 2 + 4 * 200);
+        assert_eq!(config.plan(0).total_steps(), 800 + 4 * 200);
         config.sft.examples = 601;
         config.sft.epochs = 3;
         assert_eq!(config.sft_steps(601), 76 * 3);

@@ -15,22 +15,22 @@ use candle_core::DType;
 
 use machine::{resident_mb, unix_seconds};
 
+use super::card;
 use super::checkpoint::{self, Position};
 use super::config::TrainConfig;
 use super::error::Result;
-use super::learner::{Learner, Sequence};
-use super::task;
-use crate::env::schema::{Episode, Stage};
+use super::learner::Learner;
+use crate::env::schema::Stage;
 use crate::link::{
     Control, MetricRow, Plan, RolloutGroup, RunFact, RunState, Status, TrainRequest,
 };
 use crate::model::decoder::Decoder;
-use crate::model::lora::{Adapter, LoraConfig};
+use crate::model::lora::Adapter;
 use crate::model::source::LoadedModel;
 use crate::run::control::ControlBox;
+use crate::run::layout::replace_file;
 use crate::run::writer::SystemRow;
 use crate::run::{Manifest, RunDir, RunWriter};
-use crate::stream::Stream;
 
 /// Who listens to a run and may steer it. Called between micro-batches.
 pub trait Host {
@@ -141,7 +141,7 @@ impl<'a> Run<'a> {
             (None, true) => RunWriter::resume(dir.clone(), &RunWriter::no_lengths())?,
             (None, false) => RunWriter::create(dir.clone(), &manifest)?,
         };
-        let mut learner = Learner::new(fresh_adapter(model, &config)?, config.sft.weight_decay);
+        let mut learner = Learner::fresh(model, &config)?;
         let mut position = Position::default();
         if let Some((at, folder)) = found {
             let in_sft = plan
@@ -284,13 +284,14 @@ impl<'a> Run<'a> {
         } else {
             self.config.eval.episodes
         };
-        self.evaluate(episodes)?;
+        let evaluation = self.evaluate(episodes)?;
         if let Some(adapter) = self.learner.decoder.adapter() {
-            adapter.save(
-                &self.writer.dir().adapter(name),
-                &self.model.name,
-                DType::F32,
-            )?;
+            let folder = self.writer.dir().adapter(name);
+            adapter.save(&folder, &self.model.name, DType::F32)?;
+            if let Some(evaluation) = evaluation {
+                let card = card::text(&self.model.name, name, &self.config, &evaluation);
+                replace_file(&folder.join("README.md"), card.as_bytes())?;
+            }
         }
         if name == "sft" {
             self.learner.reset_optimizer(self.config.grpo.weight_decay);
@@ -374,34 +375,4 @@ impl<'a> Run<'a> {
         self.host.tell(RunFact::Rollouts(Box::new(group)));
         Ok(())
     }
-}
-
-/// A gold example as a training sequence.
-fn gold_sequence(tokenizer: &crate::model::tokenizer::Tokenizer, episode: &Episode) -> Sequence {
-    Sequence {
-        prompt: task::prompt_tokens(tokenizer, episode),
-        completions: vec![task::gold_tokens(tokenizer, episode)],
-    }
-}
-
-/// The base model with a new adapter as the configuration wants it.
-fn fresh_adapter(model: &LoadedModel, config: &TrainConfig) -> Result<Decoder> {
-    let targets = config.lora.targets.iter().filter_map(|target| {
-        crate::model::config::Projection::ALL
-            .into_iter()
-            .find(|p| p.as_str() == target.as_str())
-    });
-    let lora = LoraConfig {
-        rank: config.lora.rank as usize,
-        alpha: config.lora.alpha,
-        targets: targets.collect(),
-    };
-    let mut stream = Stream::named(config.seed, &["train", "adapter"]);
-    let adapter = Adapter::fresh(
-        lora,
-        &model.decoder.config,
-        &mut stream,
-        &candle_core::Device::Cpu,
-    )?;
-    Ok(model.decoder.with_adapter(Some(adapter))?)
 }

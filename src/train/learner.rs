@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use candle_core::{Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 
-use super::config::GrpoConfig;
+use super::config::{GrpoConfig, TrainConfig};
 use super::error::Result;
 use super::grpo::{self, TokenTerms};
 use super::optim::{AdamW, Gradients};
+use crate::model::config::Projection;
 use crate::model::decoder::Decoder;
+use crate::model::lora::{Adapter, LoraConfig};
 use crate::model::pack::Packed;
+use crate::model::source::LoadedModel;
+use crate::stream::Stream;
 
 /// A prompt and the completions that continue it.
 #[derive(Clone, Debug)]
@@ -94,6 +98,31 @@ impl Learner {
             adam,
             pending: None,
         }
+    }
+
+    /// A new adapter on the base model, as the configuration wants it.
+    ///
+    /// # Errors
+    /// When memory for a tensor cannot be had.
+    pub fn fresh(model: &LoadedModel, config: &TrainConfig) -> Result<Self> {
+        let named = |name: &str| Projection::ALL.into_iter().find(|p| p.as_str() == name);
+        let targets = config
+            .lora
+            .targets
+            .iter()
+            .filter_map(|target| named(target.as_str()))
+            .collect();
+        let lora = LoraConfig {
+            rank: config.lora.rank as usize,
+            alpha: config.lora.alpha,
+            targets,
+        };
+        let mut stream = Stream::named(config.seed, &["train", "adapter"]);
+        let adapter = Adapter::fresh(lora, &model.decoder.config, &mut stream, &Device::Cpu)?;
+        Ok(Self::new(
+            model.decoder.with_adapter(Some(adapter))?,
+            config.sft.weight_decay,
+        ))
     }
 
     /// The trainable variables.

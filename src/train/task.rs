@@ -1,5 +1,6 @@
 //! Episodes as tokens: the prompt a model answers to, the gold completion it learns from.
 
+use super::learner::Sequence;
 use crate::env::schema::{Episode, Split, Stage};
 use crate::env::{generate, gold, prompt};
 use crate::model::tokenizer::Tokenizer;
@@ -16,6 +17,15 @@ pub fn prompt_tokens(tokenizer: &Tokenizer, episode: &Episode) -> Vec<u32> {
 #[must_use]
 pub fn gold_tokens(tokenizer: &Tokenizer, episode: &Episode) -> Vec<u32> {
     tokenizer.completion(&gold::response(episode))
+}
+
+/// A gold example as a training sequence.
+#[must_use]
+pub fn gold_sequence(tokenizer: &Tokenizer, episode: &Episode) -> Sequence {
+    Sequence {
+        prompt: prompt_tokens(tokenizer, episode),
+        completions: vec![gold_tokens(tokenizer, episode)],
+    }
 }
 
 /// A seed of its own for one use of a run's seed.

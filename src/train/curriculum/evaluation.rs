@@ -1,6 +1,6 @@
 //! What a run measures of itself on held-out episodes.
 
-use super::{LOSS_EPISODES, Run, gold_sequence};
+use super::{LOSS_EPISODES, Run};
 use crate::env::schema::{Episode, Stage};
 use crate::link::{EvalRow, RunFact};
 use crate::train::error::Result;
@@ -10,9 +10,9 @@ use crate::train::task;
 
 impl Run<'_> {
     /// Greedy answers on hold-out episodes of all stages, and the loss on their gold completions.
-    pub(super) fn evaluate(&mut self, count: u64) -> Result<()> {
+    pub(super) fn evaluate(&mut self, count: u64) -> Result<Option<EvalRow>> {
         if count == 0 {
-            return Ok(());
+            return Ok(None);
         }
         let seed = task::derived_seed(self.config.seed, "evaluation");
         let episodes = task::holdout_episodes(seed, &Stage::ALL, count);
@@ -52,8 +52,8 @@ impl Run<'_> {
             values,
         };
         self.writer.eval(&row)?;
-        self.host.tell(RunFact::Evaluation(row));
-        Ok(())
+        self.host.tell(RunFact::Evaluation(row.clone()));
+        Ok(Some(row))
     }
 
     fn gold_loss(&self, episodes: &[Episode]) -> Result<f64> {
@@ -61,7 +61,7 @@ impl Run<'_> {
         let examples: Vec<Sequence> = episodes
             .iter()
             .take(LOSS_EPISODES as usize)
-            .map(|e| gold_sequence(tokenizer, e))
+            .map(|e| task::gold_sequence(tokenizer, e))
             .collect();
         let (mut sum, mut tokens) = (0f64, 0usize);
         for batch in examples.chunks(16) {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::Run;
 use super::rollouts::{Group, described, rollout_values};
-use super::{Run, gold_sequence};
 use crate::env::schema::{Action, Stage};
 use crate::env::verdict;
 use crate::link::MetricRow;
@@ -42,7 +42,7 @@ impl Run<'_> {
         let examples: Vec<Sequence> = order[start..end]
             .iter()
             .map(|&i| {
-                gold_sequence(
+                task::gold_sequence(
                     &self.model.tokenizer,
                     &task::gold_episode(self.config.seed, i),
                 )
