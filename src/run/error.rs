@@ -53,11 +53,7 @@ impl RunError {
     /// Turns an I/O error into one that names the file and what was tried.
     pub(super) fn io(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |cause| Self::Io {
-            path,
-            doing,
-            cause,
-        }
+        move |cause| Self::Io { path, doing, cause }
     }
 
     pub(super) fn malformed(path: &Path, message: impl ToString) -> Self {
