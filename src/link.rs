@@ -20,8 +20,10 @@ pub enum Command {
     Control(Control),
     /// Answer one episode; served between micro-batches while a run is in progress.
     Infer(InferRequest),
-    /// Finish what is asked, checkpoint a run in progress, end the thread.
+    /// Checkpoint and stop a run in progress, end the thread.
     Quit,
+    /// Let a run in progress go on to its end, then end the thread: nobody will ask for more.
+    QuitAfterRun,
 }
 
 /// A request to a run in progress. As a file in `control/` it carries this name.

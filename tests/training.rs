@@ -169,3 +169,32 @@ fn a_folder_with_a_run_is_not_overwritten_and_a_run_of_another_model_is_not_resu
     let error = curriculum::run(&model, &resume, &mut host).expect_err("another model");
     assert!(error.to_string().contains("cannot be continued"), "{error}");
 }
+
+#[test]
+fn the_model_thread_outlives_its_listener_and_ends_with_its_run() {
+    use opensoc::link::Command;
+    use opensoc::train::worker::{WorkerOptions, spawn};
+
+    let root = tempfile::tempdir().expect("a folder");
+    let dir = root.path().join("run");
+    let (commands, received) = std::sync::mpsc::channel();
+    let options = WorkerOptions {
+        model: "nano".into(),
+        adapters: Vec::new(),
+    };
+    let worker = spawn(options, received, |_| {}).expect("a thread");
+    let request = TrainRequest {
+        config: config(),
+        run_dir: dir.clone(),
+        resume: false,
+    };
+    commands
+        .send(Command::Train(Box::new(request)))
+        .expect("listening");
+    commands.send(Command::QuitAfterRun).expect("listening");
+    // The sender stays alive, as the signal thread's does after the workbench has closed.
+    worker.join().expect("no panic");
+    let status = fs::read_to_string(dir.join("status.json")).expect("status");
+    assert!(status.contains("\"finished\""), "{status}");
+    drop(commands);
+}

@@ -146,6 +146,7 @@ fn finish(
             let _ = commands.send(Command::Quit);
         }
         RunFate::LeaveRunning => {
+            let _ = commands.send(Command::QuitAfterRun);
             stop_on_signal(commands)?;
             if exit.reason == ExitReason::Quit && std::io::stdout().is_terminal() {
                 writeln!(

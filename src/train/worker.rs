@@ -78,7 +78,7 @@ fn serve(
     };
     while let Ok(command) = commands.recv() {
         match command {
-            Command::Quit => return Ok(()),
+            Command::Quit | Command::QuitAfterRun => return Ok(()),
             Command::Control(_) => {}
             Command::Infer(request) => tell(desk.answer(&request, None)),
             Command::Train(request) => {
@@ -212,6 +212,7 @@ impl Host for InProcess<'_, '_> {
                         "a run is in progress; stop it before starting another".to_string();
                     (self.tell)(Fact::Run(RunFact::Warning { step: 0, message }));
                 }
+                Ok(Command::QuitAfterRun) => self.quit = true,
                 Ok(Command::Quit) => {
                     self.quit = true;
                     controls.push(Control::Stop);
