@@ -278,9 +278,10 @@ impl Run<'_> {
         if !step.is_multiple_of(every) {
             return Ok(());
         }
-        let first = self.position.num_tokens;
-        for (i, group) in groups.iter().enumerate().take(1) {
-            self.rollouts(described(stage, step, first + i as u64, group))?;
+        // The first group stands for its step; its id counts groups over the whole run.
+        let group_id = step * self.config.grpo.prompts_per_step;
+        if let Some(group) = groups.first() {
+            self.rollouts(described(stage, step, group_id, group))?;
         }
         Ok(())
     }
