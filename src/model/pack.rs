@@ -11,8 +11,8 @@ use std::ops::Range;
 pub struct Segment {
     /// Its rows.
     pub rows: Range<usize>,
-    /// Index of an earlier segment without context that it continues.
-    pub context: Option<usize>,
+    /// The rows it continues: a prefix of an earlier segment that has no context itself.
+    pub context: Option<Range<usize>>,
 }
 
 /// Tokens with their segments and positions: what the decoder's forward pass reads.
@@ -36,16 +36,31 @@ impl Packed {
     /// Appends a sequence that continues the last one pushed with [`Packed::push`]; returns its rows.
     /// On an empty packing it is a sequence of its own.
     pub fn push_continuation(&mut self, tokens: &[u32]) -> Range<usize> {
+        self.push_branch(tokens, usize::MAX)
+    }
+
+    /// Appends a sequence that continues the first `prefix` tokens of the last one pushed with [`Packed::push`] (all of
+    /// them, if it has fewer); returns its rows. On an empty packing it is a sequence of its own.
+    pub fn push_branch(&mut self, tokens: &[u32], prefix: usize) -> Range<usize> {
         let Some(group) = self.groups.last_mut() else {
             return self.push(tokens);
         };
         group.end += 1;
-        let context = group.start;
-        let offset = self.segments[context].rows.len() as u32;
-        self.append(tokens, Some(context), offset)
+        let whole = self.segments[group.start].rows.clone();
+        let length = prefix.min(whole.len());
+        self.append(
+            tokens,
+            Some(whole.start..whole.start + length),
+            length as u32,
+        )
     }
 
-    fn append(&mut self, tokens: &[u32], context: Option<usize>, offset: u32) -> Range<usize> {
+    fn append(
+        &mut self,
+        tokens: &[u32],
+        context: Option<Range<usize>>,
+        offset: u32,
+    ) -> Range<usize> {
         let rows = self.tokens.len()..self.tokens.len() + tokens.len();
         self.tokens.extend_from_slice(tokens);
         self.positions
@@ -112,9 +127,12 @@ mod tests {
         packed.push_continuation(&[6]);
         packed.push(&[7]);
         packed.push_continuation(&[8]);
-        assert_eq!(packed.positions(), [0, 1, 2, 3, 4, 3, 0, 1]);
-        assert_eq!(packed.groups(), [0..3, 3..5]);
-        assert_eq!(packed.segments()[4].context, Some(3));
+        packed.push(&[9, 9, 9]);
+        packed.push_branch(&[10], 2);
+        assert_eq!(packed.positions(), [0, 1, 2, 3, 4, 3, 0, 1, 0, 1, 2, 2]);
+        assert_eq!(packed.groups(), [0..3, 3..5, 5..7]);
+        assert_eq!(packed.segments()[4].context, Some(6..7));
+        assert_eq!(packed.segments()[6].context, Some(8..10));
         assert_eq!(packed.rows_of(&packed.groups()[1]), 6..8);
     }
 }

@@ -1,11 +1,12 @@
 //! What nano reads before it is taught anything: log windows of the train split, and notes that describe them.
 //!
 //! A note quotes an id and asks for a value, quotes values and asks for the id, counts, compares, says internal or
-//! external. No document holds an action word or says what to do: those are refused here and a test looks again. A share
+//! external; a mark says what the line just read shows. No document holds an action word or says what to do: those are refused here and a test looks again. A share
 //! of documents is random echo over the whole vocabulary, which makes every token a target and copying a habit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::marks;
 use super::notes::{Line, Note, note};
 use crate::env::generate;
 use crate::env::prompt;
@@ -39,9 +40,11 @@ impl Document {
         match self {
             Document::Echo { text } => format!("{text}\n{text}"),
             Document::Window { text, notes } => {
-                let notes = notes
-                    .iter()
-                    .map(|note| format!("\n{}{}", note.question, note.answer));
+                let notes = notes.iter().map(|note| {
+                    let place = note.after.map(|line| format!("After line {line}: "));
+                    let place = place.unwrap_or_default();
+                    format!("\n{place}{}{}", note.question, note.answer)
+                });
                 std::iter::once(text.clone()).chain(notes).collect()
             }
         }
@@ -55,14 +58,12 @@ pub fn is_forbidden(text: &str) -> bool {
     FORBIDDEN.iter().any(|stem| lower.contains(stem))
 }
 
-/// Header and lines of an episode, without the instruction that closes a prompt.
+/// Header and lines of an episode, and other words in place of the instruction that closes a prompt.
 #[must_use]
 pub fn window_text(episode: &Episode) -> String {
     let message = prompt::user_message(&episode.alert, &episode.log_window);
-    message
-        .rsplit_once("\n\n")
-        .map(|(window, _)| window.to_string())
-        .unwrap_or(message)
+    let window = message.rsplit_once("\n\n").map_or(&*message, |(w, _)| w);
+    format!("{window}\n\nRead this log window.")
 }
 
 /// The words that keys take in the train split: keys with few different values only.
@@ -99,7 +100,8 @@ impl Words {
     }
 }
 
-/// The `index`th window document of a seed: an episode without action words, and `notes` notes on it.
+/// The `index`th window document of a seed: an episode without action words, a mark after each line, and `notes` notes
+/// on the whole.
 #[must_use]
 pub fn window(
     words: &Words,
@@ -116,8 +118,9 @@ pub fn window(
             continue;
         }
         let lines: Vec<Line> = episode.log_window.iter().map(Line::new).collect();
-        let notes = (0..notes)
-            .map(|_| note(words, &lines, &mut stream))
+        let notes = marks::after_each_line(&lines)
+            .into_iter()
+            .chain((0..notes).map(|_| note(words, &lines, &mut stream)))
             .collect();
         return Document::Window { text, notes };
     }
@@ -161,7 +164,8 @@ mod tests {
     fn documents_hold_no_action_word_and_say_what_the_window_says() {
         for index in 0..40 {
             let (text, notes) = answered(Split::Train, index);
-            assert!(!text.is_empty() && notes.len() == 40);
+            let lines = text.lines().filter(|l| l.starts_with('[')).count();
+            assert_eq!(notes.len(), 40 + lines);
             for note in &notes {
                 assert!(
                     !is_forbidden(&note.question) && !is_forbidden(&note.answer),

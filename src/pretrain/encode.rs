@@ -8,6 +8,9 @@ use crate::model::pack::Packed;
 use crate::model::tokenizer::Tokenizer;
 use crate::stream::Stream;
 
+/// What stands before the log lines of a prompt.
+const LINES: &str = "Log window:\n";
+
 /// A token to predict from a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Target {
@@ -62,14 +65,17 @@ pub fn append(
                     ends: false,
                 });
             }
+            let ends = line_ends(tokenizer, text);
             for note in notes {
                 let question = tokenizer.encode(&note.question);
                 let answer = tokenizer.completion(&note.answer);
                 let tokens = [question.as_slice(), answer.as_slice()].concat();
-                let own = packed.push_continuation(&tokens);
+                let place = note.after.and_then(|line| ends.get(line).copied());
+                let place = place.unwrap_or(context.len());
+                let own = packed.push_branch(&tokens, place);
                 for (i, &token) in tokens.iter().enumerate() {
                     let row = if i == 0 {
-                        rows.end - 1
+                        rows.start + place - 1
                     } else {
                         own.start + i - 1
                     };
@@ -84,6 +90,22 @@ pub fn append(
             }
         }
     }
+}
+
+/// How many tokens of a window's prompt end with each log line and its line break.
+fn line_ends(tokenizer: &Tokenizer, text: &str) -> Vec<usize> {
+    let (head, lines) = text.split_once(LINES).unwrap_or(("", text));
+    let lines = lines.rsplit_once("\n\n").map_or(lines, |(lines, _)| lines);
+    let last = lines.split('\n').count() - 1;
+    let opening =
+        tokenizer.encode("user\n").len() + tokenizer.encode(&format!("{head}{LINES}")).len();
+    let mut end = 1 + opening;
+    let ends = lines.split('\n').enumerate().map(|(i, line)| {
+        let line_break = if i == last { "\n\n" } else { "\n" };
+        end += tokenizer.encode(&format!("{line}{line_break}")).len();
+        end
+    });
+    ends.collect()
 }
 
 /// Answer tokens of each note or echo, in order.
@@ -106,4 +128,38 @@ pub fn weighted(targets: &[Target], stream: &mut Stream) -> (Vec<(usize, u32)>, 
         (target.is_answer || stream.chance(1, 8)).then_some(((target.row, target.token), weight))
     });
     kept.unzip()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::corpus::{self, Words};
+    use super::super::vocabulary;
+    use super::*;
+    use crate::env::schema::Split;
+
+    #[test]
+    fn marks_stand_right_after_their_lines() {
+        let words = Words::of_train_split();
+        let document = |i| corpus::window(&words, (Split::Train, 3, i), [1, 1, 1, 0], 1);
+        let tokenizer =
+            vocabulary::train((0..200).map(|i| document(i).text()), 700).expect("trains");
+        for i in 0..20 {
+            let Document::Window { text, notes } = document(i) else {
+                continue;
+            };
+            let tokens = tokenizer.prompt(None, &text);
+            let ends = line_ends(&tokenizer, &text);
+            let lines: Vec<&str> = text.lines().filter(|l| l.starts_with('[')).collect();
+            assert_eq!(ends.len(), lines.len());
+            for (line, end) in lines.iter().zip(&ends) {
+                let read = tokenizer.decode(&tokens[..*end]);
+                assert!(read.trim_end().ends_with(line) && read.ends_with('\n'));
+            }
+            let (packed, targets) = super::document(&tokenizer, &Document::Window { text, notes });
+            let first = &packed.segments()[1];
+            assert_eq!(first.context.clone().map(|c| c.end), Some(ends[0]));
+            let target = targets.iter().find(|t| t.is_answer).expect("a mark");
+            assert_eq!(target.row, ends[0] - 1);
+        }
+    }
 }

@@ -6,6 +6,7 @@
 pub mod corpus;
 pub mod encode;
 pub mod init;
+mod marks;
 pub mod muon;
 pub mod notes;
 pub mod probes;
@@ -20,8 +21,6 @@ use candle_core::{DType, Device, Tensor, Var};
 use self::corpus::{Document, Words};
 use self::muon::Muon;
 use self::probes::Probes;
-use crate::env::prompt;
-use crate::env::rules;
 use crate::env::schema::Split;
 use crate::model::config::ModelConfig;
 use crate::model::decoder::Decoder;
@@ -50,7 +49,9 @@ pub struct Options {
 }
 
 /// Tokens of nano's vocabulary.
-const VOCABULARY: usize = 1536;
+const VOCABULARY: usize = 2560;
+/// How often the tokenizer's training text holds each fixed word: enough for each to be merged whole.
+const FIXED: usize = 2_000;
 /// Weights of the four stages' windows, phase by phase.
 const PHASES: [[u64; 4]; 3] = [[2, 6, 1, 0], [1, 3, 4, 2], [1, 2, 3, 4]];
 /// Shares of all steps at which a phase begins even if the probes do not pass: every window length must be seen.
@@ -109,34 +110,9 @@ pub fn train_tokenizer(words: &Words, seed: u64) -> Result<Tokenizer> {
     let windows = (0..6_000).map(|index| {
         corpus::window(words, (Split::Train, seed ^ 0xb9e, index), PHASES[2], 12).text()
     });
-    // Single words, and the action words in two halves each: ordinary vocabulary, no statement.
-    let halves = [
-        "dis", "miss", "mon", "itor", "quar", "antine", "_host", "bl", "ock", "_ip", "esc", "alate",
-    ];
-    let fixed = rules::all()
-        .iter()
-        .map(|rule| rule.reason)
-        .chain([prompt::SYSTEM]);
-    let mut single: Vec<String> = fixed
-        .flat_map(str::split_whitespace)
-        .filter(|w| !corpus::is_forbidden(w))
-        .map(|w| format!(" {w}"))
-        .collect();
-    single.extend(halves.iter().map(|half| (*half).to_string()));
-    single.extend(
-        [
-            "Action: ",
-            "CitedLog: ",
-            "Rationale: ",
-            "system\n",
-            "user\n",
-            "assistant\n",
-        ]
-        .map(String::from),
-    );
-    let single = single
+    let single = vocabulary::fixed_words()
         .into_iter()
-        .flat_map(|word| std::iter::repeat_n(word, 400));
+        .flat_map(|word| std::iter::repeat_n(word, FIXED));
     vocabulary::train(
         windows.chain(single).collect::<Vec<_>>().into_iter(),
         VOCABULARY,

@@ -1,7 +1,10 @@
 //! Questions about a log window and their answers: what nano learns to read by.
 
 use super::corpus::Words;
+use super::marks;
 use crate::env::address;
+use crate::env::families;
+use crate::env::rules::is_hot;
 use crate::env::schema::Event;
 use crate::stream::Stream;
 
@@ -9,6 +12,8 @@ use crate::stream::Stream;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     pub kind: Kind,
+    /// The line it stands right after; `None` after the whole window.
+    pub after: Option<usize>,
     pub question: String,
     pub answer: String,
 }
@@ -38,11 +43,21 @@ pub enum Kind {
     Same,
     /// First or last line of a type.
     Edge,
+    /// What a line shows, asked right after it (see [`super::marks`]).
+    Mark,
+    /// What a line shows, asked by its id.
+    Tell,
+    /// First or last line with a sensitive value.
+    Sensitive,
+    /// What stands beside the sensitive value.
+    Beside,
+    /// The sign-in after most failures, or the last of most failures.
+    SignIns,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 16] = [
         Kind::Value,
         Kind::Find,
         Kind::Where,
@@ -54,10 +69,15 @@ impl Kind {
         Kind::Compare,
         Kind::Same,
         Kind::Edge,
+        Kind::Mark,
+        Kind::Tell,
+        Kind::Sensitive,
+        Kind::Beside,
+        Kind::SignIns,
     ];
 
-    /// How often each is asked, in the order of [`Kind::ALL`].
-    const WEIGHTS: [u64; 11] = [3, 4, 4, 4, 4, 2, 2, 2, 2, 1, 1];
+    /// How often each is asked, in the order of [`Kind::ALL`]; marks stand after every line anyway.
+    const WEIGHTS: [u64; 16] = [4, 4, 4, 2, 2, 1, 1, 1, 1, 1, 1, 0, 3, 3, 4, 2];
 
     /// Its name in logs.
     #[must_use]
@@ -74,21 +94,28 @@ impl Kind {
             Kind::Compare => "compare",
             Kind::Same => "same",
             Kind::Edge => "edge",
+            Kind::Mark => "mark",
+            Kind::Tell => "tell",
+            Kind::Sensitive => "sensitive",
+            Kind::Beside => "beside",
+            Kind::SignIns => "sign_ins",
         }
     }
 }
 
 /// One line of the window as notes see it: id and printed pairs, the type among them.
 pub(super) struct Line {
-    id: String,
+    pub(super) id: String,
     /// Key as it is printed with its opening quote (` image="`), value, closing quote.
-    pairs: Vec<Pair>,
+    pub(super) pairs: Vec<Pair>,
+    /// Whether a value is of the kind that raises alerts.
+    pub(super) is_sensitive: bool,
 }
 
 #[derive(Clone, PartialEq, Eq)]
-struct Pair {
-    key: String,
-    value: String,
+pub(super) struct Pair {
+    pub(super) key: String,
+    pub(super) value: String,
     quoted: bool,
 }
 
@@ -103,7 +130,7 @@ impl Pair {
         if self.quoted { "\"" } else { "" }
     }
 
-    fn whole(&self) -> String {
+    pub(super) fn whole(&self) -> String {
         format!("{}{}{}", self.open(), self.value, self.close())
     }
 }
@@ -127,14 +154,15 @@ impl Line {
         Self {
             id: event.log_id.clone(),
             pairs,
+            is_sensitive: families::find(&event.event_type).is_some_and(|f| is_hot(f, event)),
         }
     }
 
-    fn get(&self, key: &str) -> Option<&Pair> {
+    pub(super) fn get(&self, key: &str) -> Option<&Pair> {
         self.pairs.iter().find(|pair| pair.key == key)
     }
 
-    fn has(&self, pair: &Pair) -> bool {
+    pub(super) fn has(&self, pair: &Pair) -> bool {
         self.pairs.contains(pair)
     }
 }
@@ -145,6 +173,7 @@ pub(super) fn note(words: &Words, lines: &[Line], stream: &mut Stream) -> Note {
         if let Some((question, answer)) = ask(words, kind, lines, stream) {
             return Note {
                 kind,
+                after: None,
                 question,
                 answer,
             };
@@ -190,6 +219,10 @@ fn ask(words: &Words, kind: Kind, lines: &[Line], stream: &mut Stream) -> Option
         Kind::Compare => compare(line, stream),
         Kind::Same => same(line, lines, stream),
         Kind::Edge => edge(line, lines, stream),
+        Kind::Mark => None,
+        Kind::Tell | Kind::Sensitive | Kind::Beside | Kind::SignIns => {
+            marks::ask(kind, lines, stream)
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Nano's tokenizer: a byte-level BPE cut along the grammar of prompts.
 //!
-//! A key with its quotes is one piece (`" user="`), a log id is one, digits go in pairs, and a label takes its space along
-//! (`Action: `), so that what follows has no leading space and splits alike wherever a caller cuts the text.
+//! A key with its quotes is one piece (`" user="`), a log id is one, a time of day is three (`14:`, `02:`, `56Z] `), digits
+//! go in pairs, the initial of a user is one (`j.`), and a label takes its space along (`Action: `), so that what follows has no leading space and splits alike
+//! wherever a caller cuts the text. Words the environment always writes alike are one token each, whatever their length:
+//! what is one thing to the rules is one thing to look up.
 
 use tokenizers::decoders::byte_level::ByteLevel as ByteLevelDecoder;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
@@ -10,12 +12,19 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior, Tokenizer as Inner, TokenizerBuilder};
 
+use super::corpus;
+use crate::env::events::{self, Kind};
+use crate::env::families::{self, Surface};
+use crate::env::plausible::CATEGORIES;
+use crate::env::prompt;
+use crate::env::rules;
 use crate::model::tokenizer::{END_OF_TEXT, TURN_END, TURN_START, Tokenizer};
 
 /// Where text is cut before pieces are merged. ASCII classes only: every regex engine reads them alike.
 pub const PIECES: &str = concat!(
-    r#"L[0-9]+-[0-9]+|"? [a-z_]+="?|[0-9]{4}-[0-9]{2}-[0-9]{2}T|[0-9]{2}:|[0-9]{2}Z\] |"#,
-    r#"[A-Z][A-Za-z]*: |\.?[0-9]{1,2}| ?[A-Za-z_]+(?:[.\-][A-Za-z_]+)*|"?\n+| ?[^ \t\r\nA-Za-z0-9]+|[ \t\r\n]+"#
+    r#"L[0-9]+-[0-9]+|"? [a-z_]+="?|[0-9]{4}-|[0-9]{2}-|[0-9]{2}T|[0-9]{2}:|[0-9]{2}Z\] |"#,
+    r#"[A-Z][A-Za-z]*: |\.?[0-9]{1,2}| ?[a-z]\.| ?[A-Za-z_][A-Za-z0-9_]*(?:[.\-][A-Za-z_][A-Za-z0-9_]*)*|"?\n+|"#,
+    r#" ?[^ \t\r\nA-Za-z0-9]+|[ \t\r\n]+"#
 );
 
 /// Trains a tokenizer of `size` tokens on `texts`.
@@ -55,6 +64,72 @@ pub fn train(texts: impl Iterator<Item = String> + Send, size: usize) -> Result<
         .map_err(|e| e.to_string())?;
     let json = inner.to_string(false).map_err(|e| e.to_string())?;
     Tokenizer::new(Inner::from_bytes(json).map_err(|e| e.to_string())?)
+}
+
+/// What is to be a token of its own: the words of rules and prompts (not their sentences), parts of times and numbers,
+/// the labels of an answer, and the action words in two halves each.
+#[must_use]
+pub fn fixed_words() -> Vec<String> {
+    let halves = [
+        "dis", "miss", "mon", "itor", "quar", "antine", "_host", "bl", "ock", "_ip", "esc", "alate",
+    ];
+    let frame = [
+        "Action: ",
+        "CitedLog: ",
+        "Rationale: ",
+        "system\n",
+        "user\n",
+        "assistant\n",
+        ".\n",
+    ];
+    let sentences = rules::all().iter().map(|rule| rule.reason);
+    let spaced = sentences
+        .chain([prompt::SYSTEM])
+        .flat_map(str::split_whitespace)
+        .filter(|word| !corpus::is_forbidden(word))
+        .flat_map(|word| [format!(" {}", word.trim_matches(['.', ',', ':', '<', '>']))]);
+    let openings = rules::all()
+        .iter()
+        .filter_map(|rule| rule.reason.split(' ').next())
+        .map(str::to_string);
+    let values = families::all().flat_map(|family| {
+        let surface = match family.surface {
+            Surface::Words { hot, cold } => [hot, cold].concat(),
+            Surface::AtMost { .. } | Surface::AtLeast { .. } => Vec::new(),
+        };
+        surface
+            .into_iter()
+            .chain(family.detections.iter().flat_map(|d| d.values).copied())
+    });
+    let keys = events::all()
+        .flat_map(|event_type| event_type.fields)
+        .flat_map(|field| match field.kind {
+            Kind::Number(..) | Kind::Flag => ["", "\""].map(|end| format!("{end} {}=", field.name)),
+            _ => ["", "\""].map(|end| format!("{end} {}=\"", field.name)),
+        });
+    let types = events::all().flat_map(|event_type| [event_type.name, event_type.source]);
+    let numbers = (0..100).flat_map(|n| [format!("{n:02}"), format!(".{n}")]);
+    let times = (0..60).flat_map(|n| [format!("{n:02}:"), format!("{n:02}Z] ")]);
+    let dates = (1..32).flat_map(|n| [format!("{n:02}T"), format!("{:02}-", n.min(12))]);
+    let ids = (0..10).map(|n| format!("L1-{n}"));
+    let initials = ('a'..='z').map(|letter| format!("{letter}."));
+    halves
+        .into_iter()
+        .chain(frame)
+        .chain(values)
+        .chain(types)
+        .chain(CATEGORIES.iter().copied())
+        .chain(families::all().map(|family| family.severity))
+        .map(str::to_string)
+        .chain(keys)
+        .chain(spaced)
+        .chain(openings)
+        .chain(numbers)
+        .chain(times)
+        .chain(dates)
+        .chain(ids)
+        .chain(initials)
+        .collect()
 }
 
 #[cfg(test)]

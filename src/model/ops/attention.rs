@@ -116,9 +116,7 @@ impl Block {
 fn blocks(packed: &Packed, group: &Range<usize>) -> Vec<Block> {
     let mut blocks = Vec::new();
     for segment in &packed.segments()[group.clone()] {
-        let context = segment
-            .context
-            .map_or(0..0, |c| packed.segments()[c].rows.clone());
+        let context = segment.context.clone().unwrap_or(0..0);
         for start in segment.rows.clone().step_by(BLOCK) {
             let rows = start..(start + BLOCK).min(segment.rows.end);
             let own = segment.rows.start..rows.end;

@@ -71,8 +71,7 @@ fn mask(packed: &Packed, device: &Device) -> Result<Tensor> {
     let mut mask = vec![f32::NEG_INFINITY; rows * rows];
     for segment in packed.segments() {
         for row in segment.rows.clone() {
-            if let Some(context) = segment.context {
-                let seen = packed.segments()[context].rows.clone();
+            if let Some(seen) = &segment.context {
                 mask[row * rows + seen.start..row * rows + seen.end].fill(0.0);
             }
             mask[row * rows + segment.rows.start..=row * rows + row].fill(0.0);

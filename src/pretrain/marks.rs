@@ -1,0 +1,292 @@
+//! What a single line shows: whether it holds a sensitive value and what stands beside it, or how often a user has failed
+//! to sign in.
+//!
+//! A large model knows from its own pretraining that `mshta.exe` is a system tool attackers borrow and `chrome.exe` is
+//! not; nano has read nothing else, so it is told here which values are sensitive. A mark describes one line and those
+//! before it; what follows for an analyst is not said.
+
+use super::notes::{Kind, Line, Note, Pair};
+use crate::env::address;
+use crate::env::families::{self, Family};
+use crate::env::login::{FAILURE, SUCCESS};
+use crate::stream::Stream;
+
+/// What a line shows.
+enum Mark {
+    Ordinary,
+    /// A sensitive value: which in a row of such lines where they come in rows, and the pair beside it.
+    Sensitive {
+        nth: Option<usize>,
+        beside: Pair,
+    },
+    /// A failed sign-in: the user's failures since the last success.
+    Failed(usize),
+    /// A successful one after so many failures.
+    Entered {
+        failures: usize,
+        zone: &'static str,
+        role: String,
+    },
+}
+
+impl Mark {
+    fn text(&self) -> String {
+        match self {
+            Mark::Ordinary => "ordinary".to_string(),
+            Mark::Sensitive { nth, beside } => {
+                let nth = nth.map(|n| format!(" {}", ordinal(n))).unwrap_or_default();
+                format!("sensitive{nth}{}", beside.whole())
+            }
+            Mark::Failed(n) => format!("failed {}", ordinal(*n)),
+            Mark::Entered {
+                failures,
+                zone,
+                role,
+            } => format!("entered {} {zone} {role}", ordinal(*failures)),
+        }
+    }
+}
+
+/// Words for small numbers, as a mark writes them.
+pub(super) const ORDINALS: [&str; 5] = ["none", "first", "second", "third", "more"];
+
+fn ordinal(n: usize) -> &'static str {
+    ORDINALS[n.min(ORDINALS.len() - 1)]
+}
+
+/// A mark as a note right after each line.
+pub(super) fn after_each_line(lines: &[Line]) -> Vec<Note> {
+    let notes = (0..lines.len()).map(|at| Note {
+        kind: Kind::Mark,
+        after: Some(at),
+        question: String::new(),
+        answer: mark(lines, at).text(),
+    });
+    notes.collect()
+}
+
+/// Asks for marks from after the window.
+pub(super) fn ask(kind: Kind, lines: &[Line], stream: &mut Stream) -> Option<(String, String)> {
+    let marks: Vec<Mark> = (0..lines.len()).map(|at| mark(lines, at)).collect();
+    let is_first = stream.chance(1, 2);
+    let edge = if is_first { "first" } else { "last" };
+    let mut sensitive = lines
+        .iter()
+        .zip(&marks)
+        .filter_map(|(line, mark)| match mark {
+            Mark::Sensitive { beside, .. } => Some((line, beside)),
+            _ => None,
+        });
+    let found = if is_first {
+        sensitive.next()
+    } else {
+        sensitive.last()
+    };
+    match kind {
+        Kind::Tell => {
+            let at = stream.index(lines.len());
+            let (line, mark) = lines.get(at).zip(marks.get(at))?;
+            // Most lines are ordinary: two in three of those are passed over.
+            if matches!(mark, Mark::Ordinary) && stream.chance(2, 3) {
+                return None;
+            }
+            Some((format!("Tell {}\n", line.id), mark.text()))
+        }
+        Kind::Sensitive => {
+            let answer = found.map_or("none", |(line, _)| &line.id);
+            Some((format!("Sensitive {edge}\n"), answer.to_string()))
+        }
+        Kind::Beside => {
+            let answer = found.map_or_else(|| "none".to_string(), |(_, beside)| beside.whole());
+            Some((format!("Beside sensitive {edge}\n"), answer))
+        }
+        _ => sign_ins(lines, &marks, stream),
+    }
+}
+
+/// Asks for the last sign-in after most failures, or the last of most failures in a row; windows without say so.
+fn sign_ins(lines: &[Line], marks: &[Mark], stream: &mut Stream) -> Option<(String, String)> {
+    let entered = stream.chance(1, 2);
+    let counted = lines
+        .iter()
+        .zip(marks)
+        .filter_map(|(line, mark)| match mark {
+            Mark::Entered { failures, .. } if entered => Some((failures, line, mark)),
+            Mark::Failed(failures) if !entered => Some((failures, line, mark)),
+            _ => None,
+        });
+    let most = counted.max_by_key(|(failures, _, _)| **failures);
+    // "none" is the answer of most windows: it is asked now and then only.
+    if most.is_none() && stream.chance(5, 6) {
+        return None;
+    }
+    let question = if entered {
+        "Entered after most failures\n"
+    } else {
+        "Most failures\n"
+    };
+    let answer = most.map(|(_, line, mark)| format!("{} {}", line.id, mark.text()));
+    Some((
+        question.to_string(),
+        answer.unwrap_or_else(|| "none".to_string()),
+    ))
+}
+
+fn mark(lines: &[Line], at: usize) -> Mark {
+    let Some((line, earlier)) = lines.get(at).zip(lines.get(..at)) else {
+        return Mark::Ordinary;
+    };
+    let event_type = value(line, "type");
+    if event_type == FAILURE {
+        return Mark::Failed(1 + failures(line, earlier));
+    }
+    if event_type == SUCCESS {
+        let is_internal = address::is_internal(value(line, "src_ip"));
+        return Mark::Entered {
+            failures: failures(line, earlier),
+            zone: if is_internal == Some(true) {
+                "internal"
+            } else {
+                "external"
+            },
+            role: value(line, "account_role").to_string(),
+        };
+    }
+    let found = families::find(event_type).filter(|_| line.is_sensitive);
+    match found.and_then(|family| Some((family, line.get(family.context_field)?))) {
+        None => Mark::Ordinary,
+        Some((family, beside)) => Mark::Sensitive {
+            nth: family
+                .repeat
+                .map(|_| 1 + earlier.iter().filter(|l| alike(family, l, line)).count()),
+            beside: beside.clone(),
+        },
+    }
+}
+
+/// The user's failures since the last success.
+fn failures(line: &Line, earlier: &[Line]) -> usize {
+    let of_user = |l: &&Line| value(l, "user") == value(line, "user");
+    earlier
+        .iter()
+        .rev()
+        .filter(of_user)
+        .take_while(|l| value(l, "type") != SUCCESS)
+        .filter(|l| value(l, "type") == FAILURE)
+        .count()
+}
+
+/// Whether an earlier line is sensitive too and of the same actor.
+fn alike(family: &Family, earlier: &Line, line: &Line) -> bool {
+    let same = family.repeat.map_or(&[][..], |repeat| repeat.same);
+    value(earlier, "type") == family.event_type
+        && earlier.is_sensitive
+        && same
+            .iter()
+            .all(|key| value(earlier, key) == value(line, key))
+}
+
+fn value<'a>(line: &'a Line, key: &str) -> &'a str {
+    line.get(key).map_or("", |pair| &pair.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::schema::Event;
+    use serde_json::json;
+
+    fn lines(events: &[(&str, serde_json::Value)]) -> Vec<Line> {
+        let events = events.iter().enumerate().map(|(n, (event_type, fields))| {
+            let event: Event = serde_json::from_value(json!({
+                "log_id": format!("L1-{n}"), "timestamp": "2026-04-25T10:00:00Z", "source": "any",
+                "event_type": event_type, "fields": fields
+            }))
+            .expect("an event");
+            Line::new(&event)
+        });
+        events.collect()
+    }
+
+    fn texts(events: &[(&str, serde_json::Value)]) -> Vec<String> {
+        let notes = after_each_line(&lines(events));
+        notes.into_iter().map(|note| note.answer).collect()
+    }
+
+    #[test]
+    fn sensitive_values_are_told_with_what_stands_beside_them() {
+        let told = texts(&[
+            (
+                "process.create",
+                json!({"image": "mshta.exe", "parent": "ccmexec.exe"}),
+            ),
+            (
+                "process.create",
+                json!({"image": "chrome.exe", "parent": "w3wp.exe"}),
+            ),
+            (
+                "net.transfer",
+                json!({"service": "paste_site", "orig_bytes": 99_999_999}),
+            ),
+            (
+                "net.transfer",
+                json!({"service": "paste_site", "orig_bytes": 100_000_000}),
+            ),
+            ("image.load", json!({"module": "ntdll.dll"})),
+        ]);
+        assert_eq!(
+            told,
+            [
+                "sensitive parent=\"ccmexec.exe\"",
+                "ordinary",
+                "ordinary",
+                "sensitive service=\"paste_site\"",
+                "ordinary"
+            ]
+        );
+    }
+
+    #[test]
+    fn rows_are_counted_by_actor_and_failures_by_user_since_the_last_success() {
+        let rename = |id: u64, share: &str| {
+            (
+                "file.rename",
+                json!({"process_id": id, "extension": "locked", "share": share}),
+            )
+        };
+        let sign_in = |event_type, user: &str| {
+            (
+                event_type,
+                json!({"user": user, "src_ip": "10.0.0.7", "account_role": "staff"}),
+            )
+        };
+        assert_eq!(
+            texts(&[
+                rename(7, "local_disk"),
+                rename(8, "local_disk"),
+                rename(7, "scratch_disk")
+            ]),
+            [
+                "sensitive first share=\"local_disk\"",
+                "sensitive first share=\"local_disk\"",
+                "sensitive second share=\"scratch_disk\""
+            ]
+        );
+        assert_eq!(
+            texts(&[
+                sign_in(FAILURE, "a"),
+                sign_in(FAILURE, "b"),
+                sign_in(FAILURE, "a"),
+                sign_in(SUCCESS, "a"),
+                sign_in(FAILURE, "a"),
+            ]),
+            [
+                "failed first",
+                "failed first",
+                "failed second",
+                "entered second internal staff",
+                "failed first"
+            ]
+        );
+    }
+}
