@@ -17,7 +17,7 @@ pub struct Args {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Optimiser steps
-    #[arg(long, default_value_t = 6_000)]
+    #[arg(long, default_value_t = 7_200)]
     pub steps: u64,
     /// Window documents a step
     #[arg(long, default_value_t = 8)]
@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, default_value_t = 4)]
     pub echoes: u64,
     /// Peak learning rate
-    #[arg(long, default_value_t = 4e-3)]
+    #[arg(long, default_value_t = 3e-3)]
     pub lr: f64,
     /// Steps between probes and checkpoints
     #[arg(long, default_value_t = 250)]

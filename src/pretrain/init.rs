@@ -1,9 +1,11 @@
-//! Starting weights of nano: random, but for heads that already look back and already match.
+//! Starting weights of nano: random, but for a head that already looks back and heads that already match.
 //!
-//! Copying in context is what small models learn last. Layer 0 gets heads that attend 1, 2 and 4 tokens back, through query
-//! and key biases that rotary embedding turns into a peak at one distance; layer 1 gets heads whose keys read what those
-//! wrote and whose queries read the present token by the same random projection, so they find earlier occurrences and
-//! copy what followed (induction heads, Olsson et al. 2022). It stays an ordinary Qwen2 file.
+//! Copying in context is what small models learn last. Layer 0 gets a head that attends one token back, through query and
+//! key biases that rotary embedding turns into a peak at one distance; layer 1 gets heads whose keys read what it wrote
+//! and whose queries read the present token by the same random projection, so they find earlier occurrences and copy what
+//! followed (induction heads, Olsson et al. 2022). Several heads of one kind make the match loud enough to be kept by
+//! training: random-offset echo after 300 steps is 0.15 with one, 0.90 with two, 0.91 with three. Heads that look further
+//! back do harm (0.08): what they copy is not what follows. It stays an ordinary Qwen2 file.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,8 +20,8 @@ use crate::stream::Stream;
 
 /// Standard deviation of the random part.
 const STD: f32 = 0.04;
-/// Distances the first layer's heads look back.
-const DISTANCES: [u32; 3] = [1, 2, 4];
+/// Matching heads of the second layer.
+const MATCHING: usize = 3;
 /// Size of the biases: the score at the peak leads its neighbours by about 4.
 const BIAS: f32 = 5.5;
 /// Strength of the match.
@@ -49,8 +51,8 @@ struct Heads<'a> {
     config: &'a ModelConfig,
     /// Reads a token's identity: `[head_dim, hidden]`, rows of unit length.
     reader: Vec<f32>,
-    /// Where each look-back head writes: one `[head_dim, hidden]` a distance.
-    writers: Vec<Vec<f32>>,
+    /// Where the look-back head writes: `[head_dim, hidden]`.
+    writer: Vec<f32>,
 }
 
 impl<'a> Heads<'a> {
@@ -62,54 +64,43 @@ impl<'a> Heads<'a> {
                 .collect()
         };
         let reader = directions(stream);
-        let writers = DISTANCES.iter().map(|_| directions(stream)).collect();
+        let writer = directions(stream);
         Self {
             config,
             reader,
-            writers,
+            writer,
         }
     }
 
-    /// Layer 0, key-value head 0 and its query heads: attend to one distance, copy identity into a subspace.
+    /// Layer 0, head 0: attends to the token before, copies its identity into a subspace.
     fn look_back(&self, tensors: &mut BTreeMap<String, Tensor>) -> Result<()> {
         let (d, width) = (self.config.hidden_size, self.config.head_dim());
         let half = width / 2;
         let angle =
             |i: usize| 1.0 / (self.config.rope_theta as f32).powf(2.0 * i as f32 / width as f32);
+        let weak = |weights: &mut [f32]| weights[..width * d].iter_mut().for_each(|w| *w *= 0.1);
         edit(tensors, Projection::K, 0, "bias", |k| k[..half].fill(BIAS))?;
-        edit(tensors, Projection::K, 0, "weight", |k| {
-            k[..width * d].iter_mut().for_each(|w| *w *= 0.1)
+        edit(tensors, Projection::K, 0, "weight", weak)?;
+        edit(tensors, Projection::Q, 0, "weight", weak)?;
+        edit(tensors, Projection::Q, 0, "bias", |q| {
+            // The key's vector, turned back by one position: largest product where they meet.
+            for i in 0..half {
+                q[i] = BIAS * angle(i).cos();
+                q[half + i] = -BIAS * angle(i).sin();
+            }
         })?;
-        for (head, &distance) in DISTANCES.iter().enumerate().take(self.group()) {
-            edit(tensors, Projection::Q, 0, "bias", |q| {
-                // The key's vector, turned back by `distance` positions: largest product where they meet.
-                for i in 0..half {
-                    let turn = angle(i) * distance as f32;
-                    q[head * width + i] = BIAS * turn.cos();
-                    q[head * width + half + i] = -BIAS * turn.sin();
-                }
-            })?;
-            edit(tensors, Projection::Q, 0, "weight", |q| {
-                q[head * width * d..(head + 1) * width * d]
-                    .iter_mut()
-                    .for_each(|w| *w *= 0.1);
-            })?;
-            self.write(tensors, (0, head), &self.writers[head], LOOK_BACK)?;
-        }
         edit(tensors, Projection::V, 0, "weight", |v| {
             v[..width * d].copy_from_slice(&self.reader)
-        })
+        })?;
+        self.write(tensors, (0, 0), &self.writer, LOOK_BACK)
     }
 
     /// Layer 1: queries read the present token, keys what look-back wrote, values the token itself.
     fn matching(&self, tensors: &mut BTreeMap<String, Tensor>) -> Result<()> {
         let (d, width) = (self.config.hidden_size, self.config.head_dim());
-        for kv in 0..self.config.kv_heads.min(self.writers.len()) {
+        for kv in 0..self.config.kv_heads.min(MATCHING) {
             edit(tensors, Projection::K, 1, "weight", |k| {
-                self.fill_slow(
-                    &mut k[kv * width * d..(kv + 1) * width * d],
-                    &self.writers[kv],
-                );
+                self.fill_slow(&mut k[kv * width * d..(kv + 1) * width * d], &self.writer);
             })?;
             edit(tensors, Projection::V, 1, "weight", |v| {
                 v[kv * width * d..(kv + 1) * width * d].copy_from_slice(&self.reader);

@@ -35,14 +35,14 @@ impl Mark {
             Mark::Ordinary => "ordinary".to_string(),
             Mark::Sensitive { nth, beside } => {
                 let nth = nth.map(|n| format!(" {}", ordinal(n))).unwrap_or_default();
-                format!("sensitive{nth}{}", beside.whole())
+                format!("{} sensitive{nth}", beside.value)
             }
-            Mark::Failed(n) => format!("failed {}", ordinal(*n)),
+            Mark::Failed(n) => format!("{} failed", ordinal(*n)),
             Mark::Entered {
                 failures,
                 zone,
                 role,
-            } => format!("entered {} {zone} {role}", ordinal(*failures)),
+            } => format!("{} entered {zone} {role}", ordinal(*failures)),
         }
     }
 }
@@ -68,67 +68,90 @@ pub(super) fn after_each_line(lines: &[Line]) -> Vec<Note> {
 /// Asks for marks from after the window.
 pub(super) fn ask(kind: Kind, lines: &[Line], stream: &mut Stream) -> Option<(String, String)> {
     let marks: Vec<Mark> = (0..lines.len()).map(|at| mark(lines, at)).collect();
-    let is_first = stream.chance(1, 2);
-    let edge = if is_first { "first" } else { "last" };
-    let mut sensitive = lines
-        .iter()
-        .zip(&marks)
-        .filter_map(|(line, mark)| match mark {
-            Mark::Sensitive { beside, .. } => Some((line, beside)),
-            _ => None,
-        });
-    let found = if is_first {
-        sensitive.next()
-    } else {
-        sensitive.last()
-    };
     match kind {
-        Kind::Tell => {
-            let at = stream.index(lines.len());
-            let (line, mark) = lines.get(at).zip(marks.get(at))?;
-            // Most lines are ordinary: two in three of those are passed over.
-            if matches!(mark, Mark::Ordinary) && stream.chance(2, 3) {
-                return None;
-            }
-            Some((format!("Tell {}\n", line.id), mark.text()))
-        }
-        Kind::Sensitive => {
-            let answer = found.map_or("none", |(line, _)| &line.id);
-            Some((format!("Sensitive {edge}\n"), answer.to_string()))
-        }
-        Kind::Beside => {
-            let answer = found.map_or_else(|| "none".to_string(), |(_, beside)| beside.whole());
-            Some((format!("Beside sensitive {edge}\n"), answer))
-        }
-        _ => sign_ins(lines, &marks, stream),
+        Kind::Tell => tell(lines, &marks, stream),
+        Kind::SignIns => sign_ins(lines, &marks, stream),
+        _ => sensitive(kind, lines, &marks, stream),
     }
 }
 
-/// Asks for the last sign-in after most failures, or the last of most failures in a row; windows without say so.
+fn tell(lines: &[Line], marks: &[Mark], stream: &mut Stream) -> Option<(String, String)> {
+    let at = stream.index(lines.len());
+    let (line, mark) = lines.get(at).zip(marks.get(at))?;
+    // Most lines are ordinary: two in three of those are passed over.
+    if matches!(mark, Mark::Ordinary) && stream.chance(2, 3) {
+        return None;
+    }
+    Some((format!("Tell {}\n", line.id), mark.text()))
+}
+
+/// Asks for the first or last sensitive line: its id, the value beside, or that value's initial. The last makes a model
+/// do something with a value it has looked up besides repeating it.
+fn sensitive(
+    kind: Kind,
+    lines: &[Line],
+    marks: &[Mark],
+    stream: &mut Stream,
+) -> Option<(String, String)> {
+    let is_first = stream.chance(1, 2);
+    let edge = if is_first { "first" } else { "last" };
+    let mut found = lines
+        .iter()
+        .zip(marks)
+        .filter_map(|(line, mark)| match mark {
+            Mark::Sensitive { beside, .. } => Some((&line.id, &beside.value)),
+            _ => None,
+        });
+    let found = if is_first { found.next() } else { found.last() };
+    let (question, answer) = match kind {
+        Kind::Sensitive => ("Sensitive", found.map(|(id, _)| id.clone())),
+        Kind::Beside => ("Beside sensitive", found.map(|(_, value)| value.clone())),
+        _ => (
+            "Initial beside sensitive",
+            found.and_then(|(_, value)| value.get(..1).map(str::to_string)),
+        ),
+    };
+    let answer = answer.unwrap_or_else(|| "none".to_string());
+    Some((format!("{question} {edge}\n"), answer))
+}
+
+/// Asks about the last of most failures in a row, or about the last sign-in after most failures; windows without say so.
 fn sign_ins(lines: &[Line], marks: &[Mark], stream: &mut Stream) -> Option<(String, String)> {
-    let entered = stream.chance(1, 2);
+    let wants_failure = stream.chance(1, 3);
     let counted = lines
         .iter()
         .zip(marks)
         .filter_map(|(line, mark)| match mark {
-            Mark::Entered { failures, .. } if entered => Some((failures, line, mark)),
-            Mark::Failed(failures) if !entered => Some((failures, line, mark)),
+            Mark::Failed(failures) if wants_failure => Some((*failures, line, "", "")),
+            Mark::Entered {
+                failures,
+                zone,
+                role,
+            } if !wants_failure => Some((*failures, line, *zone, role.as_str())),
             _ => None,
         });
-    let most = counted.max_by_key(|(failures, _, _)| **failures);
+    let most = counted.max_by_key(|(failures, ..)| *failures);
     // "none" is the answer of most windows: it is asked now and then only.
     if most.is_none() && stream.chance(5, 6) {
         return None;
     }
-    let question = if entered {
-        "Entered after most failures\n"
-    } else {
-        "Most failures\n"
+    let aspect = if wants_failure { 0 } else { stream.index(4) };
+    let answer = most.map(|(failures, line, zone, role)| match aspect {
+        0 => ordinal(failures),
+        1 => zone,
+        2 => role,
+        _ => line.id.as_str(),
+    });
+    let question = match (wants_failure, aspect) {
+        (true, _) => "Most failures",
+        (_, 0) => "Failures before entering",
+        (_, 1) => "Entered zone",
+        (_, 2) => "Entered role",
+        _ => "Entered after most failures",
     };
-    let answer = most.map(|(_, line, mark)| format!("{} {}", line.id, mark.text()));
     Some((
-        question.to_string(),
-        answer.unwrap_or_else(|| "none".to_string()),
+        format!("{question}\n"),
+        answer.unwrap_or("none").to_string(),
     ))
 }
 
@@ -237,10 +260,10 @@ mod tests {
         assert_eq!(
             told,
             [
-                "sensitive parent=\"ccmexec.exe\"",
+                "ccmexec.exe sensitive",
                 "ordinary",
                 "ordinary",
-                "sensitive service=\"paste_site\"",
+                "paste_site sensitive",
                 "ordinary"
             ]
         );
@@ -267,9 +290,9 @@ mod tests {
                 rename(7, "scratch_disk")
             ]),
             [
-                "sensitive first share=\"local_disk\"",
-                "sensitive first share=\"local_disk\"",
-                "sensitive second share=\"scratch_disk\""
+                "local_disk sensitive first",
+                "local_disk sensitive first",
+                "scratch_disk sensitive second"
             ]
         );
         assert_eq!(
@@ -281,11 +304,11 @@ mod tests {
                 sign_in(FAILURE, "a"),
             ]),
             [
-                "failed first",
-                "failed first",
-                "failed second",
-                "entered second internal staff",
-                "failed first"
+                "first failed",
+                "first failed",
+                "second failed",
+                "second entered internal staff",
+                "first failed"
             ]
         );
     }

@@ -55,7 +55,7 @@ const FIXED: usize = 2_000;
 /// Weights of the four stages' windows, phase by phase.
 const PHASES: [[u64; 4]; 3] = [[2, 6, 1, 0], [1, 3, 4, 2], [1, 2, 3, 4]];
 /// Shares of all steps at which a phase begins even if the probes do not pass: every window length must be seen.
-const LATEST: [f64; 3] = [0.0, 0.45, 0.6];
+const LATEST: [f64; 3] = [0.0, 0.3, 0.5];
 /// First and last part of the learning rate's schedule, as shares of all steps.
 const WARMUP: f64 = 0.02;
 const DECAY: f64 = 0.35;
@@ -66,13 +66,13 @@ pub fn nano_config() -> ModelConfig {
     ModelConfig {
         vocab_size: VOCABULARY,
         hidden_size: 128,
-        intermediate_size: 384,
-        layers: 5,
+        intermediate_size: 256,
+        layers: 6,
         heads: 4,
-        kv_heads: 2,
+        kv_heads: 4,
         max_positions: 1024,
         rms_norm_eps: 1e-6,
-        rope_theta: 10_000.0,
+        rope_theta: 100_000.0,
         tied: true,
     }
 }

@@ -51,13 +51,15 @@ pub enum Kind {
     Sensitive,
     /// What stands beside the sensitive value.
     Beside,
-    /// The sign-in after most failures, or the last of most failures.
+    /// Its initial.
+    Initial,
+    /// The sign-in after most failures, or how many failures in a row there are at most.
     SignIns,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 16] = [
+    pub const ALL: [Kind; 17] = [
         Kind::Value,
         Kind::Find,
         Kind::Where,
@@ -73,11 +75,12 @@ impl Kind {
         Kind::Tell,
         Kind::Sensitive,
         Kind::Beside,
+        Kind::Initial,
         Kind::SignIns,
     ];
 
     /// How often each is asked, in the order of [`Kind::ALL`]; marks stand after every line anyway.
-    const WEIGHTS: [u64; 16] = [4, 4, 4, 2, 2, 1, 1, 1, 1, 1, 1, 0, 3, 3, 4, 2];
+    const WEIGHTS: [u64; 17] = [4, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 0, 3, 3, 5, 3, 3];
 
     /// Its name in logs.
     #[must_use]
@@ -98,6 +101,7 @@ impl Kind {
             Kind::Tell => "tell",
             Kind::Sensitive => "sensitive",
             Kind::Beside => "beside",
+            Kind::Initial => "initial",
             Kind::SignIns => "sign_ins",
         }
     }
@@ -220,7 +224,7 @@ fn ask(words: &Words, kind: Kind, lines: &[Line], stream: &mut Stream) -> Option
         Kind::Same => same(line, lines, stream),
         Kind::Edge => edge(line, lines, stream),
         Kind::Mark => None,
-        Kind::Tell | Kind::Sensitive | Kind::Beside | Kind::SignIns => {
+        Kind::Tell | Kind::Sensitive | Kind::Beside | Kind::Initial | Kind::SignIns => {
             marks::ask(kind, lines, stream)
         }
     }

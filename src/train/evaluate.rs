@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::Result;
+use super::learner::{Learner, Sequence};
 use super::task;
 use crate::env::schema::{Action, Episode, Verdict};
 use crate::env::verdict;
@@ -51,6 +52,35 @@ pub fn answer(
         }
     }
     Ok(answers)
+}
+
+/// Log-probability of each of the five actions after `Action: `, in the order of [`Action::ALL`], whatever the model would
+/// have said of its own accord.
+///
+/// # Errors
+/// When the model cannot be run, or a prompt does not fit it.
+pub fn action_log_probs(
+    decoder: &Decoder,
+    tokenizer: &Tokenizer,
+    episode: &Episode,
+) -> Result<[f64; 5]> {
+    let mut prompt = task::prompt_tokens(tokenizer, episode);
+    prompt.extend(tokenizer.encode("Action: "));
+    let completions: Vec<Vec<u32>> = Action::ALL
+        .iter()
+        .map(|action| tokenizer.encode(&format!("{action}\n")))
+        .collect();
+    let lengths: Vec<usize> = completions.iter().map(Vec::len).collect();
+    let sequence = Sequence {
+        prompt,
+        completions,
+    };
+    let mut scores = Learner::score(decoder, &[sequence], 1.0)?.into_iter();
+    let mut sums = [0f64; 5];
+    for (sum, length) in sums.iter_mut().zip(lengths) {
+        *sum = scores.by_ref().take(length).map(f64::from).sum();
+    }
+    Ok(sums)
 }
 
 /// The shares of a row of `eval.jsonl`.

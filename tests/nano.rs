@@ -1,0 +1,81 @@
+//! What the shipped model is and is not: prompt lengths, the state before any SFT, the adapters.
+
+#![expect(clippy::expect_used, reason = "a test stops where it goes wrong")]
+
+use opensoc::env::generate;
+use opensoc::env::schema::{Action, Episode, Split, Stage};
+use opensoc::model::nano;
+use opensoc::model::source::LoadedModel;
+use opensoc::train::{evaluate, task};
+
+fn holdout(count: u64) -> Vec<Episode> {
+    task::holdout_episodes(77, &Stage::ALL, count)
+}
+
+#[test]
+fn prompts_have_at_most_512_tokens_in_999_of_1000_episodes() {
+    let model = LoadedModel::nano().expect("nano");
+    for split in [Split::Train, Split::Holdout] {
+        let mut lengths: Vec<usize> = (0..1_000)
+            .map(|i| generate::episode(Stage::Adversarial, split, 3, i))
+            .map(|episode| task::prompt_tokens(&model.tokenizer, &episode).len())
+            .collect();
+        lengths.sort_unstable();
+        assert!(lengths[999] <= 512, "{split:?}: {:?}", &lengths[990..]);
+    }
+}
+
+/// Shares right among `episodes`: forced to one of five actions, and in format by itself.
+fn before_sft(episodes: &[Episode]) -> (f64, f64) {
+    let model = LoadedModel::nano().expect("nano");
+    let right = |episode: &&Episode| {
+        let scores = evaluate::action_log_probs(&model.decoder, &model.tokenizer, episode);
+        let scores = scores.expect("scores");
+        let best = (0..5).max_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+        best.map(|i| Action::ALL[i]) == Some(episode.truth.action)
+    };
+    let forced = episodes.iter().filter(right).count();
+    let answers = evaluate::answer(&model.decoder, &model.tokenizer, episodes, || true);
+    let in_format = answers
+        .expect("answers")
+        .iter()
+        .filter(|(_, verdict)| verdict.format_ok)
+        .count();
+    let share = |n: usize| n as f64 / episodes.len() as f64;
+    (share(forced), share(in_format))
+}
+
+#[test]
+fn nano_knows_neither_format_nor_actions_before_sft() {
+    let (forced, in_format) = before_sft(&holdout(80));
+    // Chance is 0.20; 80 episodes leave a standard deviation of 0.045.
+    assert!(forced <= 0.36, "{forced}");
+    assert!(in_format <= 0.05, "{in_format}");
+}
+
+#[test]
+#[ignore = "slow proof: two minutes"]
+fn nano_knows_neither_format_nor_actions_before_sft_on_1000_episodes() {
+    let (forced, in_format) = before_sft(&holdout(1_000));
+    println!("forced choice {forced:.3}, in format {in_format:.3}");
+    assert!(forced <= 0.30, "{forced}");
+    assert!(in_format <= 0.05, "{in_format}");
+}
+
+#[test]
+fn the_shipped_adapters_answer_in_format() {
+    let model = LoadedModel::nano().expect("nano");
+    let adapters = nano::adapters(&model.decoder.config).expect("adapters");
+    assert_eq!(adapters.len(), 5);
+    for (name, adapter) in adapters {
+        let decoder = model.decoder.with_adapter(Some(adapter)).expect("fits");
+        let episodes = holdout(40);
+        let answers = evaluate::answer(&decoder, &model.tokenizer, &episodes, || true);
+        let in_format = answers
+            .expect("answers")
+            .iter()
+            .filter(|(_, verdict)| verdict.format_ok)
+            .count();
+        assert!(in_format >= 34, "{name}: {in_format} of 40");
+    }
+}
