@@ -71,6 +71,7 @@ pub(super) fn ask(kind: Kind, lines: &[Line], stream: &mut Stream) -> Option<(St
     match kind {
         Kind::Tell => tell(lines, &marks, stream),
         Kind::SignIns => sign_ins(lines, &marks, stream),
+        Kind::Label => label(lines, &marks, stream),
         _ => sensitive(kind, lines, &marks, stream),
     }
 }
@@ -113,6 +114,39 @@ fn sensitive(
     };
     let answer = answer.unwrap_or_else(|| "none".to_string());
     Some((format!("{question} {edge}\n"), answer))
+}
+
+/// Words that open a line of an answer.
+const LABELS: [&str; 20] = [
+    "Seen", "Found", "Value", "Note", "Detail", "Shown", "Point", "Item", "Named", "Read", "Given",
+    "Here", "Matter", "Sign", "Fact", "Word", "Entry", "Text", "Thing", "Main",
+];
+
+/// An answer in lines with labels, cut at one of them: whatever the first label says, what stands beside the last
+/// sensitive value (or the most failures and who entered after them) comes first, the id of that line second.
+fn label(lines: &[Line], marks: &[Mark], stream: &mut Stream) -> Option<(String, String)> {
+    let mut word = || stream.pick(&LABELS).copied().unwrap_or("Seen");
+    let (first, second) = (word(), word());
+    let both = || lines.iter().zip(marks);
+    let sensitive = both().rev().find_map(|(line, mark)| match mark {
+        Mark::Sensitive { beside, .. } => Some((&line.id, beside.value.clone())),
+        _ => None,
+    });
+    let signed_in = || {
+        let counted = both().filter_map(|(line, mark)| match mark {
+            Mark::Failed(n) => Some((*n, line, mark)),
+            Mark::Entered { failures, .. } => Some((*failures, line, mark)),
+            _ => None,
+        });
+        let most = counted.max_by_key(|(n, ..)| *n);
+        most.map(|(_, line, mark)| (&line.id, mark.text()))
+    };
+    let (id, value) = sensitive.or_else(signed_in)?;
+    Some(match stream.below(3) {
+        0 => (format!("{first}: {value}\n{second}: "), id.clone()),
+        1 => ("Initial: ".to_string(), value.get(..1)?.to_string()),
+        _ => (format!("{first}: "), value),
+    })
 }
 
 /// Asks about the last of most failures in a row, or about the last sign-in after most failures; windows without say so.

@@ -53,13 +53,15 @@ pub enum Kind {
     Beside,
     /// Its initial.
     Initial,
+    /// A line of a labelled answer: value and id with no question before.
+    Label,
     /// The sign-in after most failures, or how many failures in a row there are at most.
     SignIns,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 17] = [
+    pub const ALL: [Kind; 18] = [
         Kind::Value,
         Kind::Find,
         Kind::Where,
@@ -76,11 +78,12 @@ impl Kind {
         Kind::Sensitive,
         Kind::Beside,
         Kind::Initial,
+        Kind::Label,
         Kind::SignIns,
     ];
 
     /// How often each is asked, in the order of [`Kind::ALL`]; marks stand after every line anyway.
-    const WEIGHTS: [u64; 17] = [4, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 0, 3, 3, 5, 3, 3];
+    const WEIGHTS: [u64; 18] = [4, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 0, 3, 3, 3, 1, 10, 2];
 
     /// Its name in logs.
     #[must_use]
@@ -102,6 +105,7 @@ impl Kind {
             Kind::Sensitive => "sensitive",
             Kind::Beside => "beside",
             Kind::Initial => "initial",
+            Kind::Label => "label",
             Kind::SignIns => "sign_ins",
         }
     }
@@ -224,9 +228,12 @@ fn ask(words: &Words, kind: Kind, lines: &[Line], stream: &mut Stream) -> Option
         Kind::Same => same(line, lines, stream),
         Kind::Edge => edge(line, lines, stream),
         Kind::Mark => None,
-        Kind::Tell | Kind::Sensitive | Kind::Beside | Kind::Initial | Kind::SignIns => {
-            marks::ask(kind, lines, stream)
-        }
+        Kind::Tell
+        | Kind::Sensitive
+        | Kind::Beside
+        | Kind::Initial
+        | Kind::Label
+        | Kind::SignIns => marks::ask(kind, lines, stream),
     }
 }
 

@@ -34,16 +34,31 @@ pub fn derived_seed(seed: u64, purpose: &str) -> u64 {
     Stream::named(seed, &["train", purpose]).bits() >> 1
 }
 
-/// The `i`th gold example of a run: all stages in turn, twins side by side.
+/// Episodes in which every label stands twice, twins side by side (see [`generate`]).
+pub const BLOCK: u64 = 10;
+
+/// The `i`th gold example of a run: whole blocks of balanced labels, all stages in turn.
 #[must_use]
 pub fn gold_episode(seed: u64, i: u64) -> Episode {
-    let stage = Stage::ALL[(i / 2 % 4) as usize];
-    generate::episode(
-        stage,
-        Split::Train,
-        derived_seed(seed, "gold"),
-        i / 8 * 2 + i % 2,
-    )
+    let block = i / BLOCK;
+    let stage = Stage::ALL[(block % 4) as usize];
+    let index = block / 4 * BLOCK + i % BLOCK;
+    generate::episode(stage, Split::Train, derived_seed(seed, "gold"), index)
+}
+
+/// The order of `count` gold examples in an epoch: blocks shuffled, each kept whole, so that a step's labels balance and
+/// its twins' common gradient cancels. Shuffled singly, the easiest direction, raising one action for every prompt, swings
+/// with each step's labels and hides what tells them apart.
+#[must_use]
+pub fn gold_order(seed: u64, epoch: u64, count: u64) -> Vec<u64> {
+    let mut blocks: Vec<u64> = (0..count.div_ceil(BLOCK)).collect();
+    Stream::named(seed, &["train", "sft order"])
+        .fork(epoch)
+        .shuffle(&mut blocks);
+    let examples = blocks
+        .into_iter()
+        .flat_map(|block| block * BLOCK..(block + 1) * BLOCK);
+    examples.filter(|&i| i < count).collect()
 }
 
 /// The prompts of a step of `stage`: twin pairs, a `mix` share of them from the stages before.

@@ -33,10 +33,7 @@ impl Run<'_> {
                 self.position.phase_step % per_epoch.max(1),
             )
         };
-        let mut order: Vec<u64> = (0..config.examples).collect();
-        Stream::named(self.config.seed, &["train", "sft order"])
-            .fork(epoch)
-            .shuffle(&mut order);
+        let order = task::gold_order(self.config.seed, epoch, config.examples);
         let start = (first * config.batch) as usize;
         let end = (start + config.batch as usize).min(order.len());
         let examples: Vec<Sequence> = order[start..end]
