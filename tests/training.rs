@@ -56,6 +56,7 @@ fn config() -> TrainConfig {
     config.seed = 11;
     config.save_steps = 2;
     config.sft.examples = 24;
+    config.sft.batch = 8;
     config.sft.epochs = 1;
     config.grpo.steps_per_stage = 2;
     config.grpo.prompts_per_step = 2;

@@ -283,11 +283,11 @@ mod tests {
             ),
             (
                 "net.transfer",
-                json!({"service": "paste_site", "orig_bytes": 99_999_999}),
+                json!({"service": "paste_site", "orig_bytes": 99_999_999, "dst_ip": "8.8.8.8"}),
             ),
             (
                 "net.transfer",
-                json!({"service": "paste_site", "orig_bytes": 100_000_000}),
+                json!({"service": "paste_site", "orig_bytes": 100_000_000, "dst_ip": "8.8.8.8"}),
             ),
             ("image.load", json!({"module": "ntdll.dll"})),
         ]);

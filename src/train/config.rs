@@ -236,20 +236,20 @@ impl TrainConfig {
             log_rollouts_every: 1,
             lora: LoraConfig::rank_16(),
             sft: SftConfig {
-                examples: 6_400,
+                examples: 8_000,
                 epochs: 1,
-                lr: 1.5e-3,
-                batch: 8,
-                warmup_steps: 10,
+                lr: 5e-3,
+                batch: 20,
+                warmup_steps: 30,
                 weight_decay: 0.0,
                 max_grad_norm: 1.0,
             },
             grpo: GrpoConfig {
                 steps_per_stage: 200,
-                prompts_per_step: 8,
+                prompts_per_step: 20,
                 num_generations: 8,
                 lr: 3e-4,
-                beta: 0.0,
+                beta: 0.01,
                 epsilon: 0.2,
                 epsilon_high: None,
                 num_iterations: 1,
@@ -266,7 +266,7 @@ impl TrainConfig {
                 stage_mix: 0.25,
             },
             eval: EvalConfig {
-                every_steps: 50,
+                every_steps: 100,
                 episodes: 200,
                 final_episodes: 2_000,
             },
@@ -282,6 +282,8 @@ impl TrainConfig {
                 examples: 600,
                 epochs: 1,
                 lr: 2e-4,
+                batch: 8,
+                warmup_steps: 10,
                 ..nano.sft
             },
             grpo: GrpoConfig {
@@ -302,18 +304,18 @@ impl TrainConfig {
         Self {
             save_steps: cut(self.save_steps, 10),
             sft: SftConfig {
-                examples: cut(self.sft.examples, 320),
+                examples: cut(self.sft.examples, 4_000),
                 epochs: cut(self.sft.epochs, 1),
                 ..self.sft
             },
             grpo: GrpoConfig {
-                steps_per_stage: cut(self.grpo.steps_per_stage, 10),
-                prompts_per_step: cut(self.grpo.prompts_per_step, 4),
+                steps_per_stage: cut(self.grpo.steps_per_stage, 20),
+                prompts_per_step: cut(self.grpo.prompts_per_step, 10),
                 warmup_steps: cut(self.grpo.warmup_steps, 2),
                 ..self.grpo
             },
             eval: EvalConfig {
-                every_steps: cut(self.eval.every_steps, 10),
+                every_steps: cut(self.eval.every_steps, 20),
                 episodes: cut(self.eval.episodes, 40),
                 final_episodes: cut(self.eval.final_episodes, 100),
             },
@@ -364,12 +366,12 @@ mod tests {
     #[test]
     fn plan_follows_its_formula() {
         let mut config = TrainConfig::nano();
-        assert_eq!(config.plan(0).total_steps(), 800 + 4 * 200);
+        assert_eq!(config.plan(0).total_steps(), 400 + 4 * 200);
         config.sft.examples = 601;
         config.sft.epochs = 3;
-        assert_eq!(config.sft_steps(601), 76 * 3);
-        assert_eq!(config.plan(7).phases[0].steps, 76 * 3);
-        assert_eq!(config.plan(8).phases[0].steps, 77 * 3);
+        assert_eq!(config.sft_steps(601), 31 * 3);
+        assert_eq!(config.plan(19).phases[0].steps, 31 * 3);
+        assert_eq!(config.plan(20).phases[0].steps, 32 * 3);
         config.sft.examples = 0;
         let names: Vec<_> = config.plan(0).phases.into_iter().map(|p| p.name).collect();
         assert_eq!(names, Stage::ALL.map(|stage| stage.as_str().to_owned()));
