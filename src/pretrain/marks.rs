@@ -103,7 +103,11 @@ fn sensitive(
             Mark::Sensitive { beside, .. } => Some((&line.id, &beside.value)),
             _ => None,
         });
-    let found = if is_first { found.next() } else { found.last() };
+    let found = if is_first {
+        found.next()
+    } else {
+        found.next_back()
+    };
     let (question, answer) = match kind {
         Kind::Sensitive => ("Sensitive", found.map(|(id, _)| id.clone())),
         Kind::Beside => ("Beside sensitive", found.map(|(_, value)| value.clone())),
