@@ -304,13 +304,13 @@ impl TrainConfig {
         Self {
             save_steps: cut(self.save_steps, 10),
             sft: SftConfig {
-                examples: cut(self.sft.examples, 4_000),
+                examples: cut(self.sft.examples, 7_000),
                 epochs: cut(self.sft.epochs, 1),
                 ..self.sft
             },
             grpo: GrpoConfig {
                 steps_per_stage: cut(self.grpo.steps_per_stage, 20),
-                prompts_per_step: cut(self.grpo.prompts_per_step, 10),
+                prompts_per_step: cut(self.grpo.prompts_per_step, 20),
                 warmup_steps: cut(self.grpo.warmup_steps, 2),
                 ..self.grpo
             },
