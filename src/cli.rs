@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     Outcome, audit, eval, generate, model, pretrain, rules, score, train, verify, workbench,
 };
+use crate::ui::gate::clean_lines;
 
 /// Generate SOC alerts, have a model triage them, verify the answers, train on the reward.
 #[derive(Debug, Parser)]
@@ -51,6 +52,7 @@ enum Command {
     )]
     Eval(eval::Args),
     /// Look at a model
+    #[command(after_help = "Example: opensoc model info --model nano")]
     Model(model::Args),
 }
 
@@ -73,7 +75,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to tell it to when stderr is gone too.
-            let _ = writeln!(io::stderr(), "error: {error:#}");
+            let _ = writeln!(io::stderr(), "error: {}", printable(&error));
             ExitCode::from(1)
         }
     }
@@ -93,6 +95,12 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     }
 }
 
+/// An error's text for a terminal: what it quotes of a file may have been written to steer one.
+fn printable(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    clean_lines(&text).collect::<Vec<_>>().join("\n")
+}
+
 /// `opensoc generate … | head` ends well, whoever wrapped the error on its way.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let kind = error
@@ -105,6 +113,38 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    #[test]
+    fn errors_cannot_steer_the_terminal() {
+        let error = anyhow::anyhow!("unknown field `\u{1b}[2J\u{9b}31m`").context("a\nb\r.jsonl");
+        let expected = "a\nb<U+000D>.jsonl: unknown field `<U+001B>[2J<U+009B>31m`";
+        assert_eq!(printable(&error), expected);
+    }
+
+    #[test]
+    fn a_stage_that_is_none_is_a_usage_error() {
+        for stage in ["9", "All", ""] {
+            let error = Cli::try_parse_from(["opensoc", "eval", "--stage", stage]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ValueValidation);
+            assert_eq!(error.exit_code(), 2);
+        }
+        for stage in ["all", "3", "stage3_mixed"] {
+            assert!(Cli::try_parse_from(["opensoc", "eval", "--stage", stage]).is_ok());
+        }
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        let mut commands = vec![Cli::command()];
+        while let Some(command) = commands.pop() {
+            let help = command.get_after_help().map(ToString::to_string);
+            let has_example = help.is_some_and(|text| text.contains("Example: opensoc"));
+            assert!(has_example, "{}", command.get_name());
+            commands.extend(command.get_subcommands().cloned());
+        }
+    }
 
     #[test]
     fn a_closed_pipe_is_known_bare_and_wrapped() {

@@ -1,12 +1,14 @@
 //! The environment as a whole: frozen bytes, and what stays true of any input.
 
+use opensoc::env::address::{is_external, is_internal};
+use opensoc::env::read::{self, Object};
 use opensoc::env::schema::{Episode, Split, Stage};
-use opensoc::env::{generate, prompt, response, verify};
+use opensoc::env::{generate, plausible, prompt, response, verify};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 const FROZEN: &str = include_str!("../assets/holdout_frozen.jsonl");
-const FROZEN_SHA256: &str = "041ae263cb1684512e2e6c9ac843db0c1147267f48dcedbf80eda92abf75b60d";
+const FROZEN_SHA256: &str = "9eebbe2ae811f351fdad8485e61d15c48707deb968d21f574f0cfd1fa8383e87";
 const FROZEN_SEED: u64 = 2026;
 const PER_STAGE: u64 = 50;
 
@@ -39,6 +41,23 @@ fn episodes_survive_json_and_refuse_unknown_fields_by_name() {
     let extended = line.replacen('{', "{\"hint\":1,", 1);
     let error = serde_json::from_str::<Episode>(&extended).unwrap_err();
     assert!(error.to_string().contains("`hint`"), "{error}");
+}
+
+#[test]
+fn every_frozen_address_is_inside_or_outside_and_every_window_is_plausible() {
+    for line in FROZEN.lines() {
+        let episode = Object::parse(line).and_then(read::episode).unwrap();
+        assert_eq!(serde_json::to_string(&episode).unwrap(), line);
+        let addresses = episode.log_window.iter().flat_map(|event| {
+            let names = ["src_ip", "dst_ip", "ip"];
+            names.into_iter().filter_map(|name| event.text(name))
+        });
+        for ip in addresses {
+            assert_ne!(is_internal(ip), Some(is_external(ip)), "{ip}");
+        }
+        let verdict = plausible::check(&episode.incident.category, &episode.log_window);
+        assert_eq!(verdict, Ok(()), "{}", episode.episode_id);
+    }
 }
 
 #[test]

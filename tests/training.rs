@@ -4,12 +4,19 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use opensoc::link::{Control, RunFact, RunState, TrainRequest};
+use opensoc::env::schema::Stage;
+use opensoc::link::{
+    AdapterChoice, Command, Control, Fact, InferRequest, RunFact, RunState, TrainRequest,
+};
 use opensoc::model::decoder::Decoder;
 use opensoc::model::source::LoadedModel;
 use opensoc::train::config::TrainConfig;
 use opensoc::train::curriculum::{self, Host};
+use opensoc::train::task;
+use opensoc::train::worker::{WorkerOptions, spawn};
 
 /// Listens, and asks for a stop once `stop_after` optimiser steps are done.
 #[derive(Default)]
@@ -69,10 +76,27 @@ fn config() -> TrainConfig {
     config
 }
 
+/// The same with dynamic sampling and no divergence term.
+fn dynamic() -> TrainConfig {
+    let mut config = config();
+    config.grpo.beta = 0.0;
+    config.grpo.max_draws = 3;
+    config
+}
+
 fn train(dir: &Path, resume: bool, stop_after: Option<u64>) -> (RunState, Listener) {
+    train_as(config(), dir, resume, stop_after)
+}
+
+fn train_as(
+    config: TrainConfig,
+    dir: &Path,
+    resume: bool,
+    stop_after: Option<u64>,
+) -> (RunState, Listener) {
     let model = LoadedModel::nano().expect("nano");
     let request = TrainRequest {
-        config: config(),
+        config,
         run_dir: dir.to_path_buf(),
         resume,
     };
@@ -144,6 +168,28 @@ fn a_run_is_a_function_of_its_seed_and_survives_stops_and_kills() {
 }
 
 #[test]
+fn an_evaluation_broken_off_by_a_stop_is_done_anew_with_the_same_bytes() {
+    let root = tempfile::tempdir().expect("a folder");
+    let mut config = config();
+    config.grpo.steps_per_stage = 1;
+    config.eval.every_steps = 2;
+    // More than are answered between two looks at the controls.
+    config.eval.episodes = 40;
+    let straight = root.path().join("straight");
+    train_as(config.clone(), &straight, false, None);
+    // After step 2 an evaluation falls due in the middle of SFT, after step 3 the one at its end.
+    for (step, rows) in [(2, 0), (3, 1)] {
+        let dir = root.path().join(format!("stopped-{step}"));
+        let (state, heard) = train_as(config.clone(), &dir, false, Some(step));
+        assert_eq!((state, heard.evaluations), (RunState::Stopped, rows));
+        train_as(config.clone(), &dir, true, None);
+        for file in SAME {
+            assert_eq!(bytes(&straight, file), bytes(&dir, file), "{step}: {file}");
+        }
+    }
+}
+
+#[test]
 fn a_folder_with_a_run_is_not_overwritten_and_a_run_of_another_model_is_not_resumed() {
     let root = tempfile::tempdir().expect("a folder");
     let dir = root.path().join("run");
@@ -173,9 +219,6 @@ fn a_folder_with_a_run_is_not_overwritten_and_a_run_of_another_model_is_not_resu
 
 #[test]
 fn the_model_thread_outlives_its_listener_and_ends_with_its_run() {
-    use opensoc::link::Command;
-    use opensoc::train::worker::{WorkerOptions, spawn};
-
     let root = tempfile::tempdir().expect("a folder");
     let dir = root.path().join("run");
     let (commands, received) = std::sync::mpsc::channel();
@@ -198,4 +241,63 @@ fn the_model_thread_outlives_its_listener_and_ends_with_its_run() {
     let status = fs::read_to_string(dir.join("status.json")).expect("status");
     assert!(status.contains("\"finished\""), "{status}");
     drop(commands);
+}
+
+#[test]
+fn a_watched_run_that_answers_questions_writes_what_a_headless_one_writes() {
+    let root = tempfile::tempdir().expect("a folder");
+    let model = LoadedModel::nano().expect("nano");
+    let request = |name: &str| TrainRequest {
+        config: dynamic(),
+        run_dir: root.path().join(name),
+        resume: false,
+    };
+    let alone = request("alone");
+    curriculum::run(&model, &alone, &mut Listener::default()).expect("a run");
+
+    let (commands, received) = std::sync::mpsc::channel();
+    let answered = Arc::new(AtomicUsize::new(0));
+    let (ask, count) = (commands.clone(), Arc::clone(&answered));
+    let tell = move |fact: Fact| match fact {
+        Fact::Run(RunFact::Metrics(row)) => {
+            for adapter in [AdapterChoice::Live, AdapterChoice::Named("sft".into())] {
+                let episode = Box::new(task::holdout_episodes(3, &Stage::ALL, 1).remove(0));
+                let id = row.step;
+                let question = InferRequest {
+                    id,
+                    episode,
+                    adapter,
+                };
+                let _ = ask.send(Command::Infer(question));
+            }
+        }
+        Fact::Inference { .. } => drop(count.fetch_add(1, Ordering::Relaxed)),
+        _ => {}
+    };
+    let options = WorkerOptions {
+        model: "nano".into(),
+        adapters: Vec::new(),
+    };
+    let worker = spawn(options, received, tell).expect("a thread");
+    let watched = request("watched");
+    for command in [
+        Command::Train(Box::new(watched.clone())),
+        Command::QuitAfterRun,
+    ] {
+        commands.send(command).expect("listening");
+    }
+    worker.join().expect("no panic");
+    assert!(answered.load(Ordering::Relaxed) >= 20, "{answered:?}");
+    for file in SAME {
+        assert_eq!(
+            bytes(&alone.run_dir, file),
+            bytes(&watched.run_dir, file),
+            "{file}"
+        );
+    }
+    let metrics = String::from_utf8(bytes(&alone.run_dir, "metrics.jsonl")).expect("text");
+    assert!(
+        metrics.contains("\"rollout_groups\":4") || metrics.contains("\"rollout_groups\":6"),
+        "no step drew again: {metrics}"
+    );
 }

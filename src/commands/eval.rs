@@ -1,14 +1,18 @@
 //! `opensoc eval`: metrics with intervals on hold-out episodes, adapters compared pairwise, baselines beside.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use rayon::prelude::*;
 
 use super::Outcome;
-use super::generate::{parse_split, parse_stage};
+use super::generate::{Stages, parse_split, parse_stages};
+use super::lines::{LineError, next_line};
 use crate::env::generate;
+use crate::env::read::Object;
 use crate::env::schema::{Episode, Split, Stage};
 use crate::env::verdict;
 use crate::eval::baselines::Baseline;
@@ -38,8 +42,8 @@ pub struct Args {
     #[arg(long, default_value = "holdout", value_parser = parse_split)]
     pub split: Split,
     /// A stage's name or number, or all
-    #[arg(long, default_value = "all")]
-    pub stage: String,
+    #[arg(long, default_value = "all", value_parser = parse_stages)]
+    pub stage: Stages,
     /// Seed of the episodes
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -65,12 +69,8 @@ pub struct Args {
 /// # Errors
 /// On an unusable model, adapter or responses file.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-    let stages = if args.stage == "all" {
-        Stage::ALL.to_vec()
-    } else {
-        vec![stage(&args.stage)?]
-    };
-    let episodes = episodes(args, &stages);
+    let stages = &args.stage.0;
+    let episodes = episodes(args, stages);
     let mut answers = Vec::new();
     if let Some(path) = &args.responses {
         answers.push(from_file(path, &episodes)?);
@@ -79,7 +79,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         answers.extend(of_models(args, &episodes)?);
     }
     if !args.no_baselines {
-        answers.extend(of_baselines(args, &stages, &episodes));
+        answers.extend(of_baselines(args, stages, &episodes));
     }
     let report = Report::build(&args.model, args.split, args.seed, &answers)?;
     if args.json {
@@ -88,10 +88,6 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         write!(out, "{}", report.table())?;
     }
     Ok(Outcome::Complete)
-}
-
-fn stage(name: &str) -> anyhow::Result<Stage> {
-    parse_stage(name).map_err(|e| anyhow::anyhow!("--stage {name}: {e}"))
 }
 
 fn episodes(args: &Args, stages: &[Stage]) -> Vec<Episode> {
@@ -171,25 +167,19 @@ fn of_baselines(args: &Args, stages: &[Stage], episodes: &[Episode]) -> Vec<Answ
     Baseline::all(&train).iter().map(judged).collect()
 }
 
-/// Responses by episode id; an episode without one counts as malformed.
-fn from_file(path: &std::path::Path, episodes: &[Episode]) -> anyhow::Result<Answers> {
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Line {
-        episode_id: String,
-        response: String,
-    }
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let mut responses = std::collections::HashMap::new();
-    for (number, line) in text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty())
-    {
-        let line: Line = serde_json::from_str(line)
-            .with_context(|| format!("{}:{}", path.display(), number + 1))?;
-        responses.insert(line.episode_id, line.response);
-    }
+/// The verdicts on a file of responses; an episode without one counts as malformed.
+fn from_file(path: &Path, episodes: &[Episode]) -> anyhow::Result<Answers> {
+    let responses = responses(path)?;
+    // Of another seed, split or stage, most likely: a table of nothing but malformed answers would hide that.
+    anyhow::ensure!(
+        episodes
+            .iter()
+            .any(|e| responses.contains_key(&e.episode_id)),
+        "{}: none of its {} responses is to one of the {} episodes; check --seed, --split and --stage",
+        path.display(),
+        responses.len(),
+        episodes.len()
+    );
     let respond = |e: &Episode| responses.get(&e.episode_id).map_or("", String::as_str);
     let cases = episodes
         .iter()
@@ -199,4 +189,97 @@ fn from_file(path: &std::path::Path, episodes: &[Episode]) -> anyhow::Result<Ans
         Contestant::Responses(path.display().to_string()),
         cases,
     ))
+}
+
+/// Responses by episode id.
+fn responses(path: &Path) -> anyhow::Result<HashMap<String, String>> {
+    let file = File::open(path).with_context(|| path.display().to_string())?;
+    let mut input = BufReader::new(file);
+    let mut responses = HashMap::new();
+    let mut number = 0;
+    while let Some(line) = next_line(&mut input).with_context(|| path.display().to_string())? {
+        number += 1;
+        let place = || format!("{}:{number}", path.display());
+        let Some((id, response)) = line.and_then(|text| response(&text)).with_context(place)?
+        else {
+            continue;
+        };
+        anyhow::ensure!(
+            !responses.contains_key(&id),
+            "{}: field `episode_id`: a second response to `{id}`",
+            place()
+        );
+        responses.insert(id, response);
+    }
+    Ok(responses)
+}
+
+/// Episode id and response of a line; `None` for an empty one.
+fn response(line: &str) -> Result<Option<(String, String)>, LineError> {
+    if line.trim().is_empty() {
+        return Ok(None);
+    }
+    let mut object = Object::parse(line)?;
+    object.only(&["episode_id", "response"])?;
+    Ok(Some((object.text("episode_id")?, object.text("response")?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::gold;
+
+    fn some_episodes() -> Vec<Episode> {
+        (0..4)
+            .map(|i| generate::episode(Stage::Multi, Split::Holdout, 1, i))
+            .collect()
+    }
+
+    /// What is said of a file of responses; empty where it is taken.
+    fn said(content: &[u8]) -> String {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        match from_file(file.path(), &some_episodes()) {
+            Ok(_) => String::new(),
+            Err(error) => {
+                let message = format!("{error:#}");
+                let name = file.path().display().to_string();
+                message.strip_prefix(&name).expect("the file").to_owned()
+            }
+        }
+    }
+
+    fn line(id: &str, response: &str) -> String {
+        serde_json::json!({"episode_id": id, "response": response}).to_string() + "\n"
+    }
+
+    #[test]
+    fn responses_are_matched_by_id_and_a_file_without_a_match_is_refused() {
+        let episodes = some_episodes();
+        let answered = line(&episodes[1].episode_id, &gold::response(&episodes[1]));
+        assert_eq!(said(format!("\n{answered}").as_bytes()), "");
+        let other = line("stage2_multi-holdout-9-0", "x");
+        let because = said(other.as_bytes());
+        assert!(
+            because.starts_with(": none of its 1 responses"),
+            "{because}"
+        );
+        assert!(said(b"").starts_with(": none of its 0 responses"));
+    }
+
+    #[test]
+    fn bad_lines_of_responses_are_named_by_number() {
+        let good = line(&some_episodes()[0].episode_id, "x");
+        let twice = said(format!("{good}\n{good}").as_bytes());
+        assert!(
+            twice.starts_with(":3: field `episode_id`: a second"),
+            "{twice}"
+        );
+        let broken = [good.as_bytes(), b"\xff\xfe\n"].concat();
+        assert_eq!(said(&broken), ":2: not UTF-8");
+        let number = said(format!("{good}{{\"episode_id\":5}}").as_bytes());
+        assert_eq!(number, ":2: field `episode_id` is not text");
+        let list = said(b"[\"a\",\"b\"]");
+        assert_eq!(list, ":1: not an object");
+    }
 }

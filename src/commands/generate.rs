@@ -41,6 +41,19 @@ pub fn parse_stage(text: &str) -> Result<Stage, String> {
     })
 }
 
+/// Reads one stage or `all` off the command line.
+pub fn parse_stages(text: &str) -> Result<Stages, String> {
+    if text == "all" {
+        return Ok(Stages(Stage::ALL.to_vec()));
+    }
+    let stage = parse_stage(text).map_err(|message| format!("{message}, or all"))?;
+    Ok(Stages(vec![stage]))
+}
+
+/// Some stages: a type of its own, because clap takes a `Vec` for an argument that may be repeated.
+#[derive(Clone, Debug)]
+pub struct Stages(pub Vec<Stage>);
+
 /// Reads a split off the command line.
 pub fn parse_split(text: &str) -> Result<Split, String> {
     Split::from_name(text).ok_or_else(|| "no such split; train or holdout".to_owned())

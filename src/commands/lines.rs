@@ -10,6 +10,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::Outcome;
+use crate::env::read::Fault;
 
 /// The longest line that is read.
 pub const MAX_LINE_BYTES: usize = 1 << 20;
@@ -21,8 +22,10 @@ pub enum LineError {
     TooLong,
     #[error("not UTF-8")]
     Encoding,
-    #[error("{0}")]
-    Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Json(#[from] Fault),
+    #[error(transparent)]
+    Answer(#[from] serde_json::Error),
     #[error("{message}")]
     Content { message: String, field: String },
 }
@@ -36,18 +39,12 @@ struct ErrorObject {
 }
 
 impl LineError {
-    /// The field at fault, where the message of the JSON reader names one in backquotes.
-    fn field(&self) -> Option<String> {
+    /// The field at fault, where it is one field's.
+    fn field(&self) -> Option<&str> {
         match self {
-            LineError::Content { field, .. } => Some(field.clone()),
-            LineError::Json(error) => {
-                let message = error.to_string();
-                let names_field = message.contains("field `");
-                names_field
-                    .then(|| message.split('`').nth(1).map(str::to_owned))
-                    .flatten()
-            }
-            _ => None,
+            LineError::Content { field, .. } => Some(field),
+            LineError::Json(fault) => fault.field(),
+            LineError::TooLong | LineError::Encoding | LineError::Answer(_) => None,
         }
     }
 }
@@ -95,7 +92,7 @@ pub fn answer_lines(
             Err(error) => {
                 outcome = Outcome::BadInput;
                 let object = ErrorObject {
-                    field: error.field(),
+                    field: error.field().map(str::to_owned),
                     error: error.to_string(),
                     line: number,
                 };
@@ -108,7 +105,7 @@ pub fn answer_lines(
 }
 
 /// The next line, or why it is not one; `None` at the end. A line that is too long is skipped whole, never held in memory.
-fn next_line(input: &mut impl BufRead) -> io::Result<Option<Result<String, LineError>>> {
+pub fn next_line(input: &mut impl BufRead) -> io::Result<Option<Result<String, LineError>>> {
     let mut bytes = Vec::new();
     let limit = MAX_LINE_BYTES as u64 + 1;
     if input.by_ref().take(limit).read_until(b'\n', &mut bytes)? == 0 {
@@ -126,12 +123,13 @@ fn next_line(input: &mut impl BufRead) -> io::Result<Option<Result<String, LineE
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::env::read::Object;
     use serde_json::json;
 
     fn answers(input: &[u8]) -> (String, Outcome) {
         let mut out = Vec::new();
         let outcome = answer_lines(input, &mut out, |text| {
-            serde_json::from_str::<Value>(text)?;
+            Object::parse(text)?;
             Ok(json!("ok"))
         })
         .unwrap();
@@ -149,9 +147,18 @@ mod tests {
         assert_eq!(lines.len(), 5, "{out}");
         assert_eq!(lines[0], "\"ok\"");
         assert!(lines[1].contains("\"line\":2"), "{out}");
+        assert!(!lines[1].contains("line 1"), "{out}");
         assert!(lines[2].contains("not UTF-8") && lines[2].contains("\"line\":4"));
         assert!(lines[3].contains("1 MiB") && lines[3].contains("\"line\":5"));
         assert_eq!(lines[4], "\"ok\"");
+    }
+
+    #[test]
+    fn the_field_at_fault_is_part_of_the_answer() {
+        let (out, _) = answers(b"{\"a\":1,\"a\":2}");
+        let object: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(object["field"], "a");
+        assert_eq!(object["error"], "field `a` occurs twice");
     }
 
     #[test]

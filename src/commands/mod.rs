@@ -2,6 +2,7 @@
 //! command tree and the process's exit code.
 
 pub mod audit;
+pub mod detach;
 pub mod eval;
 pub mod generate;
 pub mod lines;

@@ -1,7 +1,7 @@
 //! `opensoc train`: SFT and the curriculum, without a workbench.
 
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -96,12 +96,15 @@ impl Args {
 /// # Errors
 /// On a bad configuration, an unusable model or run folder, or a diverged run.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-    let config = args.resolve()?;
+    let mut config = args.resolve()?;
     if args.print_config {
         write!(out, "{}", config.to_toml()?)?;
         return Ok(Outcome::Complete);
     }
     let run_dir = args.folder(config.seed)?;
+    if args.resume {
+        config = Manifest::read(&RunDir::new(&run_dir))?.config;
+    }
     if !args.headless && std::io::stdout().is_terminal() {
         let bench = workbench::Args {
             model: args.model.clone(),
@@ -114,20 +117,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         };
         return workbench::open(&bench, config, Some(request), out);
     }
-    use_threads(if args.resume {
-        resumed_threads(&run_dir)?
-    } else {
-        config.threads
-    });
+    use_threads(config.threads);
     let model = LoadedModel::open(&args.model)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [
-        signal_hook::consts::SIGTERM,
-        signal_hook::consts::SIGINT,
-        signal_hook::consts::SIGHUP,
-    ] {
-        signal_hook::flag::register(signal, stop.clone())?;
-    }
+    let stop = stop_flag()?;
     let mut host = Headless {
         out,
         stop,
@@ -152,8 +144,17 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     })
 }
 
-fn resumed_threads(dir: &Path) -> anyhow::Result<u64> {
-    Ok(Manifest::read(&RunDir::new(dir))?.config.threads)
+/// Set by SIGTERM and SIGINT. A hang-up is taken note of and no more: losing the terminal never ends a run.
+fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::flag::register(signal, stop.clone())?;
+    }
+    signal_hook::flag::register(
+        signal_hook::consts::SIGHUP,
+        Arc::new(AtomicBool::new(false)),
+    )?;
+    Ok(stop)
 }
 
 /// Fixes the thread pool's size: sums are grouped by it, so it belongs to the run. A pool that runs already stays.
@@ -180,67 +181,65 @@ impl Headless<'_> {
     }
 }
 
+/// A fact as a line of the log; rollouts are for screens.
+fn told(fact: &RunFact) -> Option<String> {
+    Some(match fact {
+        RunFact::Started { run_dir, plan, .. } => {
+            let phases = plan
+                .phases
+                .iter()
+                .map(|p| format!("{} {}", p.name, p.steps));
+            let phases: Vec<String> = phases.collect();
+            format!("run {} | {}", run_dir.display(), phases.join(", "))
+        }
+        RunFact::Status(status) => {
+            let left = status
+                .eta_s
+                .map_or(String::new(), |s| format!(", about {s:.0} s left"));
+            format!(
+                "{} {}/{} {:?}: {}{left}",
+                status.phase, status.step, status.total_steps, status.state, status.reason
+            )
+        }
+        RunFact::Metrics(row) => {
+            let values = LOGGED
+                .iter()
+                .filter_map(|name| row.values.get_key_value(*name));
+            format!("{} {} | {}", row.stage, row.step, listed(values))
+        }
+        RunFact::Evaluation(row) => format!(
+            "eval after {} ({} episodes) | {}",
+            row.step,
+            row.episodes,
+            listed(row.values.iter())
+        ),
+        RunFact::Warning { step, message } => format!("warning at {step}: {message}"),
+        RunFact::Rollouts(_) => return None,
+    })
+}
+
+/// Metrics of a step that the log shows.
+const LOGGED: [&str; 7] = [
+    "reward",
+    "loss",
+    "format_ok",
+    "accuracy",
+    "citation_accuracy",
+    "entropy",
+    "grad_norm",
+];
+
+fn listed<'a>(values: impl Iterator<Item = (&'a String, &'a f64)>) -> String {
+    let values: Vec<String> = values
+        .map(|(name, value)| format!("{name} {value:.3}"))
+        .collect();
+    values.join(" ")
+}
+
 impl Host for Headless<'_> {
     fn tell(&mut self, fact: RunFact) {
-        match fact {
-            RunFact::Started { run_dir, plan, .. } => {
-                let phases: Vec<String> = plan
-                    .phases
-                    .iter()
-                    .map(|p| format!("{} {}", p.name, p.steps))
-                    .collect();
-                self.line(&format!(
-                    "run {} | {}",
-                    run_dir.display(),
-                    phases.join(", ")
-                ));
-            }
-            RunFact::Status(status) => {
-                let left = status
-                    .eta_s
-                    .map_or(String::new(), |s| format!(", about {:.0} s left", s));
-                self.line(&format!(
-                    "{} {}/{} {:?}: {}{left}",
-                    status.phase, status.step, status.total_steps, status.state, status.reason
-                ));
-            }
-            RunFact::Metrics(row) => {
-                let shown = [
-                    "reward",
-                    "loss",
-                    "format_ok",
-                    "accuracy",
-                    "citation_accuracy",
-                    "entropy",
-                    "grad_norm",
-                ];
-                let values = shown
-                    .iter()
-                    .filter_map(|&name| Some(format!("{name} {:.3}", row.values.get(name)?)));
-                self.line(&format!(
-                    "{} {} | {}",
-                    row.stage,
-                    row.step,
-                    values.collect::<Vec<_>>().join(" ")
-                ));
-            }
-            RunFact::Evaluation(row) => {
-                let values: Vec<String> = row
-                    .values
-                    .iter()
-                    .map(|(name, value)| format!("{name} {value:.3}"))
-                    .collect();
-                self.line(&format!(
-                    "eval after {} ({} episodes) | {}",
-                    row.step,
-                    row.episodes,
-                    values.join(" ")
-                ));
-            }
-            RunFact::Warning { step, message } => {
-                self.line(&format!("warning at {step}: {message}"))
-            }
-            RunFact::Rollouts(_) => {}
+        if let Some(text) = told(&fact) {
+            self.line(&text);
         }
     }
 

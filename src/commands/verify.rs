@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Outcome;
 use super::lines::{LineError, answer_all};
-use crate::env::schema::{Episode, Event, Incident};
+use crate::env::read::{self, Object};
+use crate::env::schema::Event;
 use crate::env::{plausible, verify};
 
 /// Arguments of `verify`.
@@ -27,13 +28,13 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
 
 /// The truth of one line. What an episode says its truth is, is never believed.
 fn answer(line: &str) -> Result<Value, LineError> {
-    let object: Map<String, Value> = serde_json::from_str(line)?;
-    let is_episode = object.contains_key("log_window") || object.contains_key("episode_id");
+    let object = Object::parse(line)?;
+    let is_episode = object.has("log_window") || object.has("episode_id");
     let (category, events, name) = if is_episode {
-        let episode: Episode = serde_json::from_str(line)?;
+        let episode = read::episode(object)?;
         (episode.incident.category, episode.log_window, "log_window")
     } else {
-        let incident: Incident = serde_json::from_str(line)?;
+        let incident = read::incident(object)?;
         (incident.category, incident.events, "events")
     };
     truth_object(&category, &events, name)
@@ -96,5 +97,42 @@ mod tests {
             answer(empty),
             Err(LineError::Content { field, .. }) if field == "events"
         ));
+    }
+
+    #[test]
+    fn a_window_too_long_is_refused_before_any_rule_is_held_against_it() {
+        let mut incident = generate::episode(Stage::Mixed, Split::Train, 3, 8).incident;
+        let sweep = |n: usize| Event {
+            log_id: format!("L1-{n}"),
+            event_type: "net.connection".into(),
+            ..incident.events[0].clone()
+        };
+        incident.events = (0..5_000).map(sweep).collect();
+        let error = answer(&serde_json::to_string(&incident).unwrap()).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("5000 events, at most 64"), "{message}");
+    }
+
+    #[test]
+    fn a_key_twice_in_an_event_cannot_change_truth() {
+        let episode = generate::episode(Stage::Mixed, Split::Train, 3, 8);
+        let line = serde_json::to_string(&episode).unwrap();
+        let (name, value) = episode.log_window[0].fields.iter().next().expect("a field");
+        let pair = format!("\"{name}\":{value}");
+        let twice = line.replacen(&pair, &format!("{pair},{pair}"), 1);
+        let message = answer(&twice).unwrap_err().to_string();
+        let expected = format!("field `log_window[0].fields.{name}` occurs twice");
+        assert_eq!(message, expected);
+    }
+
+    #[test]
+    fn ids_of_any_length_are_ids() {
+        let mut incident = generate::episode(Stage::Mixed, Split::Train, 3, 8).incident;
+        let id = "L12345678901-123456789012345";
+        incident.events.truncate(1);
+        incident.events[0].log_id = id.into();
+        let value = answer(&serde_json::to_string(&incident).unwrap()).unwrap();
+        assert_eq!(value["triggering_log_id"], id);
+        assert_eq!(value["plausible"], true);
     }
 }

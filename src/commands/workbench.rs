@@ -1,19 +1,24 @@
 //! `opensoc` without a subcommand: the workbench, with the model thread behind it.
 
-use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::Outcome;
 use super::train::use_threads;
+use super::{Outcome, detach};
 use crate::env::schema::{Split, Stage};
-use crate::link::{Command, Control, TrainRequest};
+use crate::link::{Command, Control, Fact, RunFact, RunState, TrainRequest};
+use crate::model::config::ModelConfig;
+use crate::model::lora::Adapter;
 use crate::model::nano;
 use crate::run::layout::default_root;
-use crate::run::shipped;
+use crate::run::reader::read_status;
+use crate::run::{RunDir, shipped};
 use crate::train::config::{Preset, TrainConfig, resolve};
 use crate::train::worker::{WorkerOptions, spawn};
 use crate::ui::msg::{Exit, ExitReason, RunFate};
@@ -93,7 +98,9 @@ pub fn open(
     start: Option<TrainRequest>,
     out: &mut dyn Write,
 ) -> anyhow::Result<Outcome> {
+    check(args)?;
     use_threads(train_config.threads);
+    let starts_training = start.is_some();
     let (commands, received) = channel();
     if let Some(request) = start {
         commands.send(Command::Train(Box::new(request)))?;
@@ -103,7 +110,13 @@ pub fn open(
         model: args.model.clone(),
         adapters: args.adapters.clone(),
     };
+    let run_dir: Arc<Mutex<Option<PathBuf>>> = Arc::default();
+    let begun = Arc::clone(&run_dir);
     let worker = spawn(options, received, move |fact| {
+        if let (Fact::Run(RunFact::Started { run_dir, .. }), Ok(mut begun)) = (&fact, begun.lock())
+        {
+            *begun = Some(run_dir.clone());
+        }
         // A closed workbench hears nothing; what matters is on disk.
         let _ = facts.send(fact);
     })?;
@@ -128,37 +141,98 @@ pub fn open(
         run_root: default_root()?,
         train_config,
         is_read_only: false,
+        start_on_training: starts_training,
     };
     let exit = crate::ui::run(options, session)?;
-    finish(exit, commands, worker, out)
+    let left = Left {
+        model: &args.model,
+        run_dir: run_dir.lock().ok().and_then(|mut dir| dir.take()),
+        commands,
+        worker,
+    };
+    left.finish(exit, out)
 }
 
-/// Lets the model thread end as the exit asks: at once, after a checkpoint, or when its run is done.
-fn finish(
-    exit: Exit,
+/// Refuses a model or an adapter that cannot be read before the screen opens; weights are loaded behind it.
+fn check(args: &Args) -> anyhow::Result<()> {
+    let config = if args.model == nano::NAME {
+        ModelConfig::parse(&String::from_utf8_lossy(nano::CONFIG)).map_err(anyhow::Error::msg)?
+    } else {
+        ModelConfig::load(&Path::new(&args.model).join("config.json"))?
+    };
+    for dir in &args.adapters {
+        Adapter::load(dir, &config, &candle_core::Device::Cpu)?;
+    }
+    Ok(())
+}
+
+/// What is left when the screen has closed.
+struct Left<'a> {
+    model: &'a str,
+    /// The folder of the run begun last.
+    run_dir: Option<PathBuf>,
     commands: Sender<Command>,
     worker: JoinHandle<()>,
-    out: &mut dyn Write,
-) -> anyhow::Result<Outcome> {
-    match exit.run {
-        RunFate::None => return Ok(Outcome::Complete),
-        RunFate::StopAfterCheckpoint => {
-            let _ = commands.send(Command::Quit);
-        }
-        RunFate::LeaveRunning => {
-            let _ = commands.send(Command::QuitAfterRun);
-            stop_on_signal(commands)?;
-            if exit.reason == ExitReason::Quit && std::io::stdout().is_terminal() {
-                writeln!(
-                    out,
-                    "Training goes on in this process; ctrl-c stops it after a checkpoint."
-                )?;
-                out.flush()?;
+}
+
+impl Left<'_> {
+    /// Lets the model thread end as the exit asks: at once, after a checkpoint, or when its run is done. A run that is to
+    /// go on does so in a process of its own, so that the shell comes back; without a terminal there is no shell to give
+    /// back, and it goes on in this one.
+    fn finish(self, exit: Exit, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+        match (exit.run, exit.reason) {
+            (RunFate::None, _) => return Ok(Outcome::Complete),
+            (RunFate::LeaveRunning, ExitReason::Quit) => {
+                let (model, run_dir) = (self.model.to_owned(), self.run_dir.clone());
+                self.stop(out)?;
+                if let Some(dir) = run_dir.filter(|dir| is_stopped(dir)) {
+                    writeln!(out, "{}", detach::go_on(&model, &dir)?)?;
+                }
             }
+            (RunFate::LeaveRunning, _) => {
+                let _ = self.commands.send(Command::QuitAfterRun);
+                stop_on_signal(self.commands)?;
+                let _ = self.worker.join();
+            }
+            (RunFate::StopAfterCheckpoint, _) => self.stop(out)?,
         }
+        Ok(Outcome::Complete)
     }
-    let _ = worker.join();
-    Ok(Outcome::Complete)
+
+    /// Waits for the checkpoint; a second ctrl-c does not.
+    fn stop(self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let at_once = Arc::new(AtomicBool::new(true));
+        signal_hook::flag::register_conditional_shutdown(
+            signal_hook::consts::SIGINT,
+            INTERRUPTED,
+            at_once,
+        )?;
+        let _ = self.commands.send(Command::Quit);
+        // The terminal may be gone; the checkpoint is what counts.
+        let _ = writeln!(
+            out,
+            "Writing a checkpoint; ctrl-c ends at once, without it."
+        )
+        .and_then(|()| out.flush());
+        let _ = self.worker.join();
+        if let Some(dir) = self.run_dir.filter(|dir| is_stopped(dir)) {
+            let _ = writeln!(
+                out,
+                "Stopped; opensoc train --resume --run-dir {} goes on.",
+                dir.display()
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Exit code of a process that ctrl-c ends, as shells count it.
+const INTERRUPTED: i32 = 130;
+
+/// Whether the run in `dir` was stopped and can go on.
+fn is_stopped(dir: &Path) -> bool {
+    let status = read_status(&RunDir::new(dir)).ok().flatten();
+    status.is_some_and(|status| status.state == RunState::Stopped)
 }
 
 /// SIGTERM and SIGINT end a run that was left running after a checkpoint; without this thread its channel would close too.

@@ -3,11 +3,12 @@
 //! Looks at the form and coherence of events, never at how dangerous they are.
 
 use thiserror::Error;
+use unicode_width::UnicodeWidthChar;
 
-use super::address::is_internal;
-use super::events::{self, Kind};
-use super::families::find as find_family;
-use super::rules::is_hot;
+use super::address::{is_external, is_internal};
+use super::events::{self, Field, Kind};
+use super::families::{Surface, find as find_family};
+use super::rules::has_hot_surface;
 use super::schema::Event;
 use super::verify::is_log_id;
 
@@ -24,6 +25,10 @@ pub const CATEGORIES: &[&str] = &[
 /// The longest list of events that is looked at.
 pub const MAX_EVENTS: usize = 64;
 const MAX_TEXT_CHARS: usize = 500;
+/// Drawn as nothing at all, though no white space and of some width.
+const BLANKS: &[char] = &[
+    '\u{AD}', '\u{115F}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{FFA0}',
+];
 
 /// Why an incident could not have happened.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -67,8 +72,24 @@ pub enum Implausible {
         field: String,
         expected: &'static str,
     },
+    #[error("{log_id}: field `{field}` is {found}, not from {low} to {high}")]
+    Range {
+        log_id: String,
+        field: String,
+        found: u64,
+        low: u64,
+        high: u64,
+    },
+    #[error("{log_id}: {timestamp} is before {previous}, the event above it")]
+    Backwards {
+        log_id: String,
+        timestamp: String,
+        previous: String,
+    },
     #[error("{log_id}: exfiltration to the internal address {address}")]
     InternalExfiltration { log_id: String, address: String },
+    #[error("{log_id}: exfiltration to {address}, where no machine answers")]
+    NoDestination { log_id: String, address: String },
 }
 
 /// Whether `events` of an incident of this category could have happened.
@@ -79,15 +100,40 @@ pub fn check(category: &str, events: &[Event]) -> Result<(), Implausible> {
     if !CATEGORIES.contains(&category) {
         return Err(Implausible::Category(category.to_owned()));
     }
-    match events.len() {
-        0 => return Err(Implausible::Empty),
-        n if n > MAX_EVENTS => return Err(Implausible::TooMany(n)),
-        _ => {}
-    }
+    check_count(events.len())?;
     events.iter().try_for_each(check_event)?;
+    check_order(events)?;
     events
         .iter()
         .try_for_each(|event| check_destination(event, category))
+}
+
+/// Whether a list of this many events is looked at: the first question to ask, because every other one costs time.
+///
+/// # Errors
+/// No events, or more than [`MAX_EVENTS`].
+pub fn check_count(count: usize) -> Result<(), Implausible> {
+    match count {
+        0 => Err(Implausible::Empty),
+        1..=MAX_EVENTS => Ok(()),
+        _ => Err(Implausible::TooMany(count)),
+    }
+}
+
+/// A window is in the order its events happened. Checked timestamps have one form, so text compares as time does.
+fn check_order(events: &[Event]) -> Result<(), Implausible> {
+    let step = events.windows(2).find_map(|pair| match pair {
+        [first, second] if second.timestamp < first.timestamp => Some((first, second)),
+        _ => None,
+    });
+    match step {
+        Some((first, second)) => Err(Implausible::Backwards {
+            log_id: second.log_id.clone(),
+            timestamp: second.timestamp.clone(),
+            previous: first.timestamp.clone(),
+        }),
+        None => Ok(()),
+    }
 }
 
 fn check_event(event: &Event) -> Result<(), Implausible> {
@@ -134,15 +180,12 @@ fn check_fields(event: &Event, event_type: &events::EventType) -> Result<(), Imp
                 expected,
             });
         }
+        check_range(event, field)?;
     }
-    let is_missing = |name: &str| match event.fields.get(name) {
-        None | Some(serde_json::Value::Null) => true,
-        Some(value) => value.as_str().is_some_and(str::is_empty),
-    };
     match event_type
         .fields
         .iter()
-        .find(|field| field.required && is_missing(field.name))
+        .find(|field| field.required && is_missing(event, field.name))
     {
         Some(field) => Err(Implausible::MissingField {
             log_id: event.log_id.clone(),
@@ -151,6 +194,47 @@ fn check_fields(event: &Event, event_type: &events::EventType) -> Result<(), Imp
         }),
         None => Ok(()),
     }
+}
+
+/// Absent, null, or text that shows nothing.
+fn is_missing(event: &Event, name: &str) -> bool {
+    match event.fields.get(name) {
+        None | Some(serde_json::Value::Null) => true,
+        Some(value) => value.as_str().is_some_and(is_blank),
+    }
+}
+
+/// Whether nothing of `text` would be seen: a name like that names nobody.
+fn is_blank(text: &str) -> bool {
+    let is_seen =
+        |c: char| !c.is_whitespace() && !BLANKS.contains(&c) && c.width().unwrap_or(0) > 0;
+    !text.chars().any(is_seen)
+}
+
+fn check_range(event: &Event, field: &Field) -> Result<(), Implausible> {
+    let found = event.number(field.name);
+    let range = range(&event.event_type, field);
+    match (found, range) {
+        (Some(found), Some((low, high))) if !(low..=high).contains(&found) => {
+            Err(Implausible::Range {
+                log_id: event.log_id.clone(),
+                field: field.name.to_owned(),
+                found,
+                low,
+                high,
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// From the least to the greatest number a field can hold, where its unit bounds it: shares in percent do.
+fn range(event_type: &str, field: &Field) -> Option<(u64, u64)> {
+    let Kind::Number(_, high) = field.kind else {
+        return None;
+    };
+    let family = find_family(event_type).filter(|family| family.surface_field == field.name)?;
+    matches!(family.surface, Surface::AtMost { .. }).then_some((0, high))
 }
 
 /// What a value of this kind should have been, where it is not. Empty text counts as absent, not as wrong.
@@ -179,25 +263,31 @@ fn is_name(text: &str) -> bool {
     text.chars().count() <= 120 && !text.chars().any(char::is_control)
 }
 
+/// Data leaves to somewhere outside. Size alone makes a transfer exfiltration, whatever the incident calls itself.
 fn check_destination(event: &Event, category: &str) -> Result<(), Implausible> {
-    let is_outbound = event.event_type == "net.transfer"
+    let is_exfiltration = event.event_type == "net.transfer"
         && (category == "exfiltration"
-            || find_family("net.transfer").is_some_and(|f| is_hot(f, event)));
-    match event.text("dst_ip") {
-        Some(address) if is_outbound && is_internal(address) == Some(true) => {
-            Err(Implausible::InternalExfiltration {
-                log_id: event.log_id.clone(),
-                address: address.to_owned(),
-            })
-        }
-        _ => Ok(()),
+            || find_family("net.transfer").is_some_and(|f| has_hot_surface(f, event)));
+    let Some(address) = event.text("dst_ip").filter(|_| is_exfiltration) else {
+        return Ok(());
+    };
+    let (log_id, address) = (event.log_id.clone(), address.to_owned());
+    if is_external(&address) {
+        Ok(())
+    } else if is_internal(&address) == Some(true) {
+        Err(Implausible::InternalExfiltration { log_id, address })
+    } else {
+        Err(Implausible::NoDestination { log_id, address })
     }
 }
 
-/// Whether `text` is RFC 3339 in UTC with whole seconds.
+/// Whether `text` is `YYYY-MM-DDTHH:MM:SSZ`, to the letter: other spellings of a time would not compare as text.
 #[must_use]
 pub fn is_timestamp(text: &str) -> bool {
-    text.len() == 20 && text.ends_with('Z') && text.parse::<jiff::Timestamp>().is_ok()
+    text.len() == 20
+        && text
+            .parse::<jiff::Timestamp>()
+            .is_ok_and(|time| time.to_string() == text)
 }
 
 #[cfg(test)]
@@ -226,7 +316,7 @@ mod tests {
             event(
                 "zeek",
                 "net.transfer",
-                json!({"service": "paste_site", "orig_bytes": 200_000_000u64, "dst_ip": dst}),
+                json!({"service": "pastebin", "orig_bytes": 200_000_000u64, "dst_ip": dst}),
             )
         };
         assert_eq!(why("exfiltration", transfer("8.8.8.8")), "plausible");
@@ -237,8 +327,120 @@ mod tests {
         assert!(why("malware", process(no_parent)).contains("without `parent`"));
         let no_image = json!({"image": "", "parent": "winword.exe", "user": "a"});
         assert!(why("malware", process(no_image)).contains("without `image`"));
-        let beacon = json!({"jitter_pct": 3, "reputation": "unknown"});
+        let beacon = json!({"jitter_pct": 3, "reputation": "unlabeled"});
         assert!(why("malware", event("zeek", "net.beacon", beacon)).contains("without `dst_ip`"));
+    }
+
+    #[test]
+    fn large_transfers_inside_are_implausible_whatever_the_category() {
+        let transfer = |dst: &str, bytes: u64| {
+            event(
+                "zeek",
+                "net.transfer",
+                json!({"service": "pastebin", "orig_bytes": bytes, "dst_ip": dst}),
+            )
+        };
+        for category in CATEGORIES {
+            for inside in ["10.0.0.9", "::ffff:10.0.0.9", "127.0.0.1"] {
+                let because = why(category, transfer(inside, 100_000_000));
+                assert!(
+                    because.contains("internal address"),
+                    "{category}: {because}"
+                );
+            }
+            for nowhere in ["0.0.0.0", "224.0.0.1"] {
+                let because = why(category, transfer(nowhere, 100_000_000));
+                assert!(because.contains("no machine answers"), "{because}");
+            }
+            assert_eq!(
+                why(category, transfer("8.8.8.8", 5_000_000_000)),
+                "plausible"
+            );
+        }
+        assert_eq!(
+            why("malware", transfer("10.0.0.9", 99_999_999)),
+            "plausible"
+        );
+    }
+
+    #[test]
+    fn names_nobody_can_see_are_missing() {
+        let named = |parent: &str| {
+            let fields = json!({"image": "mshta.exe", "parent": parent, "user": "a"});
+            why("malware", event("sysmon", "process.create", fields))
+        };
+        for blank in [
+            "",
+            "  ",
+            "\u{a0}",
+            "\u{200b}",
+            "\u{200b} \u{feff}",
+            "\u{3164}",
+            "\u{ad}",
+        ] {
+            assert!(named(blank).contains("without `parent`"), "{blank:?}");
+        }
+        for seen in ["winword.exe", "*", "日本"] {
+            assert_eq!(named(seen), "plausible");
+        }
+    }
+
+    #[test]
+    fn a_share_is_at_most_a_hundred_percent_and_other_numbers_are_free() {
+        let beacon = |jitter: u64| {
+            let fields = json!({"dst_ip": "8.8.8.8", "jitter_pct": jitter, "reputation": "x"});
+            why("malware", event("zeek", "net.beacon", fields))
+        };
+        assert_eq!(
+            (beacon(0).as_str(), beacon(100).as_str()),
+            ("plausible", "plausible")
+        );
+        assert_eq!(
+            beacon(101),
+            "L1-0: field `jitter_pct` is 101, not from 0 to 100"
+        );
+        let rename = |id: u64| {
+            let fields = json!({"process_id": id, "extension": "txt", "share": "x"});
+            why("malware", event("sysmon", "file.rename", fields))
+        };
+        assert_eq!(
+            (rename(4).as_str(), rename(u64::MAX).as_str()),
+            ("plausible", "plausible")
+        );
+    }
+
+    #[test]
+    fn timestamps_have_one_spelling_and_never_run_backwards() {
+        assert!(is_timestamp("2026-04-25T10:00:00Z"));
+        for other in [
+            "2026-04-25t10:00:00Z",
+            "2026-04-25T10:00:00z",
+            "2026-04-25 10:00:00Z",
+            "2026-04-25T10:00:60Z",
+            "2026-02-30T10:00:00Z",
+            "20260425T100000.000Z",
+            "2026-04-25T10:00:00.5Z",
+            "2026-04-25T10:00+00Z",
+        ] {
+            assert!(!is_timestamp(other), "{other}");
+        }
+        let at = |log_id: &str, time: &str| {
+            let fields = json!({"user": "a", "src_ip": "10.0.0.5"});
+            let mut login = event("identity", "auth.login_success", fields);
+            (login.log_id, login.timestamp) = (log_id.into(), format!("2026-04-25T{time}Z"));
+            login
+        };
+        let [first, second] = [at("L1-0", "10:00:00"), at("L1-1", "10:00:01")];
+        let both = [first.clone(), second.clone()];
+        assert_eq!(check("intrusion", &both), Ok(()));
+        assert_eq!(check("intrusion", &[first.clone(), first.clone()]), Ok(()));
+        let because = check("intrusion", &[second, first])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            because.starts_with("L1-0: 2026-04-25T10:00:00Z is before"),
+            "{because}"
+        );
     }
 
     #[test]

@@ -102,6 +102,9 @@ mod tests {
             "é".repeat(200)
         );
         assert!(parse(&long).is_ok());
+        let id = format!("L1-{}", "9".repeat(30));
+        let far = parse(&format!("Action: dismiss\nCitedLog: {id}\nRationale: a"));
+        assert_eq!(far.map(|answer| answer.cited_log_id), Ok(id));
     }
 
     #[test]

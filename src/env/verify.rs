@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::plausible::Implausible;
+use super::plausible::{Implausible, check_count};
 use super::rules;
 use super::schema::{Event, Truth};
 
 /// What the rules say of `events`, in their order.
 ///
 /// # Errors
-/// No events, or log ids that are malformed or repeat: then there is nothing a citation could mean.
+/// No events or too many, which no rule is then held against; log ids that are malformed or repeat, so that there is
+/// nothing a citation could mean.
 pub fn truth(events: &[Event]) -> Result<Truth, Implausible> {
+    check_count(events.len())?;
     check_log_ids(events)?;
     let (rule, firing) = rules::decide(events).ok_or(Implausible::Empty)?;
     let log_id = |position: &usize| events.get(*position).map(|event| event.log_id.clone());
@@ -37,11 +39,10 @@ fn check_log_ids(events: &[Event]) -> Result<(), Implausible> {
     Ok(())
 }
 
-/// Whether `text` has the form `L<digits>-<digits>`.
+/// Whether `text` has the form `L<digits>-<digits>`; ids are compared as text, so their length does not matter.
 #[must_use]
 pub fn is_log_id(text: &str) -> bool {
-    let is_number =
-        |part: &str| (1..=9).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     text.strip_prefix('L')
         .and_then(|rest| rest.split_once('-'))
         .is_some_and(|(turn, n)| is_number(turn) && is_number(n))
@@ -50,10 +51,16 @@ pub fn is_log_id(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::env::plausible::MAX_EVENTS;
 
     #[test]
     fn log_ids_have_one_form() {
-        for good in ["L1-0", "L1-9", "L12-345"] {
+        for good in [
+            "L1-0",
+            "L1-9",
+            "L12-345",
+            "L1234567890-12345678901234567890",
+        ] {
             assert!(is_log_id(good), "{good}");
         }
         for bad in [
@@ -64,7 +71,17 @@ mod tests {
     }
 
     #[test]
-    fn no_events_have_no_truth() {
+    fn no_events_and_too_many_have_no_truth() {
         assert_eq!(truth(&[]), Err(Implausible::Empty));
+        let event = |n| Event {
+            log_id: format!("L1-{n}"),
+            timestamp: String::new(),
+            source: String::new(),
+            event_type: "net.connection".into(),
+            fields: serde_json::Map::new(),
+        };
+        let events: Vec<Event> = (0..=MAX_EVENTS).map(event).collect();
+        assert_eq!(truth(&events), Err(Implausible::TooMany(MAX_EVENTS + 1)));
+        assert!(truth(&events[1..]).is_ok());
     }
 }

@@ -34,48 +34,48 @@ pub struct BagOfTokens {
 pub const KEYWORDS: [(&str, Action); 44] = [
     ("ransomware", Action::Escalate),
     ("revoked", Action::Escalate),
-    ("psexesvc.exe", Action::Escalate),
-    ("w3wp.exe", Action::Escalate),
-    ("sqlservr.exe", Action::Escalate),
-    ("domain_controller", Action::Escalate),
-    ("restricted", Action::Escalate),
-    ("foreign_asn", Action::Escalate),
+    ("xcmdsvc.exe", Action::Escalate),
+    ("tomcat9.exe", Action::Escalate),
+    ("apache2.exe", Action::Escalate),
+    ("domain_ctl", Action::Escalate),
+    ("card", Action::Escalate),
+    ("isp", Action::Escalate),
     ("admin$", Action::Escalate),
     ("forwarded", Action::Escalate),
-    ("file_server", Action::Escalate),
-    ("paste_site", Action::Escalate),
-    ("unsigned", Action::QuarantineHost),
+    ("shared_drive", Action::Escalate),
+    ("pastebin", Action::Escalate),
+    ("invalid", Action::QuarantineHost),
     ("sinkholed", Action::QuarantineHost),
-    ("exploit_kit", Action::QuarantineHost),
-    ("powershell.exe", Action::QuarantineHost),
+    ("exploits", Action::QuarantineHost),
+    ("cscript.exe", Action::QuarantineHost),
     ("wscript.exe", Action::QuarantineHost),
     ("winword.exe", Action::QuarantineHost),
     ("outlook.exe", Action::QuarantineHost),
-    ("forged", Action::QuarantineHost),
-    ("opened", Action::QuarantineHost),
-    ("generated", Action::QuarantineHost),
-    ("host_keys", Action::QuarantineHost),
+    ("tampered", Action::QuarantineHost),
+    ("extracted", Action::QuarantineHost),
+    ("machine_named", Action::QuarantineHost),
+    ("keys", Action::QuarantineHost),
     ("malicious", Action::BlockIp),
-    ("command_and_control", Action::BlockIp),
-    ("newly_registered", Action::BlockIp),
-    ("tor_exit", Action::BlockIp),
+    ("c2_panel", Action::BlockIp),
+    ("newly_created", Action::BlockIp),
+    ("tor", Action::BlockIp),
     ("web_server", Action::BlockIp),
     ("internet", Action::BlockIp),
-    ("personal_storage", Action::BlockIp),
+    ("home_box", Action::BlockIp),
     ("auth.login_failure", Action::BlockIp),
-    ("allowlisted", Action::Dismiss),
+    ("permitted", Action::Dismiss),
     ("approved", Action::Dismiss),
-    ("corporate", Action::Dismiss),
-    ("corporate_backup", Action::Dismiss),
+    ("lan", Action::Dismiss),
+    ("archives", Action::Dismiss),
     ("backup_vault", Action::Dismiss),
-    ("security_vendor", Action::Dismiss),
-    ("software_vendor", Action::Dismiss),
-    ("scanner", Action::Dismiss),
+    ("vendor_hosted", Action::Dismiss),
+    ("software", Action::Dismiss),
+    ("red_team", Action::Dismiss),
     ("msiexec.exe", Action::Dismiss),
     ("ccmexec.exe", Action::Dismiss),
-    ("valid", Action::Dismiss),
-    ("held", Action::Dismiss),
-    ("honeypot", Action::Dismiss),
+    ("trusted", Action::Dismiss),
+    ("sandboxed", Action::Dismiss),
+    ("honey_trap", Action::Dismiss),
 ];
 
 impl Baseline {
@@ -134,7 +134,7 @@ fn keywords(window: &[Event]) -> (Action, Option<&Event>, &'static str) {
     (Action::Monitor, window.last(), "No keyword occurs.")
 }
 
-/// Names as they stand in logs: `valid` is not found in `invalid`, nor `corporate` in `corporate_backup`.
+/// Names as they stand in logs: `trusted` is not found in `untrusted`, nor `lan` in `vlan`.
 fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '.' | '$'))
 }
@@ -193,13 +193,16 @@ mod tests {
             (action, cited.unwrap_or_default(), why)
         };
         assert_eq!(
-            set(0, "invalid"),
+            set(0, "untrusted"),
             (Action::Monitor, "L1-2".into(), "No keyword occurs.")
         );
-        assert_eq!(set(0, "valid"), (Action::Dismiss, "L1-0".into(), "valid"));
         assert_eq!(
-            set(1, "by W3WP.exe"),
-            (Action::Escalate, "L1-1".into(), "w3wp.exe")
+            set(0, "trusted"),
+            (Action::Dismiss, "L1-0".into(), "trusted")
+        );
+        assert_eq!(
+            set(1, "by TOMCAT9.exe"),
+            (Action::Escalate, "L1-1".into(), "tomcat9.exe")
         );
     }
 

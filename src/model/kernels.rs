@@ -96,6 +96,15 @@ pub enum Threads {
     All,
 }
 
+/// `scale * a @ b` on all threads, dense and row-major.
+#[must_use]
+pub fn product(a: View<'_>, b: View<'_>, scale: f32) -> Vec<f32> {
+    let mut out = vec![0f32; a.rows * b.cols];
+    let into = ViewMut::dense(&mut out, a.rows, b.cols);
+    matmul(into, false, a, b, scale, Threads::All);
+    out
+}
+
 /// `out = keep * out + scale * a @ b`, where `keep` is 0 (the old content is not read) or 1.
 pub fn matmul(
     out: ViewMut<'_>,

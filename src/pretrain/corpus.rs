@@ -1,12 +1,14 @@
 //! What nano reads before it is taught anything: log windows of the train split, and notes that describe them.
 //!
 //! A note quotes an id and asks for a value, quotes values and asks for the id, counts, compares, says internal or
-//! external; a mark says what the line just read shows. No document holds an action word or says what to do: those are refused here and a test looks again. A share
-//! of documents is random echo over the whole vocabulary, which makes every token a target and copying a habit.
+//! external; a mark says what the line just read shows. No document holds an action word or says what to do: those are
+//! refused here and a test looks again. A share of documents is random echo over the whole vocabulary, which makes every
+//! token a target and copying a habit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::marks;
+use super::names;
 use super::notes::{Line, Note, note};
 use crate::env::generate;
 use crate::env::prompt;
@@ -100,6 +102,17 @@ impl Words {
     }
 }
 
+/// Whose names a window shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// The split's own.
+    Own,
+    /// Made up for this window alone.
+    MadeUp,
+    /// Made up in three windows of four.
+    Mixed,
+}
+
 /// The `index`th window document of a seed: an episode without action words, a mark after each line, and `notes` notes
 /// on the whole.
 #[must_use]
@@ -107,12 +120,17 @@ pub fn window(
     words: &Words,
     (split, seed, index): (Split, u64, u64),
     stage_weights: [u64; 4],
+    shown: Names,
     notes: usize,
 ) -> Document {
     let mut stream = Stream::named(seed, &["pretrain", "window", split.as_str()]).fork(index);
     loop {
         let stage = Stage::ALL[stream.weighted(&stage_weights).unwrap_or(0)];
-        let episode = generate::episode(stage, split, stream.bits() >> 1, stream.below(1 << 20));
+        let mut episode =
+            generate::episode(stage, split, stream.bits() >> 1, stream.below(1 << 20));
+        if shown == Names::MadeUp || shown == Names::Mixed && stream.chance(3, 4) {
+            names::disguise(&mut episode, &mut stream);
+        }
         let text = window_text(&episode);
         if is_forbidden(&text) {
             continue;
@@ -153,6 +171,7 @@ mod tests {
             &Words::of_train_split(),
             (split, 9, index),
             [1, 1, 1, 1],
+            Names::Mixed,
             40,
         ) {
             Document::Window { text, notes } => (text, notes),

@@ -132,7 +132,7 @@ pub fn weighted(targets: &[Target], stream: &mut Stream) -> (Vec<(usize, u32)>, 
 
 #[cfg(test)]
 mod tests {
-    use super::super::corpus::{self, Words};
+    use super::super::corpus::{self, Names, Words};
     use super::super::vocabulary;
     use super::*;
     use crate::env::schema::Split;
@@ -140,7 +140,8 @@ mod tests {
     #[test]
     fn marks_stand_right_after_their_lines() {
         let words = Words::of_train_split();
-        let document = |i| corpus::window(&words, (Split::Train, 3, i), [1, 1, 1, 0], 1);
+        let document =
+            |i| corpus::window(&words, (Split::Train, 3, i), [1, 1, 1, 0], Names::Mixed, 1);
         let tokenizer =
             vocabulary::train((0..200).map(|i| document(i).text()), 700).expect("trains");
         for i in 0..20 {

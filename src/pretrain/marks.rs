@@ -127,7 +127,9 @@ const LABELS: [&str; 20] = [
 ];
 
 /// An answer in lines with labels, cut at one of them: whatever the first label says, what stands beside the last
-/// sensitive value (or the most failures and who entered after them) comes first, the id of that line second.
+/// sensitive value (or the most failures and who entered after them) comes first, the id of that line second. Two times in
+/// three the line before the id says nothing of the window: the id is then to be found by what its line shows, not by the
+/// value just repeated.
 fn label(lines: &[Line], marks: &[Mark], stream: &mut Stream) -> Option<(String, String)> {
     let mut word = || stream.pick(&LABELS).copied().unwrap_or("Seen");
     let (first, second) = (word(), word());
@@ -146,9 +148,13 @@ fn label(lines: &[Line], marks: &[Mark], stream: &mut Stream) -> Option<(String,
         most.map(|(_, line, mark)| (&line.id, mark.text()))
     };
     let (id, value) = sensitive.or_else(signed_in)?;
-    Some(match stream.below(3) {
+    Some(match stream.below(6) {
         0 => (format!("{first}: {value}\n{second}: "), id.clone()),
-        1 => ("Initial: ".to_string(), value.get(..1)?.to_string()),
+        1 | 2 => {
+            let idle = stream.pick(&LABELS)?.to_lowercase();
+            (format!("{first}: {idle}\n{second}: "), id.clone())
+        }
+        3 => ("Initial: ".to_string(), value.get(..1)?.to_string()),
         _ => (format!("{first}: "), value),
     })
 }
@@ -283,15 +289,15 @@ mod tests {
             ),
             (
                 "process.create",
-                json!({"image": "chrome.exe", "parent": "w3wp.exe"}),
+                json!({"image": "chrome.exe", "parent": "tomcat9.exe"}),
             ),
             (
                 "net.transfer",
-                json!({"service": "paste_site", "orig_bytes": 99_999_999, "dst_ip": "8.8.8.8"}),
+                json!({"service": "pastebin", "orig_bytes": 99_999_999, "dst_ip": "8.8.8.8"}),
             ),
             (
                 "net.transfer",
-                json!({"service": "paste_site", "orig_bytes": 100_000_000, "dst_ip": "8.8.8.8"}),
+                json!({"service": "pastebin", "orig_bytes": 100_000_000, "dst_ip": "8.8.8.8"}),
             ),
             ("image.load", json!({"module": "ntdll.dll"})),
         ]);
@@ -301,7 +307,7 @@ mod tests {
                 "ccmexec.exe sensitive",
                 "ordinary",
                 "ordinary",
-                "paste_site sensitive",
+                "pastebin sensitive",
                 "ordinary"
             ]
         );
@@ -323,13 +329,13 @@ mod tests {
         };
         assert_eq!(
             texts(&[
-                rename(7, "local_disk"),
-                rename(8, "local_disk"),
+                rename(7, "local_volume"),
+                rename(8, "local_volume"),
                 rename(7, "scratch_disk")
             ]),
             [
-                "local_disk sensitive first",
-                "local_disk sensitive first",
+                "local_volume sensitive first",
+                "local_volume sensitive first",
                 "scratch_disk sensitive second"
             ]
         );

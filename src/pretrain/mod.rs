@@ -8,6 +8,7 @@ pub mod encode;
 pub mod init;
 mod marks;
 pub mod muon;
+mod names;
 pub mod notes;
 pub mod probes;
 pub mod vocabulary;
@@ -18,7 +19,7 @@ use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor, Var};
 
-use self::corpus::{Document, Words};
+use self::corpus::{Document, Names, Words};
 use self::muon::Muon;
 use self::probes::Probes;
 use crate::env::schema::Split;
@@ -98,6 +99,7 @@ pub fn sample(tokenizer: &Tokenizer, words: &Words, seed: u64, index: u64) -> Do
         words,
         (Split::Train, seed, index),
         PHASES[PHASES.len() - 1],
+        Names::Mixed,
         16,
     )
 }
@@ -108,7 +110,8 @@ pub fn sample(tokenizer: &Tokenizer, words: &Words, seed: u64, index: u64) -> Do
 /// Says what the tokenizer library refused.
 pub fn train_tokenizer(words: &Words, seed: u64) -> Result<Tokenizer> {
     let windows = (0..6_000).map(|index| {
-        corpus::window(words, (Split::Train, seed ^ 0xb9e, index), PHASES[2], 12).text()
+        let place = (Split::Train, seed ^ 0xb9e, index);
+        corpus::window(words, place, PHASES[2], Names::MadeUp, 12).text()
     });
     let single = vocabulary::fixed_words()
         .into_iter()
@@ -216,7 +219,13 @@ impl<'a> Trainer<'a> {
         for i in 0..options.windows {
             let index = self.step * options.windows + i;
             let place = (Split::Train, options.seed, index);
-            let document = corpus::window(&self.words, place, PHASES[self.phase], options.notes);
+            let document = corpus::window(
+                &self.words,
+                place,
+                PHASES[self.phase],
+                Names::Mixed,
+                options.notes,
+            );
             encode::append(&self.tokenizer, &document, &mut packed, &mut targets);
         }
         for i in 0..options.echoes {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::corpus::{self, Document, Words};
+use super::corpus::{self, Document, Names, Words};
 use super::encode;
 use super::notes::Kind;
 use crate::env::schema::Split;
@@ -28,7 +28,13 @@ const ECHOES: u64 = 40;
 pub fn probe(decoder: &Decoder, tokenizer: &Tokenizer, words: &Words, seed: u64) -> Result<Probes> {
     let mut tally: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
     for index in 0..WINDOWS {
-        let document = corpus::window(words, (Split::Holdout, seed, index), [1, 2, 2, 2], NOTES);
+        let document = corpus::window(
+            words,
+            (Split::Holdout, seed, index),
+            [1, 2, 2, 2],
+            Names::Own,
+            NOTES,
+        );
         let Document::Window { notes, .. } = &document else {
             continue;
         };

@@ -1,9 +1,9 @@
 //! Nano's tokenizer: a byte-level BPE cut along the grammar of prompts.
 //!
 //! A key with its quotes is one piece (`" user="`), a log id is one, a time of day is three (`14:`, `02:`, `56Z] `), digits
-//! go in pairs, the initial of a user is one (`j.`), and a label takes its space along (`Action: `), so that what follows has no leading space and splits alike
-//! wherever a caller cuts the text. Words the environment always writes alike are one token each, whatever their length:
-//! what is one thing to the rules is one thing to look up.
+//! go in pairs, the initial of a user is one (`j.`), and a label takes its space along (`Action: `), so that what follows
+//! has no leading space and splits alike wherever a caller cuts the text. Words the environment always writes alike are
+//! one token each, whatever their length: what is one thing to the rules is one thing to look up.
 
 use tokenizers::decoders::byte_level::ByteLevel as ByteLevelDecoder;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
@@ -66,10 +66,19 @@ pub fn train(texts: impl Iterator<Item = String> + Send, size: usize) -> Result<
     Tokenizer::new(Inner::from_bytes(json).map_err(|e| e.to_string())?)
 }
 
-/// What is to be a token of its own: the words of rules and prompts (not their sentences), parts of times and numbers,
-/// the labels of an answer, and the action words in two halves each.
+/// What is to be a token of its own: the parts of an answer, the words of the environment, of rules and of prompts (not
+/// their sentences), and the parts of times and numbers.
 #[must_use]
 pub fn fixed_words() -> Vec<String> {
+    answer_parts()
+        .chain(environment_words())
+        .chain(sentence_words())
+        .chain(figures())
+        .collect()
+}
+
+/// The labels of an answer, and the action words in two halves each: no token is an action.
+fn answer_parts() -> impl Iterator<Item = String> {
     let halves = [
         "dis", "miss", "mon", "itor", "quar", "antine", "_host", "bl", "ock", "_ip", "esc", "alate",
     ];
@@ -82,54 +91,54 @@ pub fn fixed_words() -> Vec<String> {
         "assistant\n",
         ".\n",
     ];
-    let sentences = rules::all().iter().map(|rule| rule.reason);
-    let spaced = sentences
-        .chain([prompt::SYSTEM])
-        .flat_map(str::split_whitespace)
-        .filter(|word| !corpus::is_forbidden(word))
-        .flat_map(|word| [format!(" {}", word.trim_matches(['.', ',', ':', '<', '>']))]);
-    let openings = rules::all()
-        .iter()
-        .filter_map(|rule| rule.reason.split(' ').next())
-        .map(str::to_string);
+    halves.into_iter().chain(frame).map(str::to_string)
+}
+
+/// Values that rules look at, event types, sources, categories, severities, and keys as they are printed.
+fn environment_words() -> impl Iterator<Item = String> {
     let values = families::all().flat_map(|family| {
         let surface = match family.surface {
             Surface::Words { hot, cold } => [hot, cold].concat(),
             Surface::AtMost { .. } | Surface::AtLeast { .. } => Vec::new(),
         };
-        surface
-            .into_iter()
-            .chain(family.detections.iter().flat_map(|d| d.values).copied())
+        let contexts = family.detections.iter().flat_map(|d| d.values).copied();
+        surface.into_iter().chain(contexts)
     });
+    let types = events::all().flat_map(|event_type| [event_type.name, event_type.source]);
     let keys = events::all()
         .flat_map(|event_type| event_type.fields)
         .flat_map(|field| match field.kind {
             Kind::Number(..) | Kind::Flag => ["", "\""].map(|end| format!("{end} {}=", field.name)),
             _ => ["", "\""].map(|end| format!("{end} {}=\"", field.name)),
         });
-    let types = events::all().flat_map(|event_type| [event_type.name, event_type.source]);
-    let numbers = (0..100).flat_map(|n| [format!("{n:02}"), format!(".{n}")]);
-    let times = (0..60).flat_map(|n| [format!("{n:02}:"), format!("{n:02}Z] ")]);
-    let dates = (1..32).flat_map(|n| [format!("{n:02}T"), format!("{:02}-", n.min(12))]);
-    let ids = (0..10).map(|n| format!("L1-{n}"));
-    let initials = ('a'..='z').map(|letter| format!("{letter}."));
-    halves
-        .into_iter()
-        .chain(frame)
-        .chain(values)
+    values
         .chain(types)
         .chain(CATEGORIES.iter().copied())
         .chain(families::all().map(|family| family.severity))
         .map(str::to_string)
         .chain(keys)
-        .chain(spaced)
-        .chain(openings)
-        .chain(numbers)
-        .chain(times)
-        .chain(dates)
-        .chain(ids)
-        .chain(initials)
-        .collect()
+}
+
+/// The words of reasons and of the system message, and those a reason may open with.
+fn sentence_words() -> impl Iterator<Item = String> {
+    let reasons = || rules::all().iter().map(|rule| rule.reason);
+    let spaced = reasons()
+        .chain([prompt::SYSTEM])
+        .flat_map(str::split_whitespace)
+        .filter(|word| !corpus::is_forbidden(word))
+        .map(|word| format!(" {}", word.trim_matches(['.', ',', ':', '<', '>'])));
+    let openings = reasons().filter_map(|reason| reason.split(' ').next());
+    spaced.chain(openings.map(str::to_string))
+}
+
+/// Parts of numbers, addresses, times and dates, log ids, and the initials of users.
+fn figures() -> impl Iterator<Item = String> {
+    let numbers = (0..100).flat_map(|n| [format!("{n:02}"), format!(".{n}")]);
+    let times = (0..60).flat_map(|n| [format!("{n:02}:"), format!("{n:02}Z] ")]);
+    let dates = (1..32).flat_map(|n| [format!("{n:02}T"), format!("{:02}-", n.min(12))]);
+    let ids = (0..10).map(|n| format!("L1-{n}"));
+    let initials = ('a'..='z').map(|letter| format!("{letter}."));
+    numbers.chain(times).chain(dates).chain(ids).chain(initials)
 }
 
 #[cfg(test)]

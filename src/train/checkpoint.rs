@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::curriculum::StepAnswers;
 use super::error::{Result, TrainError};
 use super::learner::Learner;
 use super::optim::read_state;
@@ -29,8 +30,10 @@ pub struct Position {
     pub step: u64,
     /// Prompt and completion tokens seen.
     pub num_tokens: u64,
-    /// Answers by action over the last steps, for the collapse warning.
-    pub recent_shares: VecDeque<[u64; 5]>,
+    /// Whether a stop came in the middle of this step's evaluation.
+    pub owes_evaluation: bool,
+    /// Answers of the last steps, for the warnings.
+    pub recent: VecDeque<StepAnswers>,
     /// Seconds of work so far.
     pub elapsed_s: f64,
     /// Byte lengths of the run's append-only files.

@@ -1,9 +1,10 @@
 //! Every number a run is made with, resolved from preset, file and `--set`.
 //!
-//! Here are the typed sections, the presets and the plan that follows from them; [`fields`] holds what may stand under each
-//! key, [`resolve`] layers the sources. Knows nothing of models, files of a run, or terminals.
+//! Here are the typed sections and the plan that follows from them; [`presets`] holds recipes, [`fields`] what may stand under
+//! each key, [`resolve`] layers the sources. Knows nothing of models, files of a run, or terminals.
 
 pub mod fields;
+pub mod presets;
 pub mod resolve;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::env::schema::Stage;
 use crate::link::{PhasePlan, Plan};
 
+pub use presets::Preset;
 pub use resolve::{ConfigError, Source, resolve};
 
 /// A resolved configuration.
@@ -92,8 +94,9 @@ pub struct SftConfig {
     pub lr: f64,
     /// Examples per optimiser step.
     pub batch: u64,
-    /// Steps over which the learning rate rises to `lr`; it falls linearly to 0 from there.
+    /// Steps over which the learning rate rises to `lr`.
     pub warmup_steps: u64,
+    pub lr_scheduler_type: Schedule,
     pub weight_decay: f64,
     pub max_grad_norm: f64,
 }
@@ -106,6 +109,10 @@ pub struct GrpoConfig {
     pub steps_per_stage: u64,
     /// Groups per optimiser step.
     pub prompts_per_step: u64,
+    /// Draws of so many prompts until as many groups have unequal rewards: the dynamic sampling of DAPO (Yu et al. 2025).
+    /// A step that stays short of them takes its learning rate down in proportion. With 1 every group of the one draw is
+    /// kept and the learning rate is what it is.
+    pub max_draws: u64,
     /// Responses per group.
     pub num_generations: u64,
     pub lr: f64,
@@ -128,6 +135,8 @@ pub struct GrpoConfig {
     /// Tokens of a response.
     pub max_completion_length: u64,
     pub warmup_steps: u64,
+    /// From the first stage to the last.
+    pub lr_scheduler_type: Schedule,
     pub weight_decay: f64,
     pub max_grad_norm: f64,
     /// Weight of the entropy bonus.
@@ -141,6 +150,42 @@ impl GrpoConfig {
     #[must_use]
     pub fn clip_above(&self) -> f64 {
         self.epsilon_high.unwrap_or(self.epsilon)
+    }
+
+    /// Whether a group of equal rewards, whose advantages are 0, takes part in the gradient.
+    #[must_use]
+    pub fn learns_from_equal_rewards(&self) -> bool {
+        let changes_it = self.beta > 0.0 || self.entropy_coef > 0.0;
+        self.max_draws == 1 && (changes_it || self.loss_type == LossType::Bnpo)
+    }
+}
+
+/// How a learning rate falls after its warm-up; the names are TRL's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// It does not.
+    Constant,
+    /// In a line to 0.
+    Linear,
+    /// By half a cosine to 0.
+    Cosine,
+}
+
+impl Schedule {
+    /// Share of the learning rate at `step` (from 0) of `steps`, the first `warmup` of which rise in a line; every step
+    /// has more than 0.
+    #[must_use]
+    pub fn share(self, step: u64, steps: u64, warmup: u64) -> f64 {
+        if step < warmup {
+            return (step + 1) as f64 / warmup as f64;
+        }
+        let left = steps.saturating_sub(step) as f64 / steps.saturating_sub(warmup).max(1) as f64;
+        match self {
+            Self::Constant => 1.0,
+            Self::Linear => left,
+            Self::Cosine => 0.5 - 0.5 * (std::f64::consts::PI * left).cos(),
+        }
     }
 }
 
@@ -180,149 +225,7 @@ pub struct EvalConfig {
     pub final_episodes: u64,
 }
 
-/// Where resolution starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Preset {
-    /// The embedded model on a CPU.
-    Nano,
-    /// Qwen2.5-3B-Instruct on a GPU.
-    Qwen3b,
-}
-
-impl Preset {
-    /// Both.
-    pub const ALL: [Preset; 2] = [Preset::Nano, Preset::Qwen3b];
-
-    /// The name given to `--preset`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Preset::Nano => "nano",
-            Preset::Qwen3b => "qwen2.5-3b",
-        }
-    }
-
-    /// The preset called `name`.
-    ///
-    /// # Errors
-    /// Names the presets there are.
-    pub fn from_name(name: &str) -> Result<Self, ConfigError> {
-        Self::ALL
-            .into_iter()
-            .find(|preset| preset.as_str() == name)
-            .ok_or_else(|| ConfigError::UnknownPreset {
-                name: name.to_owned(),
-            })
-    }
-
-    /// Its values.
-    #[must_use]
-    pub fn config(self) -> TrainConfig {
-        match self {
-            Preset::Nano => TrainConfig::nano(),
-            Preset::Qwen3b => TrainConfig::qwen3b(),
-        }
-    }
-}
-
 impl TrainConfig {
-    /// Preset `nano`.
-    #[must_use]
-    pub fn nano() -> Self {
-        Self {
-            seed: 0,
-            threads: 2,
-            save_steps: 50,
-            log_rollouts_every: 1,
-            lora: LoraConfig::rank_16(),
-            sft: SftConfig {
-                examples: 8_000,
-                epochs: 1,
-                lr: 5e-3,
-                batch: 20,
-                warmup_steps: 30,
-                weight_decay: 0.0,
-                max_grad_norm: 1.0,
-            },
-            grpo: GrpoConfig {
-                steps_per_stage: 200,
-                prompts_per_step: 20,
-                num_generations: 8,
-                lr: 3e-4,
-                beta: 0.01,
-                epsilon: 0.2,
-                epsilon_high: None,
-                num_iterations: 1,
-                loss_type: LossType::Dapo,
-                scale_rewards: ScaleRewards::None,
-                temperature: 1.0,
-                top_p: 1.0,
-                top_k: 0,
-                max_completion_length: 48,
-                warmup_steps: 10,
-                weight_decay: 0.0,
-                max_grad_norm: 1.0,
-                entropy_coef: 0.0,
-                stage_mix: 0.25,
-            },
-            eval: EvalConfig {
-                every_steps: 100,
-                episodes: 200,
-                final_episodes: 2_000,
-            },
-        }
-    }
-
-    /// Preset `qwen2.5-3b`: the original's numbers where they are known, one prompt's group per optimiser step.
-    #[must_use]
-    pub fn qwen3b() -> Self {
-        let nano = Self::nano();
-        Self {
-            sft: SftConfig {
-                examples: 600,
-                epochs: 1,
-                lr: 2e-4,
-                batch: 8,
-                warmup_steps: 10,
-                ..nano.sft
-            },
-            grpo: GrpoConfig {
-                prompts_per_step: 1,
-                lr: 5e-6,
-                beta: 0.04,
-                max_completion_length: 96,
-                ..nano.grpo
-            },
-            ..nano
-        }
-    }
-
-    /// The same recipe cut down to show every phase in minutes (`--quick`); not one to report numbers from.
-    #[must_use]
-    pub fn quick(self) -> Self {
-        let cut = |n: u64, most: u64| n.min(most);
-        Self {
-            save_steps: cut(self.save_steps, 10),
-            sft: SftConfig {
-                examples: cut(self.sft.examples, 7_000),
-                epochs: cut(self.sft.epochs, 1),
-                ..self.sft
-            },
-            grpo: GrpoConfig {
-                steps_per_stage: cut(self.grpo.steps_per_stage, 20),
-                prompts_per_step: cut(self.grpo.prompts_per_step, 20),
-                warmup_steps: cut(self.grpo.warmup_steps, 2),
-                ..self.grpo
-            },
-            eval: EvalConfig {
-                every_steps: cut(self.eval.every_steps, 20),
-                episodes: cut(self.eval.episodes, 40),
-                final_episodes: cut(self.eval.final_episodes, 100),
-            },
-            ..self
-        }
-    }
-
     /// Optimiser steps of SFT over `examples` examples: `ceil(examples / batch) * epochs`.
     #[must_use]
     pub fn sft_steps(&self, examples: u64) -> u64 {
@@ -366,7 +269,7 @@ mod tests {
     #[test]
     fn plan_follows_its_formula() {
         let mut config = TrainConfig::nano();
-        assert_eq!(config.plan(0).total_steps(), 400 + 4 * 200);
+        assert_eq!(config.plan(0).total_steps(), 480 + 4 * 200);
         config.sft.examples = 601;
         config.sft.epochs = 3;
         assert_eq!(config.sft_steps(601), 31 * 3);
@@ -378,32 +281,22 @@ mod tests {
     }
 
     #[test]
-    fn presets_hold_the_contract_and_their_own_ranges() {
-        for preset in Preset::ALL {
-            let config = preset.config();
-            config.validate().expect("preset in range");
-            config.clone().quick().validate().expect("quick in range");
-            assert!(config.clone().quick().plan(0).total_steps() < config.plan(0).total_steps());
-            assert_eq!(config.grpo.scale_rewards, ScaleRewards::None);
-            assert_eq!(config.lora.targets.len(), 7);
-            assert_eq!(Preset::from_name(preset.as_str()), Ok(preset));
+    fn schedules_rise_once_and_end_above_zero() {
+        for (schedule, [middle, last]) in [
+            (Schedule::Constant, [1.0, 1.0]),
+            (Schedule::Linear, [0.5, 0.0125]),
+            (Schedule::Cosine, [0.5, 0.000_385_5]),
+        ] {
+            let shares = [0, 9, 19, 20, 60, 99].map(|step| schedule.share(step, 100, 20));
+            for (share, want) in shares.into_iter().zip([0.05, 0.5, 1.0, 1.0, middle, last]) {
+                assert!((share - want).abs() < 1e-6, "{schedule:?}: {share} {want}");
+            }
+            assert_eq!(schedule.share(0, 5, 0), 1.0);
+            assert_eq!(
+                schedule.share(2, 3, 10),
+                0.3,
+                "a warm-up longer than the run"
+            );
         }
-        let seed = TrainConfig::qwen3b();
-        assert_eq!((seed.sft.lr, seed.sft.examples), (2e-4, 600));
-        assert_eq!((seed.grpo.lr, seed.grpo.num_generations), (5e-6, 8));
-        assert_eq!(
-            (seed.grpo.prompts_per_step, seed.grpo.steps_per_stage),
-            (1, 200)
-        );
-        assert!(Preset::from_name("nanoo").is_err());
-    }
-
-    #[test]
-    fn quick_never_raises_a_number() {
-        let mut small = TrainConfig::nano();
-        small.grpo.steps_per_stage = 3;
-        small.eval.every_steps = 0;
-        let quick = small.quick();
-        assert_eq!((quick.grpo.steps_per_stage, quick.eval.every_steps), (3, 0));
     }
 }

@@ -5,15 +5,24 @@
 
 mod evaluation;
 mod machine;
+mod pace;
 mod phases;
+mod recent;
 mod rollouts;
+mod steering;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Instant;
 
 use candle_core::DType;
 
+use evaluation::Evaluated;
 use machine::{resident_mb, unix_seconds};
+use pace::Pace;
+use steering::Wants;
+
+pub use recent::StepAnswers;
 
 use super::card;
 use super::checkpoint::{self, Position};
@@ -22,7 +31,7 @@ use super::error::Result;
 use super::learner::Learner;
 use crate::env::schema::Stage;
 use crate::link::{
-    Control, MetricRow, Plan, RolloutGroup, RunFact, RunState, Status, TrainRequest,
+    Control, EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, TrainRequest,
 };
 use crate::model::decoder::Decoder;
 use crate::model::lora::Adapter;
@@ -41,10 +50,6 @@ pub trait Host {
     fn between(&mut self, live: &Decoder) -> Vec<Control>;
 }
 
-/// Seconds between signs of life in `status.json`.
-const HEARTBEAT: Duration = Duration::from_secs(2);
-/// How long a paused run sleeps between looks at its controls.
-const PAUSE_NAP: Duration = Duration::from_millis(100);
 /// Hold-out examples whose gold completions give the validation loss.
 const LOSS_EPISODES: u64 = 128;
 
@@ -86,29 +91,27 @@ struct Run<'a> {
     /// When work began in this process, less pauses; seconds before that are in the position.
     started: Instant,
     elapsed_before: f64,
+    pace: Pace,
     last_heartbeat: Instant,
     wants: Wants,
 }
 
-/// Controls not yet carried out.
-#[derive(Clone, Copy, Debug, Default)]
-struct Wants {
-    pause: bool,
-    save: bool,
-    stop: bool,
-}
-
-impl Wants {
-    fn take_in(&mut self, controls: &[Control]) {
-        for control in controls {
-            match control {
-                Control::Pause => self.pause = true,
-                Control::Resume => self.pause = false,
-                Control::Save => self.save = true,
-                Control::Stop => self.stop = true,
-            }
-        }
+/// What made the run, and its last checkpoint where it is to be continued.
+fn manifest(
+    model: &LoadedModel,
+    request: &TrainRequest,
+    dir: &RunDir,
+) -> Result<(Manifest, Option<(Position, PathBuf)>)> {
+    let fresh = |config: &TrainConfig| {
+        let (plan, hashes) = (config.plan(0), model.hashes.clone());
+        Manifest::new(dir, config.clone(), plan, &model.name, "cpu", hashes)
+    };
+    if !request.resume {
+        return Ok((fresh(&request.config), None));
     }
+    let manifest = Manifest::read(dir)?;
+    manifest.check_resumable(&fresh(&manifest.config), dir)?;
+    Ok((manifest, checkpoint::latest(dir)?))
 }
 
 impl<'a> Run<'a> {
@@ -118,23 +121,7 @@ impl<'a> Run<'a> {
         host: &'a mut dyn Host,
     ) -> Result<Self> {
         let dir = RunDir::new(&request.run_dir);
-        let fresh = |config: &TrainConfig| {
-            Manifest::new(
-                &dir,
-                config.clone(),
-                config.plan(0),
-                &model.name,
-                "cpu",
-                model.hashes.clone(),
-            )
-        };
-        let (manifest, found) = if request.resume {
-            let manifest = Manifest::read(&dir)?;
-            manifest.check_resumable(&fresh(&manifest.config), &dir)?;
-            (manifest, checkpoint::latest(&dir)?)
-        } else {
-            (fresh(&request.config), None)
-        };
+        let (manifest, found) = manifest(model, request, &dir)?;
         let (config, plan) = (manifest.config.clone(), manifest.plan.clone());
         let writer = match (&found, request.resume) {
             (Some((position, _)), _) => RunWriter::resume(dir.clone(), &position.lengths)?,
@@ -142,18 +129,16 @@ impl<'a> Run<'a> {
             (None, false) => RunWriter::create(dir.clone(), &manifest)?,
         };
         let mut learner = Learner::fresh(model, &config)?;
-        let mut position = Position::default();
-        if let Some((at, folder)) = found {
-            let in_sft = plan
-                .phases
-                .get(at.phase)
-                .is_some_and(|phase| phase.name == "sft");
-            if !in_sft {
-                learner.reset_optimizer(config.grpo.weight_decay);
+        let position = match found {
+            Some((at, folder)) => {
+                if plan.phases.get(at.phase).is_none_or(|p| p.name != "sft") {
+                    learner.reset_optimizer(config.grpo.weight_decay);
+                }
+                checkpoint::restore(&folder, &mut learner)?;
+                at
             }
-            checkpoint::restore(&folder, &mut learner)?;
-            position = at;
-        }
+            None => Position::default(),
+        };
         let control = ControlBox::open(dir)?;
         let elapsed_before = position.elapsed_s;
         let now = Instant::now();
@@ -169,6 +154,7 @@ impl<'a> Run<'a> {
             position,
             started: now,
             elapsed_before,
+            pace: Pace::new(elapsed_before),
             last_heartbeat: now,
             wants: Wants::default(),
         })
@@ -181,6 +167,9 @@ impl<'a> Run<'a> {
             if stage.is_some() {
                 self.open_reference()?;
             }
+            if self.position.owes_evaluation && self.evaluate_between()? {
+                return Ok(RunState::Stopped);
+            }
             while self.position.phase_step < phase.steps {
                 let started = Instant::now();
                 let row = match stage {
@@ -188,11 +177,16 @@ impl<'a> Run<'a> {
                     Some(stage) => self.grpo_step(stage)?,
                 };
                 self.finish_step(row, started)?;
-                if self.after_step(phase.steps)? {
+                let stops = self.after_step(phase.steps)?;
+                self.pace.note(&phase.name, self.elapsed());
+                if stops {
                     return Ok(RunState::Stopped);
                 }
             }
-            self.finish_phase(&phase.name)?;
+            if self.finish_phase(&phase.name)? {
+                return Ok(RunState::Stopped);
+            }
+            self.pace.skip(self.elapsed());
         }
         Ok(RunState::Finished)
     }
@@ -222,84 +216,47 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Evaluation, checkpoint and controls as they fall due; true when the run is to stop.
-    fn after_step(&mut self, phase_steps: u64) -> Result<bool> {
-        let (step, every) = (self.position.phase_step, self.config.eval.every_steps);
-        if every > 0 && step.is_multiple_of(every) && step < phase_steps {
-            self.evaluate(self.config.eval.episodes)?;
-        }
-        self.listen()?;
-        let due =
-            self.config.save_steps > 0 && self.position.step.is_multiple_of(self.config.save_steps);
-        if due || self.wants.save || self.wants.stop {
-            self.save()?;
-            self.wants.save = false;
-        }
-        if self.last_heartbeat.elapsed() >= HEARTBEAT {
-            self.status(RunState::Running, "training")?;
-        }
-        if self.wants.pause && !self.wants.stop {
-            self.pause()?;
-        }
-        Ok(self.wants.stop)
-    }
-
-    /// Takes in controls from host and folder.
-    fn listen(&mut self) -> Result<()> {
-        let mut controls = self.host.between(&self.learner.decoder);
-        let requests = self.control.poll()?;
-        for name in &requests.unknown {
-            self.writer.log(&format!("control/{name}: not a request"))?;
-        }
-        controls.extend(requests.controls);
-        self.wants.take_in(&controls);
-        Ok(())
-    }
-
-    fn pause(&mut self) -> Result<()> {
-        let paused = Instant::now();
-        self.status(RunState::Paused, "paused by request")?;
-        while self.wants.pause && !self.wants.stop {
-            std::thread::sleep(PAUSE_NAP);
-            self.listen()?;
-            if self.wants.save || self.wants.stop {
-                self.save()?;
-                self.wants.save = false;
-            }
-        }
-        self.started += paused.elapsed();
-        self.status(RunState::Running, "training")
-    }
-
     fn save(&mut self) -> Result<()> {
         self.position.elapsed_s = self.elapsed();
         self.position.lengths = self.writer.lengths()?;
         checkpoint::save(self.writer.dir(), &self.position, &self.learner)
     }
 
-    fn finish_phase(&mut self, name: &str) -> Result<()> {
+    /// Evaluates, writes the adapter, goes on to the next phase; true when a stop came before it was done.
+    fn finish_phase(&mut self, name: &str) -> Result<bool> {
         let last = self.position.phase + 1 == self.plan.phases.len();
         let episodes = if last {
             self.config.eval.final_episodes
         } else {
             self.config.eval.episodes
         };
-        let evaluation = self.evaluate(episodes)?;
-        if let Some(adapter) = self.learner.decoder.adapter() {
-            let folder = self.writer.dir().adapter(name);
-            adapter.save(&folder, &self.model.name, DType::F32)?;
-            if let Some(evaluation) = evaluation {
-                let card = card::text(&self.model.name, name, &self.config, &evaluation);
-                replace_file(&folder.join("README.md"), card.as_bytes())?;
-            }
-        }
+        let Evaluated::Whole(evaluation) = self.evaluate(episodes)? else {
+            self.save()?;
+            return Ok(true);
+        };
+        self.write_adapter(name, evaluation.as_ref())?;
         if name == "sft" {
             self.learner.reset_optimizer(self.config.grpo.weight_decay);
         }
         self.position.phase += 1;
         self.position.phase_step = 0;
-        self.position.recent_shares.clear();
-        self.save()
+        self.position.recent.clear();
+        self.save()?;
+        Ok(false)
+    }
+
+    /// The adapter of a phase with its card.
+    fn write_adapter(&mut self, name: &str, evaluation: Option<&EvalRow>) -> Result<()> {
+        let Some(adapter) = self.learner.decoder.adapter() else {
+            return Ok(());
+        };
+        let folder = self.writer.dir().adapter(name);
+        adapter.save(&folder, &self.model.name, DType::F32)?;
+        if let Some(evaluation) = evaluation {
+            let card = card::text(&self.model.name, name, &self.config, evaluation);
+            replace_file(&folder.join("README.md"), card.as_bytes())?;
+        }
+        Ok(())
     }
 
     fn open_reference(&mut self) -> Result<()> {
@@ -329,38 +286,6 @@ impl<'a> Run<'a> {
 
     fn elapsed(&self) -> f64 {
         self.elapsed_before + self.started.elapsed().as_secs_f64()
-    }
-
-    fn status(&mut self, state: RunState, reason: &str) -> Result<()> {
-        let (step, total) = (self.position.step, self.plan.total_steps());
-        let elapsed = self.elapsed();
-        let running = matches!(state, RunState::Running | RunState::Paused);
-        let eta_s =
-            (running && step > 0).then(|| elapsed / step as f64 * (total - step.min(total)) as f64);
-        let phase = match self.phase_name() {
-            name if name.is_empty() => self
-                .plan
-                .phases
-                .last()
-                .map(|p| p.name.clone())
-                .unwrap_or_default(),
-            name => name,
-        };
-        let status = Status {
-            state,
-            phase,
-            step,
-            total_steps: total,
-            elapsed_s: elapsed,
-            eta_s,
-            heartbeat: unix_seconds(),
-            pid: std::process::id(),
-            reason: reason.into(),
-        };
-        self.writer.status(&status)?;
-        self.last_heartbeat = Instant::now();
-        self.host.tell(RunFact::Status(status));
-        Ok(())
     }
 
     fn warn(&mut self, message: String) -> Result<()> {

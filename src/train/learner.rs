@@ -47,7 +47,7 @@ pub fn pack(sequences: &[Sequence]) -> (Arc<Packed>, Vec<(usize, u32)>) {
 }
 
 /// What a micro-batch told.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BatchStats {
     pub loss: f64,
     /// Sums over completion tokens.
@@ -62,6 +62,22 @@ pub struct BatchStats {
 }
 
 impl BatchStats {
+    /// Of log-probabilities and entropies `[2, tokens]`, beside the log-probabilities that the sampler saw.
+    fn of_scores(scored: &Tensor, sampled: &[f32]) -> Result<Self> {
+        let trained = scored.get(0)?.to_vec1::<f32>()?;
+        let differences = trained
+            .iter()
+            .zip(sampled)
+            .map(|(t, s)| f64::from((t - s).abs()));
+        Ok(Self {
+            entropy: scalar(&scored.get(1)?.sum_all()?)?,
+            mismatch_sum: differences.clone().sum(),
+            mismatch_max: differences.fold(0.0, f64::max),
+            tokens: trained.len() as f64,
+            ..Self::default()
+        })
+    }
+
     /// Adds another micro-batch of the same step.
     pub fn add(&mut self, other: &Self) {
         self.loss += other.loss;
@@ -167,29 +183,35 @@ impl Learner {
         sampled: &[f32],
     ) -> Result<BatchStats> {
         let (packed, targets) = pack(sequences);
-        let tokens = targets.len() as f64;
         let scored = self
             .decoder
             .log_probs(&packed, targets, config.temperature)?;
         let log_probs = scored.get(0)?;
         let loss = grpo::loss(config, &log_probs, terms)?;
-        let trained = log_probs.to_vec1::<f32>()?;
-        let differences = trained
-            .iter()
-            .zip(sampled)
-            .map(|(t, s)| f64::from((t - s).abs()));
         let stats = BatchStats {
             loss: scalar(&loss.loss)?,
-            entropy: scalar(&scored.get(1)?.sum_all()?)?,
             kl: loss.kl,
             clipped_low: loss.clipped_low,
             clipped_high: loss.clipped_high,
-            mismatch_sum: differences.clone().sum(),
-            mismatch_max: differences.fold(0.0, f64::max),
-            tokens,
+            ..BatchStats::of_scores(&scored, sampled)?
         };
         self.backward(&loss.loss)?;
         Ok(stats)
+    }
+
+    /// What a micro-batch of GRPO would tell if its advantages are 0, without its gradient, which is 0.
+    ///
+    /// # Errors
+    /// When the model cannot be run.
+    pub fn observe(
+        decoder: &Decoder,
+        sequences: &[Sequence],
+        temperature: f64,
+        sampled: &[f32],
+    ) -> Result<BatchStats> {
+        let (packed, targets) = pack(sequences);
+        let scored = decoder.log_probs(&packed, targets, temperature)?;
+        BatchStats::of_scores(&scored.detach(), sampled)
     }
 
     fn backward(&mut self, loss: &Tensor) -> Result<()> {
@@ -232,4 +254,38 @@ impl Learner {
 
 fn scalar(tensor: &Tensor) -> Result<f64> {
     Ok(f64::from(tensor.detach().to_scalar::<f32>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_without_advantage_tells_the_same_without_its_gradient() {
+        let model = LoadedModel::nano().expect("nano");
+        let config = TrainConfig::nano();
+        let mut learner = Learner::fresh(&model, &config).expect("fresh");
+        let sequences = [Sequence {
+            prompt: (40..90).collect(),
+            completions: vec![vec![50, 51, 52], vec![60, 61]],
+        }];
+        let sampled = [-1.0; 5];
+        let mut terms = TokenTerms {
+            advantages: vec![0.0; 5],
+            weights: vec![0.2; 5],
+            ..TokenTerms::default()
+        };
+        let seen = Learner::observe(&learner.decoder, &sequences, 1.0, &sampled).expect("seen");
+        let mut pass = |terms: &TokenTerms| {
+            let mut grpo = config.grpo.clone();
+            grpo.beta = 0.0;
+            let told = learner.reinforced(&sequences, &grpo, terms, &sampled);
+            let norm = learner.apply(1e-3, 1.0).expect("applied");
+            (told.expect("told"), norm)
+        };
+        let (told, norm) = pass(&terms);
+        assert_eq!((told, norm), (seen, 0.0));
+        terms.advantages[0] = 1.0;
+        assert!(pass(&terms).1 > 1e-4, "an advantage moves the adapter");
+    }
 }

@@ -12,7 +12,9 @@ use std::time::Instant;
 
 use super::curriculum::{self, Host};
 use super::evaluate;
-use crate::link::{AdapterChoice, Command, Control, Fact, InferRequest, RunFact};
+use crate::link::{
+    AdapterChoice, Command, Control, Fact, InferRequest, RunFact, RunState, Status, TrainRequest,
+};
 use crate::model::decoder::Decoder;
 use crate::model::error::Result;
 use crate::model::lora::Adapter;
@@ -82,27 +84,53 @@ fn serve(
             Command::Control(_) => {}
             Command::Infer(request) => tell(desk.answer(&request, None)),
             Command::Train(request) => {
-                let mut host = InProcess {
-                    commands,
-                    tell,
-                    desk: &mut desk,
-                    quit: false,
-                };
-                let outcome = curriculum::run(&model, &request, &mut host);
-                let quit = host.quit;
-                if let Err(error) = outcome {
-                    tell(Fact::Run(RunFact::Warning {
-                        step: 0,
-                        message: error.to_string(),
-                    }));
-                }
-                if quit {
+                if train(&model, &request, commands, tell, &mut desk) {
                     return Ok(());
                 }
             }
         }
     }
     Ok(())
+}
+
+/// Trains with the screens listening; true when the thread is to end after it.
+fn train(
+    model: &LoadedModel,
+    request: &TrainRequest,
+    commands: &Receiver<Command>,
+    tell: &mut dyn FnMut(Fact),
+    desk: &mut Desk<'_>,
+) -> bool {
+    let mut host = InProcess {
+        commands,
+        tell,
+        desk,
+        quit: false,
+        has_begun: false,
+    };
+    let outcome = curriculum::run(model, request, &mut host);
+    if let Err(error) = outcome {
+        // A run that has begun says itself, on disk too, why it failed.
+        if !host.has_begun {
+            host.tell(RunFact::Status(never_begun(error.to_string())));
+        }
+    }
+    host.quit
+}
+
+/// The status of a run whose folder could not be opened, and so holds none.
+fn never_begun(reason: String) -> Status {
+    Status {
+        state: RunState::Failed,
+        phase: String::new(),
+        step: 0,
+        total_steps: 0,
+        elapsed_s: 0.0,
+        eta_s: None,
+        heartbeat: 0,
+        pid: std::process::id(),
+        reason,
+    }
 }
 
 /// Adapters by name: the shipped ones for the embedded model, then those given.
@@ -191,10 +219,13 @@ struct InProcess<'a, 'b> {
     tell: &'a mut dyn FnMut(Fact),
     desk: &'a mut Desk<'b>,
     quit: bool,
+    /// Whether the run has told of itself.
+    has_begun: bool,
 }
 
 impl Host for InProcess<'_, '_> {
     fn tell(&mut self, fact: RunFact) {
+        self.has_begun |= matches!(fact, RunFact::Started { .. });
         (self.tell)(Fact::Run(fact));
     }
 

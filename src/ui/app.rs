@@ -4,7 +4,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use crate::link::{Command, Control, Fact, RunFact};
+use crate::link::{AdapterChoice, Command, Control, Fact, RunFact};
 use crate::train::config::TrainConfig;
 use crate::ui::gate;
 use crate::ui::keys::{Chord, Keymap, Lookup, Place};
@@ -12,7 +12,7 @@ use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
 use crate::ui::pace::Urgency;
 use crate::ui::perform::perform;
-use crate::ui::queue::{Answer, Model, Queue};
+use crate::ui::queue::{Answer, Model, Queue, adapter_name};
 use crate::ui::watching::Training;
 
 /// Which screen is in front.
@@ -118,13 +118,19 @@ impl App {
         self.touch(Urgency::Input);
     }
 
-    /// The end, with a run in progress left to go on.
+    /// The end; a run in progress goes on or stops after a checkpoint.
     #[must_use]
     pub fn leave(&self, reason: ExitReason, stop: bool) -> Vec<Effect> {
         let mut effects = Vec::new();
         let run = match (self.training.is_in_progress() && !self.is_read_only, stop) {
             (false, _) => RunFate::None,
-            (true, false) => RunFate::LeaveRunning,
+            (true, false) => {
+                // Nobody is left to resume it: a paused run would keep the process waiting for ever.
+                if self.training.waits_for_resume() {
+                    effects.push(Effect::Send(Command::Control(Control::Resume)));
+                }
+                RunFate::LeaveRunning
+            }
             (true, true) => {
                 effects.push(Effect::Send(Command::Control(Control::Stop)));
                 RunFate::StopAfterCheckpoint
@@ -132,6 +138,40 @@ impl App {
         };
         effects.push(Effect::Leave(Exit { reason, run }));
         effects
+    }
+
+    /// Why no run can be started now; `None` when one can.
+    #[must_use]
+    pub fn why_no_run(&self) -> Option<String> {
+        match &self.queue.model {
+            _ if self.is_read_only => Some("only watching: this screen cannot start a run".into()),
+            Model::Failed(why) => Some(format!("no run can be started: {why}")),
+            _ if self.training.is_in_progress() => Some("a run is in progress already".into()),
+            _ => None,
+        }
+    }
+
+    /// The model thread is gone: nothing is answered any more, and a run in progress has failed.
+    pub fn thread_ended(&mut self, why: &str) {
+        self.queue.model_failed(why);
+        self.fail_run(why);
+        self.complain(gate::clean(why));
+    }
+
+    /// A run in progress, or one about to start, has failed without saying so itself.
+    pub fn fail_run(&mut self, why: &str) {
+        self.training.fail(why);
+        self.follow_run();
+    }
+
+    /// What depends on whether a run is in progress follows it: the queue, and the question before quitting.
+    fn follow_run(&mut self) {
+        let is_in_progress = self.training.is_in_progress();
+        self.queue.set_training(is_in_progress);
+        if !is_in_progress && self.layers.contains(&Layer::Quit) {
+            self.layers.retain(|layer| *layer != Layer::Quit);
+            self.say("the run has ended meanwhile; q quits");
+        }
     }
 }
 
@@ -141,9 +181,10 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::Key(event) => on_key(app, event),
         Msg::Fact(fact) => on_fact(app, fact),
         Msg::FactsEnded => {
-            if !matches!(app.queue.model, Model::Absent) {
+            // A thread that told why it ends has said more than its end does.
+            if !matches!(app.queue.model, Model::Absent | Model::Failed(_)) {
                 let why = app.worker_panic.take().unwrap_or_default();
-                model_failed(app, &format!("the model thread has ended{why}"));
+                app.thread_ended(&format!("the model thread has ended{why}"));
             }
             Vec::new()
         }
@@ -231,7 +272,7 @@ fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
             millis,
         } => {
             let answer = Answer::Given {
-                adapter,
+                adapter: with_step(app, adapter),
                 response,
                 verdict,
                 millis,
@@ -241,7 +282,7 @@ fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
         Fact::InferenceFailed { id, message } => on_answer(app, id, Answer::Failed(message)),
         Fact::Run(fact) => on_run_fact(app, fact),
         Fact::ModelFailed { message } => {
-            model_failed(app, &message);
+            app.thread_ended(&message);
             Vec::new()
         }
     }
@@ -254,20 +295,33 @@ fn on_answer(app: &mut App, id: u64, answer: Answer) -> Vec<Effect> {
     app.queue.ask()
 }
 
+/// The adapter in training is another one after every step: its name says which answered.
+fn with_step(app: &App, adapter: String) -> String {
+    match app.training.live() {
+        Some(run) if adapter == adapter_name(&AdapterChoice::Live) => {
+            format!("{adapter} at step {}", run.last_step)
+        }
+        _ => adapter,
+    }
+}
+
 fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
     let is_seen = app.screen == ScreenName::Training;
     let in_title = matches!(fact, RunFact::Started { .. } | RunFact::Status(_));
+    let is_outdated = app.training.outdates_answers(&fact);
+    let had_failed = app.training.failure().is_some();
     app.training.apply(fact);
-    app.queue.set_training(app.training.is_in_progress());
+    app.follow_run();
+    if let (Some(why), false) = (app.training.failure(), had_failed) {
+        let text = format!("the run failed: {}", gate::clean(why));
+        app.complain(text);
+    }
     if is_seen || in_title {
         app.touch(Urgency::Data);
     }
+    if is_outdated {
+        app.queue.forget_live();
+        return app.queue.ask();
+    }
     Vec::new()
-}
-
-fn model_failed(app: &mut App, message: &str) {
-    app.queue.model_failed(message);
-    app.training.fail(message);
-    app.queue.set_training(app.training.is_in_progress());
-    app.complain(gate::clean(message));
 }

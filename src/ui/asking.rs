@@ -68,6 +68,13 @@ impl Queue {
         }
     }
 
+    /// Forgets what the adapter in training has said: its weights are other ones by now.
+    pub fn forget_live(&mut self) {
+        let live = adapter_name(&AdapterChoice::Live);
+        self.pending.retain(|_, (_, _, adapter)| *adapter != live);
+        self.answers.retain(|(_, _, adapter), _| *adapter != live);
+    }
+
     /// Asks about the selected alert first, then a few ahead, never more than two at once.
     pub fn ask(&mut self) -> Vec<Effect> {
         let (Some(adapter), Model::Ready { .. }) = (self.adapter().cloned(), &self.model) else {

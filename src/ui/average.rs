@@ -74,7 +74,7 @@ impl Averages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::frames::row;
+    use crate::ui::tests::fixtures::row;
 
     #[test]
     fn following_gives_what_averaging_anew_gives_also_after_a_resume() {

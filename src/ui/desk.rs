@@ -104,12 +104,14 @@ impl Queue {
             entry.desk.own = Some(own);
             entry.desk.is_revealed = true;
         });
+        self.rest();
         true
     }
 
     /// Shows the truth without a decision.
     pub fn reveal(&mut self) {
         self.edit(|entry| entry.desk.is_revealed = true);
+        self.rest();
     }
 
     /// Takes the last change back (`redo`: brings it again) and goes to its alert; false when there is none.
@@ -118,14 +120,22 @@ impl Queue {
         let Some((stage, at, desk)) = from.pop() else {
             return false;
         };
+        let here = (self.stage, self.selected(), self.line);
         self.stage = stage;
         self.select(at);
         let Some(entry) = self.current_mut() else {
             return false;
         };
         let now = std::mem::replace(&mut entry.desk, desk);
+        let stays = (here.0, here.1) == (stage, at) && now.is_revealed == entry.desk.is_revealed;
         let to = if redo { &mut self.undo } else { &mut self.redo };
         to.push((stage, at, now));
+        // Taking a citation back must not move the cursor; taking a reveal back must not leave it on the truth.
+        if stays {
+            self.line = here.2;
+        } else {
+            self.rest();
+        }
         true
     }
 

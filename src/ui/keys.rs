@@ -58,6 +58,7 @@ pub enum Verb {
     Help,
     Quit,
     Confirm,
+    NewRun,
     ContinueRun,
     LeaveRunning,
     StopAndQuit,

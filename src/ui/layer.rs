@@ -4,9 +4,11 @@
 
 use crate::link::Command;
 use crate::ui::app::{App, ScreenName};
+use crate::ui::gate;
 use crate::ui::keys::{Binding, Place, Verb};
 use crate::ui::msg::{Effect, ExitReason};
 use crate::ui::perform::{perform as perform_below, seek};
+use crate::ui::scroll::Scroll;
 
 /// Longest text that can be typed.
 const MAX_TYPED: usize = 200;
@@ -15,7 +17,7 @@ const MAX_TYPED: usize = 200;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Layer {
     Help {
-        scroll: usize,
+        scroll: Scroll,
     },
     /// All verbs, filtered by what is typed.
     Palette {
@@ -27,13 +29,29 @@ pub enum Layer {
     },
     /// Start a run? Shows what with.
     Start {
-        scroll: usize,
+        scroll: Scroll,
     },
     /// Quit, with a run in progress?
     Quit,
 }
 
 impl Layer {
+    /// Help, from its beginning.
+    #[must_use]
+    pub fn help() -> Self {
+        Self::Help {
+            scroll: Scroll::default(),
+        }
+    }
+
+    /// The question before a run, from its beginning.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::Start {
+            scroll: Scroll::default(),
+        }
+    }
+
     /// A palette with nothing typed.
     #[must_use]
     pub const fn palette() -> Self {
@@ -82,13 +100,11 @@ impl Layer {
         }
     }
 
-    fn scroll(&mut self, by: isize) {
+    /// Moves the text of help and start; false where the verb moves nothing.
+    fn scroll(&mut self, verb: Verb) -> bool {
         match self {
-            Self::Help { scroll } | Self::Start { scroll } => {
-                *scroll = scroll.saturating_add_signed(by).min(500);
-            }
-            Self::Palette { chosen, .. } => *chosen = chosen.saturating_add_signed(by),
-            Self::Search { .. } | Self::Quit => {}
+            Self::Help { scroll } | Self::Start { scroll } => scroll.follow(verb),
+            Self::Palette { .. } | Self::Search { .. } | Self::Quit => false,
         }
     }
 }
@@ -125,15 +141,11 @@ pub fn offered<'a>(app: &'a App, typed: &str) -> Vec<&'a Binding> {
 /// What `verb` does in the front layer; `None` leaves it to the screens.
 pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
     let layer = app.layers.last_mut()?;
+    if layer.scroll(verb) {
+        return Some(Vec::new());
+    }
     match (verb, &*layer) {
-        (Verb::Down, Layer::Palette { typed, chosen }) => {
-            let (typed, next) = (typed.clone(), chosen + 1);
-            let last = offered(app, &typed).len().saturating_sub(1);
-            let chosen = next.min(last);
-            *app.layers.last_mut()? = Layer::Palette { typed, chosen };
-        }
-        (Verb::Down, _) => layer.scroll(1),
-        (Verb::Up, _) => layer.scroll(-1),
+        (Verb::Down | Verb::Up, Layer::Palette { .. }) => step_palette(app, verb == Verb::Down),
         (Verb::Back, _) | (Verb::Help, Layer::Help { .. }) => {
             app.layers.pop();
         }
@@ -149,15 +161,37 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
             seek(app, true);
             return Some(app.queue.ask());
         }
-        (Verb::Confirm, Layer::Start { .. }) => return Some(start(app, false)),
+        (Verb::Confirm, Layer::Start { .. }) => {
+            // What has been paid for comes first: a new run has a key of its own then.
+            let continues = app.training.can_continue().is_some();
+            return Some(start(app, continues));
+        }
+        (Verb::NewRun, Layer::Start { .. }) => return Some(start(app, false)),
         (Verb::ContinueRun, Layer::Start { .. }) => return Some(start(app, true)),
         (Verb::LeaveRunning, Layer::Quit) => return Some(app.leave(ExitReason::Quit, false)),
         (Verb::StopAndQuit | Verb::Interrupt, Layer::Quit) => {
             return Some(app.leave(ExitReason::Quit, true));
         }
+        (Verb::Down | Verb::Up, _) => {}
         _ => return None,
     }
     Some(Vec::new())
+}
+
+/// The line below in the palette, or the one above.
+fn step_palette(app: &mut App, down: bool) {
+    let Some(Layer::Palette { typed, chosen }) = app.layers.last() else {
+        return;
+    };
+    let last = offered(app, typed).len().saturating_sub(1);
+    let next = if down {
+        (chosen + 1).min(last)
+    } else {
+        chosen.saturating_sub(1)
+    };
+    if let Some(Layer::Palette { chosen, .. }) = app.layers.last_mut() {
+        *chosen = next;
+    }
 }
 
 fn start(app: &mut App, continues: bool) -> Vec<Effect> {
@@ -167,6 +201,11 @@ fn start(app: &mut App, continues: bool) -> Vec<Effect> {
         return Vec::new();
     }
     app.layers.pop();
+    // Things may have changed while the question stood.
+    if let Some(why) = app.why_no_run() {
+        app.complain(gate::clean(&why));
+        return Vec::new();
+    }
     app.training.begin(continues);
     app.queue.set_training(true);
     vec![Effect::StartRun { continue_in }]

@@ -1,7 +1,7 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
-//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`layer`]) are state without I/O; [`screen`] and
-//! [`widget`] draw it; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`theme`], [`gate`],
+//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`told`], [`layer`], [`scroll`]) are state without
+//! I/O; [`screen`] and [`widget`] draw it; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`theme`], [`gate`],
 //! [`average`] and [`pace`] are pure. Threads: the loop (here), `keys` and `signals` (see [`input`]), and the caller's model thread behind
 //! two channels. Nothing below this module imports candle, the model or the trainer.
 
@@ -20,15 +20,15 @@ pub mod perform;
 pub mod plain;
 pub mod queue;
 pub mod screen;
+pub mod scroll;
 pub mod term;
 pub mod theme;
+pub mod told;
 pub mod watching;
 pub mod widget;
 
 #[cfg(test)]
-mod frames;
-#[cfg(test)]
-mod scripts;
+mod tests;
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ use crate::run::RunError;
 use crate::run::layout::RunDir;
 use crate::run::shipped::ShippedRun;
 use crate::train::config::TrainConfig;
-use crate::ui::app::{App, Toast, update};
+use crate::ui::app::{App, ScreenName, Toast, update};
 use crate::ui::input::{Input, Listener};
 use crate::ui::keys::{KeyTableError, Keymap};
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
@@ -76,6 +76,8 @@ pub struct WorkbenchOptions {
     pub train_config: TrainConfig,
     /// A run elsewhere is followed: no commands, no model.
     pub is_read_only: bool,
+    /// A run is started with the workbench: its screen comes first.
+    pub start_on_training: bool,
 }
 
 /// The other end: the model thread, or a followed run folder.
@@ -144,13 +146,17 @@ fn app_for(options: WorkbenchOptions, shipped: Option<ShippedRun>) -> Result<App
     } else {
         Model::Loading
     };
-    Ok(App::new(
+    let mut app = App::new(
         Keymap::embedded()?,
         Queue::new(options.source, options.stage, model),
         Training::new(shipped),
         options.train_config,
         options.is_read_only,
-    ))
+    );
+    if options.start_on_training {
+        app.screen = ScreenName::Training;
+    }
+    Ok(app)
 }
 
 /// What the loop draws on.
@@ -211,7 +217,7 @@ async fn drive(app: &mut App, mut surface: impl Surface, mut outside: Outside) -
         let now = began.elapsed();
         if pace.is_due(now) {
             if surface.draw(app).is_err() {
-                return lost(app);
+                return lost(app, &outside);
             }
             let after = began.elapsed();
             pace.drawn(after, after.saturating_sub(now));
@@ -231,7 +237,7 @@ async fn drive(app: &mut App, mut surface: impl Surface, mut outside: Outside) -
                 match perform_effect(app, effect, &mut surface, &outside) {
                     Ok(None) => {}
                     Ok(Some(exit)) => return exit,
-                    Err(_gone) => return lost(app),
+                    Err(_gone) => return lost(app, &outside),
                 }
             }
         }
@@ -242,16 +248,18 @@ async fn drive(app: &mut App, mut surface: impl Surface, mut outside: Outside) -
     }
 }
 
-fn lost(app: &App) -> Exit {
-    let run = if app.training.is_in_progress() && !app.is_read_only {
-        RunFate::LeaveRunning
-    } else {
-        RunFate::None
-    };
-    Exit {
-        reason: ExitReason::TerminalLost,
-        run,
+/// The end without a terminal, as if the message of its loss had come first.
+fn lost(app: &mut App, outside: &Outside) -> Exit {
+    let reason = ExitReason::TerminalLost;
+    for effect in app.leave(reason, false) {
+        match effect {
+            Effect::Send(command) => send(app, outside, command),
+            Effect::Leave(exit) => return exit,
+            _ => {}
+        }
     }
+    let run = RunFate::None;
+    Exit { reason, run }
 }
 
 /// Everything that is there to be taken in, keys and signals first.
@@ -319,8 +327,9 @@ fn perform_effect(
                     send(app, outside, command);
                 }
                 Err(error) => {
-                    app.training.fail("no folder for the run");
-                    app.complain(error.to_string());
+                    let why = format!("no folder for the run: {error}");
+                    app.fail_run(&why);
+                    app.complain(gate::clean(&why));
                 }
             }
         }
@@ -338,8 +347,14 @@ fn perform_effect(
 }
 
 fn send(app: &mut App, outside: &Outside, command: Command) {
+    let is_start = matches!(command, Command::Train(_));
     if outside.commands.send(command).is_err() && !app.is_read_only {
-        app.complain("the model thread has ended; nothing can be asked of it");
+        let why = "the model thread has ended; nothing can be asked of it";
+        if is_start {
+            // Else it would look as if it were about to start for ever.
+            app.fail_run(why);
+        }
+        app.complain(why);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::layer::{self, Layer};
 use crate::ui::msg::{Effect, ExitReason};
-use crate::ui::queue::QueuePane;
+use crate::ui::queue::{Model, QueuePane};
 
 /// Lines that half a page is.
 const HALF_PAGE: isize = 10;
@@ -19,7 +19,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
     match verb {
         Verb::ShowEpisodes => app.screen = ScreenName::Episodes,
         Verb::ShowTraining => app.screen = ScreenName::Training,
-        Verb::Help => app.layers.push(Layer::Help { scroll: 0 }),
+        Verb::Help => app.layers.push(Layer::help()),
         Verb::Palette => app.layers.push(Layer::palette()),
         Verb::Search => app.layers.push(Layer::search()),
         Verb::NextMatch => seek(app, true),
@@ -51,6 +51,9 @@ fn quit(app: &mut App) -> Vec<Effect> {
 
 fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
     let queue = &mut app.queue;
+    if queue.pane == QueuePane::Answers && queue.answers_scroll.follow(verb) {
+        return Vec::new();
+    }
     match verb {
         Verb::Down => queue.step(1),
         Verb::Up => queue.step(-1),
@@ -58,12 +61,8 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::HalfUp => queue.step(-HALF_PAGE),
         Verb::Top => queue.jump(false),
         Verb::Bottom => queue.jump(true),
-        Verb::NextPane | Verb::PreviousPane => {
-            queue.pane = match queue.pane {
-                QueuePane::Alerts => QueuePane::Log,
-                QueuePane::Log => QueuePane::Alerts,
-            }
-        }
+        Verb::NextPane => queue.step_pane(1),
+        Verb::PreviousPane => queue.step_pane(-1),
         Verb::NextAlert => queue.select(queue.selected() + 1),
         Verb::PreviousAlert => queue.select(queue.selected().saturating_sub(1)),
         Verb::NextStage => queue.step_stage(1),
@@ -80,6 +79,12 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
 /// Decisions on the selected alert.
 fn decide(app: &mut App, verb: Verb) {
     let queue = &mut app.queue;
+    let is_decision =
+        matches!(verb, Verb::Mark | Verb::Reveal | Verb::Submit) || verb.chosen_action().is_some();
+    if is_decision && queue.current().is_some_and(|e| e.desk.is_revealed) {
+        app.say("this alert is revealed already (u takes it back)");
+        return;
+    }
     match verb {
         Verb::Mark => queue.toggle_mark(),
         Verb::Reveal => queue.reveal(),
@@ -131,12 +136,12 @@ fn perform_on_training(app: &mut App, verb: Verb) -> Vec<Effect> {
 }
 
 fn ask_to_start(app: &mut App) -> Vec<Effect> {
-    if app.is_read_only {
-        app.say("only watching: this screen cannot start a run");
-    } else if app.training.is_in_progress() {
-        app.say("a run is in progress already");
-    } else {
-        app.layers.push(Layer::Start { scroll: 0 });
+    match app.why_no_run() {
+        Some(why) if matches!(app.queue.model, Model::Failed(_)) => {
+            app.complain(gate::clean(&why));
+        }
+        Some(why) => app.say(why),
+        None => app.layers.push(Layer::start()),
     }
     Vec::new()
 }
@@ -173,7 +178,7 @@ pub fn seek(app: &mut App, forward: bool) {
         ScreenName::Episodes => {
             let found = app.queue.find(&app.sought, forward);
             if let Some(at) = found {
-                app.queue.select(at);
+                app.queue.select_match(at, &app.sought);
             }
             found.is_some()
         }
@@ -181,7 +186,13 @@ pub fn seek(app: &mut App, forward: bool) {
     };
     if !is_found {
         let sought = gate::clean(&app.sought).into_owned();
-        app.say(format!("nothing here holds \"{sought}\""));
+        app.say(match app.screen {
+            ScreenName::Episodes => {
+                let count = app.queue.entries().len();
+                format!("none of the {count} alerts listed so far holds \"{sought}\"")
+            }
+            ScreenName::Training => format!("no line of this list holds \"{sought}\""),
+        });
     }
 }
 

@@ -8,6 +8,7 @@ use crate::env::schema::{Episode, Split, Stage, Verdict};
 use crate::env::{generate, prompt};
 use crate::link::AdapterChoice;
 use crate::ui::desk::Desk;
+use crate::ui::scroll::Scroll;
 
 /// Alerts kept ready beyond the selected one.
 const READY: usize = 40;
@@ -71,6 +72,12 @@ pub enum Model {
 pub enum QueuePane {
     Alerts,
     Log,
+    Answers,
+}
+
+impl QueuePane {
+    /// All of them, in the order of `Tab`.
+    const ALL: [QueuePane; 3] = [QueuePane::Alerts, QueuePane::Log, QueuePane::Answers];
 }
 
 type AnswerKey = (Stage, u64, String);
@@ -84,6 +91,8 @@ pub struct Queue {
     pub pane: QueuePane,
     /// Cursor in the log window.
     pub line: usize,
+    /// What of the answers is in sight.
+    pub answers_scroll: Scroll,
     /// The model's answer waits for the reveal.
     pub is_blind: bool,
     pub model: Model,
@@ -111,6 +120,7 @@ impl Queue {
             stage,
             pane: QueuePane::Alerts,
             line: 0,
+            answers_scroll: Scroll::default(),
             is_blind: false,
             model,
             adapters: Vec::new(),
@@ -193,7 +203,13 @@ impl Queue {
         }
         self.selected.insert(self.stage, at);
         self.ask_until = at + AHEAD;
-        self.line = self.current().and_then(|e| e.desk.mark).unwrap_or(0);
+        self.rest();
+    }
+
+    /// Puts the cursor of the log window where reading begins: on the truth once it is revealed, else on the citation.
+    pub(super) fn rest(&mut self) {
+        self.answers_scroll = Scroll::default();
+        self.line = self.current().and_then(Entry::resting_line).unwrap_or(0);
     }
 
     /// Goes to another stage, where it was left.
@@ -225,6 +241,17 @@ impl Queue {
                     .map_or(0, |e| e.lines.len().saturating_sub(1));
                 self.line = self.line.saturating_add_signed(by).min(last);
             }
+            // They are text to scroll, without a cursor.
+            QueuePane::Answers => {}
+        }
+    }
+
+    /// The next pane (`by` 1) or the one before (`by` -1).
+    pub fn step_pane(&mut self, by: isize) {
+        let panes = QueuePane::ALL;
+        let at = panes.iter().position(|pane| *pane == self.pane);
+        if let Some(pane) = panes.get(wrap(at.unwrap_or(0), by, panes.len())) {
+            self.pane = *pane;
         }
     }
 
@@ -234,6 +261,7 @@ impl Queue {
             (QueuePane::Alerts, false) => self.select(0),
             (QueuePane::Alerts, true) => self.select(self.entries().len().saturating_sub(1)),
             (QueuePane::Log, _) => self.step(if to_end { 10_000 } else { -10_000 }),
+            (QueuePane::Answers, _) => {}
         }
     }
 
@@ -252,6 +280,16 @@ impl Queue {
 }
 
 impl Queue {
+    /// Makes the alert at `at` the selected one, its cursor on the log line that holds `text` unless the header does.
+    pub fn select_match(&mut self, at: usize, text: &str) {
+        self.select(at);
+        let wanted = text.to_lowercase();
+        let entry = self.current().filter(|e| !e.header_holds(&wanted));
+        if let Some(line) = entry.and_then(|entry| entry.line_with(&wanted)) {
+            self.line = line;
+        }
+    }
+
     /// The log line under the cursor.
     #[must_use]
     pub fn line_under_cursor(&self) -> Option<String> {
@@ -270,7 +308,19 @@ impl Entry {
         }
     }
 
+    /// Where the cursor of the log window begins.
+    fn resting_line(&self) -> Option<usize> {
+        let trigger = &self.episode.truth.triggering_log_id;
+        let mut events = self.episode.log_window.iter();
+        let truth = events.position(|event| event.log_id == *trigger);
+        truth.filter(|_| self.desk.is_revealed).or(self.desk.mark)
+    }
+
     fn holds(&self, wanted: &str) -> bool {
+        self.header_holds(wanted) || self.line_with(wanted).is_some()
+    }
+
+    fn header_holds(&self, wanted: &str) -> bool {
         let alert = &self.episode.alert;
         let header = [
             &alert.alert_id,
@@ -280,8 +330,14 @@ impl Entry {
             &alert.user,
             &alert.summary,
         ];
-        let mut texts = header.into_iter().chain(&self.lines);
+        let mut texts = header.into_iter();
         texts.any(|text| text.to_lowercase().contains(wanted))
+    }
+
+    /// The first log line that holds `wanted`, which is in small letters.
+    fn line_with(&self, wanted: &str) -> Option<usize> {
+        let mut lines = self.lines.iter();
+        lines.position(|line| line.to_lowercase().contains(wanted))
     }
 }
 

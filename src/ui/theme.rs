@@ -156,6 +156,9 @@ pub struct Glyphs {
     pub empty_bar: &'static str,
     pub cut: &'static str,
     pub separator: &'static str,
+    /// More lines above, and below.
+    pub above: &'static str,
+    pub below: &'static str,
     pub border: border::Set<'static>,
 }
 
@@ -167,6 +170,8 @@ const UNICODE: Glyphs = Glyphs {
     empty_bar: "░",
     cut: "…",
     separator: "│",
+    above: "↑",
+    below: "↓",
     border: border::PLAIN,
 };
 
@@ -178,6 +183,8 @@ const ASCII: Glyphs = Glyphs {
     empty_bar: ".",
     cut: "~",
     separator: "|",
+    above: "^",
+    below: "v",
     border: border::Set {
         top_left: "+",
         top_right: "+",

@@ -2,119 +2,12 @@
 //!
 //! Knows no terminal, no clock, no files: a run in this process, a followed run folder and the shipped run look the same here.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 
-use crate::link::{Control, EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, Status};
-use crate::run::series::History;
+use crate::link::{Control, RolloutGroup, RunFact, RunState};
 use crate::run::shipped::ShippedRun;
-use crate::ui::average::Averages;
 use crate::ui::keys::Verb;
-
-/// Groups and warnings kept for looking back.
-const GROUPS: usize = 64;
-const WARNINGS: usize = 500;
-/// One run as its facts tell it.
-#[derive(Debug, Default)]
-pub struct Watching {
-    pub run_id: String,
-    pub run_dir: Option<PathBuf>,
-    /// Read-only and finished: the run that came with the program.
-    pub is_shipped: bool,
-    pub plan: Plan,
-    pub status: Option<Status>,
-    pub history: History,
-    pub averages: Averages,
-    /// Step of the latest row of metrics.
-    pub last_step: u64,
-    pub groups: VecDeque<RolloutGroup>,
-    pub warnings: VecDeque<(u64, String)>,
-    pub evaluations: Vec<EvalRow>,
-}
-
-impl Watching {
-    fn shipped(run: ShippedRun) -> Self {
-        let mut watching = Self {
-            run_id: run.run_id,
-            is_shipped: true,
-            plan: run.plan,
-            evaluations: run.evaluations,
-            ..Self::default()
-        };
-        run.metrics.iter().for_each(|row| watching.push(row));
-        watching
-    }
-
-    fn push(&mut self, row: &MetricRow) {
-        let is_again = row.step <= self.last_step;
-        self.last_step = row.step;
-        self.history.push(row);
-        self.averages.follow(&self.history, row.step, is_again);
-    }
-
-    fn apply(&mut self, fact: RunFact) {
-        match fact {
-            RunFact::Started {
-                run_dir,
-                run_id,
-                plan,
-            } => {
-                self.run_dir = Some(run_dir);
-                self.run_id = run_id;
-                self.plan = plan;
-            }
-            RunFact::Status(status) => self.status = Some(status),
-            RunFact::Metrics(row) => self.push(&row),
-            RunFact::Rollouts(group) => push_bounded(&mut self.groups, *group, GROUPS),
-            RunFact::Evaluation(row) => self.evaluations.push(row),
-            RunFact::Warning { step, message } => {
-                push_bounded(&mut self.warnings, (step, message), WARNINGS);
-            }
-        }
-    }
-
-    /// What the run is doing, as far as it has said.
-    #[must_use]
-    pub fn state(&self) -> Option<RunState> {
-        self.status.as_ref().map(|status| status.state)
-    }
-
-    /// Whether the run is being worked on, pauses included.
-    #[must_use]
-    pub fn is_in_progress(&self) -> bool {
-        !self.is_shipped
-            && matches!(
-                self.state(),
-                None | Some(RunState::Running | RunState::Paused)
-            )
-    }
-
-    /// Steps of the whole run, as planned or as far as known.
-    #[must_use]
-    pub fn total_steps(&self) -> u64 {
-        let told = self.status.as_ref().map_or(0, |status| status.total_steps);
-        told.max(self.plan.total_steps()).max(self.last_step)
-    }
-
-    /// First steps of the phases after the first, with the names of the phases: where bands begin.
-    #[must_use]
-    pub fn bands(&self) -> Vec<(u64, &str)> {
-        let mut begin = 0;
-        let mut bands = Vec::new();
-        for phase in &self.plan.phases {
-            bands.push((begin, phase.name.as_str()));
-            begin += phase.steps;
-        }
-        bands
-    }
-}
-
-fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, bound: usize) {
-    if queue.len() >= bound {
-        queue.pop_front();
-    }
-    queue.push_back(item);
-}
+use crate::ui::told::{GROUPS, Watching};
 
 /// The lists of the training screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -159,6 +52,8 @@ pub struct Training {
     /// Position from the newest group; 0 follows the run.
     pub groups_back: usize,
     pub is_raw: bool,
+    /// A pause was asked for here: it comes after the step, so the run may not say so yet.
+    is_pause_asked: bool,
 }
 
 impl Training {
@@ -196,6 +91,7 @@ impl Training {
     /// A run is about to begin: its screen starts empty, unless the run is continued.
     pub fn begin(&mut self, continues: bool) {
         self.shows_shipped = false;
+        self.is_pause_asked = false;
         if continues {
             if let Some(live) = &mut self.live {
                 live.status = None;
@@ -206,18 +102,24 @@ impl Training {
         }
     }
 
-    /// The model thread is gone, and the run with it.
+    /// The model thread is gone, and the run with it; or the run could not even be asked for.
     pub fn fail(&mut self, message: &str) {
-        let Some(live) = self.live.as_mut().filter(|live| live.is_in_progress()) else {
-            return;
-        };
-        match &mut live.status {
-            Some(status) => {
-                status.state = RunState::Failed;
-                status.reason = message.to_owned();
-            }
-            None => self.live = None,
+        if let Some(live) = self.live.as_mut().filter(|live| live.is_in_progress()) {
+            live.fail(message);
         }
+    }
+
+    /// Why the latest run failed; `None` as long as it has not.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        self.live.as_ref().and_then(Watching::failure)
+    }
+
+    /// Whether after `fact` what the adapter in training has answered so far is no longer what it would say.
+    #[must_use]
+    pub fn outdates_answers(&self, fact: &RunFact) -> bool {
+        let live = self.live.as_ref();
+        live.is_none_or(|live| live.outdates_answers(fact))
     }
 
     /// Takes a fact of the run in.
@@ -239,9 +141,15 @@ impl Training {
 
     /// Shows the shipped run or the live one; false where there is only one.
     pub fn toggle_run(&mut self) -> bool {
-        let both = self.shipped.is_some() && self.live.is_some();
+        let both = self.has_both();
         self.shows_shipped = both && !self.shows_shipped;
         both
+    }
+
+    /// Whether there is a shipped run and another.
+    #[must_use]
+    pub const fn has_both(&self) -> bool {
+        self.shipped.is_some() && self.live.is_some()
     }
 
     /// Cursor of the pane in focus.
@@ -304,16 +212,27 @@ impl Training {
     }
 
     /// What pausing, stopping or saving means now, or why it cannot be done.
-    pub fn control(&self, verb: Verb) -> Result<Control, &'static str> {
+    pub fn control(&mut self, verb: Verb) -> Result<Control, &'static str> {
         let live = self.live.as_ref().filter(|live| live.is_in_progress());
         let live = live.ok_or("no run is in progress; t starts one")?;
         let is_paused = live.state() == Some(RunState::Paused);
-        match verb {
-            Verb::PauseOrResume if is_paused => Ok(Control::Resume),
-            Verb::PauseOrResume => Ok(Control::Pause),
-            Verb::SaveCheckpoint => Ok(Control::Save),
-            _ => Ok(Control::Stop),
+        let control = match verb {
+            Verb::PauseOrResume if is_paused => Control::Resume,
+            Verb::PauseOrResume => Control::Pause,
+            Verb::SaveCheckpoint => Control::Save,
+            _ => Control::Stop,
+        };
+        if verb == Verb::PauseOrResume {
+            self.is_pause_asked = !is_paused;
         }
+        Ok(control)
+    }
+
+    /// Whether the run waits for somebody to resume it, or soon will.
+    #[must_use]
+    pub fn waits_for_resume(&self) -> bool {
+        let state = self.live.as_ref().and_then(Watching::state);
+        self.is_in_progress() && (self.is_pause_asked || state == Some(RunState::Paused))
     }
 
     /// The folder of a stopped or failed run that can be continued.

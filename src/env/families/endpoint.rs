@@ -17,15 +17,15 @@ const PROCESS: &[Detection] = &[
     detection(
         "lolbin_server_parent",
         Escalate,
-        &["w3wp.exe", "sqlservr.exe"],
+        &["tomcat9.exe", "apache2.exe"],
         "Server process started a system binary attackers borrow.",
         &["T1218", "T1505.003"],
     ),
     detection(
-        "lolbin_shell_parent",
+        "lolbin_console_parent",
         Monitor,
-        &["explorer.exe"],
-        "User shell started a system binary attackers borrow.",
+        &["conhost.exe"],
+        "Console window started a system binary attackers borrow.",
         &["T1218"],
     ),
     detection(
@@ -39,10 +39,10 @@ const PROCESS: &[Detection] = &[
 
 const ACCESS: &[Detection] = &[
     detection(
-        "lsass_unsigned",
+        "lsass_invalid",
         QuarantineHost,
-        &["unsigned"],
-        "Unsigned program read credential memory.",
+        &["invalid"],
+        "Program with invalid signature read credential memory.",
         &["T1003.001"],
     ),
     detection(
@@ -60,10 +60,10 @@ const ACCESS: &[Detection] = &[
         &["T1003.001"],
     ),
     detection(
-        "lsass_valid",
+        "lsass_trusted",
         Dismiss,
-        &["valid"],
-        "Validly signed program read credential memory.",
+        &["trusted"],
+        "Program with trusted signature read credential memory.",
         &[],
     ),
 ];
@@ -72,22 +72,22 @@ const REGISTRY: &[Detection] = &[
     detection(
         "run_key_script",
         QuarantineHost,
-        &["powershell.exe", "wscript.exe"],
+        &["cscript.exe", "wscript.exe"],
         "Script host wrote a start-up key.",
         &["T1547.001", "T1059"],
     ),
     detection(
         "run_key_remote_tool",
         Escalate,
-        &["psexesvc.exe"],
+        &["xcmdsvc.exe"],
         "Remote execution tool wrote a start-up key.",
         &["T1547.001", "T1569.002"],
     ),
     detection(
         "run_key_manual",
         Monitor,
-        &["reg.exe"],
-        "Registry tool wrote a start-up key.",
+        &["regedit.exe"],
+        "Registry editor wrote a start-up key.",
         &["T1547.001"],
     ),
     detection(
@@ -103,7 +103,7 @@ const SERVICE: &[Detection] = &[
     detection(
         "service_public_dir",
         QuarantineHost,
-        &["Users/Public"],
+        &["Public"],
         "System service runs from a public folder.",
         &["T1543.003"],
     ),
@@ -115,27 +115,27 @@ const SERVICE: &[Detection] = &[
         &["T1543.003", "T1021.002"],
     ),
     detection(
-        "service_program_data",
+        "service_vendor_dir",
         Monitor,
-        &["ProgramData"],
-        "System service runs from a data folder.",
+        &["Vendor"],
+        "System service runs from a vendor folder.",
         &["T1543.003"],
     ),
     detection(
-        "service_program_files",
+        "service_system_dir",
         Dismiss,
-        &["Program Files"],
-        "System service runs from its program folder.",
+        &["System"],
+        "System service runs from the system folder.",
         &[],
     ),
 ];
 
 const ATTACHMENT: &[Detection] = &[
     detection(
-        "attachment_opened",
+        "attachment_extracted",
         QuarantineHost,
-        &["opened"],
-        "Recipient opened an executable attachment.",
+        &["extracted"],
+        "Recipient extracted an executable attachment.",
         &["T1566.001", "T1204.002"],
     ),
     detection(
@@ -153,10 +153,10 @@ const ATTACHMENT: &[Detection] = &[
         &["T1566.001"],
     ),
     detection(
-        "attachment_held",
+        "attachment_sandboxed",
         Dismiss,
-        &["held"],
-        "Mail gateway held an executable attachment.",
+        &["sandboxed"],
+        "Mail gateway sandboxed an executable attachment.",
         &[],
     ),
 ];
@@ -165,15 +165,15 @@ const RENAME: &[Detection] = &[
     detection(
         "locked_files_local",
         QuarantineHost,
-        &["local_disk"],
-        "Process locked three files, last on local disk.",
+        &["local_volume"],
+        "Process locked three files, last on local volume.",
         &["T1486"],
     ),
     detection(
-        "locked_files_server",
+        "locked_files_shared",
         Escalate,
-        &["file_server"],
-        "Process locked three files, last on file server.",
+        &["shared_drive"],
+        "Process locked three files, last on shared drive.",
         &["T1486", "T1021.002"],
     ),
     detection(

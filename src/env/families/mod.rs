@@ -43,7 +43,7 @@ pub enum Surface {
 pub struct Detection {
     pub id: &'static str,
     pub action: Action,
-    /// Values of the context field.
+    /// Values of the context field, as long as those of the family's other contexts.
     pub values: &'static [&'static str],
     /// At most nine words.
     pub reason: &'static str,
@@ -179,6 +179,15 @@ mod tests {
             assert_eq!(family.detections.len(), 4, "{}", family.event_type);
             assert!(family.detection(Action::Dismiss).is_some());
             assert!(family.detection(Action::Monitor).is_some());
+        }
+    }
+
+    #[test]
+    fn contexts_of_a_family_have_one_length_so_that_no_line_tells_its_label_by_its_own() {
+        for family in all() {
+            let words = family.detections.iter().flat_map(|d| d.values);
+            let lengths: std::collections::BTreeSet<usize> = words.map(|w| w.len()).collect();
+            assert_eq!(lengths.len(), 1, "{}: {lengths:?}", family.event_type);
         }
     }
 

@@ -47,7 +47,7 @@ pub(super) fn scene(
     Scene {
         stage,
         split,
-        user: word(pools.users, stream),
+        user: pools.user(stream),
         host: pools.host(stream),
         is_new_template,
     }

@@ -159,6 +159,7 @@ fn first_repeat(family: &Family, detection: &Detection, events: &[Event]) -> Opt
 }
 
 /// Positions up to `position` of hot events of the same actor as the event there, each distinct where that is asked.
+/// Ends one past a full group: more of them decide nothing, and comparing each with all before it would be cubic.
 fn group_up_to(family: &Family, events: &[Event], position: usize) -> Vec<usize> {
     let (Some(repeat), Some(last)) = (family.repeat, events.get(position)) else {
         return Vec::new();
@@ -178,13 +179,25 @@ fn group_up_to(family: &Family, events: &[Event], position: usize) -> Vec<usize>
         if is_hot(family, event) && is_same && is_new {
             group.push(i);
         }
+        if group.len() > repeat.count {
+            break;
+        }
     }
     group
 }
 
-/// Whether `event` is of the family and its surface raises an alert.
+/// Whether `event` is of the family, its surface raises an alert and it went outside where it has to.
 #[must_use]
 pub fn is_hot(family: &Family, event: &Event) -> bool {
+    has_hot_surface(family, event)
+        && family
+            .external
+            .is_none_or(|name| event.text(name).is_some_and(is_external))
+}
+
+/// Whether `event` is of the family and its surface raises an alert, wherever it went.
+#[must_use]
+pub fn has_hot_surface(family: &Family, event: &Event) -> bool {
     event.event_type == family.event_type
         && match family.surface {
             Surface::Words { hot, .. } => event
@@ -197,9 +210,6 @@ pub fn is_hot(family: &Family, event: &Event) -> bool {
                 .number(family.surface_field)
                 .is_some_and(|n| n >= limit),
         }
-        && family
-            .external
-            .is_none_or(|name| event.text(name).is_some_and(is_external))
 }
 
 fn has_context(family: &Family, detection: &Detection, event: &Event) -> bool {

@@ -102,6 +102,29 @@ fn repeats_need_three_of_one_actor_and_the_third_decides() {
     }
 }
 
+/// Comparing each of these with all before it, for each of them, would take hours.
+#[test]
+fn a_long_sweep_of_one_actor_is_answered_at_once() {
+    for family in families::all().filter(|family| family.repeat.is_some()) {
+        let (hot, _) = edges(family);
+        let context = family.detections[0].values[0];
+        let mut events: Vec<Event> = (0..20_000)
+            .flat_map(|_| case(family, &hot[0], context, 1))
+            .collect();
+        for (n, event) in events.iter_mut().enumerate() {
+            if let Some(name) = family.repeat.and_then(|r| r.distinct) {
+                let address = format!("10.{}.{}.{}", n >> 16, n >> 8 & 255, n & 255);
+                event.fields.insert(name.into(), address.into());
+            }
+        }
+        events[2]
+            .fields
+            .insert(family.context_field.into(), "none".into());
+        let rule = find(family.detections[0].id).expect("in the table");
+        assert_eq!(rule.firing(&events), None);
+    }
+}
+
 #[test]
 fn outbound_rules_need_an_external_destination() {
     for family in families::all().filter(|family| family.external.is_some()) {
@@ -109,7 +132,14 @@ fn outbound_rules_need_an_external_destination() {
         for detection in family.detections {
             let mut events = case(family, &hot[0], detection.values[0], 1);
             let name = family.external.expect("filtered");
-            for address in [json!("10.1.2.3"), json!("192.168.0.9"), json!("")] {
+            for address in [
+                "10.1.2.3",
+                "192.168.0.9",
+                "::ffff:10.1.2.3",
+                "224.0.0.1",
+                "",
+            ] {
+                let address = json!(address);
                 events[0].fields.insert(name.into(), address);
                 assert_eq!(rule_of(&events).0, "no_finding", "{}", detection.id);
             }
@@ -202,13 +232,8 @@ fn costliest_rule_wins_then_table_order() {
             json!({"target": "root", "network": network}),
         )
     };
-    let events = [
-        key(0, "corporate"),
-        key(1, "vpn"),
-        key(2, "tor_exit"),
-        key(3, "foreign_asn"),
-    ];
-    let ids = ["corporate", "vpn", "tor", "foreign"];
+    let events = [key(0, "lan"), key(1, "vpn"), key(2, "tor"), key(3, "isp")];
+    let ids = ["lan", "vpn", "tor", "provider"];
     for n in 1..=4 {
         let expected = format!("access_key_{}", ids[n - 1]);
         assert_eq!(rule_of(&events[..n]), (expected, format!("L1-{}", n - 1)));

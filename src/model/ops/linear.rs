@@ -4,10 +4,12 @@
 //! costs nothing beyond `dx`. LoRA (Hu et al. 2021) runs on the *effective* weight W + s·B·A, merged once per optimiser
 //! step by the caller, so forward, decoding and `dx` are those of a plain layer and only `dA`, `dB` know of the rank.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, Error, Layout, Result, Shape, Tensor,
+};
 
 use super::{elements, tensor, with_elements};
-use crate::model::kernels::{self, Threads, View, ViewMut, matmul};
+use crate::model::kernels::{self, View, product};
 
 /// The trainable low-rank part of a layer: the layer computes `x (W + scale · B A)ᵀ`.
 pub struct Lora<'a> {
@@ -102,16 +104,7 @@ fn forward(
     bias: Option<&[f32]>,
     (rows, d, out): (usize, usize, usize),
 ) -> Vec<f32> {
-    let mut y = vec![0f32; rows * out];
-    let (x, w) = (View::dense(x, rows, d), View::dense(w, out, d).t());
-    matmul(
-        ViewMut::dense(&mut y, rows, out),
-        false,
-        x,
-        w,
-        1.0,
-        Threads::All,
-    );
+    let mut y = product(View::dense(x, rows, d), View::dense(w, out, d).t(), 1.0);
     if let Some(bias) = bias {
         kernels::add_bias(&mut y, bias);
     }
@@ -124,17 +117,8 @@ fn input_gradient(x: &Tensor, w: &Tensor, dy: &[f32]) -> Result<Option<Tensor>> 
         return Ok(None);
     }
     let ((rows, d), out) = (x.dims2()?, w.dim(0)?);
-    let mut dx = vec![0f32; rows * d];
-    with_elements(w, |w| {
-        let (dy, w) = (View::dense(dy, rows, out), View::dense(w, out, d));
-        matmul(
-            ViewMut::dense(&mut dx, rows, d),
-            false,
-            dy,
-            w,
-            1.0,
-            Threads::All,
-        );
+    let dx = with_elements(w, |w| {
+        product(View::dense(dy, rows, out), View::dense(w, out, d), 1.0)
     })?;
     tensor(dx, (rows, d)).map(Some)
 }
@@ -196,62 +180,38 @@ impl CustomOp3 for LoraLinear {
         _: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let ((rows, d), (rank, _), out) = (x.dims2()?, a.dims2()?, b.dim(0)?);
-        let (mut da, mut db) = (vec![0f32; rank * d], vec![0f32; out * rank]);
-        let (mut xa, mut dyb) = (vec![0f32; rows * rank], vec![0f32; rows * rank]);
-        let dx = with_elements(dy, |dy| {
-            let vdy = View::dense(dy, rows, out);
-            with_elements(b, |b| {
-                let b = View::dense(b, out, rank);
-                matmul(
-                    ViewMut::dense(&mut dyb, rows, rank),
-                    false,
-                    vdy,
-                    b,
-                    self.scale,
-                    Threads::All,
-                );
-            })?;
-            with_elements(x, |x| {
-                let x = View::dense(x, rows, d);
-                with_elements(a, |a| {
-                    let a = View::dense(a, rank, d).t();
-                    matmul(
-                        ViewMut::dense(&mut xa, rows, rank),
-                        false,
-                        x,
-                        a,
-                        self.scale,
-                        Threads::All,
-                    );
-                })?;
-                let dyb = View::dense(&dyb, rows, rank).t();
-                matmul(
-                    ViewMut::dense(&mut da, rank, d),
-                    false,
-                    dyb,
-                    x,
-                    1.0,
-                    Threads::All,
-                );
-                Ok::<_, candle_core::Error>(())
-            })??;
-            let xa = View::dense(&xa, rows, rank);
-            matmul(
-                ViewMut::dense(&mut db, out, rank),
-                false,
-                vdy.t(),
-                xa,
-                1.0,
-                Threads::All,
-            );
-            input_gradient(x, &self.frozen.weight, dy)
+        let (dx, (da, db)) = with_elements(dy, |dy| {
+            let dx = input_gradient(x, &self.frozen.weight, dy)?;
+            Ok::<_, Error>((dx, self.low_rank_gradients(x, a, b, dy)?))
         })??;
         Ok((
             dx,
-            Some(tensor(da, (rank, d))?),
-            Some(tensor(db, (out, rank))?),
+            Some(tensor(da, a.shape())?),
+            Some(tensor(db, b.shape())?),
         ))
+    }
+}
+
+impl LoraLinear {
+    /// dA `[rank, in]` and dB `[out, rank]`: `s (dy B)ᵀ x` and `s dyᵀ (x Aᵀ)`.
+    fn low_rank_gradients(
+        &self,
+        x: &Tensor,
+        a: &Tensor,
+        b: &Tensor,
+        dy: &[f32],
+    ) -> Result<(Vec<f32>, Vec<f32>)> {
+        let ((rows, d), (rank, _), out) = (x.dims2()?, a.dims2()?, b.dim(0)?);
+        let dy = View::dense(dy, rows, out);
+        let dyb = with_elements(b, |b| product(dy, View::dense(b, out, rank), self.scale))?;
+        let (da, xa) = with_elements(x, |x| {
+            let x = View::dense(x, rows, d);
+            let da = product(View::dense(&dyb, rows, rank).t(), x, 1.0);
+            with_elements(a, |a| {
+                (da, product(x, View::dense(a, rank, d).t(), self.scale))
+            })
+        })??;
+        Ok((da, product(dy.t(), View::dense(&xa, rows, rank), 1.0)))
     }
 }
 
@@ -260,17 +220,8 @@ struct FullLinear;
 impl FullLinear {
     fn gradients(x: &Tensor, w: &Tensor, dy: &[f32]) -> Result<(Option<Tensor>, Tensor)> {
         let ((rows, d), out) = (x.dims2()?, w.dim(0)?);
-        let mut dw = vec![0f32; out * d];
-        with_elements(x, |x| {
-            let (dy, x) = (View::dense(dy, rows, out).t(), View::dense(x, rows, d));
-            matmul(
-                ViewMut::dense(&mut dw, out, d),
-                false,
-                dy,
-                x,
-                1.0,
-                Threads::All,
-            );
+        let dw = with_elements(x, |x| {
+            product(View::dense(dy, rows, out).t(), View::dense(x, rows, d), 1.0)
         })?;
         Ok((input_gradient(x, w, dy)?, tensor(dw, (out, d))?))
     }

@@ -44,6 +44,7 @@ const PROJECTIONS: [&str; 7] = {
 
 /// The least learning rate: zero would train nothing and look like a run.
 const LR: Kind = Kind::Real(1e-9, 1.0);
+const SCHEDULE: Kind = Kind::Word(&["constant", "linear", "cosine"]);
 const STEPS: Kind = Kind::Whole(0, 1_000_000);
 
 const fn field(key: &'static str, kind: Kind, about: &'static str) -> Field {
@@ -66,10 +67,12 @@ pub const FIELDS: &[Field] = &[
     field("sft.lr", LR, "learning rate after warm-up"),
     field("sft.batch", Kind::Whole(1, 4096), "examples per optimiser step"),
     field("sft.warmup_steps", STEPS, "steps over which the learning rate rises"),
+    field("sft.lr_scheduler_type", SCHEDULE, "how it falls afterwards"),
     field("sft.weight_decay", Kind::Real(0.0, 1.0), "AdamW weight decay"),
     field("sft.max_grad_norm", Kind::Real(1e-6, 1e6), "gradients are scaled down to this norm"),
     field("grpo.steps_per_stage", STEPS, "optimiser steps of each of the four stages"),
     field("grpo.prompts_per_step", Kind::Whole(1, 4096), "groups per optimiser step"),
+    field("grpo.max_draws", Kind::Whole(1, 64), "draws until so many groups have unequal rewards (DAPO's dynamic sampling)"),
     field("grpo.num_generations", Kind::Whole(2, 256), "responses per group; one alone has no advantage"),
     field("grpo.lr", LR, "learning rate after warm-up"),
     field("grpo.beta", Kind::Real(0.0, 10.0), "weight of the divergence from the SFT adapter"),
@@ -83,9 +86,10 @@ pub const FIELDS: &[Field] = &[
     field("grpo.top_k", Kind::Whole(0, 1_000_000), "most likely tokens; 0 takes all"),
     field("grpo.max_completion_length", Kind::Whole(1, 8192), "tokens of a response"),
     field("grpo.warmup_steps", STEPS, "steps over which the learning rate rises"),
+    field("grpo.lr_scheduler_type", SCHEDULE, "how it falls afterwards, over all stages"),
     field("grpo.weight_decay", Kind::Real(0.0, 1.0), "AdamW weight decay"),
     field("grpo.max_grad_norm", Kind::Real(1e-6, 1e6), "gradients are scaled down to this norm"),
-    field("grpo.entropy_coef", Kind::Real(0.0, 1.0), "weight of the entropy bonus"),
+    field("grpo.entropy_coef", Kind::Real(0.0, 0.0), "none is built: the entropy is logged"),
     field("grpo.stage_mix", Kind::Real(0.0, 1.0), "share of a step's prompts drawn from earlier stages"),
     field("eval.every_steps", STEPS, "optimiser steps between evaluations; 0 only at the end of a phase"),
     field("eval.episodes", Kind::Whole(1, 1_000_000), "hold-out episodes of such an evaluation"),

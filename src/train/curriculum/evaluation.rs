@@ -1,59 +1,76 @@
 //! What a run measures of itself on held-out episodes.
 
+use std::collections::BTreeMap;
+
 use super::{LOSS_EPISODES, Run};
-use crate::env::schema::{Episode, Stage};
+use crate::env::schema::{Episode, Stage, Verdict};
 use crate::link::{EvalRow, RunFact};
 use crate::train::error::Result;
 use crate::train::evaluate;
 use crate::train::learner::{Learner, Sequence};
 use crate::train::task;
 
+/// Episodes answered between two looks at the controls.
+const BATCH: usize = 32;
+
+/// How an evaluation ended.
+pub(super) enum Evaluated {
+    /// With its row, where there was anything to evaluate.
+    Whole(Option<EvalRow>),
+    /// By a request to stop; the resumed run does it anew.
+    Broken,
+}
+
 impl Run<'_> {
+    /// The evaluation in the middle of a phase; true when a stop came before it was done.
+    pub(super) fn evaluate_between(&mut self) -> Result<bool> {
+        if let Evaluated::Broken = self.evaluate(self.config.eval.episodes)? {
+            self.save()?;
+            return Ok(true);
+        }
+        self.position.owes_evaluation = false;
+        Ok(false)
+    }
+
     /// Greedy answers on hold-out episodes of all stages, and the loss on their gold completions.
-    pub(super) fn evaluate(&mut self, count: u64) -> Result<Option<EvalRow>> {
+    pub(super) fn evaluate(&mut self, count: u64) -> Result<Evaluated> {
         if count == 0 {
-            return Ok(None);
+            return Ok(Evaluated::Whole(None));
         }
         let seed = task::derived_seed(self.config.seed, "evaluation");
         let episodes = task::holdout_episodes(seed, &Stage::ALL, count);
-        let (decoder, tokenizer) = (&self.learner.decoder, &self.model.tokenizer);
-        let mut controls = Vec::new();
-        let answers = evaluate::answer(decoder, tokenizer, &episodes, || {
-            controls.extend(self.host.between(decoder));
-            true
-        })?;
-        self.wants.take_in(&controls);
-        let mut values = evaluate::shares(
-            episodes
-                .iter()
-                .zip(answers.iter().map(|(_, verdict)| verdict)),
-        );
-        for stage in Stage::ALL {
-            let of_stage = episodes
-                .iter()
-                .zip(&answers)
-                .filter(|(episode, _)| episode.stage == stage);
-            let shares =
-                evaluate::shares(of_stage.map(|(episode, (_, verdict))| (episode, verdict)));
-            for name in ["accuracy", "citation_accuracy"] {
-                values.extend(
-                    shares
-                        .get(name)
-                        .map(|&share| (format!("{stage}/{name}"), share)),
-                );
-            }
-        }
+        let Some(verdicts) = self.judged(&episodes)? else {
+            return Ok(Evaluated::Broken);
+        };
+        let mut values = shares_by_stage(&episodes, &verdicts);
         values.insert("eval_loss".into(), self.gold_loss(&episodes)?);
-        let stage = self.phase_name();
         let row = EvalRow {
             step: self.position.step,
-            stage,
-            episodes: answers.len() as u64,
+            stage: self.phase_name(),
+            episodes: count,
             values,
         };
         self.writer.eval(&row)?;
         self.host.tell(RunFact::Evaluation(row.clone()));
-        Ok(Some(row))
+        Ok(Evaluated::Whole(Some(row)))
+    }
+
+    /// Verdicts on greedy answers; `None` when a stop came before all were given.
+    fn judged(&mut self, episodes: &[Episode]) -> Result<Option<Vec<Verdict>>> {
+        let doing = format!("evaluating {} hold-out episodes", episodes.len());
+        let mut verdicts = Vec::with_capacity(episodes.len());
+        for batch in episodes.chunks(BATCH) {
+            let (decoder, tokenizer) = (&self.learner.decoder, &self.model.tokenizer);
+            let answers = evaluate::answer(decoder, tokenizer, batch, || true)?;
+            verdicts.extend(answers.into_iter().map(|(_, verdict)| verdict));
+            self.listen()?;
+            self.show_life(&doing)?;
+            self.pause_if_asked()?;
+            if self.wants.stop && verdicts.len() < episodes.len() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(verdicts))
     }
 
     fn gold_loss(&self, episodes: &[Episode]) -> Result<f64> {
@@ -71,4 +88,18 @@ impl Run<'_> {
         }
         Ok(sum / tokens.max(1) as f64)
     }
+}
+
+/// Shares over all episodes, and accuracies of each stage.
+fn shares_by_stage(episodes: &[Episode], verdicts: &[Verdict]) -> BTreeMap<String, f64> {
+    let pairs = || episodes.iter().zip(verdicts);
+    let mut values = evaluate::shares(pairs());
+    for stage in Stage::ALL {
+        let shares = evaluate::shares(pairs().filter(|(episode, _)| episode.stage == stage));
+        for name in ["accuracy", "citation_accuracy"] {
+            let share = shares.get(name);
+            values.extend(share.map(|&share| (format!("{stage}/{name}"), share)));
+        }
+    }
+    values
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::Run;
 use super::rollouts::{Group, described, rollout_values};
-use crate::env::schema::{Action, Stage};
-use crate::env::verdict;
+use crate::env::schema::Stage;
 use crate::link::MetricRow;
 use crate::model::decode::{Request, generate};
 use crate::model::sampler::Sampling;
 use crate::stream::Stream;
+use crate::train::config::GrpoConfig;
 use crate::train::error::{Result, TrainError};
 use crate::train::grpo::{self, TokenTerms};
 use crate::train::learner::{BatchStats, Learner, Sequence};
@@ -19,9 +19,6 @@ use crate::train::task;
 const GROUPS_A_BATCH: usize = 4;
 /// Gold examples in one packing.
 const EXAMPLES_A_BATCH: usize = 8;
-/// Steps looked at for the collapse warning, and the share of one action that raises it.
-const COLLAPSE_WINDOW: usize = 20;
-const COLLAPSE_SHARE: f64 = 0.6;
 
 impl Run<'_> {
     pub(super) fn sft_step(&mut self, phase_steps: u64) -> Result<MetricRow> {
@@ -56,8 +53,8 @@ impl Run<'_> {
             self.listen()?;
         }
         let step = self.position.phase_step;
-        let warm = warmed(config.lr, step, config.warmup_steps);
-        let lr = warm * (1.0 - step as f64 / phase_steps as f64);
+        let schedule = config.lr_scheduler_type;
+        let lr = config.lr * schedule.share(step, phase_steps, config.warmup_steps);
         let norm = self.learner.apply(lr, config.max_grad_norm)?;
         let prompts: usize = examples.iter().map(|e| e.prompt.len()).sum();
         let values = self.step_values(&stats, lr, norm, prompts + tokens);
@@ -67,42 +64,12 @@ impl Run<'_> {
     pub(super) fn grpo_step(&mut self, stage: Stage) -> Result<MetricRow> {
         let config = self.config.grpo.clone();
         let groups = self.roll_out(stage)?;
-        let responses: usize = groups.iter().map(|g| g.samples.len()).sum();
-        let tokens: usize = groups
-            .iter()
-            .flat_map(|g| &g.samples)
-            .map(|s| s.tokens.len())
-            .sum();
-        let lr = warmed(config.lr, self.grpo_steps_done(), config.warmup_steps);
-        let mut stats = BatchStats::default();
-        let mut norm = 0.0;
-        let mut old: Vec<Option<Vec<f32>>> = vec![None; groups.len().div_ceil(GROUPS_A_BATCH)];
-        for iteration in 0..config.num_iterations {
-            stats = BatchStats::default();
-            for (batch, old) in groups.chunks(GROUPS_A_BATCH).zip(&mut old) {
-                let sequences: Vec<Sequence> = batch.iter().map(Group::sequence).collect();
-                if iteration == 0 && config.num_iterations > 1 {
-                    *old = Some(Learner::score(
-                        &self.learner.decoder,
-                        &sequences,
-                        config.temperature,
-                    )?);
-                }
-                let terms = self.terms(batch, &sequences, old.clone(), (tokens, responses))?;
-                let sampled: Vec<f32> = batch
-                    .iter()
-                    .flat_map(|g| &g.samples)
-                    .flat_map(|s| s.log_probs.iter().copied())
-                    .collect();
-                stats.add(
-                    &self
-                        .learner
-                        .reinforced(&sequences, &config, &terms, &sampled)?,
-                );
-                self.listen()?;
-            }
-            norm = self.learner.apply(lr, config.max_grad_norm)?;
-        }
+        let tokens: usize = groups.iter().map(Group::tokens).sum();
+        let schedule = config.lr_scheduler_type;
+        let (done, steps) = self.grpo_steps();
+        let share = schedule.share(done, steps, config.warmup_steps);
+        let lr = config.lr * share * fill(&config, &groups);
+        let (stats, norm) = self.reinforce(&groups, lr)?;
         let prompts: usize = groups.iter().map(|g| g.prompt.len()).sum();
         let mut values = self.step_values(&stats, lr, norm, prompts + tokens);
         values.extend(rollout_values(&groups));
@@ -115,15 +82,84 @@ impl Run<'_> {
         Ok(row)
     }
 
-    /// Samples and judges the groups of this step.
+    /// Passes over the groups: what the last of them told, and its gradient's length. Groups that cannot move the adapter
+    /// are scored for the log only, and left out where dynamic sampling has drawn others in their place.
+    fn reinforce(&mut self, groups: &[Group], lr: f64) -> Result<(BatchStats, f64)> {
+        let config = self.config.grpo.clone();
+        let all = config.learns_from_equal_rewards();
+        let (moving, mut still): (Vec<&Group>, Vec<&Group>) =
+            groups.iter().partition(|group| all || !group.is_flat());
+        if config.max_draws > 1 && !moving.is_empty() {
+            still.clear();
+        }
+        let kept = || moving.iter().chain(&still);
+        let tokens = kept().map(|group| group.tokens()).sum();
+        let responses = kept().map(|group| group.samples.len()).sum();
+        let mut old: Vec<Option<Vec<f32>>> = vec![None; moving.len().div_ceil(GROUPS_A_BATCH)];
+        let (mut stats, mut norm) = (BatchStats::default(), 0.0);
+        for iteration in 0..config.num_iterations {
+            stats = BatchStats::default();
+            for batch in still.chunks(GROUPS_A_BATCH) {
+                let (sequences, sampled) = sequences(batch);
+                let told = Learner::observe(
+                    &self.learner.decoder,
+                    &sequences,
+                    config.temperature,
+                    &sampled,
+                )?;
+                stats.add(&told);
+                self.listen()?;
+            }
+            for (batch, old) in moving.chunks(GROUPS_A_BATCH).zip(&mut old) {
+                let (sequences, sampled) = sequences(batch);
+                if iteration == 0 && config.num_iterations > 1 {
+                    let decoder = &self.learner.decoder;
+                    *old = Some(Learner::score(decoder, &sequences, config.temperature)?);
+                }
+                let terms = self.terms(batch, &sequences, old.clone(), (tokens, responses))?;
+                let told = self
+                    .learner
+                    .reinforced(&sequences, &config, &terms, &sampled)?;
+                stats.add(&told);
+                self.listen()?;
+            }
+            norm = self.learner.apply(lr, config.max_grad_norm)?;
+        }
+        Ok((stats, norm))
+    }
+
+    /// The groups of this step with their advantages: one draw of prompts, or as many as the configuration allows until
+    /// enough groups have something to tell.
     fn roll_out(&mut self, stage: Stage) -> Result<Vec<Group>> {
         let config = self.config.grpo.clone();
-        let (seed, step) = (self.config.seed, self.position.phase_step);
+        let first = self.position.phase_step * config.max_draws;
+        let mut groups: Vec<Group> = Vec::new();
+        for draw in first..first + config.max_draws {
+            groups.extend(self.draw(stage, draw)?);
+            let telling = groups.iter().filter(|group| !group.is_flat()).count();
+            if telling as u64 >= config.prompts_per_step {
+                break;
+            }
+        }
+        let verdicts = groups.iter().flat_map(|g| &g.verdicts);
+        let rewards: Vec<f64> = verdicts.map(|verdict| verdict.reward).collect();
+        let size = config.num_generations as usize;
+        let advantages = grpo::advantages(&rewards, size, config.scale_rewards);
+        for (group, advantages) in groups.iter_mut().zip(advantages.chunks(size)) {
+            group.advantages = advantages.to_vec();
+        }
+        Ok(groups)
+    }
+
+    /// Samples and judges the groups of the `draw`th draw of a stage.
+    fn draw(&mut self, stage: Stage, draw: u64) -> Result<Vec<Group>> {
+        let config = self.config.grpo.clone();
+        let (seed, tokenizer) = (self.config.seed, &self.model.tokenizer);
         let episodes =
-            task::step_episodes(seed, stage, step, config.prompts_per_step, config.stage_mix);
-        let stream = Stream::named(seed, &["train", "rollouts", stage.as_str()]).fork(step);
+            task::step_episodes(seed, stage, draw, config.prompts_per_step, config.stage_mix);
+        let stream = Stream::named(seed, &["train", "rollouts", stage.as_str()]).fork(draw);
         let requests = episodes.iter().enumerate().map(|(g, episode)| Request {
-            prompt: task::prompt_tokens(&self.model.tokenizer, episode),
+            prompt: task::prompt_tokens(tokenizer, episode),
             streams: (0..config.num_generations)
                 .map(|i| stream.fork(g as u64 * config.num_generations + i))
                 .collect(),
@@ -136,48 +172,17 @@ impl Run<'_> {
             top_k: config.top_k as usize,
             max_tokens: config.max_completion_length as usize,
         };
-        let samples = generate(
-            &self.learner.decoder,
-            requests,
-            &sampling,
-            self.model.tokenizer.end(),
-        )?;
+        let samples = generate(&self.learner.decoder, requests, &sampling, tokenizer.end())?;
         self.listen()?;
-        let mut groups = Vec::with_capacity(episodes.len());
-        for ((episode, prompt), samples) in episodes.into_iter().zip(prompts).zip(samples) {
-            let responses: Vec<String> = samples
-                .iter()
-                .map(|s| self.model.tokenizer.decode(&s.tokens))
-                .collect();
-            let verdicts = responses
-                .iter()
-                .map(|response| verdict::judge(&episode, response))
-                .collect();
-            groups.push(Group {
-                episode,
-                prompt,
-                samples,
-                responses,
-                verdicts,
-                advantages: Vec::new(),
-            });
-        }
-        let rewards: Vec<f64> = groups
-            .iter()
-            .flat_map(|g| &g.verdicts)
-            .map(|v| v.reward)
-            .collect();
-        let size = config.num_generations as usize;
-        let advantages = grpo::advantages(&rewards, size, config.scale_rewards);
-        for (group, advantages) in groups.iter_mut().zip(advantages.chunks(size)) {
-            group.advantages = advantages.to_vec();
-        }
-        Ok(groups)
+        let judged = episodes.into_iter().zip(prompts).zip(samples);
+        let groups = judged
+            .map(|((episode, prompt), samples)| Group::judged(tokenizer, episode, prompt, samples));
+        Ok(groups.collect())
     }
 
     fn terms(
         &self,
-        batch: &[Group],
+        batch: &[&Group],
         sequences: &[Sequence],
         old: Option<Vec<f32>>,
         (tokens, responses): (usize, usize),
@@ -205,15 +210,19 @@ impl Run<'_> {
         })
     }
 
-    /// Optimiser steps of the curriculum before this one: the warm-up runs once, not at each stage.
-    fn grpo_steps_done(&self) -> u64 {
-        let before = self
-            .plan
-            .phases
-            .iter()
-            .take(self.position.phase)
-            .filter(|p| p.name != "sft");
-        before.map(|phase| phase.steps).sum::<u64>() + self.position.phase_step
+    /// Optimiser steps of the curriculum before this one, and of all its stages: the learning rate warms up once and falls
+    /// once, not at each stage.
+    fn grpo_steps(&self) -> (u64, u64) {
+        let phases = self.plan.phases.iter().enumerate();
+        let stages = phases.filter(|(_, phase)| phase.name != "sft");
+        let (mut done, mut all) = (self.position.phase_step, 0);
+        for (at, phase) in stages {
+            all += phase.steps;
+            if at < self.position.phase {
+                done += phase.steps;
+            }
+        }
+        (done, all)
     }
 
     fn step_values(
@@ -275,54 +284,35 @@ impl Run<'_> {
         if !step.is_multiple_of(every) {
             return Ok(());
         }
-        // The first group stands for its step; its id counts groups over the whole run.
-        let group_id = step * self.config.grpo.prompts_per_step;
-        if let Some(group) = groups.first() {
-            self.rollouts(described(stage, step, group_id, group))?;
+        // The first group with something to tell stands for its step; its id counts the run's possible groups.
+        let config = &self.config.grpo;
+        let first_id = step * config.prompts_per_step * config.max_draws;
+        let telling = groups.iter().position(|group| !group.is_flat());
+        let at = telling.unwrap_or(0);
+        if let Some(group) = groups.get(at) {
+            let group = described(stage, step, first_id + at as u64, group);
+            self.rollouts(group)?;
         }
         Ok(())
     }
-
-    /// Warns once when one action takes over.
-    fn watch_collapse(&mut self, groups: &[Group]) -> Result<()> {
-        let mut counts = [0u64; 5];
-        for action in groups
-            .iter()
-            .flat_map(|g| &g.verdicts)
-            .filter_map(|v| v.action)
-        {
-            counts[action.index()] += 1;
-        }
-        let recent = &mut self.position.recent_shares;
-        let share = |recent: &std::collections::VecDeque<[u64; 5]>| {
-            let total: u64 = recent.iter().flatten().sum();
-            let of =
-                |i: usize| recent.iter().map(|c| c[i]).sum::<u64>() as f64 / total.max(1) as f64;
-            Action::ALL
-                .into_iter()
-                .map(|a| (a, of(a.index())))
-                .max_by(|a, b| a.1.total_cmp(&b.1))
-        };
-        let full = |recent: &std::collections::VecDeque<[u64; 5]>| recent.len() == COLLAPSE_WINDOW;
-        let before = full(recent) && share(recent).is_some_and(|(_, s)| s > COLLAPSE_SHARE);
-        recent.push_back(counts);
-        if recent.len() > COLLAPSE_WINDOW {
-            recent.pop_front();
-        }
-        let now = if full(recent) { share(recent) } else { None };
-        match now {
-            Some((action, share)) if share > COLLAPSE_SHARE && !before => {
-                let percent = (share * 100.0).round();
-                self.warn(format!(
-                    "{percent} % of answers over {COLLAPSE_WINDOW} steps are {action}: a collapse?"
-                ))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
-/// Linear warm-up to `lr`, then constant.
-fn warmed(lr: f64, step: u64, warmup: u64) -> f64 {
-    lr * ((step + 1) as f64 / (warmup.max(1)) as f64).min(1.0)
+/// With dynamic sampling: how full of telling groups the step is, at most 1.
+///
+/// Adam makes an update from two groups as long as one from thirty. Where a stage is all but solved the few groups left tell
+/// of little besides chance, and full steps along them walk the adapter away; so a step is as long as it is full.
+fn fill(config: &GrpoConfig, groups: &[Group]) -> f64 {
+    if config.max_draws == 1 {
+        return 1.0;
+    }
+    let telling = groups.iter().filter(|group| !group.is_flat()).count();
+    (telling as f64 / config.prompts_per_step as f64).min(1.0)
+}
+
+/// The sequences of groups, and their tokens' log-probabilities as the sampler saw them.
+fn sequences(batch: &[&Group]) -> (Vec<Sequence>, Vec<f32>) {
+    let sequences = batch.iter().map(|group| group.sequence()).collect();
+    let samples = batch.iter().flat_map(|group| &group.samples);
+    let sampled = samples.flat_map(|sample| sample.log_probs.iter().copied());
+    (sequences, sampled.collect())
 }

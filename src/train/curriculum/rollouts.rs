@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::env::reward;
 use crate::env::schema::{Action, Episode, Stage, Truth, Verdict};
+use crate::env::verdict;
 use crate::link::{Rollout, RolloutGroup};
 use crate::model::decode::Sample;
+use crate::model::tokenizer::Tokenizer;
 use crate::train::evaluate::Tally;
 use crate::train::grpo;
 use crate::train::learner::Sequence;
@@ -21,6 +23,42 @@ pub(super) struct Group {
 }
 
 impl Group {
+    /// Decodes and judges the samples of a prompt; advantages come when the whole step is known.
+    pub(super) fn judged(
+        tokenizer: &Tokenizer,
+        episode: Episode,
+        prompt: Vec<u32>,
+        samples: Vec<Sample>,
+    ) -> Self {
+        let responses: Vec<String> = samples
+            .iter()
+            .map(|sample| tokenizer.decode(&sample.tokens))
+            .collect();
+        let verdicts = responses
+            .iter()
+            .map(|response| verdict::judge(&episode, response))
+            .collect();
+        Self {
+            episode,
+            prompt,
+            samples,
+            responses,
+            verdicts,
+            advantages: Vec::new(),
+        }
+    }
+
+    /// Completion tokens of all its samples.
+    pub(super) fn tokens(&self) -> usize {
+        self.samples.iter().map(|sample| sample.tokens.len()).sum()
+    }
+
+    /// Whether all its rewards are equal: nothing tells its responses apart.
+    pub(super) fn is_flat(&self) -> bool {
+        let rewards: Vec<f64> = self.verdicts.iter().map(|v| v.reward).collect();
+        grpo::std_dev(&rewards) < 1e-8
+    }
+
     pub(super) fn sequence(&self) -> Sequence {
         let completions = self
             .samples
@@ -61,10 +99,8 @@ pub(super) fn rollout_values(groups: &[Group]) -> BTreeMap<String, f64> {
     for name in ["reward_std", "rewards/verifier/std"] {
         values.insert(name.into(), grpo::std_dev(&rewards));
     }
-    let flat = groups.iter().filter(|g| {
-        let rewards: Vec<f64> = g.verdicts.iter().map(|v| v.reward).collect();
-        grpo::std_dev(&rewards) < 1e-8
-    });
+    let flat = groups.iter().filter(|group| group.is_flat());
+    values.insert("rollout_groups".into(), groups.len() as f64);
     values.insert(
         "frac_reward_zero_std".into(),
         flat.count() as f64 / groups.len().max(1) as f64,

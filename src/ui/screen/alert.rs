@@ -8,7 +8,7 @@ use crate::ui::app::App;
 use crate::ui::queue::{Entry, QueuePane};
 use crate::ui::screen::episodes::severity;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::text::{column, cut, lines, pane, span, wrap};
+use crate::ui::widget::text::{column, cut, lines, more, page_of_block, pane, span, wrap};
 
 /// Cells before an event's text: cursor, and who cites it.
 const MARGIN: usize = 6;
@@ -16,7 +16,13 @@ const MARGIN: usize = 6;
 /// Draws the header in one pane, or in two bare lines where room is short.
 pub fn draw_header(entry: &Entry, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let alert = &entry.episode.alert;
-    let title = format!("Alert {}  {}", alert.alert_id, alert.timestamp);
+    let index = entry.episode.index;
+    let title = format!(
+        "Alert {}  {}  number {index}, twin of {}",
+        alert.alert_id,
+        alert.timestamp,
+        index ^ 1
+    );
     let room = if area.height >= 4 {
         pane(&title, false, theme, area, buf)
     } else {
@@ -53,40 +59,55 @@ pub fn draw_header(entry: &Entry, theme: &Theme, area: Rect, buf: &mut Buffer) {
     );
 }
 
-/// Draws the log window, scrolled so that the cursor's line is in sight.
+/// Draws the log window, scrolled so that the cursor's line is in sight, from its first row on.
 pub fn draw_log(app: &App, entry: &Entry, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let is_focused = app.queue.pane == QueuePane::Log;
-    let title = "Log window: Y your citation, M the model's, T truth";
-    let room = pane(title, is_focused, theme, area, buf);
-    let (width, height) = (usize::from(room.width), usize::from(room.height));
-    let text_width = width.saturating_sub(MARGIN);
-    let whole: Vec<Vec<String>> = entry.lines.iter().map(|l| wrap(l, text_width)).collect();
-    let shows_all = whole.iter().map(Vec::len).sum::<usize>() <= height;
-    let mut rows = Vec::new();
-    let mut cursor_ends = 0;
-    for (at, wrapped) in whole.iter().enumerate() {
+    let (width, height) = (
+        usize::from(area.width.saturating_sub(2)),
+        usize::from(area.height.saturating_sub(2)),
+    );
+    let blocks = blocks(app, entry, theme, width.saturating_sub(MARGIN), height);
+    let heights: Vec<usize> = blocks.iter().map(Vec::len).collect();
+    let first = page_of_block(app.queue.line, &heights, height);
+    let title = format!(
+        "Log window {}/{}{}: cited by Y you, M model, T truth",
+        app.queue.line + 1,
+        entry.lines.len(),
+        more(first, heights.iter().sum(), height, theme)
+    );
+    let room = pane(&title, app.queue.pane == QueuePane::Log, theme, area, buf);
+    let rows = blocks.iter().enumerate().flat_map(|(at, texts)| {
+        let margin = margin(app, entry, at, theme);
         let is_cursor = at == app.queue.line;
-        let is_short = wrapped.len() == 1;
-        let texts = if shows_all || is_cursor || is_short {
-            wrapped.clone()
-        } else {
-            let text = entry.lines.get(at).map_or("", String::as_str);
-            vec![cut(text, text_width, theme.glyphs.cut)]
-        };
-        for (row, text) in texts.iter().enumerate() {
-            let margin = if row == 0 {
-                margin(app, entry, at, theme)
-            } else {
-                String::new()
-            };
-            rows.push(event_row(&margin, text, is_cursor, entry, at, theme));
-        }
-        if is_cursor {
-            cursor_ends = rows.len();
-        }
+        texts.iter().enumerate().map(move |(row, text)| {
+            let margin = if row == 0 { margin.as_str() } else { "" };
+            event_row(margin, text, is_cursor, entry, at, theme)
+        })
+    });
+    lines(rows.skip(first), room, buf);
+}
+
+/// The rows of each event: all where they fit, else only the event under the cursor whole.
+fn blocks(
+    app: &App,
+    entry: &Entry,
+    theme: &Theme,
+    width: usize,
+    height: usize,
+) -> Vec<Vec<String>> {
+    let whole: Vec<Vec<String>> = entry.lines.iter().map(|l| wrap(l, width)).collect();
+    if whole.iter().map(Vec::len).sum::<usize>() <= height {
+        return whole;
     }
-    let first = cursor_ends.saturating_sub(height);
-    lines(rows.into_iter().skip(first), room, buf);
+    let texts = whole.into_iter().zip(&entry.lines).enumerate();
+    texts
+        .map(|(at, (rows, line))| {
+            if at == app.queue.line || rows.len() == 1 {
+                rows
+            } else {
+                vec![cut(line, width, theme.glyphs.cut)]
+            }
+        })
+        .collect()
 }
 
 fn event_row(

@@ -7,25 +7,46 @@ use ratatui::text::{Line, Span};
 
 use crate::env::schema::Verdict;
 use crate::ui::app::App;
-use crate::ui::queue::{Answer, Entry, Model, adapter_name};
+use crate::ui::queue::{Answer, Entry, Model, QueuePane, adapter_name};
 use crate::ui::screen::episodes::{hit, signed};
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::text::{lines, pane, span, wrap};
+use crate::ui::widget::text::{lines, more, pane, span, wrap};
 
 type Rows = Vec<Line<'static>>;
 
 /// Draws the pane.
 pub fn draw(app: &App, entry: &Entry, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let rows = rows(app, entry, theme, area.width);
+    let height = usize::from(area.height.saturating_sub(2));
+    let first = app.queue.answers_scroll.page(rows.len(), height);
     let adapter = app.queue.adapter().map_or_else(String::new, |choice| {
         format!(": model with {}", adapter_name(choice))
     });
-    let room = pane(&format!("Answers{adapter}"), false, theme, area, buf);
-    let width = usize::from(room.width);
+    let title = format!("Answers{}{adapter}", more(first, rows.len(), height, theme));
+    let is_focused = app.queue.pane == QueuePane::Answers;
+    let room = pane(&title, is_focused, theme, area, buf);
+    lines(rows.into_iter().skip(first), room, buf);
+}
+
+/// Lines the pane would fill at this width, its border included.
+pub fn wanted_height(app: &App, entry: &Entry, theme: &Theme, width: u16) -> u16 {
+    rows(app, entry, theme, width).len() as u16 + 2
+}
+
+/// What is said; once revealed the truth first, because short panes cut off what comes last.
+fn rows(app: &App, entry: &Entry, theme: &Theme, pane_width: u16) -> Rows {
+    let width = usize::from(pane_width.saturating_sub(2));
     let mut rows = Vec::new();
-    model_rows(app, entry, theme, width, &mut rows);
-    own_rows(entry, theme, &mut rows);
-    truth_rows(entry, theme, width, &mut rows);
-    lines(rows, room, buf);
+    if entry.desk.is_revealed {
+        truth_rows(entry, theme, width, &mut rows);
+        own_rows(entry, theme, &mut rows);
+        model_rows(app, entry, theme, width, &mut rows);
+    } else {
+        model_rows(app, entry, theme, width, &mut rows);
+        own_rows(entry, theme, &mut rows);
+        truth_rows(entry, theme, width, &mut rows);
+    }
+    rows
 }
 
 fn label(name: &str, theme: &Theme) -> Span<'static> {
@@ -168,13 +189,24 @@ fn truth_rows(entry: &Entry, theme: &Theme, width: usize, rows: &mut Rows) {
         rows.push(Line::from(vec![label("Truth", theme), hidden]));
         return;
     }
-    rows.push(Line::from(vec![
+    let decision = vec![
         label("Truth", theme),
         span(format!("{} ", truth.action), theme.style(Token::Good)),
         span(format!("because of {} ", truth.triggering_log_id), text),
+    ];
+    let rule = vec![
         span(format!("rule {} ", truth.rule), theme.style(Token::Key)),
         span(truth.attack.join(" "), theme.style(Token::Faint)),
-    ]));
+    ];
+    let whole = Line::from([decision.clone(), rule.clone()].concat());
+    if whole.width() <= width {
+        rows.push(whole);
+    } else {
+        // The rule's name is the end of the line, and what one looks for.
+        let indent = span(" ".repeat(7), text);
+        rows.push(Line::from(decision));
+        rows.push(Line::from([vec![indent], rule].concat()));
+    }
     let wrapped = wrap(&truth.reason, width.saturating_sub(7));
     rows.extend(
         wrapped

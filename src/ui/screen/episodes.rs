@@ -31,22 +31,31 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         .areas(right);
         draw_alert(app, theme, [head, log, below], buf);
     } else {
-        let is_revealed = app.queue.current().is_some_and(|e| e.desk.is_revealed);
-        let answer_height = match (area.height >= 20, is_revealed) {
-            (true, true) => 9,
-            (true, false) => 7,
-            (false, _) => 6,
-        };
-        let [queue, head, log, below] = Layout::vertical([
-            Constraint::Length(if area.height >= 20 { 5 } else { 3 }),
-            Constraint::Length(2),
-            Constraint::Fill(1),
-            Constraint::Length(answer_height),
-        ])
-        .areas(area);
+        let [queue, head, log, below] = narrow(app, theme, area);
         draw_queue(app, theme, queue, buf);
         draw_alert(app, theme, [head, log, below], buf);
     }
+}
+
+/// Queue, header, log window and answers, one under the other.
+fn narrow(app: &App, theme: &Theme, area: Rect) -> [Rect; 4] {
+    let is_high = area.height >= 20;
+    let (queue, log, least) = if is_high { (5, 5, 7) } else { (3, 3, 6) };
+    let head = 2;
+    let entry = app.queue.current().filter(|e| e.desk.is_revealed);
+    // Once revealed the cited line is known: the log window may shrink to it, and the truth gets the room.
+    let answers = entry.map_or(least, |entry| {
+        let most = area.height.saturating_sub(queue + head + log);
+        let wanted = answer::wanted_height(app, entry, theme, area.width);
+        wanted.max(least).min(most)
+    });
+    Layout::vertical([
+        Constraint::Length(queue),
+        Constraint::Length(head),
+        Constraint::Fill(1),
+        Constraint::Length(answers),
+    ])
+    .areas(area)
 }
 
 fn draw_alert(app: &App, theme: &Theme, [head, log, below]: [Rect; 3], buf: &mut Buffer) {
@@ -101,16 +110,28 @@ fn tally(score: Score) -> String {
     )
 }
 
+/// Twins have one alert: without this they look like the same line twice.
+const fn twin_letter(entry: &Entry) -> char {
+    if entry.episode.index.is_multiple_of(2) {
+        'a'
+    } else {
+        'b'
+    }
+}
+
 /// Index, the model's mark, the analyst's, severity, alert id, host.
 fn row(app: &App, at: usize, entry: &Entry, theme: &Theme, width: u16) -> Line<'static> {
     let alert = &entry.episode.alert;
     let text = theme.style(Token::Text);
     let (model, model_style) = model_mark(app, at, entry, theme);
     let (own, own_style) = own_mark(entry, theme);
-    let rest = usize::from(width).saturating_sub(28);
+    let rest = usize::from(width).saturating_sub(29);
     let (id, host) = (rest / 2, rest - rest / 2);
     Line::from(vec![
-        span(format!("{at:>4} "), theme.style(Token::Faint)),
+        span(
+            format!("{at:>4}{} ", twin_letter(entry)),
+            theme.style(Token::Faint),
+        ),
         span(column(&model, 8, ""), model_style),
         span(column(&own, 6, ""), own_style),
         span(

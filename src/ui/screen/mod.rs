@@ -47,7 +47,7 @@ fn draw_in(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     for layer in &app.layers {
         dialog::draw(app, layer, theme, body, buf);
     }
-    hints::draw_toast(app, theme, row(area.bottom() - 2), buf);
+    hints::draw_toast(app, theme, body, buf);
     hints::draw(app, theme, row(area.bottom() - 1), buf);
 }
 
@@ -76,10 +76,8 @@ fn draw_title(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         whole
     };
     let status = cut(&status, room, theme.glyphs.cut);
-    let token = match app.queue.model {
-        Model::Failed(_) => Token::Bad,
-        _ => Token::Text,
-    };
+    let is_bad = matches!(app.queue.model, Model::Failed(_)) || app.training.failure().is_some();
+    let token = if is_bad { Token::Bad } else { Token::Text };
     let line = Line::from(span(status, theme.style(token)));
     let x = area.right().saturating_sub(line.width() as u16 + 1);
     buf.set_line(x, area.y, &line, area.width);
@@ -98,12 +96,11 @@ fn status(app: &App, with_size: bool) -> String {
     let run = app.training.live().filter(|run| !run.is_shipped);
     let run = run.map_or_else(String::new, |run| {
         let step = run.status.as_ref().map_or(0, |status| status.step);
-        format!(
-            " {} {}/{}",
-            state_word(run.state()),
-            step,
-            run.total_steps()
-        )
+        let word = state_word(run.state());
+        match run.total_steps() {
+            0 => format!(" {word}"),
+            total => format!(" {word} {step}/{total}"),
+        }
     });
     format!("{model}{adapter}{run}")
 }

@@ -7,9 +7,15 @@ use ratatui::text::Line;
 use crate::link::{Rollout, RolloutGroup};
 use crate::run::series::Series;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::watching::{Training, TrainingPane, Watching};
+use crate::ui::told::Watching;
+use crate::ui::watching::{Training, TrainingPane};
 use crate::ui::widget::chart::short;
-use crate::ui::widget::text::{column, lines, page_of, pane, select_row, span, wrap};
+use crate::ui::widget::text::{
+    column, lines, page_of, page_of_block, pane, select_row, span, wrap,
+};
+
+/// Cells before a warning: its step.
+const LOG_MARGIN: usize = 7;
 
 /// Draws the pane in focus, its neighbours named in the title.
 pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
@@ -187,15 +193,43 @@ fn rollout_row(rollout: &Rollout, group: &RolloutGroup, theme: &Theme) -> Line<'
     ])
 }
 
+/// Warnings, the newest first, each as many lines as it needs: the end of one says what to do.
 fn draw_log(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let row = |(step, message): &(u64, String)| {
+    if run.warnings.is_empty() {
+        list(Vec::new(), 0, "no warnings", theme, area, buf);
+        return;
+    }
+    let width = usize::from(area.width).saturating_sub(LOG_MARGIN);
+    let wrapped = run.warnings.iter().rev().map(|(step, message)| {
+        let rows = wrap(message, width);
+        (*step, rows)
+    });
+    let wrapped: Vec<_> = wrapped.collect();
+    let heights: Vec<usize> = wrapped.iter().map(|(_, rows)| rows.len()).collect();
+    let cursor = training.cursor().min(heights.len() - 1);
+    let first = page_of_block(cursor, &heights, usize::from(area.height));
+    let row = |step: u64, at: usize, text: &str| {
+        let margin = if at == 0 {
+            format!("{step:>6} ")
+        } else {
+            " ".repeat(LOG_MARGIN)
+        };
         Line::from(vec![
-            span(format!("{step:>6} "), theme.style(Token::Faint)),
-            span(message, theme.style(Token::Warn)),
+            span(margin, theme.style(Token::Faint)),
+            span(text, theme.style(Token::Warn)),
         ])
     };
-    let rows: Vec<_> = run.warnings.iter().rev().map(row).collect();
-    list(rows, training.cursor(), "no warnings", theme, area, buf);
+    let rows = wrapped.iter().flat_map(|(step, rows)| {
+        let rows = rows.iter().enumerate();
+        rows.map(|(at, text)| row(*step, at, text))
+    });
+    lines(rows.skip(first), area, buf);
+    let above: usize = heights.iter().take(cursor).sum();
+    for at in above..above + heights[cursor] {
+        if at >= first {
+            select_row(area, (at - first) as u16, theme, buf);
+        }
+    }
 }
 
 fn draw_evaluations(

@@ -8,9 +8,10 @@ use crate::link::RunState;
 use crate::ui::app::App;
 use crate::ui::screen::{panes, state_word};
 use crate::ui::theme::{Theme, Token};
-use crate::ui::watching::{Training, TrainingPane, Watching};
+use crate::ui::told::Watching;
+use crate::ui::watching::{Training, TrainingPane};
 use crate::ui::widget::chart::{Chart, ChartSeries, x_end};
-use crate::ui::widget::text::{lines, pane, span};
+use crate::ui::widget::text::{lines, pane, span, wrap};
 
 /// From this width on the lists stand beside the curves.
 const WIDE: u16 = 110;
@@ -34,12 +35,15 @@ const SHARES: [(&str, &str); 5] = [
 
 /// Draws the screen's body.
 pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let [head, body] = Layout::vertical([Constraint::Length(2), Constraint::Fill(1)]).areas(area);
     let Some(run) = app.training.shown() else {
         draw_empty(app, theme, area, buf);
         return;
     };
-    draw_head(run, theme, head, buf);
+    let failure = failure_rows(run, theme, area);
+    let height = 2 + failure.len() as u16;
+    let [head, body] =
+        Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
+    draw_head(run, failure, theme, head, buf);
     let (curves, list) = if area.width >= WIDE {
         let [curves, list] =
             Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(body);
@@ -63,20 +67,37 @@ fn list_height(training: &Training) -> Constraint {
 
 fn draw_empty(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let room = pane("Training", false, theme, area, buf);
-    let text = if app.is_read_only {
-        "waiting for the run's first facts"
-    } else {
-        "no run yet: t starts one"
+    let text = match app.why_no_run() {
+        _ if app.is_read_only => "waiting for the run's first facts".to_owned(),
+        Some(why) => why,
+        None => "no run yet: t starts one".to_owned(),
     };
-    lines(
-        [Line::from(span(text, theme.style(Token::Text)))],
-        room,
-        buf,
-    );
+    let style = theme.style(Token::Text);
+    let rows = wrap(&text, usize::from(room.width)).into_iter();
+    lines(rows.map(|l| Line::from(span(l, style))), room, buf);
 }
 
-/// State, phase and times in words, then a gauge over the whole run.
-fn draw_head(run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
+/// Why the run failed, whole: what is to be done stands at its end. The log has what does not fit into a third of the screen.
+fn failure_rows(run: &Watching, theme: &Theme, area: Rect) -> Vec<Line<'static>> {
+    let why = run.failure().unwrap_or_default();
+    if why.is_empty() {
+        return Vec::new();
+    }
+    let rows = wrap(why, usize::from(area.width)).into_iter();
+    let style = theme.style(Token::Bad);
+    rows.take(usize::from(area.height / 3))
+        .map(|l| Line::from(span(l, style)))
+        .collect()
+}
+
+/// State, phase and times in words, then why the run failed, then a gauge over the whole run.
+fn draw_head(
+    run: &Watching,
+    failure: Vec<Line<'static>>,
+    theme: &Theme,
+    area: Rect,
+    buf: &mut Buffer,
+) {
     let (done, total) = (
         run.status.as_ref().map_or(run.last_step, |s| s.step),
         run.total_steps(),
@@ -99,13 +120,13 @@ fn draw_head(run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
             theme.style(token),
         ));
     }
-    if let Some(status) = &run.status {
+    if let Some(status) = run.status.as_ref().filter(|s| !s.phase.is_empty()) {
         let left = status
             .eta_s
             .map_or_else(String::new, |s| format!(", {} left", clock(s)));
         let times = format!("{} {}{left} ", status.phase, clock(status.elapsed_s));
         spans.push(span(times, theme.style(Token::Text)));
-        if !status.reason.is_empty() {
+        if !status.reason.is_empty() && failure.is_empty() {
             spans.push(span(
                 format!("{} ", status.reason),
                 theme.style(Token::Faint),
@@ -114,11 +135,10 @@ fn draw_head(run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
     }
     spans.push(span(&run.run_id, theme.style(Token::Faint)));
     let width = usize::from(area.width);
-    lines(
-        [Line::from(spans), gauge(done, total, width, theme)],
-        area,
-        buf,
-    );
+    let mut rows = vec![Line::from(spans)];
+    rows.extend(failure);
+    rows.push(gauge(done, total, width, theme));
+    lines(rows, area, buf);
 }
 
 /// A bar of `done` of `total`, with the numbers in words.

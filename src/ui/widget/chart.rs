@@ -167,7 +167,7 @@ impl Chart<'_> {
             let next = self.bands.get(at + 1).map_or(self.x_end, |next| next.0);
             let right = place(next.min(self.x_end));
             let room = usize::from(right.saturating_sub(x + 1));
-            let name = cut(name, room, "");
+            let name = cut(band_name(name, room), room, "");
             buf.set_string(x + u16::from(at > 0), plot.top(), name, style);
         }
     }
@@ -212,6 +212,17 @@ impl Chart<'_> {
             buf.set_stringn(area.x + x, area.y + row, number, 1, style);
         }
     }
+}
+
+/// As much of a phase's name as tells it from the others: whole, `stage2`, `2`, or nothing; never a beginning that all share.
+fn band_name(name: &str, room: usize) -> &str {
+    let stem = name.split('_').next().unwrap_or(name);
+    let number = stem.strip_prefix("stage").unwrap_or("");
+    let fits = |shown: &&str| shown.chars().count() <= room;
+    [name, stem, number]
+        .into_iter()
+        .find(fits)
+        .unwrap_or_default()
 }
 
 /// A number in at most six cells or so.
@@ -282,6 +293,14 @@ reward  1.000
      0 ***   |
        0            step 19";
         assert_eq!(text, wanted, "\n{text}");
+    }
+
+    #[test]
+    fn a_narrow_band_is_named_by_what_is_its_own() {
+        let name = "stage2_multi";
+        let shown = [12, 11, 6, 5, 1, 0].map(|room| band_name(name, room));
+        assert_eq!(shown, [name, "stage2", "stage2", "2", "2", ""]);
+        assert_eq!([3, 2].map(|room| band_name("sft", room)), ["sft", ""]);
     }
 
     #[test]

@@ -6,30 +6,28 @@ use ratatui::text::Line;
 use ratatui::widgets::{Clear, Widget};
 
 use crate::ui::app::App;
-use crate::ui::keys::Place;
 use crate::ui::layer::{Layer, offered};
+use crate::ui::scroll::Scroll;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::text::{column, cut, lines, page_of, pane, select_row, span, wrap};
+use crate::ui::widget::help;
+use crate::ui::widget::text::{column, cut, lines, more, page_of, pane, select_row, span, wrap};
 
 /// Smallest terminal the screens are drawn in.
 pub const MIN_SIZE: (u16, u16) = (60, 16);
 
-/// Cells for keys in help.
-const KEYS_WIDTH: usize = 24;
-
 /// Draws the layer in front; search has its line in the hints bar's neighbourhood instead.
 pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffer) {
     match layer {
-        Layer::Help { scroll } => draw_help(app, *scroll, theme, area, buf),
+        Layer::Help { scroll } => help::draw(app, scroll, theme, area, buf),
         Layer::Palette { typed, chosen } => draw_palette(app, typed, *chosen, theme, area, buf),
         Layer::Search { .. } => {}
-        Layer::Start { scroll } => draw_start(app, *scroll, theme, area, buf),
+        Layer::Start { scroll } => draw_start(app, scroll, theme, area, buf),
         Layer::Quit => draw_quit(theme, area, buf),
     }
 }
 
 /// A cleared box in the middle of `area`, with a title; returns the room inside.
-fn open(title: &str, size: (u16, u16), theme: &Theme, area: Rect, buf: &mut Buffer) -> Rect {
+pub fn open(title: &str, size: (u16, u16), theme: &Theme, area: Rect, buf: &mut Buffer) -> Rect {
     let width = size.0.min(area.width);
     let height = size.1.min(area.height);
     let frame = Rect {
@@ -40,56 +38,6 @@ fn open(title: &str, size: (u16, u16), theme: &Theme, area: Rect, buf: &mut Buff
     };
     Clear.render(frame, buf);
     pane(title, true, theme, frame, buf)
-}
-
-fn draw_help(app: &App, scroll: usize, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let room = open("Keys", (92, area.height), theme, area, buf);
-    let mut rows = Vec::new();
-    let places = [
-        Place::Episodes,
-        Place::Training,
-        Place::Everywhere,
-        Place::Always,
-        Place::StartDialog,
-        Place::QuitDialog,
-        Place::Entry,
-    ];
-    for place in places {
-        rows.push(Line::from(span(place.title(), theme.style(Token::Title))));
-        let bindings = app.keymap.bindings().iter();
-        for binding in bindings.filter(|b| b.place == place) {
-            let keys = binding.shown.join(", ");
-            let help = wrap(
-                &binding.help,
-                usize::from(room.width).saturating_sub(KEYS_WIDTH),
-            );
-            for (row, text) in help.iter().enumerate() {
-                let keys = if row == 0 { keys.as_str() } else { "" };
-                rows.push(Line::from(vec![
-                    span(
-                        column(keys, KEYS_WIDTH, theme.glyphs.cut),
-                        theme.style(Token::Key),
-                    ),
-                    span(text, theme.style(Token::Text)),
-                ]));
-            }
-        }
-        rows.push(Line::default());
-    }
-    let notes = [
-        "Signs: + right and x wrong always stand with the words. In tmux set escape-time low, or Esc feels late.",
-        "Log text is shown through a gate: <U+001B> stands for a character that could steer or hide text.",
-    ];
-    for note in notes {
-        let wrapped = wrap(note, usize::from(room.width));
-        rows.extend(
-            wrapped
-                .into_iter()
-                .map(|l| Line::from(span(l, theme.style(Token::Faint)))),
-        );
-    }
-    let last = rows.len().saturating_sub(usize::from(room.height));
-    lines(rows.into_iter().skip(scroll.min(last)), room, buf);
 }
 
 fn draw_palette(
@@ -131,45 +79,50 @@ fn draw_palette(
     }
 }
 
-fn draw_start(app: &App, scroll: usize, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let room = open("Start training?", (76, 20), theme, area, buf);
+fn draw_start(app: &App, scroll: &Scroll, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let size = (76.min(area.width), 20.min(area.height));
+    let rows = start_rows(app, theme, usize::from(size.0.saturating_sub(2)));
+    let height = usize::from(size.1.saturating_sub(2));
+    let first = scroll.page(rows.len(), height);
+    let title = format!("Start training?{}", more(first, rows.len(), height, theme));
+    let room = open(&title, size, theme, area, buf);
+    lines(rows.into_iter().skip(first), room, buf);
+}
+
+fn start_rows(app: &App, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     let text = theme.style(Token::Text);
     let mut rows = Vec::new();
     let mut say = |what: &str| {
-        let wrapped = wrap(what, usize::from(room.width));
+        let wrapped = wrap(what, width);
         rows.extend(wrapped.into_iter().map(|l| Line::from(span(l, text))));
     };
     say(
         "SFT, then the four stages. It trains in this process: episodes stay usable, answers come between steps.",
     );
     if app.training.can_continue().is_some() {
-        say("Enter starts a new run; c continues the stopped one; Esc leaves this.");
+        say(
+            "Enter continues the stopped run from its last checkpoint, with its own settings; n starts a new run with those below; Esc leaves this.",
+        );
     } else {
         say("Enter starts; Esc leaves this.");
     }
     say("");
     let plan = app.config.plan(0);
-    let phases = plan
-        .phases
-        .iter()
-        .map(|phase| format!("{} {}", phase.name, phase.steps));
-    let phases: Vec<_> = phases.collect();
+    let phases = plan.phases.iter();
+    let phases: Vec<_> = phases.map(|p| format!("{} {}", p.name, p.steps)).collect();
     say(&format!(
         "{} optimiser steps: {}",
         plan.total_steps(),
         phases.join(", ")
     ));
     for (key, value) in settings(&app.config) {
+        let key = format!(" {} ", column(&key, 32, theme.glyphs.cut));
         rows.push(Line::from(vec![
-            span(
-                format!(" {} ", column(&key, 32, theme.glyphs.cut)),
-                theme.style(Token::Faint),
-            ),
+            span(key, theme.style(Token::Faint)),
             span(value, text),
         ]));
     }
-    let last = rows.len().saturating_sub(usize::from(room.height));
-    lines(rows.into_iter().skip(scroll.min(last)), room, buf);
+    rows
 }
 
 /// Every number of the configuration, as `section.key` and value.

@@ -5,11 +5,15 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
-use crate::link::RunState;
-use crate::ui::app::App;
-use crate::ui::keys::{Place, Verb};
+use crate::link::{AdapterChoice, RunState};
+use crate::ui::app::{App, ScreenName};
+use crate::ui::keys::Verb;
+use crate::ui::layer::Layer;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::text::{cut, span};
+use crate::ui::widget::text::{cut, lines, span, wrap};
+
+/// Lines an error may take.
+const ERROR_ROWS: usize = 3;
 
 /// Draws the hints bar into one line.
 pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
@@ -21,7 +25,8 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
             |(key, help): (String, &str)| (key, help.split(':').next().unwrap_or(help).to_owned());
         next.into_iter().map(own).collect()
     };
-    let width = usize::from(area.width);
+    // The last hint needs no space after it.
+    let width = usize::from(area.width) + 1;
     let tail = if app.pending.is_empty() && app.layers.is_empty() {
         vec![
             ("?".to_owned(), "help".to_owned()),
@@ -34,11 +39,11 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let mut room = width.saturating_sub(tail.iter().map(cells).sum());
     let mut spans: Vec<Span<'static>> = Vec::new();
     for hint in hints.iter().filter(|hint| !tail.contains(hint)) {
-        if cells(hint) > room {
-            break;
+        // One that does not fit makes way for shorter ones behind it.
+        if cells(hint) <= room {
+            room -= cells(hint);
+            push(&mut spans, hint, theme);
         }
-        room -= cells(hint);
-        push(&mut spans, hint, theme);
     }
     tail.iter().for_each(|hint| push(&mut spans, hint, theme));
     buf.set_line(area.x, area.y, &Line::from(spans), area.width);
@@ -55,9 +60,16 @@ fn here(app: &App) -> Vec<(String, String)> {
     let useful = hints.filter(|(_, _, verb)| is_useful(app, *verb));
     let word = |(key, hint, verb): (&str, &str, Verb)| {
         let is_paused = app.training.live().and_then(|run| run.state()) == Some(RunState::Paused);
-        let hint = match verb {
-            Verb::PauseOrResume if is_paused => "resume",
-            _ => hint,
+        let continues = app.training.can_continue().is_some();
+        let (key, hint) = match (verb, app.layers.last()) {
+            // All five stand with their digits in the answers.
+            (Verb::ChooseDismiss, _) => ("1-5", hint),
+            (Verb::PauseOrResume, _) if is_paused => (key, "resume"),
+            (Verb::Confirm, Some(Layer::Search { .. })) => (key, "search"),
+            (Verb::Confirm, Some(Layer::Start { .. })) if continues => {
+                (key, "continue the stopped run")
+            }
+            _ => (key, hint),
         };
         (key.to_owned(), hint.to_owned())
     };
@@ -65,39 +77,55 @@ fn here(app: &App) -> Vec<(String, String)> {
 }
 
 fn is_useful(app: &App, verb: Verb) -> bool {
-    let is_revealed = app.queue.current().is_some_and(|e| e.desk.is_revealed);
+    let queue = &app.queue;
+    let is_revealed = queue.current().is_some_and(|e| e.desk.is_revealed);
     let in_progress = app.training.is_in_progress() && !app.is_read_only;
+    let has_list = !matches!(app.layers.last(), Some(Layer::Search { .. }));
     match verb {
         Verb::Mark | Verb::Submit | Verb::Reveal => !is_revealed,
-        Verb::NextMismatch => is_revealed,
+        Verb::NextMismatch | Verb::Undo => is_revealed,
+        Verb::AskAgain => queue.adapter() == Some(&AdapterChoice::Live),
+        Verb::ShowEpisodes => app.screen != ScreenName::Episodes,
+        Verb::ShowTraining => app.screen != ScreenName::Training,
+        Verb::Down | Verb::Up => has_list,
         Verb::Back => !app.layers.is_empty(),
-        Verb::StartTraining => !in_progress && !app.is_read_only,
+        Verb::StartTraining => app.why_no_run().is_none(),
         Verb::PauseOrResume | Verb::StopTraining | Verb::SaveCheckpoint => in_progress,
-        Verb::ContinueRun => app.training.can_continue().is_some(),
-        Verb::ToggleRun => app.training.live().is_some(),
+        Verb::NewRun => app.training.can_continue().is_some(),
+        Verb::ToggleRun => app.training.has_both(),
         other => other.chosen_action().is_none() || !is_revealed,
     }
 }
 
-/// Draws the message over the last line of the screen's body.
-pub fn draw_toast(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let text = match (&app.toast, app.layers.last(), app.place()) {
-        (_, Some(crate::ui::layer::Layer::Search { typed }), Place::Entry) => {
-            (format!(" search: {typed}_"), Token::Accent)
-        }
-        (Some(toast), _, _) if toast.is_bad => (
-            format!(" {} error: {}", theme.glyphs.wrong, toast.text),
+/// Draws the message over the last lines of the screen's body: an error over as many as it needs, three at most.
+pub fn draw_toast(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
+    let (text, token) = match (&app.toast, app.layers.last()) {
+        (_, Some(Layer::Search { typed })) => (format!("search: {typed}_"), Token::Accent),
+        (Some(toast), _) if toast.is_bad => (
+            format!("{} error: {}", theme.glyphs.wrong, toast.text),
             Token::Bad,
         ),
-        (Some(toast), _, _) => (format!(" {}", toast.text), Token::Accent),
+        (Some(toast), _) => (toast.text.clone(), Token::Accent),
         _ => return,
     };
+    let width = usize::from(body.width.saturating_sub(1));
+    let mut rows = if token == Token::Bad {
+        wrap(&text, width)
+    } else {
+        vec![cut(&text, width, theme.glyphs.cut)]
+    };
+    if rows.len() > ERROR_ROWS {
+        let rest = rows.split_off(ERROR_ROWS - 1).concat();
+        rows.push(cut(&rest, width, theme.glyphs.cut));
+    }
+    let height = (rows.len() as u16).min(body.height);
+    let area = Rect {
+        y: body.bottom() - height,
+        height,
+        ..body
+    };
     Clear.render(area, buf);
-    let shown = cut(&text.0, usize::from(area.width), theme.glyphs.cut);
-    buf.set_line(
-        area.x,
-        area.y,
-        &Line::from(span(shown, theme.style(text.1))),
-        area.width,
-    );
+    let style = theme.style(token);
+    let row = |text: String| Line::from(span(format!(" {text}"), style));
+    lines(rows.into_iter().map(row), area, buf);
 }

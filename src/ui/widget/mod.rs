@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod dialog;
+pub mod help;
 pub mod hints;
 pub mod plot;
 pub mod text;

@@ -62,6 +62,10 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
             }
             for c in word.chars() {
                 let wide = c.width().unwrap_or(0);
+                if c == ' ' && used + wide > width {
+                    // It would stand alone at the beginning of the next line.
+                    continue;
+                }
                 if used + wide > width {
                     lines.push(std::mem::take(&mut now));
                     used = 0;
@@ -107,6 +111,28 @@ pub fn page_of(at: usize, height: usize) -> usize {
     at / height.max(1) * height.max(1)
 }
 
+/// First row of a page of `height` that holds the block at `at`, of blocks with so many rows each; a block higher than the page
+/// begins at its top, so that its first row is always in sight.
+#[must_use]
+pub fn page_of_block(at: usize, heights: &[usize], height: usize) -> usize {
+    let above = heights.iter().take(at).sum::<usize>();
+    let end = above + heights.get(at).copied().unwrap_or(0);
+    end.saturating_sub(height).min(above)
+}
+
+/// Arrows for a title: whether rows are left above `first` and below its page.
+#[must_use]
+pub fn more(first: usize, rows: usize, height: usize, theme: &Theme) -> String {
+    let (above, below) = (first > 0, first + height < rows);
+    let arrow = |is_there: bool, arrow: &'static str| if is_there { arrow } else { "" };
+    let arrows = arrow(above, theme.glyphs.above).to_owned() + arrow(below, theme.glyphs.below);
+    if arrows.is_empty() {
+        arrows
+    } else {
+        format!(" {arrows}")
+    }
+}
+
 /// Gives the whole row the style of a selection.
 pub fn select_row(area: Rect, row: u16, theme: &Theme, buf: &mut Buffer) {
     let row = Rect::new(area.x, area.y.saturating_add(row), area.width, 1).intersection(area);
@@ -127,10 +153,21 @@ mod tests {
     }
 
     #[test]
+    fn a_page_holds_the_block_or_at_least_its_first_row() {
+        let heights = [2, 1, 9, 3];
+        assert_eq!(page_of_block(0, &heights, 4), 0);
+        assert_eq!(page_of_block(1, &heights, 4), 0);
+        assert_eq!(page_of_block(2, &heights, 4), 3);
+        assert_eq!(page_of_block(3, &heights, 4), 11);
+        assert_eq!(page_of_block(3, &heights, 1), 12);
+    }
+
+    #[test]
     fn wrapping_breaks_at_spaces_and_inside_long_words() {
         assert_eq!(wrap("one two three", 8), ["one two ", "three"]);
         assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
         assert_eq!(wrap("a\nb", 4), ["a", "b"]);
+        assert_eq!(wrap("abcd efgh ", 4), ["abcd", "efgh"]);
         assert_eq!(wrap("日本語", 4), ["日本", "語"]);
         assert_eq!(wrap("x", 0), ["x"]);
     }

@@ -1,46 +1,20 @@
-//! Key scripts: what the state does with keys and facts, and the loop on a surface that counts.
-
-use std::cell::Cell;
-use std::io;
-use std::rc::Rc;
-use std::time::Duration;
+//! Key scripts: what the state does with keys and facts.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use ratatui::backend::CrosstermBackend;
-use ratatui::layout::Rect;
-use ratatui::{Terminal, TerminalOptions, Viewport};
-use tokio::sync::mpsc::unbounded_channel;
 
-use super::{Outside, Surface, drive};
 use crate::env::schema::{Action, Stage};
-use crate::link::{AdapterChoice, Command, Control, Fact, RunFact, RunState};
+use crate::env::verdict::judge;
+use crate::link::{
+    AdapterChoice, Command, Control, EvalRow, Fact, Plan, RunFact, RunState, Status,
+};
 use crate::ui::app::{App, ScreenName, update};
-use crate::ui::frames::{answer, app, ready, right, row, status, theme, train, wrong};
-use crate::ui::input::Input;
-use crate::ui::keys::Chord;
 use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
-use crate::ui::screen;
-use crate::ui::term::FrameBytes;
-use crate::ui::theme::{Depth, Symbols};
+use crate::ui::queue::{Answer, Model};
+use crate::ui::tests::fixtures::{
+    answer, app, event, press, ready, right, row, status, train, wrong,
+};
 use crate::ui::watching::{Training, TrainingPane};
-
-fn event(name: &str) -> KeyEvent {
-    let chord = Chord::parse(name).expect("a key");
-    let modifiers = if chord.ctrl {
-        KeyModifiers::CONTROL
-    } else {
-        KeyModifiers::NONE
-    };
-    KeyEvent::new(chord.code, modifiers)
-}
-
-/// Presses keys, named as in the key table with spaces between; gives what is to be done.
-pub fn press(app: &mut App, keys: &str) -> Vec<Effect> {
-    let presses = keys.split(' ').map(event);
-    presses.flat_map(|key| update(app, Msg::Key(key))).collect()
-}
-
 fn exit_of(effects: &[Effect]) -> Option<Exit> {
     effects.iter().find_map(|effect| match effect {
         Effect::Leave(exit) => Some(*exit),
@@ -187,7 +161,7 @@ fn screens_prefixes_and_layers() {
     press(&mut app, "Esc");
     assert!(app.pending.is_empty() && app.screen == ScreenName::Episodes);
     press(&mut app, "? q");
-    assert!(app.layers == [Layer::Help { scroll: 0 }]);
+    assert!(matches!(app.layers[..], [Layer::Help { .. }]));
     press(&mut app, "Esc Esc");
     assert!(app.layers.is_empty());
     press(&mut app, ": q");
@@ -218,8 +192,21 @@ fn a_search_goes_to_alerts_that_hold_the_text() {
     });
     press(&mut app, "Enter");
     assert_eq!(app.queue.selected(), 8);
+    let lines = &app.queue.current().expect("an alert").lines;
+    assert_eq!(app.queue.line, lines.len() - 1, "the cursor is on the line");
     press(&mut app, "/ Z Z Z Enter");
-    assert!(app.toast.as_ref().is_some_and(|t| t.text.contains("ZZZ")));
+    let said = app.toast.as_ref().map_or("", |toast| toast.text.as_str());
+    let count = app.queue.entries().len().to_string();
+    assert!(said.contains("ZZZ") && said.contains(&count), "{said}");
+}
+
+#[test]
+fn a_search_that_meets_the_header_leaves_the_cursor_where_reading_begins() {
+    let mut app = app();
+    app.sought = app.queue.entries()[4].episode.alert.alert_id.clone();
+    app.queue.line = 1;
+    press(&mut app, "n");
+    assert_eq!((app.queue.selected() / 2, app.queue.line), (2, 0));
 }
 
 #[test]
@@ -251,11 +238,233 @@ fn training_is_started_steered_and_continued() {
         &mut app,
         Msg::Fact(Fact::Run(RunFact::Status(status(5, RunState::Stopped)))),
     );
-    let effects = press(&mut app, "t c");
-    assert!(
-        matches!(&effects[..], [Effect::StartRun { continue_in: Some(dir) }] if dir.ends_with("run"))
+    for keys in ["t c", "t Enter"] {
+        let effects = press(&mut app, keys);
+        assert!(
+            matches!(&effects[..], [Effect::StartRun { continue_in: Some(dir) }] if dir.ends_with("run")),
+            "{keys}: {effects:?}"
+        );
+        assert_eq!(app.training.shown().map(|run| run.last_step), Some(5));
+        say(&mut app, status(5, RunState::Stopped));
+    }
+    let effects = press(&mut app, "t n");
+    assert!(matches!(
+        effects[..],
+        [Effect::StartRun { continue_in: None }]
+    ));
+}
+
+fn say(app: &mut App, status: Status) {
+    update(app, Msg::Fact(Fact::Run(RunFact::Status(status))));
+}
+
+fn failed(reason: &str) -> Status {
+    Status {
+        phase: String::new(),
+        total_steps: 0,
+        reason: reason.into(),
+        ..status(0, RunState::Failed)
+    }
+}
+
+fn complaint(app: &App) -> &str {
+    let toast = app.toast.as_ref().filter(|toast| toast.is_bad);
+    toast.map_or("", |toast| toast.text.as_str())
+}
+
+#[test]
+fn a_run_that_cannot_start_has_failed_and_says_why() {
+    let mut app = app();
+    press(&mut app, "F2 t Enter");
+    assert!(app.training.is_in_progress(), "about to start");
+    say(&mut app, failed("the folder is locked by process 7"));
+    assert!(!app.training.is_in_progress() && complaint(&app).contains("locked by process 7"));
+    assert!(press(&mut app, "p").is_empty());
+    assert!(exit_of(&press(&mut app, "q")).is_some(), "nothing to ask");
+    train(&mut app, 5);
+    say(&mut app, status(5, RunState::Stopped));
+    press(&mut app, "t Enter");
+    say(&mut app, failed("run.json: not readable"));
+    assert!(complaint(&app).contains("run.json"));
+    let run = app.training.shown().expect("the run that was continued");
+    assert_eq!((run.state(), run.last_step), (Some(RunState::Failed), 5));
+    press(&mut app, "j");
+    say(&mut app, failed("run.json: not readable"));
+    assert_eq!(complaint(&app), "", "said once");
+    let effects = press(&mut app, "t Enter");
+    assert!(matches!(
+        effects[..],
+        [Effect::StartRun {
+            continue_in: Some(_)
+        }]
+    ));
+}
+
+#[test]
+fn a_run_that_fails_says_why_and_keeps_it_in_the_log() {
+    let mut app = app();
+    train(&mut app, 5);
+    let reason = "no space left on device";
+    say(&mut app, failed(reason));
+    assert!(complaint(&app).ends_with(reason));
+    let run = app.training.live().expect("a run");
+    assert_eq!(
+        run.warnings.back().map(|(_, told)| told.as_str()),
+        Some(reason)
     );
-    assert_eq!(app.training.shown().map(|run| run.last_step), Some(5));
+    let known = run.warnings.len();
+    say(&mut app, failed(reason));
+    assert_eq!(
+        app.training.live().map(|run| run.warnings.len()),
+        Some(known)
+    );
+}
+
+#[test]
+fn without_a_model_no_run_is_started() {
+    let mut app = app();
+    let message = "weights unreadable".to_owned();
+    update(&mut app, Msg::Fact(Fact::ModelFailed { message }));
+    assert!(press(&mut app, "F2 t").is_empty() && app.layers.is_empty());
+    assert!(complaint(&app).contains("weights unreadable"));
+    let mut app = self::app();
+    press(&mut app, "F2 t");
+    update(&mut app, Msg::FactsEnded);
+    let effects = press(&mut app, "Enter");
+    assert!(effects.is_empty() && !app.training.is_in_progress());
+    assert!(complaint(&app).contains("the model thread has ended"));
+    let mut app = self::app();
+    press(&mut app, "F2 t Enter");
+    update(&mut app, Msg::FactsEnded);
+    let state = app.training.live().and_then(|run| run.state());
+    assert_eq!(state, Some(RunState::Failed), "it does not start for ever");
+}
+
+#[test]
+fn what_the_adapter_in_training_said_is_forgotten_when_it_is_another() {
+    let mut app = app();
+    let effects = update(&mut app, ready());
+    answer(&mut app, effects, right);
+    train(&mut app, 3);
+    app.queue.chosen = app.queue.adapters.len() - 1;
+    let effects = app.queue.ask();
+    answer_live(&mut app, effects);
+    let said = |app: &App| match app.queue.answer(0) {
+        Some(Answer::Given { adapter, .. }) => adapter.clone(),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(said(&app), "live at step 3");
+    say(&mut app, status(4, RunState::Running));
+    assert_eq!(said(&app), "live at step 3", "the phase is the same");
+    let next = Status {
+        phase: "stage2_multi".into(),
+        ..status(4, RunState::Running)
+    };
+    let evaluation = EvalRow {
+        step: 4,
+        stage: "stage2_multi".into(),
+        episodes: 10,
+        values: [].into(),
+    };
+    let started = RunFact::Started {
+        run_dir: "/tmp/next".into(),
+        run_id: "next".into(),
+        plan: Plan::default(),
+    };
+    for fact in [
+        RunFact::Status(next),
+        RunFact::Evaluation(evaluation),
+        started,
+    ] {
+        let effects = update(&mut app, Msg::Fact(Fact::Run(fact.clone())));
+        assert!(
+            matches!(&effects[..], [Effect::Send(Command::Infer(request))] if request.adapter == AdapterChoice::Live),
+            "{fact:?} asks again: {effects:?}"
+        );
+        answer_live(&mut app, effects);
+        assert!(said(&app).starts_with("live at"));
+    }
+}
+
+/// The adapter in training answers what it was asked.
+fn answer_live(app: &mut App, effects: Vec<Effect>) {
+    for effect in effects {
+        let Effect::Send(Command::Infer(request)) = effect else {
+            continue;
+        };
+        let response = right(&request.episode);
+        let fact = Fact::Inference {
+            id: request.id,
+            adapter: "live".into(),
+            verdict: Box::new(judge(&request.episode, &response)),
+            response,
+            millis: 1,
+        };
+        update(app, Msg::Fact(fact));
+    }
+}
+
+#[test]
+fn a_reveal_puts_the_cursor_on_the_truth_and_is_said_to_be_done() {
+    for reveal in ["r", "3 Enter"] {
+        let mut app = app();
+        let entry = app.queue.current().expect("an alert");
+        let trigger = entry.episode.truth.triggering_log_id.clone();
+        let mut window = entry.episode.log_window.iter();
+        let at = window.position(|event| event.log_id == trigger);
+        press(&mut app, reveal);
+        assert_eq!(Some(app.queue.line), at);
+        press(&mut app, "] [");
+        assert_eq!(Some(app.queue.line), at, "also when coming back");
+        for keys in ["5", "Space", "Enter", "r"] {
+            press(&mut app, keys);
+            let said = app.toast.as_ref().map_or("", |toast| toast.text.as_str());
+            assert!(said.contains("revealed already"), "{keys}: {said}");
+        }
+        press(&mut app, "u");
+        let mark = app.queue.current().and_then(|e| e.desk.mark);
+        assert_eq!(app.queue.line, mark.unwrap_or(0), "not left on the truth");
+    }
+}
+
+#[test]
+fn taking_a_citation_back_leaves_the_cursor_where_it_is() {
+    let mut app = app();
+    press(&mut app, "Tab j Space u");
+    assert_eq!(app.queue.line, 1);
+    assert_eq!(app.queue.current().and_then(|e| e.desk.mark), None);
+}
+
+#[test]
+fn the_question_before_quitting_goes_when_the_run_has_ended() {
+    let mut app = app();
+    train(&mut app, 3);
+    press(&mut app, "q");
+    assert_eq!(app.layers, [Layer::Quit]);
+    say(&mut app, status(3, RunState::Finished));
+    assert!(app.layers.is_empty());
+    let exit = exit_of(&press(&mut app, "q")).expect("leaves");
+    assert_eq!(exit.run, RunFate::None);
+}
+
+#[test]
+fn a_paused_run_left_running_is_resumed() {
+    for is_said in [true, false] {
+        let mut app = app();
+        train(&mut app, 3);
+        press(&mut app, "F2 p");
+        if is_said {
+            say(&mut app, status(3, RunState::Paused));
+        }
+        let left = press(&mut app, "q l");
+        assert_eq!(controls(&left), [Control::Resume], "told: {is_said}");
+        assert!(
+            matches!(left.last(), Some(Effect::Leave(_))),
+            "first of all"
+        );
+        let lost = update(&mut app, Msg::TerminalLost);
+        assert_eq!(controls(&lost), [Control::Resume], "told: {is_said}");
+    }
 }
 
 #[test]
@@ -326,6 +535,11 @@ fn a_failing_model_is_said_and_fails_what_was_asked() {
         "nothing is asked of a dead thread"
     );
     update(&mut app, Msg::FactsEnded);
+    let cause = Model::Failed("weights unreadable".to_owned());
+    assert_eq!(
+        app.queue.model, cause,
+        "the end of the thread hides no cause"
+    );
     assert!(exit_of(&press(&mut app, "q")).is_some());
 }
 
@@ -365,180 +579,6 @@ fn rollout_groups_can_be_looked_back_at_while_new_ones_come() {
     assert_eq!(app.training.group().map(|g| g.step), Some(4), "stays put");
     press(&mut app, "] ]");
     assert_eq!(app.training.group().map(|g| g.step), Some(6), "follows");
-}
-
-/// Frames of a training run at 160x45, as bytes on the wire.
-fn frame_sizes(keys: &str) -> Vec<usize> {
-    let bytes = FrameBytes::default();
-    let options = TerminalOptions {
-        viewport: Viewport::Fixed(Rect::new(0, 0, 160, 45)),
-    };
-    let backend = CrosstermBackend::new(bytes.clone());
-    let mut terminal = Terminal::with_options(backend, options).expect("fixed viewport");
-    let theme = theme(Depth::Truecolor, Symbols::Braille);
-    let mut app = app();
-    train(&mut app, 60);
-    press(&mut app, keys);
-    let mut sizes = Vec::new();
-    for step in 61..160 {
-        update(&mut app, Msg::Fact(Fact::Run(RunFact::Metrics(row(step)))));
-        update(
-            &mut app,
-            Msg::Fact(Fact::Run(RunFact::Status(status(step, RunState::Running)))),
-        );
-        let group = Box::new(crate::ui::frames::group(step));
-        update(&mut app, Msg::Fact(Fact::Run(RunFact::Rollouts(group))));
-        terminal
-            .draw(|frame| screen::draw(&app, &theme, frame))
-            .expect("drawn");
-        // What begins and ends synchronized output comes on top.
-        sizes.push(bytes.take().len() + "\u{1b}[?2026h\u{1b}[?2026l".len());
-    }
-    sizes
-}
-
-#[test]
-fn a_data_frame_fits_its_budget() {
-    let median = |mut sizes: Vec<usize>| {
-        let first = sizes.remove(0);
-        sizes.sort_unstable();
-        (first, sizes[sizes.len() / 2])
-    };
-    let (first, curves) = median(frame_sizes("F2"));
-    let (_, rollouts) = median(frame_sizes("F2 Tab"));
-    println!("first {first} B, curves {curves} B, rollouts {rollouts} B a frame");
-    assert!(curves <= 1_024, "curves page: {curves} B");
-    assert!(rollouts <= 4_096, "rollout page: {rollouts} B");
-}
-
-/// A surface that counts frames.
-struct Counting(Rc<Cell<usize>>);
-
-impl Surface for Counting {
-    fn draw(&mut self, _: &App) -> io::Result<()> {
-        self.0.set(self.0.get() + 1);
-        Ok(())
-    }
-
-    fn redraw(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn suspend(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn copy(&mut self, _: &str) -> io::Result<()> {
-        Err(io::ErrorKind::BrokenPipe.into())
-    }
-}
-
-/// Runs the loop on `app`, feeding it as `feed` says; gives the frames drawn and how it ended.
-fn run_loop(
-    mut app: App,
-    feed: impl FnOnce(
-        tokio::sync::mpsc::UnboundedSender<Input>,
-        tokio::sync::mpsc::UnboundedSender<Fact>,
-    ) + Send
-    + 'static,
-) -> (usize, Exit, Vec<Command>) {
-    let root = tempfile::tempdir().expect("a folder");
-    let (inputs, inputs_in) = unbounded_channel();
-    let (facts, facts_in) = unbounded_channel();
-    let (commands, commands_out) = std::sync::mpsc::channel();
-    let outside = Outside {
-        inputs: inputs_in,
-        facts: facts_in,
-        commands,
-        run_root: root.path().to_owned(),
-    };
-    let feeder = std::thread::spawn(move || feed(inputs, facts));
-    let frames = Rc::new(Cell::new(0));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .expect("runtime");
-    let surface = Counting(Rc::clone(&frames));
-    let exit = runtime.block_on(async {
-        let ended = drive(&mut app, surface, outside);
-        tokio::time::timeout(Duration::from_secs(20), ended).await
-    });
-    feeder.join().expect("fed");
-    (
-        frames.get(),
-        exit.expect("ends in time"),
-        commands_out.try_iter().collect(),
-    )
-}
-
-#[test]
-fn an_idle_workbench_draws_one_frame() {
-    let (frames, exit, _) = run_loop(app(), |inputs, facts| {
-        std::thread::sleep(Duration::from_millis(600));
-        inputs.send(Input::Key(event("q"))).expect("heard");
-        drop(facts);
-    });
-    assert_eq!(frames, 1);
-    assert_eq!(exit.reason, ExitReason::Quit);
-}
-
-#[test]
-fn a_flood_of_facts_is_drawn_ten_times_a_second_at_most_and_keys_get_through() {
-    let mut app = app();
-    train(&mut app, 1);
-    press(&mut app, "F2");
-    app.take_change();
-    let (frames, exit, commands) = run_loop(app, |inputs, facts| {
-        for step in 2..502 {
-            facts
-                .send(Fact::Run(RunFact::Metrics(row(step))))
-                .expect("heard");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        inputs.send(Input::Key(event("q"))).expect("heard");
-        inputs.send(Input::Key(event("x"))).expect("heard");
-    });
-    assert!((2..=16).contains(&frames), "{frames} frames");
-    assert_eq!(exit.run, RunFate::StopAfterCheckpoint);
-    assert!(matches!(commands[..], [Command::Control(Control::Stop)]));
-}
-
-#[test]
-fn a_terminal_that_takes_no_bytes_ends_the_loop_and_leaves_the_run() {
-    let mut app = app();
-    train(&mut app, 1);
-    let (_, exit, commands) = run_loop(app, |inputs, _facts| {
-        inputs.send(Input::Key(event("y"))).expect("heard");
-        std::thread::sleep(Duration::from_millis(50));
-    });
-    assert_eq!(
-        (exit.reason, exit.run),
-        (ExitReason::TerminalLost, RunFate::LeaveRunning)
-    );
-    assert!(commands.is_empty());
-}
-
-#[test]
-fn starting_a_run_names_a_free_folder() {
-    let mut app = app();
-    press(&mut app, "F2");
-    let (_, exit, commands) = run_loop(app, |inputs, _facts| {
-        for key in ["t", "Enter"] {
-            inputs.send(Input::Key(event(key))).expect("heard");
-        }
-        std::thread::sleep(Duration::from_millis(50));
-        inputs.send(Input::HungUp).expect("heard");
-    });
-    let [Command::Train(request)] = &commands[..] else {
-        panic!("{commands:?}")
-    };
-    assert!(!request.resume && request.config == crate::ui::frames::config());
-    let parent = request
-        .run_dir
-        .parent()
-        .map(|root| root.starts_with(std::env::temp_dir()));
-    assert!(parent == Some(true), "{:?}", request.run_dir);
-    assert_eq!(exit.run, RunFate::LeaveRunning);
 }
 
 #[test]

@@ -1,0 +1,305 @@
+//! Episodes, incidents and whatever else comes as one JSON object, read strictly and with every fault named by its field.
+//!
+//! Serde alone would take arrays for objects, keep the last of two equal keys, and not say which field holds a value of the
+//! wrong type. Faults are values made where they are found: nothing is read back out of a message, which input could forge.
+
+mod keys;
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use super::plausible::MAX_EVENTS;
+use super::schema::{Action, Alert, Episode, Event, Incident, Split, Stage, Truth};
+
+/// What is wrong with a line. Fields are paths, as in `log_window[2].timestamp`.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Fault {
+    #[error("not JSON: {0}")]
+    Syntax(String),
+    #[error("not an object")]
+    NoObject,
+    #[error("field `{0}` occurs twice")]
+    Repeated(String),
+    #[error("unknown field `{0}`")]
+    Unknown(String),
+    #[error("missing field `{0}`")]
+    Missing(String),
+    #[error("field `{field}` is not {expected}")]
+    Kind {
+        field: String,
+        expected: &'static str,
+    },
+    #[error("field `{field}`: `{found}` is not one of {known}")]
+    Word {
+        field: String,
+        found: String,
+        known: String,
+    },
+    #[error("field `{field}`: {count} events, at most {MAX_EVENTS} are allowed")]
+    TooManyEvents { field: String, count: usize },
+}
+
+impl Fault {
+    /// The field at fault, where it is one field's.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Fault::Syntax(_) | Fault::NoObject => None,
+            Fault::Repeated(field)
+            | Fault::Unknown(field)
+            | Fault::Missing(field)
+            | Fault::Kind { field, .. }
+            | Fault::Word { field, .. }
+            | Fault::TooManyEvents { field, .. } => Some(field),
+        }
+    }
+}
+
+/// An object that is being read: every value is taken out once.
+#[derive(Debug)]
+pub struct Object {
+    /// Where it stands; empty for the line itself.
+    path: String,
+    fields: Map<String, Value>,
+}
+
+impl Object {
+    /// Reads a line that is one object.
+    ///
+    /// # Errors
+    /// When it is not JSON, no object, or one of its objects has a key twice.
+    pub fn parse(line: &str) -> Result<Self, Fault> {
+        match keys::parse(line)? {
+            Value::Object(fields) => Ok(Self {
+                path: String::new(),
+                fields,
+            }),
+            _ => Err(Fault::NoObject),
+        }
+    }
+
+    /// Whether there is a field called `name`.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
+    /// Refuses every field but these.
+    ///
+    /// # Errors
+    /// Names the first other one.
+    pub fn only(&self, names: &[&str]) -> Result<(), Fault> {
+        match self
+            .fields
+            .keys()
+            .find(|key| !names.contains(&key.as_str()))
+        {
+            Some(key) => Err(Fault::Unknown(self.at(key))),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the object called `name`.
+    ///
+    /// # Errors
+    /// When it is missing or no object.
+    pub fn object(&mut self, name: &str) -> Result<Object, Fault> {
+        match self.take(name)? {
+            Value::Object(fields) => Ok(Object {
+                path: self.at(name),
+                fields,
+            }),
+            _ => Err(self.kind(name, "an object")),
+        }
+    }
+
+    /// Takes the text called `name`.
+    ///
+    /// # Errors
+    /// When it is missing or no text.
+    pub fn text(&mut self, name: &str) -> Result<String, Fault> {
+        match self.take(name)? {
+            Value::String(text) => Ok(text),
+            _ => Err(self.kind(name, "text")),
+        }
+    }
+
+    fn number(&mut self, name: &str) -> Result<u64, Fault> {
+        let number = self.take(name)?.as_u64();
+        number.ok_or_else(|| self.kind(name, "a whole number from 0 to 18446744073709551615"))
+    }
+
+    fn list(&mut self, name: &str) -> Result<Vec<Value>, Fault> {
+        match self.take(name)? {
+            Value::Array(list) => Ok(list),
+            _ => Err(self.kind(name, "a list")),
+        }
+    }
+
+    fn texts(&mut self, name: &str) -> Result<Vec<String>, Fault> {
+        let list = self.list(name)?;
+        let text = |(i, value)| match value {
+            Value::String(text) => Ok(text),
+            _ => Err(self.kind(&format!("{name}[{i}]"), "text")),
+        };
+        list.into_iter().enumerate().map(text).collect()
+    }
+
+    /// Events, never more than rules will look at.
+    fn events(&mut self, name: &str) -> Result<Vec<Event>, Fault> {
+        let list = self.list(name)?;
+        if list.len() > MAX_EVENTS {
+            return Err(Fault::TooManyEvents {
+                field: self.at(name),
+                count: list.len(),
+            });
+        }
+        let read = |(i, value)| match value {
+            Value::Object(fields) => event(Object {
+                path: self.at(&format!("{name}[{i}]")),
+                fields,
+            }),
+            _ => Err(self.kind(&format!("{name}[{i}]"), "an object")),
+        };
+        list.into_iter().enumerate().map(read).collect()
+    }
+
+    /// One of `all`, by its whole name.
+    fn word<T: Copy>(
+        &mut self,
+        name: &str,
+        all: &[T],
+        as_str: fn(T) -> &'static str,
+    ) -> Result<T, Fault> {
+        let found = self.text(name)?;
+        let known = all.iter().copied().find(|&one| as_str(one) == found);
+        known.ok_or_else(|| Fault::Word {
+            field: self.at(name),
+            found: found.chars().take(40).collect(),
+            known: all
+                .iter()
+                .map(|&one| as_str(one))
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
+    }
+
+    fn take(&mut self, name: &str) -> Result<Value, Fault> {
+        let value = self.fields.remove(name);
+        value.ok_or_else(|| Fault::Missing(self.at(name)))
+    }
+
+    fn at(&self, name: &str) -> String {
+        if self.path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.path)
+        }
+    }
+
+    fn kind(&self, name: &str, expected: &'static str) -> Fault {
+        Fault::Kind {
+            field: self.at(name),
+            expected,
+        }
+    }
+}
+
+/// Reads an episode.
+///
+/// # Errors
+/// The first field at fault.
+pub fn episode(mut object: Object) -> Result<Episode, Fault> {
+    object.only(&[
+        "episode_id",
+        "env_version",
+        "stage",
+        "split",
+        "seed",
+        "index",
+        "alert",
+        "log_window",
+        "incident",
+        "truth",
+    ])?;
+    Ok(Episode {
+        episode_id: object.text("episode_id")?,
+        env_version: object.text("env_version")?,
+        stage: object.word("stage", &Stage::ALL, Stage::as_str)?,
+        split: object.word("split", &[Split::Train, Split::Holdout], Split::as_str)?,
+        seed: object.number("seed")?,
+        index: object.number("index")?,
+        alert: alert(object.object("alert")?)?,
+        log_window: object.events("log_window")?,
+        incident: incident(object.object("incident")?)?,
+        truth: truth(object.object("truth")?)?,
+    })
+}
+
+/// Reads an incident.
+///
+/// # Errors
+/// The first field at fault.
+pub fn incident(mut object: Object) -> Result<Incident, Fault> {
+    object.only(&["category", "target_label", "narrative", "events"])?;
+    Ok(Incident {
+        category: object.text("category")?,
+        target_label: object.word("target_label", &Action::ALL, Action::as_str)?,
+        narrative: object.text("narrative")?,
+        events: object.events("events")?,
+    })
+}
+
+fn alert(mut object: Object) -> Result<Alert, Fault> {
+    object.only(&[
+        "alert_id",
+        "timestamp",
+        "severity",
+        "category",
+        "host",
+        "user",
+        "summary",
+    ])?;
+    Ok(Alert {
+        alert_id: object.text("alert_id")?,
+        timestamp: object.text("timestamp")?,
+        severity: object.text("severity")?,
+        category: object.text("category")?,
+        host: object.text("host")?,
+        user: object.text("user")?,
+        summary: object.text("summary")?,
+    })
+}
+
+fn event(mut object: Object) -> Result<Event, Fault> {
+    object.only(&["log_id", "timestamp", "source", "event_type", "fields"])?;
+    Ok(Event {
+        log_id: object.text("log_id")?,
+        timestamp: object.text("timestamp")?,
+        source: object.text("source")?,
+        event_type: object.text("event_type")?,
+        fields: object.object("fields")?.fields,
+    })
+}
+
+fn truth(mut object: Object) -> Result<Truth, Fault> {
+    object.only(&[
+        "action",
+        "triggering_log_id",
+        "rule",
+        "reason",
+        "attack",
+        "evidence",
+    ])?;
+    Ok(Truth {
+        action: object.word("action", &Action::ALL, Action::as_str)?,
+        triggering_log_id: object.text("triggering_log_id")?,
+        rule: object.text("rule")?,
+        reason: object.text("reason")?,
+        attack: object.texts("attack")?,
+        evidence: object.texts("evidence")?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

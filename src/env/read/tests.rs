@@ -1,0 +1,113 @@
+use super::*;
+use crate::env::generate;
+use serde_json::json;
+
+fn made() -> Episode {
+    generate::episode(Stage::Mixed, Split::Train, 3, 8)
+}
+
+fn read(line: &str) -> Result<Episode, Fault> {
+    Object::parse(line).and_then(episode)
+}
+
+/// What an episode's line is refused for, with the value at a JSON pointer replaced.
+fn with(pointer: &str, value: Value) -> Fault {
+    let mut line = json!(made());
+    *line.pointer_mut(pointer).expect("a field") = value;
+    read(&line.to_string()).expect_err("a fault")
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    for stage in Stage::ALL {
+        let episode = generate::episode(stage, Split::Holdout, 5, 3);
+        assert_eq!(read(&json!(episode).to_string()), Ok(episode));
+    }
+    let incident = made().incident;
+    let line = json!(incident).to_string();
+    assert_eq!(Object::parse(&line).and_then(super::incident), Ok(incident));
+}
+
+#[test]
+fn every_wrong_value_is_named_by_its_field() {
+    let table = [
+        ("/stage", json!("stage9"), "stage"),
+        ("/stage", json!("1"), "stage"),
+        ("/split", json!(5), "split"),
+        ("/seed", json!(-1), "seed"),
+        ("/seed", json!(1.5), "seed"),
+        ("/index", Value::Null, "index"),
+        ("/alert", json!([]), "alert"),
+        ("/alert/host", json!(5), "alert.host"),
+        ("/log_window", json!({}), "log_window"),
+        ("/log_window/1", json!(["L1-1"]), "log_window[1]"),
+        ("/log_window/1/fields", json!([]), "log_window[1].fields"),
+        ("/log_window/0/log_id", json!(1), "log_window[0].log_id"),
+        ("/incident", json!(["malware"]), "incident"),
+        ("/incident/category", json!(5), "incident.category"),
+        ("/incident/narrative", Value::Null, "incident.narrative"),
+        ("/incident/events/0", json!(7), "incident.events[0]"),
+        ("/truth/action", json!("ignore"), "truth.action"),
+        ("/truth/evidence", json!("L1-0"), "truth.evidence"),
+        ("/truth/attack", json!(["T1", 2]), "truth.attack[1]"),
+    ];
+    for (pointer, value, field) in table {
+        let fault = with(pointer, value);
+        assert_eq!(fault.field(), Some(field), "{fault}");
+        assert!(fault.to_string().contains(&format!("`{field}`")), "{fault}");
+    }
+}
+
+#[test]
+fn what_input_says_never_passes_for_a_field() {
+    let fault = with("/incident/target_label", json!("field `evil`"));
+    assert_eq!(fault.field(), Some("incident.target_label"));
+}
+
+#[test]
+fn missing_and_unknown_fields_are_named() {
+    let mut line = json!(made());
+    line["alert"]["mood"] = json!(1);
+    let fault = read(&line.to_string()).unwrap_err();
+    assert_eq!(fault, Fault::Unknown("alert.mood".into()));
+    let mut line = json!(made());
+    line["log_window"][2]
+        .as_object_mut()
+        .expect("an event")
+        .remove("source");
+    let fault = read(&line.to_string()).unwrap_err();
+    assert_eq!(fault, Fault::Missing("log_window[2].source".into()));
+}
+
+#[test]
+fn keys_that_occur_twice_are_refused_wherever_they_are() {
+    let line = json!(made()).to_string();
+    let twice = |from: &str, to: &str| read(&line.replacen(from, to, 1)).unwrap_err();
+    assert_eq!(twice("{", r#"{"seed":1,"#), Fault::Repeated("seed".into()));
+    let fault = twice(r#""fields":{"#, r#""fields":{"x":{"y":[{"a":1,"a":2}]},"#);
+    assert_eq!(
+        fault,
+        Fault::Repeated("log_window[0].fields.x.y[0].a".into())
+    );
+}
+
+#[test]
+fn more_events_than_are_looked_at_are_refused() {
+    let event = json!(made().log_window[0]);
+    let fault = with("/incident/events", json!(vec![event; MAX_EVENTS + 1]));
+    assert_eq!(fault.field(), Some("incident.events"));
+    assert!(fault.to_string().contains("65 events"), "{fault}");
+}
+
+#[test]
+fn what_is_no_object_or_no_json_says_so_and_no_place() {
+    assert_eq!(Object::parse("[]").unwrap_err(), Fault::NoObject);
+    for line in ["{", "{} {}", r#"{"a":1e999}"#, "nul", &"[".repeat(500)] {
+        match Object::parse(line).unwrap_err() {
+            Fault::Syntax(message) => {
+                assert!(!message.contains("column"), "{message}");
+            }
+            other => panic!("{other}"),
+        }
+    }
+}

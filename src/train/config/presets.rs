@@ -1,0 +1,192 @@
+//! Recipes: every number of a run on one kind of model.
+//!
+//! Why these values: README, "Why these numbers".
+
+use super::resolve::ConfigError;
+use super::{
+    EvalConfig, GrpoConfig, LoraConfig, LossType, ScaleRewards, Schedule, SftConfig, TrainConfig,
+};
+
+/// Where resolution starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// The embedded model on a CPU.
+    Nano,
+    /// Qwen2.5-3B-Instruct on a GPU.
+    Qwen3b,
+}
+
+impl Preset {
+    /// Both.
+    pub const ALL: [Preset; 2] = [Preset::Nano, Preset::Qwen3b];
+
+    /// The name given to `--preset`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Preset::Nano => "nano",
+            Preset::Qwen3b => "qwen2.5-3b",
+        }
+    }
+
+    /// The preset called `name`.
+    ///
+    /// # Errors
+    /// Names the presets there are.
+    pub fn from_name(name: &str) -> Result<Self, ConfigError> {
+        Self::ALL
+            .into_iter()
+            .find(|preset| preset.as_str() == name)
+            .ok_or_else(|| ConfigError::UnknownPreset {
+                name: name.to_owned(),
+            })
+    }
+
+    /// Its values.
+    #[must_use]
+    pub fn config(self) -> TrainConfig {
+        match self {
+            Preset::Nano => TrainConfig::nano(),
+            Preset::Qwen3b => TrainConfig::qwen3b(),
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Preset `nano`.
+    #[must_use]
+    pub fn nano() -> Self {
+        Self {
+            seed: 0,
+            threads: 2,
+            save_steps: 50,
+            log_rollouts_every: 1,
+            lora: LoraConfig::rank_16(),
+            sft: SftConfig {
+                examples: 600,
+                epochs: 16,
+                lr: 5e-3,
+                batch: 20,
+                warmup_steps: 30,
+                lr_scheduler_type: Schedule::Linear,
+                weight_decay: 0.0,
+                max_grad_norm: 1.0,
+            },
+            grpo: GrpoConfig {
+                steps_per_stage: 200,
+                prompts_per_step: 20,
+                max_draws: 2,
+                num_generations: 8,
+                lr: 1.5e-3,
+                beta: 0.02,
+                epsilon: 0.2,
+                epsilon_high: None,
+                num_iterations: 1,
+                loss_type: LossType::Dapo,
+                scale_rewards: ScaleRewards::None,
+                temperature: 1.0,
+                top_p: 1.0,
+                top_k: 0,
+                max_completion_length: 48,
+                warmup_steps: 10,
+                lr_scheduler_type: Schedule::Linear,
+                weight_decay: 0.0,
+                max_grad_norm: 1.0,
+                entropy_coef: 0.0,
+                stage_mix: 0.25,
+            },
+            eval: EvalConfig {
+                every_steps: 100,
+                episodes: 200,
+                final_episodes: 2_000,
+            },
+        }
+    }
+
+    /// Preset `qwen2.5-3b`: the original's numbers where they are known, one prompt's group per optimiser step.
+    #[must_use]
+    pub fn qwen3b() -> Self {
+        let nano = Self::nano();
+        Self {
+            sft: SftConfig {
+                examples: 600,
+                epochs: 1,
+                lr: 2e-4,
+                batch: 8,
+                warmup_steps: 10,
+                ..nano.sft
+            },
+            grpo: GrpoConfig {
+                prompts_per_step: 1,
+                max_draws: 1,
+                lr: 5e-6,
+                beta: 0.04,
+                lr_scheduler_type: Schedule::Constant,
+                max_completion_length: 96,
+                ..nano.grpo
+            },
+            ..nano
+        }
+    }
+
+    /// The same recipe cut down to show every phase in minutes (`--quick`); not one to report numbers from.
+    #[must_use]
+    pub fn quick(self) -> Self {
+        let cut = |n: u64, most: u64| n.min(most);
+        Self {
+            save_steps: cut(self.save_steps, 10),
+            sft: SftConfig {
+                examples: cut(self.sft.examples, 600),
+                epochs: cut(self.sft.epochs, 13),
+                ..self.sft
+            },
+            grpo: GrpoConfig {
+                steps_per_stage: cut(self.grpo.steps_per_stage, 20),
+                prompts_per_step: cut(self.grpo.prompts_per_step, 20),
+                warmup_steps: cut(self.grpo.warmup_steps, 2),
+                ..self.grpo
+            },
+            eval: EvalConfig {
+                every_steps: cut(self.eval.every_steps, 20),
+                episodes: cut(self.eval.episodes, 40),
+                final_episodes: cut(self.eval.final_episodes, 100),
+            },
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_hold_the_contract_and_their_own_ranges() {
+        for preset in Preset::ALL {
+            let config = preset.config();
+            config.validate().expect("preset in range");
+            config.clone().quick().validate().expect("quick in range");
+            assert!(config.clone().quick().plan(0).total_steps() < config.plan(0).total_steps());
+            assert_eq!(config.grpo.scale_rewards, ScaleRewards::None);
+            assert_eq!(config.lora.targets.len(), 7);
+            assert_eq!(Preset::from_name(preset.as_str()), Ok(preset));
+        }
+        let seed = TrainConfig::qwen3b();
+        assert_eq!((seed.sft.lr, seed.sft.examples), (2e-4, 600));
+        assert_eq!((seed.grpo.lr, seed.grpo.num_generations), (5e-6, 8));
+        assert_eq!(
+            (seed.grpo.prompts_per_step, seed.grpo.steps_per_stage),
+            (1, 200)
+        );
+        assert!(Preset::from_name("nanoo").is_err());
+    }
+
+    #[test]
+    fn quick_never_raises_a_number() {
+        let mut small = TrainConfig::nano();
+        small.grpo.steps_per_stage = 3;
+        small.eval.every_steps = 0;
+        let quick = small.quick();
+        assert_eq!((quick.grpo.steps_per_stage, quick.eval.every_steps), (3, 0));
+    }
+}

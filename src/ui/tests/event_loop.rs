@@ -1,0 +1,268 @@
+//! The loop on a surface that counts, and frames as bytes on the wire.
+
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
+use ratatui::{Terminal, TerminalOptions, Viewport};
+use tokio::sync::mpsc::unbounded_channel;
+
+use crate::env::schema::{Split, Stage};
+use crate::link::{Command, Control, Fact, RunFact, RunState};
+use crate::ui::app::{App, ScreenName, update};
+use crate::ui::input::Input;
+use crate::ui::layer::train_command;
+use crate::ui::msg::{Exit, ExitReason, Msg, RunFate};
+use crate::ui::queue::EpisodeSource;
+use crate::ui::term::FrameBytes;
+use crate::ui::tests::fixtures::{app, config, event, group, press, row, status, theme, train};
+use crate::ui::theme::{ColorChoice, Depth, Symbols};
+use crate::ui::{Outside, Surface, WorkbenchOptions, app_for, drive, lost, screen, send};
+
+/// Frames of a training run at 160x45, as bytes on the wire.
+fn frame_sizes(keys: &str) -> Vec<usize> {
+    let bytes = FrameBytes::default();
+    let options = TerminalOptions {
+        viewport: Viewport::Fixed(Rect::new(0, 0, 160, 45)),
+    };
+    let backend = CrosstermBackend::new(bytes.clone());
+    let mut terminal = Terminal::with_options(backend, options).expect("fixed viewport");
+    let theme = theme(Depth::Truecolor, Symbols::Braille);
+    let mut app = app();
+    train(&mut app, 60);
+    press(&mut app, keys);
+    let mut sizes = Vec::new();
+    for step in 61..160 {
+        update(&mut app, Msg::Fact(Fact::Run(RunFact::Metrics(row(step)))));
+        update(
+            &mut app,
+            Msg::Fact(Fact::Run(RunFact::Status(status(step, RunState::Running)))),
+        );
+        let group = Box::new(group(step));
+        update(&mut app, Msg::Fact(Fact::Run(RunFact::Rollouts(group))));
+        terminal
+            .draw(|frame| screen::draw(&app, &theme, frame))
+            .expect("drawn");
+        // What begins and ends synchronized output comes on top.
+        sizes.push(bytes.take().len() + "\u{1b}[?2026h\u{1b}[?2026l".len());
+    }
+    sizes
+}
+
+#[test]
+fn a_data_frame_fits_its_budget() {
+    let median = |mut sizes: Vec<usize>| {
+        let first = sizes.remove(0);
+        sizes.sort_unstable();
+        (first, sizes[sizes.len() / 2])
+    };
+    let (first, curves) = median(frame_sizes("F2"));
+    let (_, rollouts) = median(frame_sizes("F2 Tab"));
+    println!("first {first} B, curves {curves} B, rollouts {rollouts} B a frame");
+    assert!(curves <= 1_024, "curves page: {curves} B");
+    assert!(rollouts <= 4_096, "rollout page: {rollouts} B");
+}
+
+/// A surface that counts frames.
+struct Counting(Rc<Cell<usize>>);
+
+impl Surface for Counting {
+    fn draw(&mut self, _: &App) -> io::Result<()> {
+        self.0.set(self.0.get() + 1);
+        Ok(())
+    }
+
+    fn redraw(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn copy(&mut self, _: &str) -> io::Result<()> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+/// Runs the loop on `app`, feeding it as `feed` says; gives the frames drawn and how it ended.
+fn run_loop(
+    mut app: App,
+    feed: impl FnOnce(
+        tokio::sync::mpsc::UnboundedSender<Input>,
+        tokio::sync::mpsc::UnboundedSender<Fact>,
+    ) + Send
+    + 'static,
+) -> (usize, Exit, Vec<Command>) {
+    let root = tempfile::tempdir().expect("a folder");
+    let (inputs, inputs_in) = unbounded_channel();
+    let (facts, facts_in) = unbounded_channel();
+    let (commands, commands_out) = std::sync::mpsc::channel();
+    let outside = Outside {
+        inputs: inputs_in,
+        facts: facts_in,
+        commands,
+        run_root: root.path().to_owned(),
+    };
+    let feeder = std::thread::spawn(move || feed(inputs, facts));
+    let frames = Rc::new(Cell::new(0));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("runtime");
+    let surface = Counting(Rc::clone(&frames));
+    let exit = runtime.block_on(async {
+        let ended = drive(&mut app, surface, outside);
+        tokio::time::timeout(Duration::from_secs(20), ended).await
+    });
+    feeder.join().expect("fed");
+    (
+        frames.get(),
+        exit.expect("ends in time"),
+        commands_out.try_iter().collect(),
+    )
+}
+
+#[test]
+fn an_idle_workbench_draws_one_frame() {
+    let (frames, exit, _) = run_loop(app(), |inputs, facts| {
+        std::thread::sleep(Duration::from_millis(600));
+        inputs.send(Input::Key(event("q"))).expect("heard");
+        drop(facts);
+    });
+    assert_eq!(frames, 1);
+    assert_eq!(exit.reason, ExitReason::Quit);
+}
+
+#[test]
+fn a_flood_of_facts_is_drawn_ten_times_a_second_at_most_and_keys_get_through() {
+    let mut app = app();
+    train(&mut app, 1);
+    press(&mut app, "F2");
+    app.take_change();
+    let (frames, exit, commands) = run_loop(app, |inputs, facts| {
+        for step in 2..502 {
+            facts
+                .send(Fact::Run(RunFact::Metrics(row(step))))
+                .expect("heard");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        inputs.send(Input::Key(event("q"))).expect("heard");
+        inputs.send(Input::Key(event("x"))).expect("heard");
+    });
+    assert!((2..=16).contains(&frames), "{frames} frames");
+    assert_eq!(exit.run, RunFate::StopAfterCheckpoint);
+    assert!(matches!(commands[..], [Command::Control(Control::Stop)]));
+}
+
+#[test]
+fn a_terminal_that_takes_no_bytes_ends_the_loop_and_leaves_the_run() {
+    let mut app = app();
+    train(&mut app, 1);
+    let (_, exit, commands) = run_loop(app, |inputs, _facts| {
+        inputs.send(Input::Key(event("y"))).expect("heard");
+        std::thread::sleep(Duration::from_millis(50));
+    });
+    assert_eq!(
+        (exit.reason, exit.run),
+        (ExitReason::TerminalLost, RunFate::LeaveRunning)
+    );
+    assert!(commands.is_empty());
+}
+
+#[test]
+fn starting_a_run_names_a_free_folder() {
+    let mut app = app();
+    press(&mut app, "F2");
+    let (_, exit, commands) = run_loop(app, |inputs, _facts| {
+        for key in ["t", "Enter"] {
+            inputs.send(Input::Key(event(key))).expect("heard");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        inputs.send(Input::HungUp).expect("heard");
+    });
+    let [Command::Train(request)] = &commands[..] else {
+        panic!("{commands:?}")
+    };
+    assert!(!request.resume && request.config == config());
+    let parent = request
+        .run_dir
+        .parent()
+        .map(|root| root.starts_with(std::env::temp_dir()));
+    assert!(parent == Some(true), "{:?}", request.run_dir);
+    assert_eq!(exit.run, RunFate::LeaveRunning);
+}
+
+/// Channels without a loop; the receiving end of the commands is given too.
+fn outside() -> (Outside, std::sync::mpsc::Receiver<Command>) {
+    let (_, inputs) = unbounded_channel();
+    let (_, facts) = unbounded_channel();
+    let (commands, commands_out) = std::sync::mpsc::channel();
+    let run_root = std::env::temp_dir();
+    let outside = Outside {
+        inputs,
+        facts,
+        commands,
+        run_root,
+    };
+    (outside, commands_out)
+}
+
+#[test]
+fn a_run_asked_of_a_dead_thread_has_failed() {
+    let (outside, heard) = outside();
+    drop(heard);
+    let mut app = app();
+    press(&mut app, "F2 t Enter");
+    let command = train_command(&app, "/tmp/run".into(), false);
+    send(&mut app, &outside, command);
+    assert!(!app.training.is_in_progress());
+    assert!(
+        app.training
+            .failure()
+            .is_some_and(|why| why.contains("ended"))
+    );
+    assert!(app.toast.as_ref().is_some_and(|toast| toast.is_bad));
+}
+
+#[test]
+fn a_terminal_that_breaks_resumes_a_paused_run() {
+    let (outside, heard) = outside();
+    let mut app = app();
+    train(&mut app, 1);
+    let paused = RunFact::Status(status(1, RunState::Paused));
+    update(&mut app, Msg::Fact(Fact::Run(paused)));
+    let exit = lost(&mut app, &outside);
+    assert_eq!(exit.run, RunFate::LeaveRunning);
+    let commands: Vec<_> = heard.try_iter().collect();
+    assert!(matches!(commands[..], [Command::Control(Control::Resume)]));
+}
+
+#[test]
+fn a_workbench_that_trains_opens_on_training() {
+    for (start_on_training, is_read_only, screen) in [
+        (false, false, ScreenName::Episodes),
+        (true, false, ScreenName::Training),
+        (false, true, ScreenName::Training),
+    ] {
+        let options = WorkbenchOptions {
+            theme: None,
+            color: ColorChoice::Auto,
+            symbols: None,
+            source: EpisodeSource {
+                split: Split::Holdout,
+                seed: 1,
+            },
+            stage: Stage::Basic,
+            run_root: std::env::temp_dir(),
+            train_config: config(),
+            is_read_only,
+            start_on_training,
+        };
+        let app = app_for(options, None).expect("an app");
+        assert_eq!(app.screen, screen);
+    }
+}

@@ -1,0 +1,434 @@
+//! Frames in text: what the screens show, at every size, without colour, and with hostile text in them.
+
+use crate::env::schema::Stage;
+use crate::link::{Fact, RunFact, RunState, Status};
+use crate::ui::app::{App, update};
+use crate::ui::gate;
+use crate::ui::layer::Layer;
+use crate::ui::msg::Msg;
+use crate::ui::queue::Entry;
+use crate::ui::tests::fixtures::{
+    answer, app, frame, group, press, ready, right, seen, status, text, theme, train, wrong,
+};
+use crate::ui::theme::{Depth, Symbols};
+use crate::ui::watching::Training;
+/// An app in every state a screen can be in.
+fn states() -> Vec<App> {
+    let mut states = Vec::new();
+    states.push(app());
+    let mut answered = app();
+    let effects = update(&mut answered, ready());
+    answer(&mut answered, effects, right);
+    press(&mut answered, "3 Enter");
+    states.push(answered);
+    for pane in 0..4 {
+        let mut training = app();
+        train(&mut training, 120);
+        press(&mut training, "F2");
+        (0..pane).for_each(|_| drop(press(&mut training, "Tab")));
+        states.push(training);
+    }
+    for keys in ["?", ": r e v", "F2 t", "/ a b"] {
+        let mut dialog = app();
+        press(&mut dialog, keys);
+        states.push(dialog);
+    }
+    let mut quitting = app();
+    train(&mut quitting, 3);
+    press(&mut quitting, "q");
+    assert_eq!(quitting.layers, [Layer::Quit]);
+    states.push(quitting);
+    let mut failed = app();
+    let message = "weights unreadable: model.safetensors is cut off".into();
+    update(&mut failed, Msg::Fact(Fact::ModelFailed { message }));
+    states.push(failed);
+    let mut empty = app();
+    empty.training = Training::new(None);
+    press(&mut empty, "F2");
+    states.push(empty);
+    states
+}
+
+#[test]
+fn every_state_draws_at_every_size() {
+    let looks = [
+        theme(Depth::None, Symbols::Ascii),
+        theme(Depth::Truecolor, Symbols::Braille),
+        theme(Depth::Ansi16, Symbols::Blocks),
+    ];
+    for (at, app) in states().iter().enumerate() {
+        let look = &looks[at % looks.len()];
+        for width in 0..=100 {
+            for height in 0..=40 {
+                // Below the limit one page serves all states; above it steps are enough to meet every layout.
+                let is_small = width < 60 || height < 16;
+                if (is_small && at > 0) || (!is_small && (width + height) % 3 != at as u16 % 3) {
+                    continue;
+                }
+                let buffer = frame(app, look, (width, height));
+                if is_small && width >= 20 && height > 0 {
+                    assert!(text(&buffer).contains("needs 60x16"), "{width}x{height}");
+                }
+            }
+        }
+        frame(app, look, (300, 100));
+    }
+}
+
+#[test]
+fn an_alert_can_be_read_and_decided_on_80x24() {
+    let mut app = app();
+    let before = seen(&app, (80, 24));
+    assert!(before.contains("loading the weights"), "{before}");
+    let entry = app.queue.current().expect("an alert");
+    let alert_id = entry.episode.alert.alert_id.clone();
+    let (rule, reason) = (
+        entry.episode.truth.rule.clone(),
+        entry.episode.truth.reason.clone(),
+    );
+    assert!(
+        before.contains(&alert_id) && before.contains("L"),
+        "{before}"
+    );
+    assert!(
+        before.contains("? help") && before.contains("q quit"),
+        "{before}"
+    );
+    assert!(!before.contains(&rule), "truth is hidden:\n{before}");
+    let effects = update(&mut app, ready());
+    assert!(seen(&app, (80, 24)).contains("thinking"));
+    answer(&mut app, effects, wrong);
+    let shown = seen(&app, (80, 24));
+    assert!(
+        shown.contains("cites L9-99") && !shown.contains("wrong"),
+        "{shown}"
+    );
+    press(&mut app, "2 Enter");
+    let after = seen(&app, (100, 40));
+    let reason_start: String = reason.chars().take(20).collect();
+    for wanted in [rule.as_str(), &reason_start, "✗ wrong", "reward", "monitor"] {
+        assert!(after.contains(wanted), "{wanted}:\n{after}");
+    }
+}
+
+#[test]
+fn the_truth_is_in_sight_after_the_reveal_at_every_size() {
+    for size in [(80, 24), (60, 16), (160, 45)] {
+        for at in 0..6 {
+            let mut app = app();
+            let effects = update(&mut app, ready());
+            answer(&mut app, effects, wrong);
+            for _ in 0..at {
+                let effects = press(&mut app, "]");
+                answer(&mut app, effects, wrong);
+            }
+            press(&mut app, "r");
+            let truth = app.queue.current().expect("an alert").episode.truth.clone();
+            let shown = seen(&app, size);
+            let mut lines = shown.lines();
+            let is_marked = |line: &str| {
+                let marks = line.contains('▸') && line.contains(" T ");
+                marks && line.contains(&truth.triggering_log_id)
+            };
+            assert!(lines.any(is_marked), "{size:?} {at}:\n{shown}");
+            let reason: String = truth.reason.chars().take(20).collect();
+            for wanted in [truth.rule.as_str(), truth.action.as_str(), &reason] {
+                assert!(shown.contains(wanted), "{wanted} {size:?}:\n{shown}");
+            }
+            if size == (80, 24) {
+                assert!(shown.contains("reward"), "{shown}");
+            }
+        }
+    }
+}
+
+#[test]
+fn answers_longer_than_their_pane_can_be_scrolled() {
+    let mut app = app();
+    let effects = update(&mut app, ready());
+    answer(&mut app, effects, |episode| {
+        right(episode).replace("as the rule says", "the very last words")
+    });
+    press(&mut app, "r S-Tab");
+    let shown = seen(&app, (60, 16));
+    assert!(shown.contains("Answers ↓"), "{shown}");
+    assert!(!shown.contains("very last words"), "{shown}");
+    press(&mut app, "G");
+    let shown = seen(&app, (60, 16));
+    assert!(shown.contains("very last words"), "{shown}");
+    assert!(shown.contains("Answers ↑"), "{shown}");
+    press(&mut app, "]");
+    assert_eq!(app.queue.answers_scroll.first(), 0);
+}
+
+#[test]
+fn a_log_line_longer_than_the_pane_begins_at_its_first_row() {
+    let mut app = app();
+    let mut episode = app.queue.current().expect("an alert").episode.clone();
+    for event in &mut episode.log_window {
+        let note = "very long words ".repeat(40);
+        event.fields.insert("note".into(), note.into());
+    }
+    let ids: Vec<_> = episode
+        .log_window
+        .iter()
+        .map(|e| e.log_id.clone())
+        .collect();
+    app.queue
+        .entries
+        .insert(Stage::Mixed, vec![Entry::new(episode)]);
+    app.queue.select(0);
+    press(&mut app, "Tab");
+    for (at, id) in ids.iter().enumerate() {
+        let shown = seen(&app, (80, 24));
+        let mut lines = shown.lines();
+        let is_there = lines.any(|line| line.contains('▸') && line.contains(id));
+        assert!(is_there, "{id}:\n{shown}");
+        let arrows = if at == 0 { "↓" } else { "↑↓" };
+        let place = format!("Log window {}/{} {arrows}:", at + 1, ids.len());
+        assert!(shown.contains(&place), "{place}:\n{shown}");
+        press(&mut app, "j");
+    }
+}
+
+#[test]
+fn hints_begin_with_what_matters_now() {
+    let bar = |app: &App, width| {
+        let shown = seen(app, (width, 24));
+        shown.lines().last().unwrap_or("").to_owned()
+    };
+    let mut app = app();
+    let wanted = " 1-5 decide  Space cite  Enter submit  r reveal  ] next  s stage  ? help  q quit";
+    assert_eq!(bar(&app, 80), wanted);
+    let wide = bar(&app, 140);
+    for wanted in ["a adapter", "v blind", "F2 training", "/ search"] {
+        assert!(wide.contains(wanted), "{wanted}: {wide}");
+    }
+    assert!(!wide.contains("F1 "), "it is in front: {wide}");
+    press(&mut app, "r");
+    let after = bar(&app, 80);
+    assert!(
+        after.starts_with(" ] next  m mismatch  u undo  s stage"),
+        "{after}"
+    );
+    press(&mut app, "/");
+    assert_eq!(bar(&app, 80), " Enter search  Esc back");
+    press(&mut app, "Esc F2");
+    assert!(!bar(&app, 160).contains("shipped/live"), "there is one run");
+    train(&mut app, 3);
+    assert!(bar(&app, 160).contains("v shipped/live"));
+}
+
+#[test]
+fn a_failure_is_shown_whole_and_its_end_too() {
+    let reason = "the folder runs/20260101T000000Z is being written by process 4711 on this machine: stop it there first, \
+                  or take the file lock away when that process is gone";
+    let mut app = app();
+    press(&mut app, "F2 t Enter");
+    let status = Status {
+        reason: reason.into(),
+        phase: String::new(),
+        total_steps: 0,
+        ..status(0, RunState::Failed)
+    };
+    update(&mut app, Msg::Fact(Fact::Run(RunFact::Status(status))));
+    let words = |text: &str| {
+        let cells = text.replace(['│', '┌', '─', '└'], " ");
+        cells.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let toast = seen(&app, (80, 24));
+    assert!(
+        toast.contains("failed") && !toast.contains("starting"),
+        "{toast}"
+    );
+    assert!(!toast.contains("0/0"), "{toast}");
+    assert!(
+        words(&toast).contains(&format!("error: the run failed: {reason}")),
+        "{toast}"
+    );
+    press(&mut app, "F1");
+    update(&mut app, Msg::ToastExpired);
+    press(&mut app, "F2");
+    let screen = seen(&app, (80, 24));
+    assert!(words(&screen).contains(reason), "{screen}");
+    press(&mut app, "Tab Tab");
+    let log = seen(&app, (80, 40));
+    let log = log.rsplit("[Log]").next().unwrap_or("");
+    assert!(words(log).contains(reason), "{log}");
+}
+
+#[test]
+fn help_and_the_start_dialog_scroll_by_half_pages_and_to_the_ends() {
+    for (open, first) in [("?", "Decide: dismiss"), ("F2 t", "SFT, then")] {
+        let mut app = app();
+        press(&mut app, open);
+        let shown = seen(&app, (80, 24));
+        assert!(shown.contains(first) && shown.contains(" ↓ "), "{shown}");
+        press(&mut app, "G G ctrl-d PageDown j");
+        let end = seen(&app, (80, 24));
+        assert!(!end.contains(first) && end.contains(" ↑ "), "{end}");
+        press(&mut app, "k");
+        assert_ne!(
+            seen(&app, (80, 24)),
+            end,
+            "one press is enough to come back"
+        );
+        press(&mut app, "j ctrl-u");
+        assert_ne!(seen(&app, (80, 24)), end);
+        press(&mut app, "ctrl-d");
+        assert_eq!(seen(&app, (80, 24)), end);
+        for (up, down) in [("g g", "End"), ("Home", "G")] {
+            press(&mut app, up);
+            assert_eq!(seen(&app, (80, 24)), shown, "{up}");
+            press(&mut app, down);
+            assert_eq!(seen(&app, (80, 24)), end, "{down}");
+        }
+    }
+}
+
+#[test]
+fn help_explains_twins_and_the_words_of_the_queue() {
+    let mut app = app();
+    let queue = seen(&app, (80, 24));
+    let mut rows = queue.lines().skip(2);
+    let mut begins = |text: &str| rows.next().is_some_and(|row| row.contains(text));
+    assert!(
+        begins("  0a ") && begins("  1b ") && begins("  2a "),
+        "{queue}"
+    );
+    assert!(seen(&app, (160, 45)).contains("number 0, twin of 1"));
+    press(&mut app, "? G");
+    let help = seen(&app, (100, 40));
+    for wanted in ["twins", "ready", "asked", "seen", "you5", "you✓"] {
+        assert!(help.contains(wanted), "{wanted}:\n{help}");
+    }
+}
+
+#[test]
+fn right_and_wrong_differ_without_colour() {
+    for symbols in [Symbols::Braille, Symbols::Ascii] {
+        let theme = theme(Depth::None, symbols);
+        let mut marks = Vec::new();
+        for reply in [right, wrong] {
+            let mut app = app();
+            let effects = update(&mut app, ready());
+            answer(&mut app, effects, reply);
+            press(&mut app, "r");
+            let buffer = frame(&app, &theme, (80, 24));
+            assert!(
+                buffer
+                    .content
+                    .iter()
+                    .all(|cell| cell.fg == ratatui::style::Color::Reset)
+            );
+            marks.push(text(&buffer));
+        }
+        let (good, bad) = (theme.glyphs.right, theme.glyphs.wrong);
+        assert!(marks[0].contains(&format!("{good} right")), "{}", marks[0]);
+        assert!(marks[1].contains(&format!("{bad} wrong")), "{}", marks[1]);
+        assert!(!marks[1].contains("right "), "{}", marks[1]);
+    }
+}
+
+#[test]
+fn the_shipped_run_is_shown_before_any_other() {
+    let mut app = app();
+    press(&mut app, "F2");
+    let shown = seen(&app, (200, 60));
+    for wanted in [
+        "shipped",
+        "read-only",
+        "reward",
+        "stage1_basic",
+        "1:format",
+        "5:escalate",
+        "share/monitor",
+    ] {
+        assert!(shown.contains(wanted), "{wanted}:\n{shown}");
+    }
+    assert!(
+        shown
+            .chars()
+            .any(|c| ('\u{2801}'..='\u{28ff}').contains(&c)),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("1.100") && shown.contains("-1.500"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_run_shows_state_times_rollouts_and_warnings() {
+    let mut app = app();
+    train(&mut app, 100);
+    press(&mut app, "g t Tab");
+    let shown = seen(&app, (80, 24));
+    for wanted in [
+        "training",
+        "2m30s",
+        "1m30s left",
+        "step 100 of 160",
+        "block_ip",
+        "p pause",
+    ] {
+        assert!(shown.contains(wanted), "{wanted}:\n{shown}");
+    }
+    let wide = seen(&app, (160, 45));
+    assert!(
+        wide.contains("cut off") && wide.contains("malformed"),
+        "{wide}"
+    );
+    press(&mut app, "Tab");
+    assert!(seen(&app, (160, 45)).contains("8 equal rewards"));
+}
+
+#[test]
+fn no_hostile_character_reaches_a_cell() {
+    let hostile = "a\u{1b}]0;x\u{7}b\u{202e}c\u{200b}d\u{9b}2Je\rf\ng";
+    let mut app = app();
+    train(&mut app, 60);
+    let mut episode = app.queue.current().expect("an alert").episode.clone();
+    episode.alert.host = hostile.into();
+    episode.alert.summary = hostile.into();
+    episode.alert.alert_id = hostile.into();
+    episode.alert.severity = hostile.into();
+    episode.truth.reason = hostile.into();
+    for event in &mut episode.log_window {
+        event.source = hostile.into();
+        event.fields.insert("note".into(), hostile.into());
+    }
+    app.queue
+        .entries
+        .insert(Stage::Mixed, vec![Entry::new(episode)]);
+    app.queue.select(0);
+    let effects = update(&mut app, ready());
+    answer(&mut app, effects, |_| hostile.into());
+    let mut bad_group = group(61);
+    bad_group.summary = hostile.into();
+    bad_group.rollouts[0].response = hostile.into();
+    let message: String = hostile.into();
+    for fact in [
+        Fact::Run(RunFact::Rollouts(Box::new(bad_group))),
+        Fact::Run(RunFact::Warning {
+            step: 1,
+            message: message.clone(),
+        }),
+        Fact::ModelFailed { message },
+    ] {
+        update(&mut app, Msg::Fact(fact));
+    }
+    for keys in ["v", "r", "F2", "Tab", "Tab", "t"] {
+        press(&mut app, keys);
+        for size in [(80, 24), (200, 60)] {
+            let buffer = frame(&app, &theme(Depth::Truecolor, Symbols::Braille), size);
+            let cells = buffer.content.iter().flat_map(|cell| cell.symbol().chars());
+            assert_eq!(cells.filter(|c| gate::is_hostile(*c)).count(), 0);
+            let shown = text(&buffer);
+            assert!(
+                keys == "t" || shown.contains("<U+001B>"),
+                "{keys}:\n{shown}"
+            );
+        }
+    }
+}
