@@ -194,7 +194,15 @@ impl Left<'_> {
                 stop_on_signal(self.commands)?;
                 let _ = self.worker.join();
             }
-            (RunFate::StopAfterCheckpoint, _) => self.stop(out)?,
+            (RunFate::StopAfterCheckpoint, _) => {
+                let run_dir = self.run_dir.clone();
+                self.stop(out)?;
+                if let Some(dir) = run_dir.filter(|dir| is_stopped(dir)) {
+                    // The terminal may be gone; the checkpoint is what counts.
+                    let goes_on = "opensoc train --resume --run-dir";
+                    let _ = writeln!(out, "Stopped; {goes_on} {} goes on.", dir.display());
+                }
+            }
         }
         Ok(Outcome::Complete)
     }
@@ -215,13 +223,6 @@ impl Left<'_> {
         )
         .and_then(|()| out.flush());
         let _ = self.worker.join();
-        if let Some(dir) = self.run_dir.filter(|dir| is_stopped(dir)) {
-            let _ = writeln!(
-                out,
-                "Stopped; opensoc train --resume --run-dir {} goes on.",
-                dir.display()
-            );
-        }
         Ok(())
     }
 }

@@ -87,6 +87,8 @@ impl Chart<'_> {
         self.draw_axes(theme, plot_area, y, buf);
         self.draw_bands(theme, plot_area, buf);
         self.draw_curves(theme, plot_area, y, buf);
+        // After the curves: a reward near its best runs where the names stand.
+        self.name_bands(theme, plot_area, buf);
     }
 
     fn legend(&self, theme: &Theme, width: u16) -> Line<'static> {
@@ -147,28 +149,38 @@ impl Chart<'_> {
         buf.set_string(x, row, end, style);
     }
 
+    /// The column where `step` stands.
+    fn column(&self, plot: Rect, step: u64) -> u16 {
+        let share = step as f64 / self.x_end.max(1) as f64;
+        plot.x + (share * f64::from(plot.width - 1) + 0.5) as u16
+    }
+
+    /// The bands that have begun.
+    fn begun(&self) -> impl Iterator<Item = (usize, u64, &str)> {
+        let bands = self.bands.iter().enumerate();
+        bands
+            .map(|(at, &(begin, name))| (at, begin, name))
+            .take_while(|(_, begin, _)| *begin < self.x_end)
+    }
+
     fn draw_bands(&self, theme: &Theme, plot: Rect, buf: &mut Buffer) {
-        let style = theme.style(Token::Band);
-        let last = f64::from(plot.width - 1);
-        let place = |step: u64| {
-            let share = step as f64 / self.x_end.max(1) as f64;
-            plot.x + (share * last + 0.5) as u16
-        };
-        for (at, (begin, name)) in self.bands.iter().enumerate() {
-            if *begin >= self.x_end {
-                break;
+        for (_, begin, _) in self.begun().filter(|(at, ..)| *at > 0) {
+            let x = self.column(plot, begin);
+            for row in plot.top()..plot.bottom() {
+                buf.set_string(x, row, theme.glyphs.separator, theme.style(Token::Band));
             }
-            let x = place(*begin);
-            if at > 0 {
-                for row in plot.top()..plot.bottom() {
-                    buf.set_string(x, row, theme.glyphs.separator, style);
-                }
-            }
+        }
+    }
+
+    fn name_bands(&self, theme: &Theme, plot: Rect, buf: &mut Buffer) {
+        for (at, begin, name) in self.begun() {
+            let x = self.column(plot, begin);
             let next = self.bands.get(at + 1).map_or(self.x_end, |next| next.0);
-            let right = place(next.min(self.x_end));
+            let right = self.column(plot, next.min(self.x_end));
             let room = usize::from(right.saturating_sub(x + 1));
             let name = cut(band_name(name, room), room, "");
-            buf.set_string(x + u16::from(at > 0), plot.top(), name, style);
+            let x = x + u16::from(at > 0);
+            buf.set_string(x, plot.top(), name, theme.style(Token::Band));
         }
     }
 
