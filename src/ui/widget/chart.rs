@@ -298,7 +298,7 @@ mod tests {
         let text = draw(&ys, Symbols::Ascii, Some((0.0, 1.0)));
         let wanted = "\
 reward  1.000
- 1.000 sft   |stage1_bas***
+ 1.000 sft   |stage1_basic*
              |     *****
              | ****
           *****
