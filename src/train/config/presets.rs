@@ -64,7 +64,7 @@ impl TrainConfig {
             lora: LoraConfig::rank_16(),
             sft: SftConfig {
                 examples: 600,
-                epochs: 16,
+                epochs: 43,
                 lr: 5e-3,
                 batch: 20,
                 warmup_steps: 30,
