@@ -9,9 +9,58 @@ use super::error::{ModelError, Result};
 /// Bounds the table of rotary angles a hostile config could ask for.
 const MOST_POSITIONS: usize = 1 << 20;
 
-/// Sizes and constants of a Qwen2 decoder.
+/// The families of decoders that the one forward pass serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// Biases on query, key and value.
+    Qwen2,
+    /// No biases.
+    Llama,
+}
+
+impl Architecture {
+    /// All there are.
+    pub const ALL: [Architecture; 2] = [Architecture::Qwen2, Architecture::Llama];
+
+    /// `model_type` of a `config.json`, and `general.architecture` of a GGUF file.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Architecture::Qwen2 => "qwen2",
+            Architecture::Llama => "llama",
+        }
+    }
+
+    /// The class transformers loads it with.
+    #[must_use]
+    pub const fn class(self) -> &'static str {
+        match self {
+            Architecture::Qwen2 => "Qwen2ForCausalLM",
+            Architecture::Llama => "LlamaForCausalLM",
+        }
+    }
+
+    /// The architecture called `name`.
+    ///
+    /// # Errors
+    /// Names those there are.
+    pub fn from_name(name: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|a| a.as_str() == name);
+        known.ok_or_else(|| format!("architecture {name} is not supported; qwen2 and llama are"))
+    }
+
+    /// Whether a projection has a bias.
+    #[must_use]
+    pub const fn has_bias(self, projection: Projection) -> bool {
+        let attends = matches!(projection, Projection::Q | Projection::K | Projection::V);
+        matches!(self, Architecture::Qwen2) && attends
+    }
+}
+
+/// Sizes and constants of a decoder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelConfig {
+    pub architecture: Architecture,
     pub vocab_size: usize,
     pub hidden_size: usize,
     pub intermediate_size: usize,
@@ -51,10 +100,16 @@ impl ModelConfig {
     /// Trainable numbers of the whole model.
     #[must_use]
     pub fn parameters(&self) -> u64 {
-        let weight = |p: Projection| self.projection_shape(p).iter().product::<usize>();
-        let bias = self.hidden_size + 2 * self.kv_heads * self.head_dim();
-        let layer =
-            Projection::ALL.iter().map(|&p| weight(p)).sum::<usize>() + bias + 2 * self.hidden_size;
+        let numbers = |&p: &Projection| {
+            let [out, inner] = self.projection_shape(p);
+            out * inner
+                + if self.architecture.has_bias(p) {
+                    out
+                } else {
+                    0
+                }
+        };
+        let layer = Projection::ALL.iter().map(numbers).sum::<usize>() + 2 * self.hidden_size;
         let embeddings = self.vocab_size * self.hidden_size * if self.tied { 1 } else { 2 };
         (layer * self.layers + embeddings + self.hidden_size) as u64
     }
@@ -77,11 +132,9 @@ impl ModelConfig {
     /// As [`ModelConfig::load`].
     pub fn parse(text: &str) -> Result<Self, String> {
         let json: Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
-        match json.get("model_type").and_then(Value::as_str) {
-            Some("qwen2") => {}
-            Some(other) => return Err(format!("model_type {other} is not supported; qwen2 is")),
-            None => return Err("field model_type is missing".into()),
-        }
+        let model_type = json.get("model_type").and_then(Value::as_str);
+        let architecture =
+            Architecture::from_name(model_type.ok_or("field model_type is missing")?)?;
         let size = |name: &str| {
             let value = json
                 .get(name)
@@ -94,6 +147,7 @@ impl ModelConfig {
         let nested = json.get("rope_parameters").unwrap_or(&Value::Null);
         let heads = size("num_attention_heads")?;
         let config = Self {
+            architecture,
             vocab_size: size("vocab_size")?,
             hidden_size: size("hidden_size")?,
             intermediate_size: size("intermediate_size")?,
@@ -115,11 +169,16 @@ impl ModelConfig {
                 .and_then(Value::as_bool)
                 .unwrap_or(false),
         };
-        config.check(&json)?;
+        config.check()?;
+        config.check_extras(&json)?;
         Ok(config)
     }
 
-    fn check(&self, json: &Value) -> Result<(), String> {
+    /// Refuses sizes that do not make a decoder.
+    ///
+    /// # Errors
+    /// Names the fields that do not go together.
+    pub fn check(&self) -> Result<(), String> {
         if !self.hidden_size.is_multiple_of(self.heads) || !self.head_dim().is_multiple_of(2) {
             return Err(
                 "hidden_size does not divide into num_attention_heads of even width".into(),
@@ -134,12 +193,19 @@ impl ModelConfig {
                 self.max_positions
             ));
         }
+        Ok(())
+    }
+
+    /// Refuses features of a `config.json` that would give other logits than ours.
+    fn check_extras(&self, json: &Value) -> Result<(), String> {
         let own_width = json.get("head_dim").filter(|v| !v.is_null());
         if own_width.is_some_and(|v| v.as_u64() != Some(self.head_dim() as u64)) {
             return Err("head_dim other than hidden_size / num_attention_heads".into());
         }
-        if json.get("use_sliding_window").and_then(Value::as_bool) == Some(true) {
-            return Err("use_sliding_window is not supported".into());
+        for name in ["use_sliding_window", "attention_bias", "mlp_bias"] {
+            if json.get(name).and_then(Value::as_bool) == Some(true) {
+                return Err(format!("{name} is not supported"));
+            }
         }
         check_rope(json)?;
         match json.get("hidden_act").and_then(Value::as_str) {
@@ -152,7 +218,7 @@ impl ModelConfig {
     #[must_use]
     pub fn to_json(&self, eos: u32, pad: u32) -> Value {
         json!({
-            "architectures": ["Qwen2ForCausalLM"],
+            "architectures": [self.architecture.class()],
             "attention_dropout": 0.0,
             "bos_token_id": null,
             "eos_token_id": eos,
@@ -163,7 +229,7 @@ impl ModelConfig {
             "intermediate_size": self.intermediate_size,
             "max_position_embeddings": self.max_positions,
             "max_window_layers": self.layers,
-            "model_type": "qwen2",
+            "model_type": self.architecture.as_str(),
             "num_attention_heads": self.heads,
             "num_hidden_layers": self.layers,
             "num_key_value_heads": self.kv_heads,
@@ -245,12 +311,6 @@ impl Projection {
         }
     }
 
-    /// Qwen2 has biases on query, key and value.
-    #[must_use]
-    pub const fn has_bias(self) -> bool {
-        matches!(self, Projection::Q | Projection::K | Projection::V)
-    }
-
     /// The module's path in a Hugging Face checkpoint.
     #[must_use]
     pub fn path(self, layer: usize) -> String {
@@ -268,6 +328,7 @@ mod tests {
 
     fn small() -> ModelConfig {
         ModelConfig {
+            architecture: Architecture::Qwen2,
             vocab_size: 100,
             hidden_size: 16,
             intermediate_size: 24,
@@ -303,6 +364,7 @@ mod tests {
             ("num_key_value_heads", json!(3), "num_key_value_heads"),
             ("hidden_act", json!("gelu"), "gelu"),
             ("use_sliding_window", json!(true), "use_sliding_window"),
+            ("attention_bias", json!(true), "attention_bias"),
             ("max_position_embeddings", json!(1 << 24), "max_position"),
             ("head_dim", json!(8), "head_dim"),
             ("rope_theta", json!("many"), "rope_theta"),

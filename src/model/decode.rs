@@ -6,13 +6,19 @@
 mod flat;
 mod session;
 
+use rayon::prelude::*;
+
 use flat::Flat;
-use session::Session;
+use session::{Prefix, Session};
 
 use super::decoder::Decoder;
 use super::error::{ModelError, Result};
+use super::kernels::Threads;
 use super::sampler::{Sampling, draw};
 use crate::stream::Stream;
+
+/// Lines from which on a shard of them keeps a thread busy.
+const LINES_A_SHARD: usize = 32;
 
 /// One prompt and a random stream for each sample wanted of it.
 #[derive(Clone, Debug)]
@@ -54,7 +60,7 @@ pub fn generate(
         }
     }
     let weights = Flat::new(decoder)?;
-    let mut session = Session::prefill(decoder, &weights, &requests);
+    let prefix = Prefix::fill(decoder, &weights, &requests);
     let mut lines: Vec<Line> = Vec::new();
     for (group, request) in requests.into_iter().enumerate() {
         lines.extend(request.streams.into_iter().map(|stream| Line {
@@ -63,10 +69,43 @@ pub fn generate(
             sample: Sample::empty(),
         }));
     }
-    let mut logits = session.first_logits(&lines);
+    decode_shards(&prefix, &mut lines, sampling, end);
+    let groups = lines.iter().map(|line| line.group + 1).max().unwrap_or(0);
+    let mut samples = vec![Vec::new(); groups];
+    for mut line in lines {
+        line.sample.truncated = line.sample.tokens.last() != Some(&end);
+        samples[line.group].push(line.sample);
+    }
+    Ok(samples)
+}
+
+/// Decodes all lines: many of them in as many shards as there are threads, each on one, which need not wait for one another
+/// at every product; few of them together on all threads, so that each weight is read once.
+fn decode_shards(prefix: &Prefix<'_>, lines: &mut [Line], sampling: &Sampling, end: u32) {
+    let threads = rayon::current_num_threads();
+    if lines.len() < threads * LINES_A_SHARD {
+        decode(prefix, lines, sampling, end, Threads::All);
+        return;
+    }
+    let shard = lines.len().div_ceil(threads);
+    lines
+        .par_chunks_mut(shard)
+        .for_each(|lines| decode(prefix, lines, sampling, end, Threads::One));
+}
+
+/// Samples every line to its end.
+fn decode(
+    prefix: &Prefix<'_>,
+    lines: &mut [Line],
+    sampling: &Sampling,
+    end: u32,
+    threads: Threads,
+) {
+    let mut session = Session::new(prefix, lines.len(), threads);
+    let vocabulary = prefix.vocabulary();
+    let mut logits = session.first_logits(lines);
     let mut active: Vec<usize> = (0..lines.len()).collect();
     for step in 0..sampling.max_tokens {
-        let vocabulary = decoder.config.vocab_size;
         for (&line, row) in active.iter().zip(logits.chunks_exact_mut(vocabulary)) {
             let line = &mut lines[line];
             let (token, log_prob) = draw(row, sampling, &mut line.stream);
@@ -87,13 +126,6 @@ pub fn generate(
         let groups: Vec<usize> = active.iter().map(|&i| lines[i].group).collect();
         logits = session.step(&tokens, &groups, step);
     }
-    let groups = lines.iter().map(|line| line.group + 1).max().unwrap_or(0);
-    let mut samples = vec![Vec::new(); groups];
-    for mut line in lines {
-        line.sample.truncated = line.sample.tokens.last() != Some(&end);
-        samples[line.group].push(line.sample);
-    }
-    Ok(samples)
 }
 
 struct Line {
@@ -117,13 +149,14 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::config::{ModelConfig, Projection};
+    use crate::model::config::{Architecture, ModelConfig, Projection};
     use crate::model::lora::{Adapter, LoraConfig};
     use crate::model::pack::Packed;
     use candle_core::{Device, Tensor};
 
     fn decoder() -> Result<Decoder> {
         let config = ModelConfig {
+            architecture: Architecture::Qwen2,
             vocab_size: 60,
             hidden_size: 32,
             intermediate_size: 48,

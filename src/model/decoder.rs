@@ -1,5 +1,5 @@
-//! The Qwen2 decoder (Yang et al. 2024), written once over the fused ops: one forward pass for scoring, LoRA training and
-//! pretraining alike.
+//! The decoder of Qwen2 (Yang et al. 2024) and Llama (Touvron et al. 2023), written once over the fused ops: one forward
+//! pass for scoring, LoRA training and pretraining alike.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,9 +11,10 @@ use super::config::{ModelConfig, Projection};
 use super::error::{ModelError, Result};
 use super::lora::Adapter;
 use super::ops::{self, Attention};
-use super::pack::Packed;
+use super::pack::{Asking, Packed};
 use super::rope::RopeTable;
-use super::weights::{NamedTensors, Weights};
+use super::tensors::NamedTensors;
+use super::weights::Weights;
 use crate::stream::Stream;
 
 /// A base model with at most one adapter in effect. Cloning is cheap: tensors are shared.
@@ -108,7 +109,7 @@ impl Decoder {
                     format!("{}.weight", projection.path(layer)),
                     draw(&shape, std)?,
                 );
-                if projection.has_bias() {
+                if config.architecture.has_bias(projection) {
                     let bias = Tensor::zeros(shape[0], DType::F32, device)?;
                     tensors.insert(format!("{}.bias", projection.path(layer)), bias);
                 }
@@ -182,21 +183,26 @@ impl Decoder {
         &self.rope
     }
 
-    /// Final hidden states of all rows, `[rows, hidden]`, normalised: what the output embedding is applied to.
+    /// Final hidden states of the rows that ask, `[asking, hidden]`, normalised: what the output embedding is applied to.
+    /// In the last layer no others are computed, beyond their keys and values.
     ///
     /// # Errors
     /// On tokens outside the vocabulary or positions beyond the model's.
-    pub fn hidden(&self, packed: &Arc<Packed>) -> Result<Tensor> {
+    pub fn hidden(&self, packed: &Arc<Packed>, asking: Asking) -> Result<Tensor> {
         let ids = Tensor::new(packed.tokens(), self.weights.embed.device())?;
         let mut x = self.weights.embed.index_select(&ids, 0)?;
-        let spec = Attention {
+        let mut spec = Attention {
             packed: packed.clone(),
+            asking: Arc::new(Asking::all(packed)),
             rope: self.rope.clone(),
             heads: self.config.heads,
             kv_heads: self.config.kv_heads,
             head_dim: self.config.head_dim(),
         };
         for layer in 0..self.config.layers {
+            if layer + 1 == self.config.layers {
+                spec.asking = Arc::new(asking.clone());
+            }
             x = self.layer(layer, &x, &spec)?;
         }
         Ok(ops::rms_norm(
@@ -210,9 +216,10 @@ impl Decoder {
         let layer = &self.weights.layers[i];
         let eps = self.config.rms_norm_eps;
         let h = ops::rms_norm(x, &layer.input_norm, eps)?;
-        let q = self.project(i, Projection::Q, &h)?;
         let k = self.project(i, Projection::K, &h)?;
         let v = self.project(i, Projection::V, &h)?;
+        let (x, h) = (asking(x, &spec.asking)?, asking(&h, &spec.asking)?);
+        let q = self.project(i, Projection::Q, &h)?;
         let attended = ops::attention(&q, &k, &v, spec)?;
         let x = (x + self.project(i, Projection::O, &attended)?)?;
         let h = ops::rms_norm(&x, &layer.post_norm, eps)?;
@@ -246,7 +253,14 @@ impl Decoder {
         targets: Vec<(usize, u32)>,
         temperature: f64,
     ) -> Result<Tensor> {
-        let hidden = self.hidden(packed)?;
+        let asking = Asking::some(packed, targets.iter().map(|&(row, _)| row));
+        let places: BTreeMap<usize, usize> = asking.rows().zip(0..).collect();
+        let place = |(row, token): (usize, u32)| {
+            // A row beyond the packing stays beyond it, and is refused there.
+            (places.get(&row).copied().unwrap_or(usize::MAX), token)
+        };
+        let targets = targets.into_iter().map(place).collect();
+        let hidden = self.hidden(packed, asking)?;
         Ok(ops::log_probs(
             &hidden,
             self.head(),
@@ -267,9 +281,18 @@ impl Decoder {
             )));
         }
         let mut packed = Packed::default();
-        packed.push(tokens);
-        let hidden = self.hidden(&Arc::new(packed))?;
-        let last = hidden.narrow(0, tokens.len() - 1, 1)?;
+        let rows = packed.push(tokens);
+        let asking = Asking::some(&packed, std::iter::once(rows.end - 1));
+        let last = self.hidden(&Arc::new(packed), asking)?;
         Ok(last.matmul(&self.head().t()?)?.squeeze(0)?.to_vec1()?)
     }
+}
+
+/// The rows that ask, of all rows.
+fn asking(x: &Tensor, asking: &Asking) -> Result<Tensor> {
+    if asking.len() == x.dim(0)? {
+        return Ok(x.clone());
+    }
+    let rows: Vec<u32> = asking.rows().map(|row| row as u32).collect();
+    Ok(x.index_select(&Tensor::new(rows, x.device())?, 0)?)
 }

@@ -14,6 +14,12 @@ pub enum ModelError {
     Config { path: PathBuf, reason: String },
     #[error("{path}: not a readable safetensors file: {reason}")]
     Safetensors { path: PathBuf, reason: String },
+    #[error("{path}: not a usable GGUF file: {reason}")]
+    Gguf { path: PathBuf, reason: String },
+    #[error(
+        "{name}: not `nano`, no folder, no GGUF file, and no model of that name in the Hugging Face cache ({cache})"
+    )]
+    NoModel { name: String, cache: PathBuf },
     #[error("{path}: tensor {name} is missing")]
     MissingTensor { path: PathBuf, name: String },
     #[error("{path}: tensor {name} has shape {found:?}, expected {expected:?}")]
@@ -50,6 +56,32 @@ pub enum ModelError {
 }
 
 impl ModelError {
+    /// A tensor that is not there.
+    pub(crate) fn missing(path: &Path, name: &str) -> Self {
+        Self::MissingTensor {
+            path: path.to_path_buf(),
+            name: name.into(),
+        }
+    }
+
+    /// Refuses a tensor of another shape than `expected`.
+    pub(crate) fn check_shape(
+        path: &Path,
+        name: &str,
+        found: &[usize],
+        expected: &[usize],
+    ) -> Result<()> {
+        if found == expected {
+            return Ok(());
+        }
+        Err(Self::Shape {
+            path: path.to_path_buf(),
+            name: name.into(),
+            found: found.to_vec(),
+            expected: expected.to_vec(),
+        })
+    }
+
     /// For `map_err` on file operations.
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
         move |cause| Self::Io {

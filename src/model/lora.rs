@@ -1,18 +1,23 @@
 //! LoRA adapters: their tensors, their effective weights, and the PEFT folder they are exchanged in.
 
+mod peft;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor, Var};
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use peft::PeftConfig;
 
 use super::config::{ModelConfig, Projection};
 use super::error::{ModelError, Result};
 use super::ops;
-use super::weights::{NamedTensors, Weights, to_safetensors};
+use super::tensors::{NamedTensors, TensorSource, to_safetensors};
+use super::weights::Weights;
 use crate::stream::Stream;
 
-/// Which projections an adapter changes, and by what rank and scale.
+/// Which projections an adapter changes, and by what rank and scale where a projection has none of its own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoraConfig {
     pub rank: usize,
@@ -33,6 +38,16 @@ impl LoraConfig {
 pub struct Pair {
     pub a: Var,
     pub b: Var,
+    /// Factor of B·A.
+    pub scale: f64,
+}
+
+impl Pair {
+    /// Width of the bottleneck.
+    #[must_use]
+    pub fn rank(&self) -> usize {
+        self.a.dims().first().copied().unwrap_or(0)
+    }
 }
 
 /// One adapter: a pair for every adapted projection of every layer.
@@ -68,6 +83,7 @@ impl Adapter {
                     Pair {
                         a: Var::from_tensor(&a)?,
                         b: Var::from_tensor(&b)?,
+                        scale: config.scale(),
                     },
                 );
             }
@@ -84,12 +100,18 @@ impl Adapter {
     /// The pair as an op wants it.
     #[must_use]
     pub fn lora(&self, layer: usize, projection: Projection) -> Option<ops::Lora<'_>> {
-        let scale = self.config.scale();
         self.pair(layer, projection).map(|pair| ops::Lora {
             a: &pair.a,
             b: &pair.b,
-            scale,
+            scale: pair.scale,
         })
+    }
+
+    /// Every pair with its place, in a fixed order.
+    pub fn pairs(&self) -> impl Iterator<Item = (usize, Projection, &Pair)> {
+        self.pairs
+            .iter()
+            .map(|(&(layer, projection), pair)| (layer, projection, pair))
     }
 
     /// All trainable tensors with PEFT's names, in a fixed order.
@@ -117,6 +139,7 @@ impl Adapter {
                 Pair {
                     a: copy(&pair.a)?,
                     b: copy(&pair.b)?,
+                    scale: pair.scale,
                 },
             );
         }
@@ -144,7 +167,7 @@ impl Adapter {
             .b
             .as_detached_tensor()
             .matmul(&pair.a.as_detached_tensor())?;
-        Ok((weight + (product * self.config.scale())?)?)
+        Ok((weight + (product * pair.scale)?)?)
     }
 
     /// Writes `adapter_config.json` and `adapter_model.safetensors` as PEFT 0.19 does. `dtype` is that of the file.
@@ -161,7 +184,7 @@ impl Adapter {
         let file = dir.join("adapter_model.safetensors");
         std::fs::write(&file, to_safetensors(&tensors, dtype)?).map_err(ModelError::io(&file))?;
         let file = dir.join("adapter_config.json");
-        let text = format!("{:#}\n", self.config.to_peft(base));
+        let text = format!("{:#}\n", peft::to_json(self, base));
         std::fs::write(&file, text).map_err(ModelError::io(&file))
     }
 
@@ -196,24 +219,29 @@ impl Adapter {
             path: dir.to_path_buf(),
             reason,
         };
-        let config: Value = serde_json::from_slice(config).map_err(|e| refuse(e.to_string()))?;
-        let config = LoraConfig::from_peft(&config).map_err(refuse)?;
+        let json: Value = serde_json::from_slice(config).map_err(|e| refuse(e.to_string()))?;
+        let peft = PeftConfig::parse(&json).map_err(refuse)?;
         let path = dir.join("adapter_model.safetensors");
         let mut named = NamedTensors::parse(tensors, &path, device)?;
         let mut pairs = BTreeMap::new();
         for layer in 0..model.layers {
-            for &projection in &config.targets {
+            for projection in Projection::ALL {
+                let Some(module) = peft.module(layer, projection) else {
+                    continue;
+                };
                 let [out, inner] = model.projection_shape(projection);
                 let prefix = format!("base_model.model.{}", projection.path(layer));
-                let a = named.take(&format!("{prefix}.lora_A.weight"), &[config.rank, inner])?;
-                let b = named.take(&format!("{prefix}.lora_B.weight"), &[out, config.rank])?;
-                pairs.insert(
-                    (layer, projection),
-                    Pair {
-                        a: Var::from_tensor(&a)?,
-                        b: Var::from_tensor(&b)?,
-                    },
-                );
+                let mut take = |half: &str, shape: &[usize]| {
+                    let tensor = named.take(&format!("{prefix}.lora_{half}.weight"), shape);
+                    let tensor = tensor.map_err(|error| peft.explained(error));
+                    Ok::<_, ModelError>(Var::from_tensor(&tensor?)?)
+                };
+                let pair = Pair {
+                    a: take("A", &[module.rank, inner])?,
+                    b: take("B", &[out, module.rank])?,
+                    scale: module.scale,
+                };
+                pairs.insert((layer, projection), pair);
             }
         }
         if let Some(name) = named.names().next() {
@@ -221,88 +249,14 @@ impl Adapter {
                 "tensor {name} belongs to no LoRA pair here"
             )));
         }
+        if pairs.is_empty() {
+            return Err(refuse("it adapts none of the seven projections".into()));
+        }
+        let config = LoraConfig {
+            rank: peft.rank,
+            alpha: peft.alpha,
+            targets: pairs.keys().map(|&(_, projection)| projection).collect(),
+        };
         Ok(Self { config, pairs })
     }
-}
-
-impl LoraConfig {
-    /// PEFT 0.19's `adapter_config.json`.
-    #[must_use]
-    pub fn to_peft(&self, base: &str) -> Value {
-        let targets: Vec<&str> = self.targets.iter().map(|t| t.as_str()).collect();
-        json!({
-            "alora_invocation_tokens": null, "alpha_pattern": {}, "arrow_config": null, "auto_mapping": null,
-            "base_model_name_or_path": base, "bias": "none", "corda_config": null, "ensure_weight_tying": false,
-            "eva_config": null, "exclude_modules": null, "fan_in_fan_out": false, "inference_mode": true,
-            "init_lora_weights": true, "layer_replication": null, "layers_pattern": null,
-            "layers_to_transform": null, "loftq_config": {}, "lora_alpha": self.alpha, "lora_bias": false,
-            "lora_dropout": 0.0, "megatron_config": null, "megatron_core": "megatron.core",
-            "modules_to_save": null, "peft_type": "LORA", "peft_version": "0.19.1", "qalora_group_size": 16,
-            "r": self.rank, "rank_pattern": {}, "revision": null, "target_modules": targets,
-            "target_parameters": null, "task_type": "CAUSAL_LM", "trainable_token_indices": null,
-            "use_dora": false, "use_qalora": false, "use_rslora": false
-        })
-    }
-
-    fn from_peft(json: &Value) -> Result<Self, String> {
-        if json.get("peft_type").and_then(Value::as_str) != Some("LORA") {
-            return Err("peft_type is not LORA".into());
-        }
-        if let Some(name) = unsupported(json) {
-            return Err(format!("{name} is not supported"));
-        }
-        let rank = json
-            .get("r")
-            .and_then(Value::as_u64)
-            .filter(|r| (1..=4096).contains(r));
-        let alpha = json
-            .get("lora_alpha")
-            .and_then(Value::as_f64)
-            .filter(|a| a.is_finite() && *a > 0.0);
-        let names = json
-            .get("target_modules")
-            .and_then(Value::as_array)
-            .ok_or("target_modules is not a list")?;
-        let mut targets = BTreeSet::new();
-        for name in names {
-            let known = Projection::ALL
-                .into_iter()
-                .find(|p| Some(p.as_str()) == name.as_str());
-            targets.insert(known.ok_or_else(|| {
-                format!("target module {name} is not one of the seven projections")
-            })?);
-        }
-        let rank = rank.ok_or("r is not a usable rank")? as usize;
-        Ok(Self {
-            rank,
-            alpha: alpha.ok_or("lora_alpha is not a positive number")?,
-            targets,
-        })
-    }
-}
-
-/// The first PEFT feature a config asks for that is not implemented here: using it silently would give wrong logits.
-fn unsupported(json: &Value) -> Option<&'static str> {
-    const FLAGS: [&str; 5] = [
-        "use_dora",
-        "use_rslora",
-        "use_qalora",
-        "fan_in_fan_out",
-        "lora_bias",
-    ];
-    const VALUES: [&str; 4] = [
-        "layer_replication",
-        "layers_to_transform",
-        "modules_to_save",
-        "target_parameters",
-    ];
-    const MAPS: [&str; 3] = ["rank_pattern", "alpha_pattern", "megatron_config"];
-    let field = |name: &str| json.get(name).unwrap_or(&Value::Null);
-    let flag = FLAGS.into_iter().find(|name| field(name) == true);
-    let value = VALUES.into_iter().find(|name| !field(name).is_null());
-    let filled = |name: &str| field(name).as_object().is_some_and(|map| !map.is_empty());
-    let map = MAPS.into_iter().find(|name| filled(name));
-    let bias = field("bias").as_str().is_some_and(|bias| bias != "none");
-    let bias = bias.then_some("bias other than none");
-    flag.or(value).or(map).or(bias)
 }

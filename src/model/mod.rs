@@ -1,9 +1,11 @@
 //! The language model: architecture, weights, adapters, tokenizer, sampling. Knows nothing of alerts, rewards or screens.
 
+pub mod chat;
 pub mod config;
 pub mod decode;
 pub mod decoder;
 pub mod error;
+pub mod gguf;
 pub mod kernels;
 pub mod lora;
 pub mod nano;
@@ -13,6 +15,7 @@ pub mod rope;
 pub mod sampler;
 pub mod source;
 pub mod swiglu;
+pub mod tensors;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tokenizer;

@@ -1,7 +1,11 @@
-//! Where a model comes from: a Hugging Face folder, or the nano inside this binary.
+//! Where a model comes from: the nano inside this binary, a Hugging Face folder or cache, a GGUF file.
+
+mod folder;
+mod hub;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use sha2::{Digest, Sha256};
@@ -9,12 +13,15 @@ use sha2::{Digest, Sha256};
 use super::config::ModelConfig;
 use super::decoder::Decoder;
 use super::error::{ModelError, Result};
+use super::gguf::GgufFile;
+use super::nano;
+use super::tensors::{NamedTensors, TensorSource};
 use super::tokenizer::Tokenizer;
-use super::weights::{NamedTensors, Weights};
+use super::weights::Weights;
 
 /// A base model ready to run.
 pub struct LoadedModel {
-    /// What the user calls it: `nano`, or the path given.
+    /// What the user calls it: `nano`, a path, or a name in the Hugging Face cache.
     pub name: String,
     pub decoder: Decoder,
     pub tokenizer: Tokenizer,
@@ -22,45 +29,47 @@ pub struct LoadedModel {
     pub hashes: BTreeMap<String, String>,
 }
 
-/// The bytes a model is made of.
-struct Files<'a> {
-    config: &'a [u8],
-    weights: &'a [u8],
-    tokenizer: &'a [u8],
+/// What a name stands for.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    Nano,
+    Folder(PathBuf),
+    Gguf(PathBuf),
+}
+
+impl Place {
+    fn of(name: &str) -> Result<Self> {
+        let path = Path::new(name);
+        if name == nano::NAME {
+            return Ok(Self::Nano);
+        }
+        if path.is_dir() {
+            return Ok(Self::Folder(path.to_path_buf()));
+        }
+        if path.is_file() {
+            return Ok(Self::Gguf(path.to_path_buf()));
+        }
+        let cache = hub::Cache::from_environment();
+        match cache.find(name)? {
+            Some(folder) => Ok(Self::Folder(folder)),
+            None => Err(ModelError::NoModel {
+                name: name.to_string(),
+                cache: cache.folder().to_path_buf(),
+            }),
+        }
+    }
 }
 
 impl LoadedModel {
-    /// Reads `config.json`, `model.safetensors` and `tokenizer.json` of a folder.
+    /// The model called `name`: `nano`, a Hugging Face folder, a GGUF file, or `owner/model` in the Hugging Face cache.
     ///
     /// # Errors
     /// Names the file, field or tensor that is wrong.
-    pub fn load(dir: &Path) -> Result<Self> {
-        let read = |name: &str| {
-            let path = dir.join(name);
-            std::fs::read(&path).map_err(ModelError::io(&path))
-        };
-        let (config, weights, tokenizer) = (
-            read("config.json")?,
-            read("model.safetensors")?,
-            read("tokenizer.json")?,
-        );
-        let files = Files {
-            config: &config,
-            weights: &weights,
-            tokenizer: &tokenizer,
-        };
-        Self::build(&dir.display().to_string(), dir, &files)
-    }
-
-    /// The model called `name`: `nano`, or a folder.
-    ///
-    /// # Errors
-    /// As [`LoadedModel::load`].
     pub fn open(name: &str) -> Result<Self> {
-        if name == super::nano::NAME {
-            Self::nano()
-        } else {
-            Self::load(Path::new(name))
+        match Place::of(name)? {
+            Place::Nano => Self::nano(),
+            Place::Folder(dir) => folder::load(name, &dir),
+            Place::Gguf(path) => Self::gguf(name, &path),
         }
     }
 
@@ -69,49 +78,57 @@ impl LoadedModel {
     /// # Errors
     /// Never in a binary whose tests passed; the files are checked like any others.
     pub fn nano() -> Result<Self> {
-        let files = Files {
-            config: super::nano::CONFIG,
-            weights: super::nano::WEIGHTS,
-            tokenizer: super::nano::TOKENIZER,
-        };
-        Self::build(super::nano::NAME, Path::new("nano"), &files)
+        let file = Path::new(nano::NAME);
+        let config = ModelConfig::parse(&String::from_utf8_lossy(nano::CONFIG));
+        let config = config.map_err(|reason| ModelError::Config {
+            path: file.join("config.json"),
+            reason,
+        })?;
+        let path = file.join("model.safetensors");
+        let mut tensors = NamedTensors::parse(nano::WEIGHTS, &path, &Device::Cpu)?;
+        let path = file.join("tokenizer.json");
+        let tokenizer = Tokenizer::parse(nano::TOKENIZER, None, &path)?;
+        let hashes = [
+            ("config.json", nano::CONFIG),
+            ("model.safetensors", nano::WEIGHTS),
+            ("tokenizer.json", nano::TOKENIZER),
+        ];
+        let hashes = hashes
+            .into_iter()
+            .map(|(name, bytes)| (name.to_string(), hex(&Sha256::digest(bytes))));
+        Self::build(
+            nano::NAME,
+            config,
+            &mut tensors,
+            tokenizer,
+            hashes.collect(),
+        )
     }
 
-    fn build(name: &str, dir: &Path, files: &Files<'_>) -> Result<Self> {
-        let path = dir.join("config.json");
-        let text = String::from_utf8_lossy(files.config);
-        let config =
-            ModelConfig::parse(&text).map_err(|reason| ModelError::Config { path, reason })?;
-        let path = dir.join("model.safetensors");
-        let weights = Weights::from_named(
-            &config,
-            &mut NamedTensors::parse(files.weights, &path, &Device::Cpu)?,
-        )?;
-        let path = dir.join("tokenizer.json");
-        let tokenizer = Tokenizer::parse(files.tokenizer, &path)?;
+    fn gguf(name: &str, path: &Path) -> Result<Self> {
+        let mut file = GgufFile::open(path, &Device::Cpu)?;
+        let (config, tokenizer) = (file.config().clone(), file.tokenizer()?);
+        let hashes = hashes([path])?;
+        Self::build(name, config, &mut file, tokenizer, hashes)
+    }
+
+    fn build(
+        name: &str,
+        config: ModelConfig,
+        tensors: &mut dyn TensorSource,
+        tokenizer: Tokenizer,
+        hashes: BTreeMap<String, String>,
+    ) -> Result<Self> {
         if tokenizer.vocabulary() > config.vocab_size {
             let reason = format!(
                 "{} tokens, but the model knows {}",
                 tokenizer.vocabulary(),
                 config.vocab_size
             );
+            let path = Path::new(name).join("tokenizer.json");
             return Err(ModelError::Tokenizer { path, reason });
         }
-        let hash = |bytes: &[u8]| {
-            Sha256::digest(bytes)
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>()
-        };
-        let hashes = [
-            ("config.json", files.config),
-            ("model.safetensors", files.weights),
-            ("tokenizer.json", files.tokenizer),
-        ];
-        let hashes = hashes
-            .into_iter()
-            .map(|(name, bytes)| (name.to_string(), hash(bytes)))
-            .collect();
+        let weights = Weights::from_named(&config, tensors)?;
         Ok(Self {
             name: name.into(),
             decoder: Decoder::new(config, weights),
@@ -119,4 +136,31 @@ impl LoadedModel {
             hashes,
         })
     }
+}
+
+/// SHA-256 of files, by their names.
+fn hashes<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<BTreeMap<String, String>> {
+    let named = paths.into_iter().map(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok((
+            name.into_owned(),
+            hash_of(path).map_err(ModelError::io(path))?,
+        ))
+    });
+    named.collect()
+}
+
+fn hash_of(path: &Path) -> std::io::Result<String> {
+    let mut file = std::fs::File::open(path)?;
+    let (mut hasher, mut piece) = (Sha256::new(), vec![0u8; 1 << 20]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hex(&hasher.finalize())),
+            n => hasher.update(&piece[..n]),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

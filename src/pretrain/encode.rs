@@ -158,7 +158,7 @@ mod tests {
             }
             let (packed, targets) = super::document(&tokenizer, &Document::Window { text, notes });
             let first = &packed.segments()[1];
-            assert_eq!(first.context.clone().map(|c| c.end), Some(ends[0]));
+            assert_eq!(first.context.last().map(|c| c.end), Some(ends[0]));
             let target = targets.iter().find(|t| t.is_answer).expect("a mark");
             assert_eq!(target.row, ends[0] - 1);
         }

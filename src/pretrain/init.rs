@@ -15,7 +15,8 @@ use candle_core::{Device, Tensor};
 use crate::model::config::{ModelConfig, Projection};
 use crate::model::decoder::Decoder;
 use crate::model::error::Result;
-use crate::model::weights::{NamedTensors, Weights};
+use crate::model::tensors::NamedTensors;
+use crate::model::weights::Weights;
 use crate::stream::Stream;
 
 /// Standard deviation of the random part.

@@ -23,12 +23,13 @@ use self::corpus::{Document, Names, Words};
 use self::muon::Muon;
 use self::probes::Probes;
 use crate::env::schema::Split;
-use crate::model::config::ModelConfig;
+use crate::model::config::{Architecture, ModelConfig};
 use crate::model::decoder::Decoder;
 use crate::model::error::{ModelError, Result};
 use crate::model::pack::Packed;
+use crate::model::tensors::{NamedTensors, TensorSource, to_safetensors};
 use crate::model::tokenizer::Tokenizer;
-use crate::model::weights::{NamedTensors, Weights, to_safetensors};
+use crate::model::weights::Weights;
 use crate::stream::Stream;
 use crate::train::optim::{AdamW, Gradients, read_state};
 
@@ -65,6 +66,7 @@ const DECAY: f64 = 0.35;
 #[must_use]
 pub fn nano_config() -> ModelConfig {
     ModelConfig {
+        architecture: Architecture::Qwen2,
         vocab_size: VOCABULARY,
         hidden_size: 128,
         intermediate_size: 256,

@@ -10,7 +10,7 @@ use crate::env::schema::Split;
 use crate::model::decoder::Decoder;
 use crate::model::error::Result;
 use crate::model::kernels::{Threads, View, ViewMut, matmul};
-use crate::model::pack::Packed;
+use crate::model::pack::{Asking, Packed};
 use crate::model::tokenizer::Tokenizer;
 
 /// Share of exact answers by what was asked; `echo` counts tokens from the second on.
@@ -72,7 +72,8 @@ fn greedy_right(
     packed: Packed,
     targets: &[encode::Target],
 ) -> Result<Vec<bool>> {
-    let hidden = decoder.hidden(&Arc::new(packed))?;
+    let asking = Asking::all(&packed);
+    let hidden = decoder.hidden(&Arc::new(packed), asking)?;
     let d = decoder.config.hidden_size;
     let vocabulary = decoder.config.vocab_size;
     let hidden = hidden.flatten_all()?.to_vec1::<f32>()?;

@@ -63,7 +63,7 @@ pub fn train(texts: impl Iterator<Item = String> + Send, size: usize) -> Result<
         .train(&mut trainer, texts)
         .map_err(|e| e.to_string())?;
     let json = inner.to_string(false).map_err(|e| e.to_string())?;
-    Tokenizer::new(Inner::from_bytes(json).map_err(|e| e.to_string())?)
+    Tokenizer::new(Inner::from_bytes(json).map_err(|e| e.to_string())?, None)
 }
 
 /// What is to be a token of its own: the parts of an answer, the words of the environment, of rules and of prompts (not

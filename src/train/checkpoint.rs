@@ -15,7 +15,7 @@ use super::error::{Result, TrainError};
 use super::learner::Learner;
 use super::optim::read_state;
 use crate::model::error::ModelError;
-use crate::model::weights::{NamedTensors, to_safetensors};
+use crate::model::tensors::{NamedTensors, TensorSource, to_safetensors};
 use crate::run::RunDir;
 
 /// Where a run stands, besides its tensors.

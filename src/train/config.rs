@@ -27,6 +27,10 @@ pub struct TrainConfig {
     pub save_steps: u64,
     /// Optimiser steps between lines of `rollouts.jsonl`.
     pub log_rollouts_every: u64,
+    /// Prompt and completion tokens that run forward and backward together, counted before common beginnings are shared: more
+    /// of them share more and need more memory. A sequence or group longer than that runs alone.
+    #[serde(default = "some_tokens")]
+    pub micro_batch_tokens: u64,
     pub lora: LoraConfig,
     pub sft: SftConfig,
     pub grpo: GrpoConfig,
@@ -118,6 +122,12 @@ pub struct GrpoConfig {
     pub lr: f64,
     /// Weight of the divergence from the SFT adapter; 0 needs no reference pass.
     pub beta: f64,
+    /// Times the probability ratio, which makes the estimate of the divergence's gradient unbiased (TRL's default).
+    #[serde(default = "yes")]
+    pub use_bias_correction_kl: bool,
+    /// What `beta` holds the policy to.
+    #[serde(default)]
+    pub reference: Reference,
     /// Clip range of the probability ratio, below and (without `epsilon_high`) above.
     pub epsilon: f64,
     /// Clip range above, when it differs.
@@ -125,6 +135,9 @@ pub struct GrpoConfig {
     pub epsilon_high: Option<f64>,
     /// Optimiser passes over the same rollouts.
     pub num_iterations: u64,
+    /// Optimiser updates a pass is cut into, each on its share of the groups.
+    #[serde(default = "one")]
+    pub steps_per_generation: u64,
     pub loss_type: LossType,
     pub scale_rewards: ScaleRewards,
     pub temperature: f64,
@@ -134,6 +147,9 @@ pub struct GrpoConfig {
     pub top_k: u64,
     /// Tokens of a response.
     pub max_completion_length: u64,
+    /// A response that reached that length teaches nothing.
+    #[serde(default)]
+    pub mask_truncated_completions: bool,
     pub warmup_steps: u64,
     /// From the first stage to the last.
     pub lr_scheduler_type: Schedule,
@@ -158,6 +174,29 @@ impl GrpoConfig {
         let changes_it = self.beta > 0.0 || self.entropy_coef > 0.0;
         self.max_draws == 1 && (changes_it || self.loss_type == LossType::Bnpo)
     }
+}
+
+fn some_tokens() -> u64 {
+    2_048
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn one() -> u64 {
+    1
+}
+
+/// The policy that `beta` holds a run to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reference {
+    /// The adapter of the warm start (the base model where there was none).
+    #[default]
+    Sft,
+    /// The model without an adapter, as in TRL.
+    Base,
 }
 
 /// How a learning rate falls after its warm-up; the names are TRL's.

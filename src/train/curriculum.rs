@@ -26,7 +26,7 @@ pub use recent::StepAnswers;
 
 use super::card;
 use super::checkpoint::{self, Position};
-use super::config::TrainConfig;
+use super::config::{Reference, TrainConfig};
 use super::error::Result;
 use super::learner::Learner;
 use crate::env::schema::Stage;
@@ -263,7 +263,8 @@ impl<'a> Run<'a> {
         if self.config.grpo.beta > 0.0 && self.reference.is_none() {
             let dir = self.writer.dir().adapter("sft");
             let base = &self.model.decoder;
-            let adapter = match dir.join("adapter_config.json").is_file() {
+            let holds_to_sft = self.config.grpo.reference == Reference::Sft;
+            let adapter = match holds_to_sft && dir.join("adapter_config.json").is_file() {
                 true => Some(Adapter::load(
                     &dir,
                     &base.config,

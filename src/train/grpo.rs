@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 
 use super::config::{GrpoConfig, LossType, ScaleRewards};
-use crate::model::error::Result;
+use crate::model::error::{ModelError, Result};
 
 /// What TRL adds to a standard deviation before dividing by it.
 const STD_EPS: f64 = 1e-4;
@@ -37,94 +37,228 @@ pub fn std_dev(values: &[f64]) -> f64 {
     (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64).sqrt()
 }
 
-/// Per-token constants of a loss, over the completion tokens of a micro-batch in order.
+/// What a loss needs to know of one response.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ResponseTerms {
+    /// Completion tokens.
+    pub tokens: usize,
+    pub advantage: f32,
+    /// It reached the length limit.
+    pub truncated: bool,
+}
+
+/// The responses of a micro-batch, in order, with their per-token constants.
 #[derive(Clone, Debug, Default)]
-pub struct TokenTerms {
-    /// Advantage of the token's response.
-    pub advantages: Vec<f32>,
-    /// What the token's loss is multiplied with before all are summed: the loss type's normaliser.
-    pub weights: Vec<f32>,
-    /// Log-probability under the policy that sampled; `None` takes the present one, detached (ratio 1).
+pub struct BatchTerms {
+    pub responses: Vec<ResponseTerms>,
+    /// Log-probabilities under the policy that sampled; `None` takes the present ones, detached (ratio 1).
     pub old: Option<Vec<f32>>,
-    /// Log-probability under the reference policy, where beta is not 0.
+    /// Log-probabilities under the reference policy, where beta is not 0.
     pub reference: Option<Vec<f32>>,
+    /// Of the whole optimiser step, of which this may be a part.
+    pub step: StepTotals,
+}
+
+/// What the normalisers of a step count.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StepTotals {
+    /// Completion tokens that are not masked.
+    pub tokens: f64,
+    pub responses: usize,
+}
+
+impl StepTotals {
+    /// Over all responses of a step.
+    pub fn of<'a>(config: &GrpoConfig, responses: impl Iterator<Item = &'a ResponseTerms>) -> Self {
+        responses.fold(Self::default(), |total, response| Self {
+            tokens: total.tokens + response.kept(config) as f64,
+            responses: total.responses + 1,
+        })
+    }
+}
+
+impl ResponseTerms {
+    /// Tokens left: none of a truncated response under `mask_truncated_completions`.
+    #[must_use]
+    pub fn kept(&self, config: &GrpoConfig) -> usize {
+        match config.mask_truncated_completions && self.truncated {
+            true => 0,
+            false => self.tokens,
+        }
+    }
 }
 
 /// A loss and what TRL logs beside it.
 pub struct Loss {
     /// To be minimised; already normalised.
     pub loss: Tensor,
-    /// Sums over tokens of k3 divergence, and of tokens clipped low, high: divide by tokens.
+    pub told: LossStats,
+}
+
+/// Sums over the tokens left of a micro-batch, under TRL's definitions; divide by `tokens`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LossStats {
+    pub tokens: f64,
+    /// k3 divergence, times the ratio where it is corrected for bias.
     pub kl: f64,
+    pub entropy: f64,
     pub clipped_low: f64,
     pub clipped_high: f64,
+    /// Least share of clipped-low tokens of a response, greatest of clipped-high ones; infinite where none is left.
+    pub low_min: f64,
+    pub high_max: f64,
 }
 
-/// Weight of each token of responses with the given `lengths`, by loss type. `tokens` and `responses` count the whole
-/// optimiser step, of which these responses may be a part.
-#[must_use]
-pub fn token_weights(
-    config: &GrpoConfig,
-    lengths: &[usize],
-    tokens: usize,
-    responses: usize,
-) -> Vec<f32> {
-    let local: usize = lengths.iter().sum();
-    let share = lengths.len() as f64 / responses.max(1) as f64;
-    let weight = |length: usize| match config.loss_type {
+impl Default for LossStats {
+    fn default() -> Self {
+        Self {
+            tokens: 0.0,
+            kl: 0.0,
+            entropy: 0.0,
+            clipped_low: 0.0,
+            clipped_high: 0.0,
+            low_min: f64::INFINITY,
+            high_max: f64::NEG_INFINITY,
+        }
+    }
+}
+
+impl LossStats {
+    /// Adds another micro-batch of the same step.
+    pub fn add(&mut self, other: &Self) {
+        self.tokens += other.tokens;
+        self.kl += other.kl;
+        self.entropy += other.entropy;
+        self.clipped_low += other.clipped_low;
+        self.clipped_high += other.clipped_high;
+        self.low_min = self.low_min.min(other.low_min);
+        self.high_max = self.high_max.max(other.high_max);
+    }
+
+    /// `sum` a token.
+    #[must_use]
+    pub fn mean(&self, sum: f64) -> f64 {
+        sum / self.tokens.max(1.0)
+    }
+}
+
+/// Weight of each token in the loss, by loss type, and in the entropy bonus (which TRL always takes over the tokens left of
+/// the micro-batch).
+fn weights(config: &GrpoConfig, terms: &BatchTerms) -> (Vec<f32>, Vec<f32>) {
+    let kept = |response: &ResponseTerms| response.kept(config);
+    let local: usize = terms.responses.iter().map(kept).sum();
+    let StepTotals { tokens, responses } = terms.step;
+    let share = terms.responses.len() as f64 / responses.max(1) as f64;
+    let of_local = share / local.max(1) as f64;
+    let of_loss = |length: usize| match config.loss_type {
         LossType::Grpo => 1.0 / (length.max(1) * responses.max(1)) as f64,
-        LossType::Bnpo => share / local.max(1) as f64,
+        LossType::Bnpo => of_local,
         LossType::DrGrpo => 1.0 / (responses.max(1) as u64 * config.max_completion_length) as f64,
-        LossType::Dapo => 1.0 / tokens.max(1) as f64,
+        LossType::Dapo => 1.0 / tokens.max(1.0),
     };
-    lengths
-        .iter()
-        .flat_map(|&length| std::iter::repeat_n(weight(length) as f32, length))
-        .collect()
+    let spread = |weight: &dyn Fn(usize) -> f64| {
+        let tokens = terms.responses.iter().flat_map(|response| {
+            let kept = kept(response);
+            let weight = if kept == 0 { 0.0 } else { weight(kept) as f32 };
+            std::iter::repeat_n(weight, response.tokens)
+        });
+        tokens.collect()
+    };
+    (spread(&of_loss), spread(&|_| of_local))
 }
 
-/// The clipped surrogate with optional k3 divergence (bias-corrected by the ratio, as TRL 1.16 does by default).
-/// `log_probs` `[tokens]` carries the gradient.
+/// The clipped surrogate with optional k3 divergence and entropy bonus. `scored` `[2, tokens]` holds log-probabilities and
+/// entropies, and carries the gradient.
 ///
 /// # Errors
 /// When lengths differ.
-pub fn loss(config: &GrpoConfig, log_probs: &Tensor, terms: &TokenTerms) -> Result<Loss> {
-    let vector = |values: &[f32]| Tensor::new(values, &Device::Cpu)?.to_device(log_probs.device());
-    let advantages = vector(&terms.advantages)?;
-    let weights = vector(&terms.weights)?;
+pub fn loss(config: &GrpoConfig, scored: &Tensor, terms: &BatchTerms) -> Result<Loss> {
+    let (log_probs, entropies) = (scored.get(0)?, scored.get(1)?);
+    let vector = |values: &[f32]| Tensor::new(values, &Device::Cpu)?.to_device(scored.device());
+    let (of_loss, of_entropy) = weights(config, terms);
+    let per_token =
+        |response: &ResponseTerms| std::iter::repeat_n(response.advantage, response.tokens);
+    let advantages: Vec<f32> = terms.responses.iter().flat_map(per_token).collect();
+    let advantages = vector(&advantages)?;
     let old = match &terms.old {
         Some(old) => vector(old)?,
         None => log_probs.detach(),
     };
-    let ratio = (log_probs - &old)?.exp()?;
+    let ratio = (&log_probs - &old)?.exp()?;
     let (low, high) = (1.0 - config.epsilon, 1.0 + config.clip_above());
     let surrogate = (&ratio * &advantages)?.minimum(&(ratio.clamp(low, high)? * &advantages)?)?;
-    let mut per_token = surrogate.neg()?;
-    let mut kl = 0.0;
+    let mut policy = surrogate.neg()?;
+    let mut divergence = None;
     if let Some(reference) = &terms.reference {
-        let difference = (vector(reference)? - log_probs)?;
-        let k3 = ((difference.exp()? - &difference)? - 1.0)?;
-        kl = sum(&k3)?;
-        per_token = (per_token + ((k3 * &ratio)? * config.beta)?)?;
+        let difference = (vector(reference)? - &log_probs)?;
+        let mut k3 = ((difference.exp()? - &difference)? - 1.0)?;
+        if config.use_bias_correction_kl {
+            k3 = (k3 * &ratio)?;
+        }
+        policy = (policy + (&k3 * config.beta)?)?;
+        divergence = Some(k3);
     }
-    let ratios = ratio.to_vec1::<f32>()?;
-    let count = |f: &dyn Fn(f64, f32) -> bool| {
-        ratios
-            .iter()
-            .zip(&terms.advantages)
-            .filter(|&(&r, &a)| f(f64::from(r), a))
-            .count() as f64
+    let mut loss = (policy * vector(&of_loss)?)?.sum_all()?;
+    if config.entropy_coef > 0.0 {
+        let bonus = (&entropies * vector(&of_entropy)?)?.sum_all()?;
+        loss = (loss - (bonus * config.entropy_coef)?)?;
+    }
+    let values = |tensor: &Tensor| Ok::<_, ModelError>(tensor.detach().to_vec1::<f32>()?);
+    let seen = Seen {
+        ratios: values(&ratio)?,
+        entropies: values(&entropies)?,
+        divergences: divergence
+            .as_ref()
+            .map(values)
+            .transpose()?
+            .unwrap_or_default(),
     };
-    Ok(Loss {
-        loss: (per_token * weights)?.sum_all()?,
-        kl,
-        clipped_low: count(&|r, a| r < low && a < 0.0),
-        clipped_high: count(&|r, a| r > high && a > 0.0),
-    })
+    let told = seen.told(config, terms);
+    Ok(Loss { loss, told })
 }
 
-fn sum(tensor: &Tensor) -> Result<f64> {
-    Ok(f64::from(tensor.detach().sum_all()?.to_scalar::<f32>()?))
+/// Per-token values of a micro-batch.
+struct Seen {
+    ratios: Vec<f32>,
+    entropies: Vec<f32>,
+    divergences: Vec<f32>,
+}
+
+impl Seen {
+    fn told(&self, config: &GrpoConfig, terms: &BatchTerms) -> LossStats {
+        let (low, high) = (1.0 - config.epsilon, 1.0 + config.clip_above());
+        let mut told = LossStats::default();
+        let mut start = 0;
+        for response in &terms.responses {
+            let tokens = start..start + response.tokens;
+            start = tokens.end;
+            if response.kept(config) == 0 {
+                continue;
+            }
+            let sum = |values: &[f32]| {
+                let own = values.get(tokens.clone()).unwrap_or_default();
+                own.iter().map(|&v| f64::from(v)).sum::<f64>()
+            };
+            let count = |clips: &dyn Fn(f64) -> bool| {
+                let own = self.ratios.get(tokens.clone()).unwrap_or_default();
+                own.iter().filter(|&&ratio| clips(f64::from(ratio))).count() as f64
+            };
+            let length = response.tokens as f64;
+            let is_low = |ratio: f64| ratio < low && response.advantage < 0.0;
+            let is_high = |ratio: f64| ratio > high && response.advantage > 0.0;
+            let (clipped_low, clipped_high) = (count(&is_low), count(&is_high));
+            told.add(&LossStats {
+                tokens: length,
+                kl: sum(&self.divergences),
+                entropy: sum(&self.entropies),
+                clipped_low,
+                clipped_high,
+                low_min: clipped_low / length,
+                high_max: clipped_high / length,
+            });
+        }
+        told
+    }
 }
 
 #[cfg(test)]
@@ -133,7 +267,6 @@ mod tests {
     use crate::env::reward;
     use crate::env::schema::{Action, Truth};
     use crate::train::config::TrainConfig;
-    use candle_core::Var;
 
     #[test]
     fn advantages_by_hand() {
@@ -177,56 +310,35 @@ mod tests {
         }
     }
 
+    fn responses(lengths: &[usize]) -> Vec<ResponseTerms> {
+        let response = |&tokens: &usize| ResponseTerms {
+            tokens,
+            advantage: 1.0,
+            truncated: false,
+        };
+        lengths.iter().map(response).collect()
+    }
+
     #[test]
     fn weights_of_every_loss_type_sum_to_one_over_the_step_where_they_should() {
         let mut config = TrainConfig::nano().grpo;
+        let step = StepTotals {
+            tokens: 16.0,
+            responses: 4,
+        };
+        let part = |lengths: &[usize]| BatchTerms {
+            responses: responses(lengths),
+            step,
+            ..BatchTerms::default()
+        };
         for loss_type in [LossType::Grpo, LossType::Bnpo, LossType::Dapo] {
             config.loss_type = loss_type;
-            let parts = [vec![3usize, 5], vec![7, 1]];
-            let total: f32 = parts
-                .iter()
-                .flat_map(|lengths| token_weights(&config, lengths, 16, 4))
-                .sum();
+            let parts = [part(&[3, 5]), part(&[7, 1])];
+            let total: f32 = parts.iter().flat_map(|part| weights(&config, part).0).sum();
             assert!((total - 1.0).abs() < 1e-6, "{loss_type:?}");
         }
         config.loss_type = LossType::DrGrpo;
         let expected = 1.0 / (4 * config.max_completion_length) as f32;
-        assert_eq!(token_weights(&config, &[2], 16, 4), [expected; 2]);
-    }
-
-    #[test]
-    fn the_gradient_is_that_of_the_clipped_surrogate() -> Result<()> {
-        let mut config = TrainConfig::nano().grpo;
-        config.beta = 0.1;
-        let log_probs = Var::new(&[-1.0f32, -0.5, -2.0, -0.1], &Device::Cpu)?;
-        let terms = TokenTerms {
-            advantages: vec![1.0, 1.0, -1.0, -1.0],
-            weights: vec![0.25; 4],
-            old: Some(vec![-1.0, -1.0, -1.0, -0.1]),
-            reference: Some(vec![-1.2, -0.5, -1.0, -0.3]),
-        };
-        let loss = loss(&config, &log_probs, &terms)?;
-        // ratio of token 1 is e^0.5 > 1.2 with a positive advantage, of token 2 e^-1 < 0.8 with a negative one
-        assert_eq!((loss.clipped_low, loss.clipped_high), (1.0, 1.0));
-        let store = loss.loss.backward()?;
-        let got = store.get(&log_probs).expect("gradient").to_vec1::<f32>()?;
-        let value = |at: usize, shift: f64| {
-            let lp = [-1.0f64, -0.5, -2.0, -0.1][at] + shift;
-            let (old, reference) = (
-                [-1.0f64, -1.0, -1.0, -0.1][at],
-                [-1.2f64, -0.5, -1.0, -0.3][at],
-            );
-            let (a, r) = ([1.0f64, 1.0, -1.0, -1.0][at], (lp - old).exp());
-            let k3 = (reference - lp).exp() - (reference - lp) - 1.0;
-            0.25 * (-(r * a).min(r.clamp(0.8, 1.2) * a) + 0.1 * k3 * r)
-        };
-        for (at, got) in got.iter().enumerate() {
-            let want = (value(at, 1e-6) - value(at, -1e-6)) / 2e-6;
-            assert!(
-                (f64::from(*got) - want).abs() < 1e-5,
-                "token {at}: {got} {want}"
-            );
-        }
-        Ok(())
+        assert_eq!(weights(&config, &part(&[2])).0, [expected; 2]);
     }
 }

@@ -6,12 +6,12 @@ use candle_core::{Device, Tensor, Var};
 
 use super::config::{GrpoConfig, TrainConfig};
 use super::error::Result;
-use super::grpo::{self, TokenTerms};
+use super::grpo::{self, BatchTerms, LossStats};
 use super::optim::{AdamW, Gradients};
 use crate::model::config::Projection;
 use crate::model::decoder::Decoder;
 use crate::model::lora::{Adapter, LoraConfig};
-use crate::model::pack::Packed;
+use crate::model::pack::{Packed, Sharing};
 use crate::model::source::LoadedModel;
 use crate::stream::Stream;
 
@@ -22,47 +22,44 @@ pub struct Sequence {
     pub completions: Vec<Vec<u32>>,
 }
 
-/// Packs sequences and lists the completion tokens to score, in order.
+impl Sequence {
+    /// Prompt and completion tokens.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        self.prompt.len() + self.completions.iter().map(Vec::len).sum::<usize>()
+    }
+}
+
+/// Packs sequences, what their prompts begin with alike once, and lists the completion tokens to score, in order.
 #[must_use]
 pub fn pack(sequences: &[Sequence]) -> (Arc<Packed>, Vec<(usize, u32)>) {
-    let mut packed = Packed::default();
+    let mut sharing = Sharing::default();
     let mut targets = Vec::new();
     for sequence in sequences {
-        let prompt = packed.push(&sequence.prompt);
+        let prompt = sharing.push(&sequence.prompt);
         for completion in &sequence.completions {
-            let own = packed.push_continuation(completion);
-            for (i, &token) in completion.iter().enumerate() {
-                targets.push((
-                    if i == 0 {
-                        prompt.end - 1
-                    } else {
-                        own.start + i - 1
-                    },
-                    token,
-                ));
-            }
+            let own = sharing.push_completion(prompt, completion);
+            let before = std::iter::once(sharing.last_row(prompt)).chain(own);
+            targets.extend(before.zip(completion.iter().copied()));
         }
     }
-    (Arc::new(packed), targets)
+    (Arc::new(sharing.finish()), targets)
 }
 
 /// What a micro-batch told.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BatchStats {
     pub loss: f64,
-    /// Sums over completion tokens.
-    pub entropy: f64,
-    pub kl: f64,
-    pub clipped_low: f64,
-    pub clipped_high: f64,
-    /// Sum and greatest of |sampler's - trainer's| log-probability.
+    /// Over the tokens that count in the loss.
+    pub told: LossStats,
+    /// Sum and greatest of |sampler's - trainer's| log-probability, over all completion tokens.
     pub mismatch_sum: f64,
     pub mismatch_max: f64,
-    pub tokens: f64,
+    pub scored: f64,
 }
 
 impl BatchStats {
-    /// Of log-probabilities and entropies `[2, tokens]`, beside the log-probabilities that the sampler saw.
+    /// Of log-probabilities and entropies `[2, tokens]` beside the log-probabilities that the sampler saw; no ratio is clipped.
     fn of_scores(scored: &Tensor, sampled: &[f32]) -> Result<Self> {
         let trained = scored.get(0)?.to_vec1::<f32>()?;
         let differences = trained
@@ -70,24 +67,27 @@ impl BatchStats {
             .zip(sampled)
             .map(|(t, s)| f64::from((t - s).abs()));
         Ok(Self {
-            entropy: scalar(&scored.get(1)?.sum_all()?)?,
+            told: LossStats {
+                tokens: trained.len() as f64,
+                entropy: scalar(&scored.get(1)?.sum_all()?)?,
+                low_min: 0.0,
+                high_max: 0.0,
+                ..LossStats::default()
+            },
             mismatch_sum: differences.clone().sum(),
             mismatch_max: differences.fold(0.0, f64::max),
-            tokens: trained.len() as f64,
-            ..Self::default()
+            scored: trained.len() as f64,
+            loss: 0.0,
         })
     }
 
     /// Adds another micro-batch of the same step.
     pub fn add(&mut self, other: &Self) {
         self.loss += other.loss;
-        self.entropy += other.entropy;
-        self.kl += other.kl;
-        self.clipped_low += other.clipped_low;
-        self.clipped_high += other.clipped_high;
+        self.told.add(&other.told);
         self.mismatch_sum += other.mismatch_sum;
         self.mismatch_max = self.mismatch_max.max(other.mismatch_max);
-        self.tokens += other.tokens;
+        self.scored += other.scored;
     }
 }
 
@@ -158,14 +158,11 @@ impl Learner {
     /// When the model cannot be run, or a variable gets no finite gradient.
     pub fn supervised(&mut self, sequences: &[Sequence], tokens: usize) -> Result<BatchStats> {
         let (packed, targets) = pack(sequences);
-        let count = targets.len() as f64;
         let scored = self.decoder.log_probs(&packed, targets, 1.0)?;
         let loss = (scored.get(0)?.sum_all()? * (-1.0 / tokens.max(1) as f64))?;
         let stats = BatchStats {
             loss: scalar(&loss)?,
-            entropy: scalar(&scored.get(1)?.sum_all()?)?,
-            tokens: count,
-            ..BatchStats::default()
+            ..BatchStats::of_scores(&scored.detach(), &[])?
         };
         self.backward(&loss)?;
         Ok(stats)
@@ -179,21 +176,18 @@ impl Learner {
         &mut self,
         sequences: &[Sequence],
         config: &GrpoConfig,
-        terms: &TokenTerms,
+        terms: &BatchTerms,
         sampled: &[f32],
     ) -> Result<BatchStats> {
         let (packed, targets) = pack(sequences);
         let scored = self
             .decoder
             .log_probs(&packed, targets, config.temperature)?;
-        let log_probs = scored.get(0)?;
-        let loss = grpo::loss(config, &log_probs, terms)?;
+        let loss = grpo::loss(config, &scored, terms)?;
         let stats = BatchStats {
             loss: scalar(&loss.loss)?,
-            kl: loss.kl,
-            clipped_low: loss.clipped_low,
-            clipped_high: loss.clipped_high,
-            ..BatchStats::of_scores(&scored, sampled)?
+            told: loss.told,
+            ..BatchStats::of_scores(&scored.detach(), sampled)?
         };
         self.backward(&loss.loss)?;
         Ok(stats)
@@ -259,6 +253,7 @@ fn scalar(tensor: &Tensor) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::grpo::{ResponseTerms, StepTotals};
 
     #[test]
     fn a_group_without_advantage_tells_the_same_without_its_gradient() {
@@ -270,13 +265,21 @@ mod tests {
             completions: vec![vec![50, 51, 52], vec![60, 61]],
         }];
         let sampled = [-1.0; 5];
-        let mut terms = TokenTerms {
-            advantages: vec![0.0; 5],
-            weights: vec![0.2; 5],
-            ..TokenTerms::default()
+        let response = |tokens: usize| ResponseTerms {
+            tokens,
+            advantage: 0.0,
+            truncated: false,
+        };
+        let mut terms = BatchTerms {
+            responses: vec![response(3), response(2)],
+            step: StepTotals {
+                tokens: 5.0,
+                responses: 2,
+            },
+            ..BatchTerms::default()
         };
         let seen = Learner::observe(&learner.decoder, &sequences, 1.0, &sampled).expect("seen");
-        let mut pass = |terms: &TokenTerms| {
+        let mut pass = |terms: &BatchTerms| {
             let mut grpo = config.grpo.clone();
             grpo.beta = 0.0;
             let told = learner.reinforced(&sequences, &grpo, terms, &sampled);
@@ -284,8 +287,11 @@ mod tests {
             (told.expect("told"), norm)
         };
         let (told, norm) = pass(&terms);
-        assert_eq!((told, norm), (seen, 0.0));
-        terms.advantages[0] = 1.0;
+        assert_eq!((told.loss, norm), (0.0, 0.0));
+        assert_eq!(told.mismatch_sum, seen.mismatch_sum);
+        assert_eq!(told.told.tokens, seen.told.tokens);
+        assert!((told.told.entropy - seen.told.entropy).abs() < 1e-4);
+        terms.responses[0].advantage = 1.0;
         assert!(pass(&terms).1 > 1e-4, "an advantage moves the adapter");
     }
 }

@@ -7,7 +7,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 
 use crate::model::error::{ModelError, Result};
-use crate::model::weights::NamedTensors;
+use crate::model::tensors::{NamedTensors, TensorSource};
 
 /// One gradient a variable, in the variables' order.
 #[derive(Clone, Debug)]

@@ -8,7 +8,8 @@ use opensoc::model::config::{ModelConfig, Projection};
 use opensoc::model::decoder::Decoder;
 use opensoc::model::error::ModelError;
 use opensoc::model::lora::Adapter;
-use opensoc::model::weights::{NamedTensors, Weights, to_safetensors};
+use opensoc::model::tensors::{NamedTensors, to_safetensors};
+use opensoc::model::weights::Weights;
 use opensoc::stream::Stream;
 use serde_json::{Value, json};
 
@@ -122,7 +123,12 @@ fn damaged_adapters_are_refused_by_name() {
         ("lora_alpha", json!("many"), "lora_alpha"),
         ("lora_alpha", json!(-1), "lora_alpha"),
         ("target_modules", json!(["q_proj", "c_attn"]), "c_attn"),
-        ("target_modules", json!("all-linear"), "target_modules"),
+        (
+            "target_modules",
+            json!("all-linear"),
+            "layers.0.self_attn.k_proj.lora_A.weight is missing",
+        ),
+        ("target_modules", json!(7), "target_modules"),
         (
             "target_modules",
             json!(["q_proj", "v_proj"]),
@@ -135,12 +141,19 @@ fn damaged_adapters_are_refused_by_name() {
         ),
         ("target_modules", json!([]), "belongs to no LoRA pair"),
         ("use_dora", json!(true), "use_dora"),
-        ("use_rslora", json!(true), "use_rslora"),
         ("fan_in_fan_out", json!(true), "fan_in_fan_out"),
-        ("rank_pattern", json!({"q_proj": 2}), "rank_pattern"),
-        ("alpha_pattern", json!({"q_proj": 2}), "alpha_pattern"),
+        (
+            "rank_pattern",
+            json!({"q_proj": 2}),
+            "lora_A.weight has shape [3, 32], expected [2, 32]; it was made for base model nano",
+        ),
+        ("alpha_pattern", json!({"q_proj": "2"}), "alpha_pattern"),
         ("modules_to_save", json!(["lm_head"]), "modules_to_save"),
-        ("layers_to_transform", json!([0]), "layers_to_transform"),
+        (
+            "layers_to_transform",
+            json!([0]),
+            "layers.1.mlp.up_proj.lora_A.weight belongs to no LoRA pair",
+        ),
         ("bias", json!("all"), "bias"),
     ];
     for (field, value, word) in cases {
@@ -150,6 +163,12 @@ fn damaged_adapters_are_refused_by_name() {
             "{field}: {message}"
         );
     }
+}
+
+#[test]
+fn adapters_of_other_models_are_refused_by_name() {
+    let model = config(2, true);
+    let saved = Saved::of(&adapter(&model, 23, &TARGETS));
     let wider = ModelConfig {
         hidden_size: 64,
         ..model.clone()

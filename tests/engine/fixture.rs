@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
-use opensoc::model::config::{ModelConfig, Projection};
+use opensoc::model::config::{Architecture, ModelConfig, Projection};
 use opensoc::model::decoder::Decoder;
 use opensoc::model::lora::{Adapter, LoraConfig};
 use opensoc::model::pack::Packed;
-use opensoc::model::weights::{NamedTensors, Weights};
+use opensoc::model::tensors::NamedTensors;
+use opensoc::model::weights::Weights;
 use opensoc::stream::Stream;
 
 pub type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -18,6 +19,7 @@ pub const CPU: Device = Device::Cpu;
 
 pub fn config(layers: usize, tied: bool) -> ModelConfig {
     ModelConfig {
+        architecture: Architecture::Qwen2,
         vocab_size: 96,
         hidden_size: 32,
         intermediate_size: 48,

@@ -9,4 +9,6 @@ mod fixture;
 mod gradients;
 mod packing;
 mod reference;
+mod tiny;
+mod trl;
 mod twin;

@@ -1,63 +1,102 @@
-//! The effective weights of a decoder as plain slices, stacked for fewer products.
+//! The effective weights of a decoder as plain slices, borrowed for as long as a session runs.
+
+use std::ops::Deref;
+
+use candle_core::{Storage, Tensor};
 
 use crate::model::config::Projection;
 use crate::model::decoder::Decoder;
 use crate::model::error::{ModelError, Result};
 
-/// Effective weights as slices; query, key and value stacked, gate and up stacked.
-pub(super) struct Flat {
-    pub(super) embed: Vec<f32>,
-    pub(super) head: Option<Vec<f32>>,
-    pub(super) norm: Vec<f32>,
-    pub(super) layers: Vec<FlatLayer>,
+/// The elements of a contiguous f32 tensor in CPU memory.
+pub(super) struct Slice<'a> {
+    /// A guard that keeps the tensor from being written to.
+    storage: Box<dyn Deref<Target = Storage> + Sync + 'a>,
+    start: usize,
+    end: usize,
 }
 
-pub(super) struct FlatLayer {
-    pub(super) input_norm: Vec<f32>,
-    pub(super) post_norm: Vec<f32>,
-    pub(super) qkv: Vec<f32>,
-    pub(super) qkv_bias: Vec<f32>,
-    pub(super) o: Vec<f32>,
-    pub(super) gate_up: Vec<f32>,
-    pub(super) down: Vec<f32>,
+impl<'a> Slice<'a> {
+    fn of(tensor: &'a Tensor) -> Result<Self> {
+        let (storage, layout) = tensor.storage_and_layout();
+        let elements = match &*storage {
+            Storage::Cpu(cpu) => cpu.as_slice::<f32>()?.len(),
+            _ => 0,
+        };
+        match layout.contiguous_offsets() {
+            Some((start, end)) if end <= elements => Ok(Self {
+                storage: Box::new(storage),
+                start,
+                end,
+            }),
+            _ => Err(ModelError::Candle(candle_core::Error::Msg(
+                "decoding needs contiguous f32 weights in CPU memory".into(),
+            ))),
+        }
+    }
 }
 
-impl Flat {
-    pub(super) fn new(decoder: &Decoder) -> Result<Self> {
-        let values =
-            |t: &candle_core::Tensor| Ok::<_, ModelError>(t.flatten_all()?.to_vec1::<f32>()?);
+impl Deref for Slice<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        // Checked when it was borrowed.
+        match &**self.storage {
+            Storage::Cpu(cpu) => cpu
+                .as_slice::<f32>()
+                .ok()
+                .and_then(|all| all.get(self.start..self.end))
+                .unwrap_or_default(),
+            _ => &[],
+        }
+    }
+}
+
+/// Effective weights, adapter included.
+pub(super) struct Flat<'a> {
+    pub(super) embed: Slice<'a>,
+    pub(super) head: Slice<'a>,
+    pub(super) norm: Slice<'a>,
+    pub(super) layers: Vec<FlatLayer<'a>>,
+}
+
+pub(super) struct FlatLayer<'a> {
+    pub(super) input_norm: Slice<'a>,
+    pub(super) post_norm: Slice<'a>,
+    projections: Vec<Slice<'a>>,
+    biases: Vec<Option<Slice<'a>>>,
+}
+
+impl FlatLayer<'_> {
+    /// Weight `[out, in]` and bias of a projection.
+    pub(super) fn projection(&self, projection: Projection) -> (&[f32], Option<&[f32]>) {
+        let at = projection as usize;
+        (&self.projections[at], self.biases[at].as_deref())
+    }
+}
+
+impl<'a> Flat<'a> {
+    pub(super) fn new(decoder: &'a Decoder) -> Result<Self> {
         let mut layers = Vec::with_capacity(decoder.config.layers);
         for (i, layer) in decoder.weights.layers.iter().enumerate() {
-            let weight = |p: Projection| values(decoder.effective(i, p));
-            let stacked = |ps: &[Projection]| {
-                ps.iter().try_fold(Vec::new(), |mut all, &p| {
-                    all.extend(weight(p)?);
-                    Ok::<_, ModelError>(all)
-                })
-            };
-            let mut qkv_bias = Vec::new();
-            for projection in [Projection::Q, Projection::K, Projection::V] {
-                let [out, _] = decoder.config.projection_shape(projection);
-                match &layer.biases[projection as usize] {
-                    Some(bias) => qkv_bias.extend(values(bias)?),
-                    None => qkv_bias.extend(std::iter::repeat_n(0f32, out)),
-                }
-            }
+            let weight = |p: Projection| Slice::of(decoder.effective(i, p));
+            let biases = layer.biases.iter();
             layers.push(FlatLayer {
-                input_norm: values(&layer.input_norm)?,
-                post_norm: values(&layer.post_norm)?,
-                qkv: stacked(&[Projection::Q, Projection::K, Projection::V])?,
-                qkv_bias,
-                o: weight(Projection::O)?,
-                gate_up: stacked(&[Projection::Gate, Projection::Up])?,
-                down: weight(Projection::Down)?,
+                input_norm: Slice::of(&layer.input_norm)?,
+                post_norm: Slice::of(&layer.post_norm)?,
+                projections: Projection::ALL
+                    .into_iter()
+                    .map(weight)
+                    .collect::<Result<_>>()?,
+                biases: biases
+                    .map(|bias| bias.as_ref().map(Slice::of).transpose())
+                    .collect::<Result<_>>()?,
             });
         }
-        let head = decoder.weights.head.as_ref().map(values).transpose()?;
         Ok(Self {
-            embed: values(&decoder.weights.embed)?,
-            head,
-            norm: values(&decoder.weights.norm)?,
+            embed: Slice::of(&decoder.weights.embed)?,
+            head: Slice::of(decoder.head())?,
+            norm: Slice::of(&decoder.weights.norm)?,
             layers,
         })
     }

@@ -1,5 +1,6 @@
-//! A decoding session: prompts in the cache, lines that continue them one token at a time.
+//! Decoding: prompts run into a cache once, lines continue them one token at a time.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -7,73 +8,109 @@ use rayon::prelude::*;
 
 use super::flat::Flat;
 use super::{Line, Request};
-use crate::model::config::ModelConfig;
+use crate::model::config::{ModelConfig, Projection};
 use crate::model::decoder::Decoder;
 use crate::model::kernels::{self, Threads, View, ViewMut, matmul};
 use crate::model::ops::{Attention, attend};
-use crate::model::pack::Packed;
+use crate::model::pack::{Asking, Sharing};
+use crate::model::rope::RopeTable;
 use crate::model::swiglu;
 
-/// Keys (rotated) and values of one layer.
+/// Keys (rotated) and values of one layer, of all prompts, packed.
 #[derive(Default)]
-struct LayerCache {
-    /// Of all prompts, packed.
-    prompt_k: Vec<f32>,
-    prompt_v: Vec<f32>,
-    /// Of each line's own tokens so far.
-    own: Vec<(Vec<f32>, Vec<f32>)>,
+struct PromptCache {
+    k: Vec<f32>,
+    v: Vec<f32>,
 }
 
-/// Prompts in the cache, and lines decoding from them.
-pub(super) struct Session<'a> {
+/// Prompts in the cache.
+pub(super) struct Prefix<'a> {
     config: &'a ModelConfig,
-    decoder: &'a Decoder,
-    weights: &'a Flat,
-    prompts: Vec<Range<usize>>,
-    caches: Vec<LayerCache>,
+    rope: &'a Arc<RopeTable>,
+    weights: &'a Flat<'a>,
+    /// Rows of each prompt in the packing, in order of position; prompts share those of what they begin with alike.
+    prompts: Vec<Vec<Range<usize>>>,
+    caches: Vec<PromptCache>,
     /// Final hidden state of each prompt's last token.
     last: Vec<Vec<f32>>,
 }
 
-impl<'a> Session<'a> {
-    pub(super) fn prefill(decoder: &'a Decoder, weights: &'a Flat, requests: &[Request]) -> Self {
-        let mut packed = Packed::default();
-        let prompts: Vec<Range<usize>> = requests.iter().map(|r| packed.push(&r.prompt)).collect();
+impl<'a> Prefix<'a> {
+    pub(super) fn fill(decoder: &'a Decoder, weights: &'a Flat<'a>, requests: &[Request]) -> Self {
+        let mut sharing = Sharing::default();
+        let indices: Vec<usize> = requests.iter().map(|r| sharing.push(&r.prompt)).collect();
+        let prompts: Vec<_> = indices.iter().map(|&i| sharing.rows(i)).collect();
+        let ends: Vec<usize> = indices.iter().map(|&i| sharing.last_row(i)).collect();
+        let packed = sharing.finish();
         let config = &decoder.config;
         let tokens = packed.tokens().to_vec();
-        let spec = Attention {
+        let last_rows = Asking::some(&packed, ends.iter().copied());
+        let mut spec = Attention {
+            asking: Arc::new(Asking::all(&packed)),
             packed: Arc::new(packed),
             rope: decoder.rope().clone(),
             heads: config.heads,
             kv_heads: config.kv_heads,
             head_dim: config.head_dim(),
         };
-        let caches = (0..config.layers).map(|_| LayerCache::default()).collect();
-        let mut session = Self {
+        let mut prefix = Self {
             config,
-            decoder,
+            rope: decoder.rope(),
             weights,
             prompts,
-            caches,
+            caches: Vec::with_capacity(config.layers),
             last: Vec::new(),
         };
-        let mut x = session.embed(&tokens);
+        let forward = prefix.forward(Threads::All);
+        let mut x = forward.embed(&tokens);
+        let mut caches = Vec::with_capacity(config.layers);
         for layer in 0..config.layers {
-            let (q, k, v) = session.qkv(layer, &x);
+            let (mut q, k, v) = forward.qkv(layer, &x);
+            if layer + 1 == config.layers {
+                // Only keys and values of the other rows are wanted from here on.
+                let d = config.hidden_size;
+                (x, q) = (rows_of(&x, &last_rows, d), rows_of(&q, &last_rows, d));
+                spec.asking = Arc::new(last_rows.clone());
+            }
             let (out, k) = attend(q, k, &v, &spec);
-            session.caches[layer].prompt_k = k;
-            session.caches[layer].prompt_v = v;
-            session.finish_layer(layer, &mut x, &out);
+            caches.push(PromptCache { k, v });
+            forward.finish_layer(layer, &mut x, &out);
         }
         let d = config.hidden_size;
-        session.last = session
-            .prompts
-            .iter()
-            .map(|r| x[(r.end - 1) * d..r.end * d].to_vec())
-            .collect();
-        session
+        let places: BTreeMap<usize, usize> = last_rows.rows().zip(0..).collect();
+        let at = ends.iter().filter_map(|end| places.get(end));
+        prefix.last = at.map(|&at| x[at * d..(at + 1) * d].to_vec()).collect();
+        prefix.caches = caches;
+        prefix
     }
 
+    fn forward(&self, threads: Threads) -> Forward<'a> {
+        Forward {
+            config: self.config,
+            weights: self.weights,
+            threads,
+        }
+    }
+
+    /// Number of tokens the model knows.
+    pub(super) fn vocabulary(&self) -> usize {
+        self.config.vocab_size
+    }
+
+    fn prompt_length(&self, group: usize) -> usize {
+        self.prompts[group].iter().map(Range::len).sum()
+    }
+}
+
+/// The layers of the decoder on plain slices.
+#[derive(Clone, Copy)]
+struct Forward<'a> {
+    config: &'a ModelConfig,
+    weights: &'a Flat<'a>,
+    threads: Threads,
+}
+
+impl Forward<'_> {
     fn embed(&self, tokens: &[u32]) -> Vec<f32> {
         let d = self.config.hidden_size;
         tokens
@@ -83,26 +120,24 @@ impl<'a> Session<'a> {
             .collect()
     }
 
+    fn project(&self, layer: usize, projection: Projection, x: &[f32]) -> Vec<f32> {
+        let (weight, bias) = self.weights.layers[layer].projection(projection);
+        let [_, d] = self.config.projection_shape(projection);
+        let mut y = product(x, weight, d, self.threads);
+        if let Some(bias) = bias {
+            kernels::add_bias(&mut y, bias);
+        }
+        y
+    }
+
     /// Query, key and value rows of normalised `x`, before rotation.
     fn qkv(&self, layer: usize, x: &[f32]) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
-        let (d, kv) = (
-            self.config.hidden_size,
-            self.config.kv_heads * self.config.head_dim(),
-        );
-        let weights = &self.weights.layers[layer];
-        let h = self.normed(x, &weights.input_norm);
-        let mut all = product(&h, &weights.qkv, d);
-        kernels::add_bias(&mut all, &weights.qkv_bias);
-        let columns = |range: Range<usize>| -> Vec<f32> {
-            all.chunks_exact(d + 2 * kv)
-                .flat_map(|row| &row[range.clone()])
-                .copied()
-                .collect()
-        };
+        let h = self.normed(x, &self.weights.layers[layer].input_norm);
+        let project = |projection| self.project(layer, projection, &h);
         (
-            columns(0..d),
-            columns(d..d + kv),
-            columns(d + kv..d + 2 * kv),
+            project(Projection::Q),
+            project(Projection::K),
+            project(Projection::V),
         )
     }
 
@@ -114,102 +149,113 @@ impl<'a> Session<'a> {
 
     /// Output projection, residual and MLP of a layer.
     fn finish_layer(&self, layer: usize, x: &mut [f32], attended: &[f32]) {
-        let (d, ffn) = (self.config.hidden_size, self.config.intermediate_size);
-        let weights = &self.weights.layers[layer];
-        add(x, &product(attended, &weights.o, d));
-        let h = self.normed(x, &weights.post_norm);
-        let both = product(&h, &weights.gate_up, d);
-        let rows = x.len() / d;
-        let (mut gate, mut up) = (
-            Vec::with_capacity(rows * ffn),
-            Vec::with_capacity(rows * ffn),
-        );
-        for row in both.chunks_exact(2 * ffn) {
-            let (g, u) = row.split_at(ffn);
-            gate.extend_from_slice(g);
-            up.extend_from_slice(u);
-        }
+        add(x, &self.project(layer, Projection::O, attended));
+        let h = self.normed(x, &self.weights.layers[layer].post_norm);
+        let gate = self.project(layer, Projection::Gate, &h);
+        let up = self.project(layer, Projection::Up, &h);
         let mut gated = vec![0f32; gate.len()];
         swiglu::swiglu(&gate, &up, &mut gated);
-        add(x, &product(&gated, &weights.down, ffn));
+        add(x, &self.project(layer, Projection::Down, &gated));
     }
 
     fn logits(&self, x: &[f32]) -> Vec<f32> {
         let h = self.normed(x, &self.weights.norm);
         product(
             &h,
-            self.weights.head.as_ref().unwrap_or(&self.weights.embed),
+            &self.weights.head,
             self.config.hidden_size,
+            self.threads,
         )
     }
+}
 
-    /// Logits of the first token of every line; opens a cache for each.
-    pub(super) fn first_logits(&mut self, lines: &[Line]) -> Vec<f32> {
-        for cache in &mut self.caches {
-            cache.own = vec![(Vec::new(), Vec::new()); lines.len()];
+/// Lines decoding from prompts in the cache; those of a prompt lie together.
+pub(super) struct Session<'a> {
+    prefix: &'a Prefix<'a>,
+    forward: Forward<'a>,
+    /// Keys (rotated) and values of each line's own tokens so far, layer by layer.
+    own: Vec<Vec<(Vec<f32>, Vec<f32>)>>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(prefix: &'a Prefix<'a>, lines: usize, threads: Threads) -> Self {
+        let own = vec![vec![(Vec::new(), Vec::new()); lines]; prefix.config.layers];
+        Self {
+            prefix,
+            forward: prefix.forward(threads),
+            own,
         }
-        let all = self.logits(&self.last.concat());
-        let vocabulary = self.config.vocab_size;
-        lines
+    }
+
+    /// Logits of the first token of every line.
+    pub(super) fn first_logits(&self, lines: &[Line]) -> Vec<f32> {
+        let mut groups: Vec<usize> = lines.iter().map(|line| line.group).collect();
+        groups.dedup();
+        let last: Vec<f32> = groups
             .iter()
-            .flat_map(|l| &all[l.group * vocabulary..(l.group + 1) * vocabulary])
+            .flat_map(|&g| &self.prefix.last[g])
             .copied()
-            .collect()
+            .collect();
+        let all = self.forward.logits(&last);
+        let rows: BTreeMap<usize, &[f32]> = groups
+            .into_iter()
+            .zip(all.chunks_exact(self.prefix.config.vocab_size))
+            .collect();
+        let rows = lines.iter().filter_map(|line| rows.get(&line.group));
+        rows.flat_map(|row| row.iter().copied()).collect()
     }
 
     /// Drops the caches of lines that ended; `going` indexes the present lines.
     pub(super) fn keep(&mut self, going: &[usize]) {
-        for cache in &mut self.caches {
-            let own = std::mem::take(&mut cache.own);
-            let mut own: Vec<Option<_>> = own.into_iter().map(Some).collect();
-            cache.own = going.iter().filter_map(|&i| own[i].take()).collect();
+        for lines in &mut self.own {
+            let mut all: Vec<Option<_>> = std::mem::take(lines).into_iter().map(Some).collect();
+            *lines = going.iter().filter_map(|&i| all[i].take()).collect();
         }
     }
 
     /// One token further in every line: `tokens` are their last ones, the `step`th of each; lines of a prompt lie together.
     pub(super) fn step(&mut self, tokens: &[u32], groups: &[usize], step: usize) -> Vec<f32> {
-        let (width, kv) = (
-            self.config.hidden_size,
-            self.config.kv_heads * self.config.head_dim(),
-        );
+        let (config, rope) = (self.prefix.config, self.prefix.rope);
+        let (width, kv) = (config.hidden_size, config.kv_heads * config.head_dim());
         let positions: Vec<u32> = groups
             .iter()
-            .map(|&g| (self.prompts[g].len() + step) as u32)
+            .map(|&g| (self.prefix.prompt_length(g) + step) as u32)
             .collect();
-        let mut x = self.embed(tokens);
-        for layer in 0..self.config.layers {
-            let (mut q, mut k, v) = self.qkv(layer, &x);
-            self.decoder
-                .rope()
-                .rotate_rows(&mut q, width, &positions, 1.0);
-            self.decoder.rope().rotate_rows(&mut k, kv, &positions, 1.0);
+        let mut x = self.forward.embed(tokens);
+        for layer in 0..config.layers {
+            let (mut q, mut k, v) = self.forward.qkv(layer, &x);
+            rope.rotate_rows(&mut q, width, &positions, 1.0);
+            rope.rotate_rows(&mut k, kv, &positions, 1.0);
             let rows = k.chunks_exact(kv).zip(v.chunks_exact(kv));
-            for ((own_k, own_v), (k, v)) in self.caches[layer].own.iter_mut().zip(rows) {
+            for ((own_k, own_v), (k, v)) in self.own[layer].iter_mut().zip(rows) {
                 own_k.extend_from_slice(k);
                 own_v.extend_from_slice(v);
             }
             let out = self.attend_lines(layer, &q, groups, step + 1);
-            self.finish_layer(layer, &mut x, &out);
+            self.forward.finish_layer(layer, &mut x, &out);
         }
-        self.logits(&x)
+        self.forward.logits(&x)
     }
 
     /// Attention of one row a line over its prompt and its own `own` tokens.
     fn attend_lines(&self, layer: usize, q: &[f32], groups: &[usize], own: usize) -> Vec<f32> {
         let (width, kv_heads, d) = (
-            self.config.hidden_size,
-            self.config.kv_heads,
-            self.config.head_dim(),
+            self.prefix.config.hidden_size,
+            self.prefix.config.kv_heads,
+            self.prefix.config.head_dim(),
         );
-        let size = self.config.heads / kv_heads;
+        let size = self.prefix.config.heads / kv_heads;
         let tasks: Vec<(Range<usize>, usize)> = runs(groups)
             .into_iter()
             .flat_map(|run| (0..kv_heads).map(move |kv| (run.clone(), kv)))
             .collect();
-        let parts: Vec<Vec<f32>> = tasks
-            .par_iter()
-            .map(|(run, kv)| self.attend_task(layer, q, run, (groups[run.start], *kv), own))
-            .collect();
+        let attend = |(run, kv): &(Range<usize>, usize)| {
+            self.attend_task(layer, q, run, (groups[run.start], *kv), own)
+        };
+        let parts: Vec<Vec<f32>> = match self.forward.threads {
+            Threads::One => tasks.iter().map(attend).collect(),
+            Threads::All => tasks.par_iter().map(attend).collect(),
+        };
         let mut out = vec![0f32; q.len()];
         for ((run, kv), part) in tasks.iter().zip(&parts) {
             for (line, heads) in run.clone().zip(part.chunks_exact(size * d)) {
@@ -229,36 +275,31 @@ impl<'a> Session<'a> {
         (group, kv): (usize, usize),
         keys: usize,
     ) -> Vec<f32> {
-        let d = self.config.head_dim();
+        let d = self.prefix.config.head_dim();
         let (size, kv_width) = (
-            self.config.heads / self.config.kv_heads,
-            self.config.kv_heads * d,
+            self.prefix.config.heads / self.prefix.config.kv_heads,
+            self.prefix.config.kv_heads * d,
         );
-        let (cache, prompt) = (&self.caches[layer], &self.prompts[group]);
+        let cache = &self.prefix.caches[layer];
         let rows = run.len() * size;
         let scale = 1.0 / (d as f32).sqrt();
         let mut scores = vec![0f32; rows * keys];
-        let at = prompt.start * kv_width + kv * d;
-        let prompt_k = View::strided(&cache.prompt_k[at..], prompt.len(), d, kv_width).t();
-        let out = ViewMut::strided(&mut scores, rows, prompt.len(), keys);
-        matmul(
-            out,
-            false,
-            View::dense(queries, rows, d),
-            prompt_k,
-            scale,
-            Threads::One,
-        );
+        let mut offset = 0;
+        for part in &self.prefix.prompts[group] {
+            let at = part.start * kv_width + kv * d;
+            let k = View::strided(&cache.k[at..], part.len(), d, kv_width).t();
+            let out = ViewMut::strided(&mut scores[offset..], rows, part.len(), keys);
+            let queries = View::dense(queries, rows, d);
+            matmul(out, false, queries, k, scale, Threads::One);
+            offset += part.len();
+        }
         for (i, (row, query)) in scores
             .chunks_exact_mut(keys)
             .zip(queries.chunks_exact(d))
             .enumerate()
         {
-            let own_k = &cache.own[run.start + i / size].0;
-            for (score, key) in row[prompt.len()..]
-                .iter_mut()
-                .zip(own_k.chunks_exact(kv_width))
-            {
+            let own_k = &self.own[layer][run.start + i / size].0;
+            for (score, key) in row[offset..].iter_mut().zip(own_k.chunks_exact(kv_width)) {
                 *score = scale * kernels::dot(query, &key[kv * d..(kv + 1) * d]);
             }
             kernels::softmax_row(row);
@@ -275,40 +316,40 @@ impl<'a> Session<'a> {
         (group, kv): (usize, usize),
         own: usize,
     ) -> Vec<f32> {
-        let (width, d) = (self.config.hidden_size, self.config.head_dim());
-        let (size, kv_width) = (
-            self.config.heads / self.config.kv_heads,
-            self.config.kv_heads * d,
+        let (width, d) = (
+            self.prefix.config.hidden_size,
+            self.prefix.config.head_dim(),
         );
-        let cache = &self.caches[layer];
-        let prompt = &self.prompts[group];
+        let (size, kv_width) = (
+            self.prefix.config.heads / self.prefix.config.kv_heads,
+            self.prefix.config.kv_heads * d,
+        );
+        let cache = &self.prefix.caches[layer];
         let rows = run.len() * size;
-        let keys = prompt.len() + own;
+        let keys = self.prefix.prompt_length(group) + own;
         let queries: Vec<f32> = run
             .clone()
             .flat_map(|line| &q[line * width + kv * size * d..line * width + (kv + 1) * size * d])
             .copied()
             .collect();
-        let at = prompt.start * kv_width + kv * d;
         let scores = self.line_scores(layer, &queries, run, (group, kv), keys);
         let mut result = vec![0f32; rows * d];
-        let p = View::strided(&scores, rows, prompt.len(), keys);
-        let prompt_v = View::strided(&cache.prompt_v[at..], prompt.len(), d, kv_width);
-        matmul(
-            ViewMut::dense(&mut result, rows, d),
-            false,
-            p,
-            prompt_v,
-            1.0,
-            Threads::One,
-        );
+        let mut offset = 0;
+        for part in &self.prefix.prompts[group] {
+            let at = part.start * kv_width + kv * d;
+            let p = View::strided(&scores[offset..], rows, part.len(), keys);
+            let v = View::strided(&cache.v[at..], part.len(), d, kv_width);
+            let out = ViewMut::dense(&mut result, rows, d);
+            matmul(out, offset > 0, p, v, 1.0, Threads::One);
+            offset += part.len();
+        }
         for (i, (row, out)) in scores
             .chunks_exact(keys)
             .zip(result.chunks_exact_mut(d))
             .enumerate()
         {
-            let own_v = &cache.own[run.start + i / size].1;
-            for (&p, value) in row[prompt.len()..].iter().zip(own_v.chunks_exact(kv_width)) {
+            let own_v = &self.own[layer][run.start + i / size].1;
+            for (&p, value) in row[offset..].iter().zip(own_v.chunks_exact(kv_width)) {
                 for (o, &v) in out.iter_mut().zip(&value[kv * d..(kv + 1) * d]) {
                     *o += p * v;
                 }
@@ -316,6 +357,14 @@ impl<'a> Session<'a> {
         }
         result
     }
+}
+
+/// The rows of a `[rows, width]` matrix that ask.
+fn rows_of(x: &[f32], asking: &Asking, width: usize) -> Vec<f32> {
+    let rows = asking
+        .rows()
+        .flat_map(|row| &x[row * width..(row + 1) * width]);
+    rows.copied().collect()
 }
 
 /// Ranges of equal neighbours.
@@ -330,19 +379,19 @@ fn runs(groups: &[usize]) -> Vec<Range<usize>> {
     runs
 }
 
+/// Rows up to which a product reads each weight once for all of them.
+const SKINNY: usize = 32;
+
 /// `x wᵀ` for x with rows of `d` and w `[out, d]`.
-fn product(x: &[f32], w: &[f32], d: usize) -> Vec<f32> {
+fn product(x: &[f32], w: &[f32], d: usize, threads: Threads) -> Vec<f32> {
     let (rows, out) = (x.len() / d, w.len() / d);
     let mut y = vec![0f32; rows * out];
-    let (x, w) = (View::dense(x, rows, d), View::dense(w, out, d).t());
-    matmul(
-        ViewMut::dense(&mut y, rows, out),
-        false,
-        x,
-        w,
-        1.0,
-        Threads::All,
-    );
+    if rows <= SKINNY {
+        kernels::skinny_product(x, w, d, &mut y, threads);
+    } else {
+        let (x, w) = (View::dense(x, rows, d), View::dense(w, out, d).t());
+        matmul(ViewMut::dense(&mut y, rows, out), false, x, w, 1.0, threads);
+    }
     y
 }
 

@@ -1,6 +1,6 @@
 //! Grouped-query attention over packed segments, rotary embedding included.
 //!
-//! Query rows are cut into blocks; a block sees its segment's context (all of it) and its own segment up to itself. Only
+//! Query rows are cut into blocks; a block sees its segment's context (all parts of it) and its own segment up to itself. Only
 //! log-sum-exps are kept for backward, which computes the probabilities again (as in FlashAttention, Dao et al. 2022).
 
 mod backward;
@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::{Kept, elements, keep, take, tensor, with_elements};
 use crate::model::kernels::{self, Threads, View, ViewMut, matmul};
-use crate::model::pack::Packed;
+use crate::model::pack::{Asking, Packed, Segment};
 use crate::model::rope::RopeTable;
 use backward::Given;
 use composed::composed;
@@ -26,6 +26,8 @@ const BLOCK: usize = 64;
 #[derive(Clone)]
 pub struct Attention {
     pub packed: Arc<Packed>,
+    /// The rows that queries come from; keys and values come from all.
+    pub asking: Arc<Asking>,
     pub rope: Arc<RopeTable>,
     /// Query heads.
     pub heads: usize,
@@ -34,14 +36,14 @@ pub struct Attention {
     pub head_dim: usize,
 }
 
-/// q `[rows, heads * head_dim]`, k and v `[rows, kv_heads * head_dim]`, all before rotation; the result has q's shape.
+/// q `[asking, heads * head_dim]`, k and v `[rows, kv_heads * head_dim]`, all before rotation; the result has q's shape.
 ///
 /// # Errors
 /// On shapes that do not fit the packing, or positions beyond the rope table.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result<Tensor> {
-    let rows = spec.packed.len();
+    let (asking, rows) = (spec.asking.len(), spec.packed.len());
     let (width, kv_width) = (spec.heads * spec.head_dim, spec.kv_heads * spec.head_dim);
-    if q.dims() != [rows, width] || k.dims() != [rows, kv_width] || v.dims() != [rows, kv_width] {
+    if q.dims() != [asking, width] || k.dims() != [rows, kv_width] || v.dims() != [rows, kv_width] {
         candle_core::bail!(
             "attention: q {:?} k {:?} v {:?} for {rows} rows",
             q.dims(),
@@ -95,36 +97,54 @@ struct Fused {
     kept: Kept<KeptForward>,
 }
 
-/// A block of query rows and the key rows it sees: a context, and its own segment up to the block's end.
+/// A block of query rows and the key rows it sees: its context, and its own segment up to the block's end.
 struct Block {
-    rows: Range<usize>,
-    context: Range<usize>,
-    own: Range<usize>,
+    /// Its rows among those that ask.
+    queries: Range<usize>,
+    /// Key rows in order of position, with the column of the scores where each part begins; its own segment last.
+    parts: Vec<(Range<usize>, usize)>,
+    /// Keys of its own segment that its first row sees.
+    first_sees: usize,
 }
 
 impl Block {
+    fn new(segment: &Segment, rows: &Range<usize>, at: usize) -> Self {
+        let mut keys = 0;
+        let own = segment.rows.start..rows.end;
+        let ranges = segment.context.iter().cloned().chain([own]);
+        let parts = ranges.filter(|range| !range.is_empty()).map(|range| {
+            let offset = keys;
+            keys += range.len();
+            (range, offset)
+        });
+        Self {
+            queries: at..at + rows.len(),
+            parts: parts.collect(),
+            first_sees: rows.start - segment.rows.start + 1,
+        }
+    }
+
     fn keys(&self) -> usize {
-        self.context.len() + self.own.len()
+        self.parts
+            .last()
+            .map_or(0, |(range, offset)| offset + range.len())
     }
 
     /// How many keys row `i` of the block sees.
     fn visible(&self, i: usize) -> usize {
-        self.context.len() + self.rows.start + i - self.own.start + 1
+        let before_own = self.parts.last().map_or(0, |(_, offset)| *offset);
+        before_own + self.first_sees + i
     }
 }
 
-fn blocks(packed: &Packed, group: &Range<usize>) -> Vec<Block> {
+fn blocks(packed: &Packed, asking: &Asking, group: &Range<usize>) -> Vec<Block> {
     let mut blocks = Vec::new();
-    for segment in &packed.segments()[group.clone()] {
-        let context = segment.context.clone().unwrap_or(0..0);
-        for start in segment.rows.clone().step_by(BLOCK) {
-            let rows = start..(start + BLOCK).min(segment.rows.end);
-            let own = segment.rows.start..rows.end;
-            blocks.push(Block {
-                rows,
-                context: context.clone(),
-                own,
-            });
+    for segment in group.clone() {
+        let (rows, at) = asking.of(segment);
+        for start in rows.clone().step_by(BLOCK) {
+            let block = start..(start + BLOCK).min(rows.end);
+            let at = at + start - rows.start;
+            blocks.push(Block::new(&packed.segments()[segment], &block, at));
         }
     }
     blocks
@@ -150,18 +170,18 @@ impl Fused {
         let spec = &self.spec;
         let (width, kv_width) = (spec.heads * spec.head_dim, spec.kv_heads * spec.head_dim);
         spec.rope
-            .rotate_rows(&mut q, width, spec.packed.positions(), 1.0);
+            .rotate_rows(&mut q, width, spec.asking.positions(), 1.0);
         spec.rope
             .rotate_rows(&mut k, kv_width, spec.packed.positions(), 1.0);
         let blocks: Vec<Block> = spec
             .packed
             .groups()
             .iter()
-            .flat_map(|g| blocks(&spec.packed, g))
+            .flat_map(|g| blocks(&spec.packed, &spec.asking, g))
             .collect();
         let (mut out, mut lse) = (
             vec![0f32; q.len()],
-            vec![0f32; spec.packed.len() * spec.heads],
+            vec![0f32; spec.asking.len() * spec.heads],
         );
         let outs = split_rows(&mut out, &blocks, width);
         let lses = split_rows(&mut lse, &blocks, spec.heads);
@@ -191,14 +211,12 @@ impl Fused {
             head_dim: d,
             ..
         } = self.spec;
-        let (n, keys, kv) = (block.rows.len(), block.keys(), head / self.group_size());
-        let q = head_view(q, &block.rows, heads * d, head, d);
-        for (part, offset) in [(&block.context, 0), (&block.own, block.context.len())] {
-            if !part.is_empty() {
-                let k = head_view(k, part, kv_heads * d, kv, d).t();
-                let out = ViewMut::strided(&mut scores[offset..], n, part.len(), keys);
-                matmul(out, false, q, k, self.scale(), Threads::One);
-            }
+        let (n, keys, kv) = (block.queries.len(), block.keys(), head / self.group_size());
+        let q = head_view(q, &block.queries, heads * d, head, d);
+        for (part, offset) in &block.parts {
+            let k = head_view(k, part, kv_heads * d, kv, d).t();
+            let out = ViewMut::strided(&mut scores[*offset..], n, part.len(), keys);
+            matmul(out, false, q, k, self.scale(), Threads::One);
         }
     }
 
@@ -217,7 +235,7 @@ impl Fused {
             head_dim: d,
             ..
         } = self.spec;
-        let (n, keys) = (block.rows.len(), block.keys());
+        let (n, keys) = (block.queries.len(), block.keys());
         let mut scores = vec![0f32; n * keys];
         for head in 0..heads {
             self.scores(block, head, qk.0, qk.1, &mut scores);
@@ -226,15 +244,11 @@ impl Fused {
                 lse[i * heads + head] = kernels::softmax_row(seen);
                 hidden.fill(0.0);
             }
-            let mut fresh = true;
-            for (part, offset) in [(&block.context, 0), (&block.own, block.context.len())] {
-                if !part.is_empty() {
-                    let p = View::strided(&scores[offset..], n, part.len(), keys);
-                    let v = head_view(v, part, kv_heads * d, head / self.group_size(), d);
-                    let o = ViewMut::strided(&mut out[head * d..], n, d, heads * d);
-                    matmul(o, !fresh, p, v, 1.0, Threads::One);
-                    fresh = false;
-                }
+            for (i, (part, offset)) in block.parts.iter().enumerate() {
+                let p = View::strided(&scores[*offset..], n, part.len(), keys);
+                let v = head_view(v, part, kv_heads * d, head / self.group_size(), d);
+                let o = ViewMut::strided(&mut out[head * d..], n, d, heads * d);
+                matmul(o, i > 0, p, v, 1.0, Threads::One);
             }
         }
     }
@@ -244,7 +258,7 @@ impl Fused {
 fn split_rows<'a>(mut data: &'a mut [f32], blocks: &[Block], width: usize) -> Vec<&'a mut [f32]> {
     let mut parts = Vec::with_capacity(blocks.len());
     for block in blocks {
-        let (part, rest) = data.split_at_mut(block.rows.len() * width);
+        let (part, rest) = data.split_at_mut(block.queries.len() * width);
         parts.push(part);
         data = rest;
     }
@@ -298,6 +312,7 @@ impl CustomOp3 for Fused {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::pack::Sharing;
     use crate::model::testing::{assert_close, randn};
     use candle_core::Var;
 
@@ -331,8 +346,10 @@ mod tests {
                 let packed = Arc::new(packed(groups));
                 let rows = packed.len();
                 let rope = Arc::new(RopeTable::new(d, 10_000.0, 256));
+                let asking = Arc::new(Asking::all(&packed));
                 let spec = Attention {
                     packed,
+                    asking,
                     rope,
                     heads,
                     kv_heads,
@@ -358,11 +375,57 @@ mod tests {
     }
 
     #[test]
+    fn some_rows_ask_as_they_would_among_all() -> Result<()> {
+        let mut sharing = Sharing::default();
+        let long: Vec<u32> = (0..100).collect();
+        let other: Vec<u32> = (0..80).chain(200..270).collect();
+        let (a, b) = (sharing.push(&long), sharing.push(&other));
+        let completions = [a, b, b].map(|prompt| sharing.push_completion(prompt, &[7; 9]));
+        let wanted: Vec<usize> = [sharing.last_row(a), sharing.last_row(b)]
+            .into_iter()
+            .chain(completions.into_iter().flatten())
+            .collect();
+        let packed = Arc::new(sharing.finish());
+        let (heads, kv_heads, d, rows) = (4, 2, 8, packed.len());
+        let asking = Arc::new(Asking::some(&packed, wanted.into_iter()));
+        let spec = |asking: &Arc<Asking>| Attention {
+            packed: packed.clone(),
+            asking: asking.clone(),
+            rope: Arc::new(RopeTable::new(d, 10_000.0, 256)),
+            heads,
+            kv_heads,
+            head_dim: d,
+        };
+        let q = Var::from_tensor(&randn(1, &[rows, heads * d])?)?;
+        let k = Var::from_tensor(&randn(2, &[rows, kv_heads * d])?)?;
+        let v = Var::from_tensor(&randn(3, &[rows, kv_heads * d])?)?;
+        let at: Vec<u32> = asking.rows().map(|row| row as u32).collect();
+        let at = Tensor::new(at, q.device())?;
+        let seed = randn(4, &[asking.len(), heads * d])?;
+        let few = attention(&q.index_select(&at, 0)?, &k, &v, &spec(&asking))?;
+        let plain = composed(&q.index_select(&at, 0)?, &k, &v, &spec(&asking))?;
+        let all = attention(&q, &k, &v, &spec(&Arc::new(Asking::all(&packed))))?;
+        let all = all.index_select(&at, 0)?;
+        let want = (&all * &seed)?.backward()?;
+        for few in [few, plain] {
+            assert_close(&few, &all, 1e-4)?;
+            let got = (few * &seed)?.backward()?;
+            for var in [&q, &k, &v] {
+                let (got, want) = (got.get(var).expect("grad"), want.get(var).expect("grad"));
+                assert_close(got, want, 1e-3)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
     fn positions_beyond_the_table_and_wrong_shapes_are_refused() -> Result<()> {
         let packed = Arc::new(packed(&[&[9]]));
         let rope = Arc::new(RopeTable::new(4, 10_000.0, 8));
+        let asking = Arc::new(Asking::all(&packed));
         let spec = Attention {
             packed,
+            asking,
             rope,
             heads: 1,
             kv_heads: 1,

@@ -1,7 +1,8 @@
 //! Log-probabilities of given tokens, without ever holding a [tokens, vocabulary] matrix.
 //!
-//! Rows of the hidden state are scored in chunks against the output embedding; backward scores them again. One gradient
-//! coefficient per token is all a policy-gradient or cross-entropy loss needs.
+//! Rows of the hidden state are scored in chunks against the output embedding; backward scores them again. Two gradient
+//! coefficients per token, of its log-probability and of the entropy there, are all that a policy-gradient or cross-entropy
+//! loss needs.
 
 use candle_core::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor};
 
@@ -21,7 +22,7 @@ struct LogProbs {
 
 /// For each (row, token) of `targets`: log softmax(hidden[row] weightᵀ / temperature)[token], and the entropy there.
 /// hidden `[rows, d]`, weight `[vocabulary, d]`; the result is `[2, targets]`: log-probabilities, then entropies in nats.
-/// Gradients flow through the first row only (the entropies are for the log), and to `weight` only if `train_weight`.
+/// Gradients flow through both rows, and to `weight` only if `train_weight`.
 ///
 /// # Errors
 /// On a row or token out of range.
@@ -78,7 +79,7 @@ pub fn log_probs_composed(
     let tokens = Tensor::from_vec(tokens, (n, 1), hidden.device())?;
     let logits = (hidden.index_select(&rows, 0)?.matmul(&weight.t()?)? / temperature)?;
     let all = candle_nn::ops::log_softmax(&logits, D::Minus1)?;
-    let entropy = (all.exp()? * &all)?.sum(D::Minus1)?.neg()?.detach();
+    let entropy = (all.exp()? * &all)?.sum(D::Minus1)?.neg()?;
     Tensor::stack(&[all.gather(&tokens, D::Minus1)?.squeeze(1)?, entropy], 0)
 }
 
@@ -108,21 +109,26 @@ impl LogProbs {
         );
     }
 
-    /// Adds to `dh` (and `dw`) what the coefficients `g`, one per target, ask for.
-    fn backward(&self, h: View2<'_>, w: View2<'_>, g: &[f32], dh: &mut [f32], dw: &mut [f32]) {
+    /// Adds to `dh` (and `dw`) what the coefficients ask for.
+    fn backward(
+        &self,
+        h: View2<'_>,
+        w: View2<'_>,
+        coefficients: &[Coefficients],
+        dh: &mut [f32],
+        dw: &mut [f32],
+    ) {
         let (d, vocabulary) = (h.width, w.data.len() / w.width);
         let mut inputs = vec![0f32; CHUNK * d];
         let mut logits = vec![0f32; CHUNK * vocabulary];
         let mut dx = vec![0f32; CHUNK * d];
-        for (chunk, g) in self.targets.chunks(CHUNK).zip(g.chunks(CHUNK)) {
+        let chunks = self.targets.chunks(CHUNK).zip(coefficients.chunks(CHUNK));
+        for (chunk, coefficients) in chunks {
             let n = chunk.len();
             self.score(chunk, h, w, &mut inputs, &mut logits);
-            let rows = logits.par_chunks_exact_mut(vocabulary).zip(chunk).zip(g);
-            rows.for_each(|((row, &(_, token)), &g)| {
-                kernels::softmax_row(row);
-                let coefficient = g / self.temperature;
-                row.iter_mut().for_each(|p| *p *= -coefficient);
-                row[token as usize] += coefficient;
+            let rows = logits.par_chunks_exact_mut(vocabulary).zip(chunk);
+            rows.zip(coefficients).for_each(|((row, &(_, token)), c)| {
+                c.to_logits(row, token as usize, self.temperature);
             });
             let dlogits = View::dense(&logits, n, vocabulary);
             let weight = View::dense(w.data, vocabulary, d);
@@ -151,6 +157,33 @@ impl LogProbs {
                 );
             }
         }
+    }
+}
+
+/// Gradient of the loss by a target's log-probability and by the entropy there.
+#[derive(Clone, Copy)]
+struct Coefficients {
+    log_prob: f32,
+    entropy: f32,
+}
+
+impl Coefficients {
+    /// Puts the gradient by the logits (before the temperature) in place of the tempered logits in `row`:
+    /// by a log-probability it is `onehot - p`, by the entropy H `-p (log p + H)`.
+    fn to_logits(self, row: &mut [f32], token: usize, temperature: f32) {
+        let by_log_prob = self.log_prob / temperature;
+        if self.entropy == 0.0 {
+            kernels::softmax_row(row);
+            row.iter_mut().for_each(|p| *p *= -by_log_prob);
+        } else {
+            let (lse, entropy) = kernels::lse_and_entropy(row);
+            let by_entropy = self.entropy / temperature;
+            for slot in row.iter_mut() {
+                let log_p = *slot - lse;
+                *slot = -log_p.exp() * (by_log_prob + by_entropy * (log_p + entropy));
+            }
+        }
+        row[token] += by_log_prob;
     }
 }
 
@@ -216,7 +249,12 @@ impl CustomOp2 for LogProbs {
             with_elements(w, |w| {
                 with_elements(g, |g| {
                     let (h, w) = (View2 { data: h, width: d }, View2 { data: w, width: d });
-                    self.backward(h, w, &g[..self.targets.len()], &mut dh, &mut dw);
+                    let (log_probs, entropies) = g.split_at(self.targets.len());
+                    let pairs = log_probs.iter().zip(entropies);
+                    let coefficients: Vec<Coefficients> = pairs
+                        .map(|(&log_prob, &entropy)| Coefficients { log_prob, entropy })
+                        .collect();
+                    self.backward(h, w, &coefficients, &mut dh, &mut dw);
                 })
             })
         })???;
@@ -242,14 +280,17 @@ mod tests {
         let targets: Vec<(usize, u32)> = (0..230)
             .map(|i| (i * 7 % 40, (i * 13 % 50) as u32))
             .collect();
-        let seed = randn(3, &[230])?;
+        let seed = randn(3, &[2, 230])?;
         let ours = log_probs(&h, &w, targets.clone(), 0.7, true)?;
         let theirs = log_probs_composed(&h, &w, &targets, 0.7)?;
         assert_close(&ours, &theirs, 1e-4)?;
-        let got = (ours.get(0)? * &seed)?.backward()?;
-        let want = (theirs.get(0)? * &seed)?.backward()?;
-        for v in [&h, &w] {
-            assert_close(got.get(v).expect("grad"), want.get(v).expect("grad"), 1e-3)?;
+        let zeros = seed.narrow(0, 1, 1)?.zeros_like()?;
+        let only_log_probs = Tensor::cat(&[&seed.narrow(0, 0, 1)?, &zeros], 0)?;
+        for seed in [seed, only_log_probs] {
+            let (got, want) = ((&ours * &seed)?.backward()?, (&theirs * &seed)?.backward()?);
+            for v in [&h, &w] {
+                assert_close(got.get(v).expect("grad"), want.get(v).expect("grad"), 1e-3)?;
+            }
         }
         let frozen = log_probs(&h, &w, targets, 0.7, false)?.get(0)?.backward()?;
         assert!(frozen.get(&w).is_none());

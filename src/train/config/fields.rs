@@ -26,6 +26,8 @@ pub enum Kind {
     Real(f64, f64),
     /// A number, or `none` in `--set` and no line in a file.
     OptionalReal(f64, f64),
+    /// `true` or `false`.
+    Flag,
     /// One of these words.
     Word(&'static [&'static str]),
     /// A list of different ones of these words, at least one.
@@ -58,6 +60,7 @@ pub const FIELDS: &[Field] = &[
     field("threads", Kind::Whole(1, 1024), "CPU threads; a resumed run must keep them to give the same bytes"),
     field("save_steps", Kind::Whole(1, 1_000_000), "optimiser steps between checkpoints"),
     field("log_rollouts_every", Kind::Whole(1, 1_000_000), "optimiser steps between lines of rollouts.jsonl"),
+    field("micro_batch_tokens", Kind::Whole(1, 10_000_000), "tokens that run forward and backward together"),
     field("lora.rank", Kind::Whole(1, 512), "rank of the adapter"),
     field("lora.alpha", Kind::Real(1e-3, 4096.0), "the update is scaled by alpha / rank"),
     field("lora.dropout", Kind::Real(0.0, 0.0), "none is built: 0 keeps rollouts and loss on the same policy"),
@@ -75,21 +78,25 @@ pub const FIELDS: &[Field] = &[
     field("grpo.max_draws", Kind::Whole(1, 64), "draws until so many groups have unequal rewards (DAPO's dynamic sampling)"),
     field("grpo.num_generations", Kind::Whole(2, 256), "responses per group; one alone has no advantage"),
     field("grpo.lr", LR, "learning rate after warm-up"),
-    field("grpo.beta", Kind::Real(0.0, 10.0), "weight of the divergence from the SFT adapter"),
+    field("grpo.beta", Kind::Real(0.0, 10.0), "weight of the divergence from the reference"),
+    field("grpo.use_bias_correction_kl", Kind::Flag, "the divergence is multiplied with the ratio"),
+    field("grpo.reference", Kind::Word(&["sft", "base"]), "the policy that beta holds to"),
     field("grpo.epsilon", Kind::Real(1e-6, 1.0), "clip range of the ratio"),
     field("grpo.epsilon_high", Kind::OptionalReal(1e-6, 10.0), "clip range above 1, when it differs"),
     field("grpo.num_iterations", Kind::Whole(1, 64), "optimiser passes over the same rollouts"),
+    field("grpo.steps_per_generation", Kind::Whole(1, 64), "optimiser updates that a pass is cut into"),
     field("grpo.loss_type", Kind::Word(&["grpo", "bnpo", "dr_grpo", "dapo"]), "how token losses become one number"),
     field("grpo.scale_rewards", Kind::Word(&["none", "group", "batch"]), "what advantages are divided by"),
     field("grpo.temperature", Kind::Real(0.01, 10.0), "of sampling"),
     field("grpo.top_p", Kind::Real(1e-6, 1.0), "nucleus; 1 takes all"),
     field("grpo.top_k", Kind::Whole(0, 1_000_000), "most likely tokens; 0 takes all"),
     field("grpo.max_completion_length", Kind::Whole(1, 8192), "tokens of a response"),
+    field("grpo.mask_truncated_completions", Kind::Flag, "responses that reached it teach nothing"),
     field("grpo.warmup_steps", STEPS, "steps over which the learning rate rises"),
     field("grpo.lr_scheduler_type", SCHEDULE, "how it falls afterwards, over all stages"),
     field("grpo.weight_decay", Kind::Real(0.0, 1.0), "AdamW weight decay"),
     field("grpo.max_grad_norm", Kind::Real(1e-6, 1e6), "gradients are scaled down to this norm"),
-    field("grpo.entropy_coef", Kind::Real(0.0, 0.0), "none is built: the entropy is logged"),
+    field("grpo.entropy_coef", Kind::Real(0.0, 10.0), "weight of the entropy bonus"),
     field("grpo.stage_mix", Kind::Real(0.0, 1.0), "share of a step's prompts drawn from earlier stages"),
     field("eval.every_steps", STEPS, "optimiser steps between evaluations; 0 only at the end of a phase"),
     field("eval.episodes", Kind::Whole(1, 1_000_000), "hold-out episodes of such an evaluation"),
@@ -145,6 +152,7 @@ impl Kind {
             (Kind::Real(..) | Kind::OptionalReal(..), Value::Integer(n)) => {
                 return self.accept(&Value::Float(*n as f64));
             }
+            (Kind::Flag, Value::Boolean(_)) => true,
             (Kind::Word(words), Value::String(word)) => words.contains(&word.as_str()),
             (Kind::Words(words), Value::Array(list)) => are_distinct_words(list, words),
             _ => false,
@@ -165,6 +173,7 @@ impl Kind {
             Kind::Real(low, high) if low == high => format!("only {low}"),
             Kind::Real(low, high) => format!("a number from {low:?} to {high:?}"),
             Kind::OptionalReal(low, high) => format!("none or a number from {low:?} to {high:?}"),
+            Kind::Flag => "true or false".to_string(),
             Kind::Word(words) => format!("one of {}", words.join(", ")),
             Kind::Words(words) => format!("a list of different ones of {}", words.join(", ")),
         }

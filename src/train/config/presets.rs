@@ -4,7 +4,8 @@
 
 use super::resolve::ConfigError;
 use super::{
-    EvalConfig, GrpoConfig, LoraConfig, LossType, ScaleRewards, Schedule, SftConfig, TrainConfig,
+    EvalConfig, GrpoConfig, LoraConfig, LossType, Reference, ScaleRewards, Schedule, SftConfig,
+    TrainConfig,
 };
 
 /// Where resolution starts.
@@ -61,6 +62,7 @@ impl TrainConfig {
             threads: 2,
             save_steps: 50,
             log_rollouts_every: 1,
+            micro_batch_tokens: 8_192,
             lora: LoraConfig::rank_16(),
             sft: SftConfig {
                 examples: 600,
@@ -79,15 +81,19 @@ impl TrainConfig {
                 num_generations: 8,
                 lr: 1.5e-3,
                 beta: 0.02,
+                use_bias_correction_kl: true,
+                reference: Reference::Sft,
                 epsilon: 0.2,
                 epsilon_high: None,
                 num_iterations: 1,
+                steps_per_generation: 1,
                 loss_type: LossType::Dapo,
                 scale_rewards: ScaleRewards::None,
                 temperature: 1.0,
                 top_p: 1.0,
                 top_k: 0,
                 max_completion_length: 48,
+                mask_truncated_completions: false,
                 warmup_steps: 10,
                 lr_scheduler_type: Schedule::Linear,
                 weight_decay: 0.0,
@@ -125,6 +131,7 @@ impl TrainConfig {
                 max_completion_length: 96,
                 ..nano.grpo
             },
+            micro_batch_tokens: 2_048,
             ..nano
         }
     }

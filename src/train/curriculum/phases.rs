@@ -11,14 +11,9 @@ use crate::model::sampler::Sampling;
 use crate::stream::Stream;
 use crate::train::config::GrpoConfig;
 use crate::train::error::{Result, TrainError};
-use crate::train::grpo::{self, TokenTerms};
+use crate::train::grpo::{self, BatchTerms, StepTotals};
 use crate::train::learner::{BatchStats, Learner, Sequence};
 use crate::train::task;
-
-/// Groups in one packing: between two packings the host may answer a screen.
-const GROUPS_A_BATCH: usize = 4;
-/// Gold examples in one packing.
-const EXAMPLES_A_BATCH: usize = 8;
 
 impl Run<'_> {
     pub(super) fn sft_step(&mut self, phase_steps: u64) -> Result<MetricRow> {
@@ -48,7 +43,8 @@ impl Run<'_> {
             .map(Vec::len)
             .sum();
         let mut stats = BatchStats::default();
-        for batch in examples.chunks(EXAMPLES_A_BATCH) {
+        // Between two packings the host may answer a screen.
+        for batch in packings(&examples, self.config.micro_batch_tokens, Sequence::tokens) {
             stats.add(&self.learner.supervised(batch, tokens)?);
             self.listen()?;
         }
@@ -74,7 +70,7 @@ impl Run<'_> {
         let mut values = self.step_values(&stats, lr, norm, prompts + tokens);
         values.extend(rollout_values(&groups));
         if config.beta > 0.0 {
-            values.insert("kl".into(), stats.kl / stats.tokens);
+            values.insert("kl".into(), stats.told.mean(stats.told.kl));
         }
         let row = self.row(stage.as_str().into(), values)?;
         self.tell_rollouts(stage, &groups, row.step)?;
@@ -82,8 +78,8 @@ impl Run<'_> {
         Ok(row)
     }
 
-    /// Passes over the groups: what the last of them told, and its gradient's length. Groups that cannot move the adapter
-    /// are scored for the log only, and left out where dynamic sampling has drawn others in their place.
+    /// Passes over the groups: what the last of them told, and its last gradient's length. Groups that cannot move the
+    /// adapter are scored for the log only, and left out where dynamic sampling has drawn others in their place.
     fn reinforce(&mut self, groups: &[Group], lr: f64) -> Result<(BatchStats, f64)> {
         let config = self.config.grpo.clone();
         let all = config.learns_from_equal_rewards();
@@ -92,40 +88,79 @@ impl Run<'_> {
         if config.max_draws > 1 && !moving.is_empty() {
             still.clear();
         }
-        let kept = || moving.iter().chain(&still);
-        let tokens = kept().map(|group| group.tokens()).sum();
-        let responses = kept().map(|group| group.samples.len()).sum();
-        let mut old: Vec<Option<Vec<f32>>> = vec![None; moving.len().div_ceil(GROUPS_A_BATCH)];
+        let updates = (config.steps_per_generation as usize).clamp(1, moving.len().max(1));
+        let step = step_totals(&config, moving.iter().chain(&still), updates);
+        let mut batches = self.batches(&moving, updates)?;
         let (mut stats, mut norm) = (BatchStats::default(), 0.0);
-        for iteration in 0..config.num_iterations {
-            stats = BatchStats::default();
-            for batch in still.chunks(GROUPS_A_BATCH) {
-                let (sequences, sampled) = sequences(batch);
-                let told = Learner::observe(
-                    &self.learner.decoder,
-                    &sequences,
-                    config.temperature,
-                    &sampled,
-                )?;
-                stats.add(&told);
-                self.listen()?;
-            }
-            for (batch, old) in moving.chunks(GROUPS_A_BATCH).zip(&mut old) {
-                let (sequences, sampled) = sequences(batch);
-                if iteration == 0 && config.num_iterations > 1 {
-                    let decoder = &self.learner.decoder;
-                    *old = Some(Learner::score(decoder, &sequences, config.temperature)?);
+        for _ in 0..config.num_iterations {
+            stats = self.observe(&still)?;
+            for update in &mut batches {
+                for batch in update {
+                    let told = self.reinforce_batch(batch, step)?;
+                    stats.add(&told);
+                    self.listen()?;
                 }
-                let terms = self.terms(batch, &sequences, old.clone(), (tokens, responses))?;
-                let told = self
-                    .learner
-                    .reinforced(&sequences, &config, &terms, &sampled)?;
-                stats.add(&told);
-                self.listen()?;
+                norm = self.learner.apply(lr, config.max_grad_norm)?;
             }
-            norm = self.learner.apply(lr, config.max_grad_norm)?;
         }
         Ok((stats, norm))
+    }
+
+    /// The groups cut into updates, and these into packings; where there are several updates, with the log-probabilities
+    /// before the first.
+    fn batches<'g>(&mut self, groups: &[&'g Group], updates: usize) -> Result<Vec<Vec<Batch<'g>>>> {
+        let config = self.config.grpo.clone();
+        let needs_old = updates > 1 || config.num_iterations > 1;
+        let mut all = Vec::with_capacity(updates);
+        for update in groups.chunks(groups.len().div_ceil(updates).max(1)) {
+            let mut batches = Vec::new();
+            for groups in packings(update, self.config.micro_batch_tokens, group_tokens) {
+                let (sequences, sampled) = sequences(groups);
+                let decoder = &self.learner.decoder;
+                let score = |decoder| Learner::score(decoder, &sequences, config.temperature);
+                batches.push(Batch {
+                    groups: groups.to_vec(),
+                    old: needs_old.then(|| score(decoder)).transpose()?,
+                    reference: self.reference.as_ref().map(score).transpose()?,
+                    sequences,
+                    sampled,
+                });
+                self.listen()?;
+            }
+            all.push(batches);
+        }
+        Ok(all)
+    }
+
+    fn reinforce_batch(&mut self, batch: &Batch<'_>, step: StepTotals) -> Result<BatchStats> {
+        let responses = batch.groups.iter().flat_map(|group| group.terms());
+        let terms = BatchTerms {
+            responses: responses.collect(),
+            old: batch.old.clone(),
+            reference: batch.reference.clone(),
+            step,
+        };
+        let config = &self.config.grpo;
+        self.learner
+            .reinforced(&batch.sequences, config, &terms, &batch.sampled)
+    }
+
+    /// What groups tell that cannot move the adapter.
+    fn observe(&mut self, still: &[&Group]) -> Result<BatchStats> {
+        let mut stats = BatchStats::default();
+        for groups in packings(still, self.config.micro_batch_tokens, group_tokens) {
+            let (sequences, sampled) = sequences(groups);
+            let temperature = self.config.grpo.temperature;
+            let decoder = &self.learner.decoder;
+            stats.add(&Learner::observe(
+                decoder,
+                &sequences,
+                temperature,
+                &sampled,
+            )?);
+            self.listen()?;
+        }
+        Ok(stats)
     }
 
     /// The groups of this step with their advantages: one draw of prompts, or as many as the configuration allows until
@@ -180,36 +215,6 @@ impl Run<'_> {
         Ok(groups.collect())
     }
 
-    fn terms(
-        &self,
-        batch: &[&Group],
-        sequences: &[Sequence],
-        old: Option<Vec<f32>>,
-        (tokens, responses): (usize, usize),
-    ) -> Result<TokenTerms> {
-        let config = &self.config.grpo;
-        let lengths: Vec<usize> = batch
-            .iter()
-            .flat_map(|g| &g.samples)
-            .map(|s| s.tokens.len())
-            .collect();
-        let advantages = batch.iter().flat_map(|g| &g.advantages);
-        let advantages = lengths
-            .iter()
-            .zip(advantages)
-            .flat_map(|(&n, &a)| std::iter::repeat_n(a as f32, n));
-        let reference = match &self.reference {
-            Some(reference) => Some(Learner::score(reference, sequences, config.temperature)?),
-            None => None,
-        };
-        Ok(TokenTerms {
-            advantages: advantages.collect(),
-            weights: grpo::token_weights(config, &lengths, tokens, responses),
-            old,
-            reference,
-        })
-    }
-
     /// Optimiser steps of the curriculum before this one, and of all its stages: the learning rate warms up once and falls
     /// once, not at each stage.
     fn grpo_steps(&self) -> (u64, u64) {
@@ -233,34 +238,32 @@ impl Run<'_> {
         tokens: usize,
     ) -> BTreeMap<String, f64> {
         self.position.num_tokens += tokens as u64;
-        BTreeMap::from([
-            ("loss".to_string(), stats.loss),
-            ("grad_norm".to_string(), norm),
-            ("learning_rate".to_string(), lr),
-            ("entropy".to_string(), stats.entropy / stats.tokens.max(1.0)),
-            ("num_tokens".to_string(), self.position.num_tokens as f64),
-            ("step_tokens".to_string(), tokens as f64),
+        let (told, scored) = (&stats.told, stats.scored.max(1.0));
+        let clipped = told.clipped_low + told.clipped_high;
+        let mut values = vec![
+            ("loss", stats.loss),
+            ("grad_norm", norm),
+            ("learning_rate", lr),
+            ("entropy", told.mean(told.entropy)),
+            ("num_tokens", self.position.num_tokens as f64),
+            ("step_tokens", tokens as f64),
+            ("clip_ratio/low_mean", told.mean(told.clipped_low)),
+            ("clip_ratio/high_mean", told.mean(told.clipped_high)),
+            ("clip_ratio/region_mean", told.mean(clipped)),
             (
-                "clip_ratio/low_mean".to_string(),
-                stats.clipped_low / stats.tokens.max(1.0),
+                "sampling/sampling_logp_difference/mean",
+                stats.mismatch_sum / scored,
             ),
-            (
-                "clip_ratio/high_mean".to_string(),
-                stats.clipped_high / stats.tokens.max(1.0),
-            ),
-            (
-                "clip_ratio/region_mean".to_string(),
-                (stats.clipped_low + stats.clipped_high) / stats.tokens.max(1.0),
-            ),
-            (
-                "sampling/sampling_logp_difference/mean".to_string(),
-                stats.mismatch_sum / stats.tokens.max(1.0),
-            ),
-            (
-                "sampling/sampling_logp_difference/max".to_string(),
-                stats.mismatch_max,
-            ),
-        ])
+            ("sampling/sampling_logp_difference/max", stats.mismatch_max),
+        ];
+        if told.tokens > 0.0 {
+            values.push(("clip_ratio/low_min", told.low_min));
+            values.push(("clip_ratio/high_max", told.high_max));
+        }
+        let named = values
+            .into_iter()
+            .map(|(name, value)| (name.to_string(), value));
+        named.collect()
     }
 
     /// Counts the step and makes its row.
@@ -297,6 +300,48 @@ impl Run<'_> {
     }
 }
 
+/// Consecutive items that run together: as many as `budget` tokens hold, at least one.
+fn packings<T>(items: &[T], budget: u64, tokens: impl Fn(&T) -> usize) -> Vec<&[T]> {
+    let (mut packings, mut start, mut sum) = (Vec::new(), 0, 0);
+    for (i, item) in items.iter().enumerate() {
+        let own = tokens(item) as u64;
+        if i > start && sum + own > budget {
+            packings.push(&items[start..i]);
+            (start, sum) = (i, 0);
+        }
+        sum += own;
+    }
+    packings.extend((start < items.len()).then(|| &items[start..]));
+    packings
+}
+
+fn group_tokens(group: &&Group) -> usize {
+    group.prompt.len() + group.tokens()
+}
+
+/// Groups that run in one packing, with what does not change between passes.
+struct Batch<'g> {
+    groups: Vec<&'g Group>,
+    sequences: Vec<Sequence>,
+    sampled: Vec<f32>,
+    old: Option<Vec<f32>>,
+    reference: Option<Vec<f32>>,
+}
+
+/// What one of `updates` updates counts of the groups: an equal share, as TRL has it.
+fn step_totals<'g>(
+    config: &GrpoConfig,
+    groups: impl Iterator<Item = &'g &'g Group>,
+    updates: usize,
+) -> StepTotals {
+    let responses: Vec<_> = groups.flat_map(|group| group.terms()).collect();
+    let whole = StepTotals::of(config, responses.iter());
+    StepTotals {
+        tokens: whole.tokens / updates as f64,
+        responses: whole.responses.div_ceil(updates),
+    }
+}
+
 /// With dynamic sampling: how full of telling groups the step is, at most 1.
 ///
 /// Adam makes an update from two groups as long as one from thirty. Where a stage is all but solved the few groups left tell
@@ -315,4 +360,22 @@ fn sequences(batch: &[&Group]) -> (Vec<Sequence>, Vec<f32>) {
     let samples = batch.iter().flat_map(|group| &group.samples);
     let sampled = samples.flat_map(|sample| sample.log_probs.iter().copied());
     (sequences, sampled.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::packings;
+
+    #[test]
+    fn packings_keep_the_order_and_the_budget() {
+        let cut = |items: &[usize]| {
+            packings(items, 10, |&n| n)
+                .into_iter()
+                .map(<[usize]>::len)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(cut(&[4, 6, 1, 30, 2, 8]), [2, 1, 1, 2]);
+        assert_eq!(cut(&[11]), [1]);
+        assert!(cut(&[]).is_empty());
+    }
 }

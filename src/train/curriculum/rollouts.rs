@@ -9,7 +9,7 @@ use crate::link::{Rollout, RolloutGroup};
 use crate::model::decode::Sample;
 use crate::model::tokenizer::Tokenizer;
 use crate::train::evaluate::Tally;
-use crate::train::grpo;
+use crate::train::grpo::{self, ResponseTerms};
 use crate::train::learner::Sequence;
 
 /// Responses to one prompt, judged.
@@ -57,6 +57,17 @@ impl Group {
     pub(super) fn is_flat(&self) -> bool {
         let rewards: Vec<f64> = self.verdicts.iter().map(|v| v.reward).collect();
         grpo::std_dev(&rewards) < 1e-8
+    }
+
+    /// What the loss needs to know of its responses.
+    pub(super) fn terms(&self) -> Vec<ResponseTerms> {
+        let pairs = self.samples.iter().zip(&self.advantages);
+        let terms = pairs.map(|(sample, &advantage)| ResponseTerms {
+            tokens: sample.tokens.len(),
+            advantage: advantage as f32,
+            truncated: sample.truncated,
+        });
+        terms.collect()
     }
 
     pub(super) fn sequence(&self) -> Sequence {

@@ -19,6 +19,7 @@ impl Fused {
     pub(super) fn gradients(&self, given: &Given<'_>) -> Gradients {
         let Attention {
             packed,
+            asking,
             rope,
             heads,
             kv_heads,
@@ -36,17 +37,17 @@ impl Fused {
             .collect();
         let (width, kv_width) = (heads * d, kv_heads * d);
         let mut all = Gradients {
-            dq: vec![0f32; packed.len() * width],
+            dq: vec![0f32; asking.len() * width],
             dk: vec![0f32; packed.len() * kv_width],
             dv: vec![0f32; packed.len() * kv_width],
         };
         for (kv, part) in &parts {
             let at = kv * size * d;
-            scatter(&part.dq, size * d, &part.rows, &mut all.dq, width, at);
+            scatter(&part.dq, size * d, &part.queries, &mut all.dq, width, at);
             scatter(&part.dk, d, &part.rows, &mut all.dk, kv_width, kv * d);
             scatter(&part.dv, d, &part.rows, &mut all.dv, kv_width, kv * d);
         }
-        rope.rotate_rows(&mut all.dq, width, packed.positions(), -1.0);
+        rope.rotate_rows(&mut all.dq, width, asking.positions(), -1.0);
         rope.rotate_rows(&mut all.dk, kv_width, packed.positions(), -1.0);
         all
     }
@@ -56,11 +57,12 @@ impl Fused {
         let d = self.spec.head_dim;
         let size = self.group_size();
         let rows = self.spec.packed.rows_of(group);
-        let mut grads = TaskGradients::zeros(rows.clone(), size * d, d);
-        let blocks = blocks(&self.spec.packed, group);
+        let queries = self.spec.asking.of_group(group);
+        let mut grads = TaskGradients::zeros(rows, queries, size * d, d);
+        let blocks = blocks(&self.spec.packed, &self.spec.asking, group);
         let longest = blocks
             .iter()
-            .map(|b| b.rows.len() * b.keys())
+            .map(|b| b.queries.len() * b.keys())
             .max()
             .unwrap_or(0);
         let (mut p, mut dp) = (vec![0f32; longest], vec![0f32; longest]);
@@ -88,21 +90,13 @@ impl Fused {
             head_dim: d,
             ..
         } = self.spec;
-        let (n, keys) = (block.rows.len(), block.keys());
+        let (n, keys) = (block.queries.len(), block.keys());
         self.scores(block, head, &given.kept.q, &given.kept.k, p);
-        let dy = head_view(given.dy, &block.rows, heads * d, head, d);
-        for (part, offset) in [(&block.context, 0), (&block.own, block.context.len())] {
-            if !part.is_empty() {
-                let v = head_view(given.v, part, kv_heads * d, head / self.group_size(), d).t();
-                matmul(
-                    ViewMut::strided(&mut ds[offset..], n, part.len(), keys),
-                    false,
-                    dy,
-                    v,
-                    1.0,
-                    Threads::One,
-                );
-            }
+        let dy = head_view(given.dy, &block.queries, heads * d, head, d);
+        for (part, offset) in &block.parts {
+            let v = head_view(given.v, part, kv_heads * d, head / self.group_size(), d).t();
+            let out = ViewMut::strided(&mut ds[*offset..], n, part.len(), keys);
+            matmul(out, false, dy, v, 1.0, Threads::One);
         }
         let rows = p
             .chunks_exact_mut(keys)
@@ -110,7 +104,7 @@ impl Fused {
             .take(n)
             .enumerate();
         for (i, (p, ds)) in rows {
-            let at = (block.rows.start + i) * heads + head;
+            let at = (block.queries.start + i) * heads + head;
             let seen = block.visible(i);
             kernels::exp_minus(&mut p[..seen], given.kept.lse[at]);
             p[seen..].fill(0.0);
@@ -136,32 +130,21 @@ impl Fused {
             ..
         } = self.spec;
         let (n, keys, kv, size) = (
-            block.rows.len(),
+            block.queries.len(),
             block.keys(),
             head / self.group_size(),
             self.group_size(),
         );
-        let q = head_view(&given.kept.q, &block.rows, heads * d, head, d);
-        let dy = head_view(given.dy, &block.rows, heads * d, head, d);
+        let q = head_view(&given.kept.q, &block.queries, heads * d, head, d);
+        let dy = head_view(given.dy, &block.queries, heads * d, head, d);
         let first = out.rows.start;
-        let mut fresh = true;
-        for (part, offset) in [(&block.context, 0), (&block.own, block.context.len())] {
-            if part.is_empty() {
-                continue;
-            }
-            let p = View::strided(&p[offset..], n, part.len(), keys);
-            let ds = View::strided(&ds[offset..], n, part.len(), keys);
+        for (i, (part, offset)) in block.parts.iter().enumerate() {
+            let p = View::strided(&p[*offset..], n, part.len(), keys);
+            let ds = View::strided(&ds[*offset..], n, part.len(), keys);
             let k = head_view(&given.kept.k, part, kv_heads * d, kv, d);
-            let at = (block.rows.start - first) * size * d + (head % size) * d;
-            matmul(
-                ViewMut::strided(&mut out.dq[at..], n, d, size * d),
-                !fresh,
-                ds,
-                k,
-                1.0,
-                Threads::One,
-            );
-            fresh = false;
+            let at = (block.queries.start - out.queries.start) * size * d + (head % size) * d;
+            let dq = ViewMut::strided(&mut out.dq[at..], n, d, size * d);
+            matmul(dq, i > 0, ds, k, 1.0, Threads::One);
             let at = (part.start - first) * d;
             matmul(
                 ViewMut::dense(&mut out.dk[at..], part.len(), d),
@@ -201,18 +184,22 @@ pub(super) struct Given<'a> {
 
 /// Gradients of one key-value head over the rows of one group.
 struct TaskGradients {
+    /// Key rows.
     rows: Range<usize>,
+    /// Query rows, among those that ask.
+    queries: Range<usize>,
     dq: Vec<f32>,
     dk: Vec<f32>,
     dv: Vec<f32>,
 }
 
 impl TaskGradients {
-    fn zeros(rows: Range<usize>, q_width: usize, width: usize) -> Self {
+    fn zeros(rows: Range<usize>, queries: Range<usize>, q_width: usize, width: usize) -> Self {
         let n = rows.len();
         Self {
             rows,
-            dq: vec![0.0; n * q_width],
+            dq: vec![0.0; queries.len() * q_width],
+            queries,
             dk: vec![0.0; n * width],
             dv: vec![0.0; n * width],
         }

@@ -3,13 +3,13 @@
 use candle_core::{D, DType, Device, Result, Tensor};
 
 use super::Attention;
-use crate::model::pack::Packed;
+use crate::model::pack::{Asking, Packed};
 
-/// The same from plain candle operations, with a full `[rows, rows]` mask.
+/// The same from plain candle operations, with a full `[asking, rows]` mask.
 pub(super) fn composed(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result<Tensor> {
-    let rows = spec.packed.len();
+    let (asking, rows) = (spec.asking.len(), spec.packed.len());
     let heads = |x: &Tensor, n: usize| {
-        x.reshape((rows, n, spec.head_dim))?
+        x.reshape((x.dim(0)?, n, spec.head_dim))?
             .transpose(0, 1)?
             .contiguous()
     };
@@ -20,8 +20,8 @@ pub(super) fn composed(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> 
             .broadcast_as(shape)?
             .reshape((spec.heads, rows, spec.head_dim))
     };
-    let (cos, sin) = angles(spec, q.device())?;
-    let rotate = |x: Tensor| {
+    let rotate = |x: Tensor, positions: &[u32]| {
+        let (cos, sin) = angles(spec, positions, x.device())?;
         let half = spec.head_dim / 2;
         let (low, high) = (
             x.narrow(D::Minus1, 0, half)?,
@@ -30,26 +30,26 @@ pub(super) fn composed(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> 
         let turned = Tensor::cat(&[high.neg()?, low], D::Minus1)?;
         x.broadcast_mul(&cos)? + turned.broadcast_mul(&sin)?
     };
-    let q = rotate(heads(q, spec.heads)?)?;
-    let k = repeat(rotate(heads(k, spec.kv_heads)?)?)?;
+    let q = rotate(heads(q, spec.heads)?, spec.asking.positions())?;
+    let k = repeat(rotate(heads(k, spec.kv_heads)?, spec.packed.positions())?)?;
     let v = repeat(heads(v, spec.kv_heads)?)?;
     let scores = (q.matmul(&k.transpose(1, 2)?.contiguous()?)? / (spec.head_dim as f64).sqrt())?;
     let p = candle_nn::ops::softmax(
-        &scores.broadcast_add(&mask(&spec.packed, q.device())?)?,
+        &scores.broadcast_add(&mask(&spec.packed, &spec.asking, q.device())?)?,
         D::Minus1,
     )?;
     p.matmul(&v.contiguous()?)?
         .transpose(0, 1)?
         .contiguous()?
-        .reshape((rows, spec.heads * spec.head_dim))
+        .reshape((asking, spec.heads * spec.head_dim))
 }
 
-/// Cosines and sines of every row, `[rows, head_dim]`.
-fn angles(spec: &Attention, device: &Device) -> Result<(Tensor, Tensor)> {
-    let (rows, d) = (spec.packed.len(), spec.head_dim);
+/// Cosines and sines of positions, `[positions, head_dim]`.
+fn angles(spec: &Attention, positions: &[u32], device: &Device) -> Result<(Tensor, Tensor)> {
+    let (rows, d) = (positions.len(), spec.head_dim);
     // Rotating (1, 0) gives (cos, sin).
     let mut turned = Vec::with_capacity(rows * d);
-    for &position in spec.packed.positions() {
+    for &position in positions {
         let mut row = vec![1f32; d];
         row[d / 2..].fill(0.0);
         spec.rope.rotate(&mut row, position as usize, 1.0);
@@ -65,17 +65,19 @@ fn angles(spec: &Attention, device: &Device) -> Result<(Tensor, Tensor)> {
     Ok((pick(0)?, pick(d / 2)?))
 }
 
-/// 0 where a row may look, -inf elsewhere: `[rows, rows]`.
-fn mask(packed: &Packed, device: &Device) -> Result<Tensor> {
+/// 0 where a row may look, -inf elsewhere: `[asking, rows]`.
+fn mask(packed: &Packed, asking: &Asking, device: &Device) -> Result<Tensor> {
     let rows = packed.len();
-    let mut mask = vec![f32::NEG_INFINITY; rows * rows];
-    for segment in packed.segments() {
-        for row in segment.rows.clone() {
-            if let Some(seen) = &segment.context {
-                mask[row * rows + seen.start..row * rows + seen.end].fill(0.0);
+    let mut mask = vec![f32::NEG_INFINITY; asking.len() * rows];
+    for (i, segment) in packed.segments().iter().enumerate() {
+        let (own, at) = asking.of(i);
+        for (row, line) in own.zip(at..) {
+            let seen = &mut mask[line * rows..(line + 1) * rows];
+            for part in &segment.context {
+                seen[part.clone()].fill(0.0);
             }
-            mask[row * rows + segment.rows.start..=row * rows + row].fill(0.0);
+            seen[segment.rows.start..=row].fill(0.0);
         }
     }
-    Tensor::from_vec(mask, (rows, rows), device)?.to_dtype(DType::F32)
+    Tensor::from_vec(mask, (asking.len(), rows), device)?.to_dtype(DType::F32)
 }

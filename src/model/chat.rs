@@ -1,0 +1,277 @@
+//! Chat templates: the Jinja text a model ships with, rendered as transformers renders it.
+//!
+//! What stands between the contents of a conversation does not depend on them, so a template is rendered once with
+//! placeholders and cut up there: the frame's special tokens are tokens, those written out in a content stay text.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Kwargs, Serde, Value};
+use minijinja::{Environment, Error, ErrorKind};
+use serde_json::{Value as Json, json};
+
+/// ChatML, for a model that has its tokens but no template.
+pub const CHATML: &str = "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+
+/// Steps a template may take: a thousand times what a long one needs.
+const FUEL: u64 = 1_000_000;
+/// Widest indentation of JSON.
+const MOST_INDENT: usize = 16;
+/// Stands for a content; private-use characters that no template prints.
+const OPEN: char = '\u{f8f0}';
+const CLOSE: char = '\u{f8f1}';
+
+/// A chat template with the tokens it may name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChatTemplate {
+    pub source: String,
+    pub bos_token: Option<String>,
+    pub eos_token: Option<String>,
+}
+
+/// A piece of a rendered conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// The template's own text, in which special tokens are tokens.
+    Frame(String),
+    /// Where the content of message `0` goes, counted from the first.
+    Content(usize),
+}
+
+impl ChatTemplate {
+    /// Renders a conversation as `apply_chat_template(tokenize=False)` of transformers does. `messages` and `tools` are
+    /// JSON lists.
+    ///
+    /// # Errors
+    /// What the template itself refuses, and what is wrong with the template.
+    pub fn render(&self, messages: &Json, tools: &Json, generate: bool) -> Result<String, String> {
+        let environment = environment();
+        let mut context = json!({
+            "messages": without_nulls(messages),
+            "tools": tools,
+            "documents": null,
+            "add_generation_prompt": generate,
+        });
+        // A token that is not set is undefined, and prints as nothing.
+        for (name, token) in [
+            ("bos_token", &self.bos_token),
+            ("eos_token", &self.eos_token),
+        ] {
+            if let Some(token) = token {
+                context[name] = json!(token);
+            }
+        }
+        let rendered = environment.render_str(&self.source, Serde(context));
+        rendered.map_err(|error| match error.detail() {
+            Some(detail) => format!("chat template: {detail}"),
+            None => format!("chat template: {error}"),
+        })
+    }
+
+    /// The frame around messages of the given roles, with an assistant's turn opened after them if `generate`.
+    ///
+    /// # Errors
+    /// As [`ChatTemplate::render`], and when the template leaves a content out.
+    pub fn frame(&self, roles: &[&str], generate: bool) -> Result<Vec<Piece>, String> {
+        let message = |(i, role): (usize, &&str)| json!({"role": role, "content": format!("{OPEN}{i}{CLOSE}")});
+        let messages: Vec<Json> = roles.iter().enumerate().map(message).collect();
+        let text = self.render(&Json::Array(messages), &Json::Null, generate)?;
+        let pieces = cut(&text);
+        let missing = (0..roles.len()).find(|&i| !pieces.contains(&Piece::Content(i)));
+        match missing {
+            Some(i) => Err(format!(
+                "chat template: it leaves out what the {} says",
+                roles[i]
+            )),
+            None => Ok(pieces),
+        }
+    }
+}
+
+/// Messages without the keys that say null: transformers drops them before it renders.
+fn without_nulls(messages: &Json) -> Json {
+    let mut messages = messages.clone();
+    for message in messages.as_array_mut().into_iter().flatten() {
+        if let Some(message) = message.as_object_mut() {
+            message.retain(|_, value| !value.is_null());
+        }
+    }
+    messages
+}
+
+/// Cuts a rendered text at its placeholders.
+fn cut(text: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((before, (index, after))) = rest
+        .split_once(OPEN)
+        .and_then(|(before, after)| Some((before, after.split_once(CLOSE)?)))
+    {
+        if !before.is_empty() {
+            pieces.push(Piece::Frame(before.to_string()));
+        }
+        pieces.extend(index.parse().map(Piece::Content));
+        rest = after;
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Frame(rest.to_string()));
+    }
+    pieces
+}
+
+/// Jinja as transformers sets it up.
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build();
+    // The default delimiters are known to be sound.
+    if let Ok(syntax) = syntax {
+        environment.set_syntax(syntax);
+    }
+    environment.set_fuel(Some(FUEL));
+    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.add_filter("tojson", to_json);
+    environment.add_function("raise_exception", |message: String| {
+        Err::<Value, _>(Error::new(ErrorKind::InvalidOperation, message))
+    });
+    environment.add_function("strftime_now", |format: String| {
+        jiff::Zoned::now().strftime(&format).to_string()
+    });
+    environment
+}
+
+/// `json.dumps(value, ensure_ascii=False, indent=…)`: Jinja's own filter escapes what HTML would need.
+fn to_json(value: Value, indent: Option<usize>, options: Kwargs) -> Result<Value, Error> {
+    let indent = match indent {
+        Some(indent) => Some(indent),
+        None => options.get("indent")?,
+    };
+    let wrong = |e: serde_json::Error| Error::new(ErrorKind::InvalidOperation, e.to_string());
+    let json = serde_json::to_value(&value).map_err(wrong)?;
+    let mut text = String::new();
+    dump(&json, indent.map(|n| n.min(MOST_INDENT)), 0, &mut text);
+    Ok(Value::from_safe_string(text))
+}
+
+/// Writes JSON with Python's spacing, `{"a": 1, "b": [2, 3]}`, or a line for each value.
+fn dump(value: &Json, indent: Option<usize>, depth: usize, out: &mut String) {
+    let entries: Vec<(Option<&String>, &Json)> = match value {
+        Json::Array(list) => list.iter().map(|value| (None, value)).collect(),
+        Json::Object(map) => map.iter().map(|(key, value)| (Some(key), value)).collect(),
+        Json::Number(number) if number.is_f64() => {
+            out.push_str(&python_float(number.as_f64().unwrap_or(0.0)));
+            return;
+        }
+        plain => {
+            out.push_str(&plain.to_string());
+            return;
+        }
+    };
+    let (open, close) = if value.is_array() {
+        ('[', ']')
+    } else {
+        ('{', '}')
+    };
+    let new_line = |out: &mut String, depth: usize| {
+        if let Some(indent) = indent.filter(|_| !entries.is_empty()) {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', indent * depth));
+        }
+    };
+    out.push(open);
+    for (i, (key, value)) in entries.iter().enumerate() {
+        if i > 0 {
+            out.push_str(if indent.is_some() { "," } else { ", " });
+        }
+        new_line(out, depth + 1);
+        if let Some(key) = key {
+            out.push_str(&Json::String((*key).clone()).to_string());
+            out.push_str(": ");
+        }
+        dump(value, indent, depth + 1, out);
+    }
+    new_line(out, depth);
+    out.push(close);
+}
+
+/// `repr(value)`: like Rust's, but for two digits and a sign in exponents.
+fn python_float(value: f64) -> String {
+    let text = format!("{value:e}");
+    let Some((digits, exponent)) = text.split_once('e') else {
+        return text;
+    };
+    match exponent.parse::<i32>() {
+        Ok(exponent) if !(-4..16).contains(&exponent) => format!("{digits}e{exponent:+03}"),
+        _ => format!("{value:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template(source: &str) -> ChatTemplate {
+        ChatTemplate {
+            source: source.into(),
+            ..ChatTemplate::default()
+        }
+    }
+
+    #[test]
+    fn the_frame_of_chatml_is_what_stands_between_the_contents() {
+        let frame = template(CHATML).frame(&["system", "user"], true);
+        let text = |text: &str| Piece::Frame(text.into());
+        let want = vec![
+            text("<|im_start|>system\n"),
+            Piece::Content(0),
+            text("<|im_end|>\n<|im_start|>user\n"),
+            Piece::Content(1),
+            text("<|im_end|>\n<|im_start|>assistant\n"),
+        ];
+        assert_eq!(frame, Ok(want));
+    }
+
+    #[test]
+    fn what_a_template_refuses_or_leaves_out_is_said() {
+        let refusing = template("{{ raise_exception('no system role, please') }}");
+        let error = refusing.frame(&["system"], false).expect_err("refused");
+        assert!(error.contains("no system role, please"), "{error}");
+        let deaf = template("{{ messages[0]['content'] }}");
+        let error = deaf
+            .frame(&["user", "assistant"], false)
+            .expect_err("left out");
+        assert!(error.contains("assistant"), "{error}");
+        assert!(template("{% if %}").frame(&["user"], false).is_err());
+    }
+
+    #[test]
+    fn a_template_that_never_ends_is_stopped() {
+        let endless =
+            "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
+        assert!(
+            template(endless)
+                .render(&json!([]), &Json::Null, false)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn json_is_pythons() {
+        let tools = json!([{"name": "f<>&'", "parameters": {"a": [1, 2.5], "b": {}, "é": null}}]);
+        let render = |source: &str| {
+            template(source)
+                .render(&json!([]), &tools, false)
+                .expect("rendered")
+        };
+        let plain = r#"{"name": "f<>&'", "parameters": {"a": [1, 2.5], "b": {}, "é": null}}"#;
+        assert_eq!(render("{{ tools[0] | tojson }}"), plain);
+        assert_eq!(
+            render("{{ tools[0].name | tojson(indent=2) }}"),
+            "\"f<>&'\""
+        );
+        assert_eq!(
+            render("{{ tools[0].parameters.a | tojson(indent=2) }}"),
+            "[\n  1,\n  2.5\n]"
+        );
+    }
+}

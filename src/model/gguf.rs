@@ -1,0 +1,340 @@
+//! GGUF files (llama.cpp's format, version 3): shape, tensors and tokenizer from one file.
+//!
+//! candle reads the container and dequantises; here are the names, the order of rows that llama.cpp gives Llama's queries and
+//! keys, and what its metadata says of the tokenizer.
+
+mod tokenizer;
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use candle_core::quantized::gguf_file::{Content, Value};
+use candle_core::{Device, Tensor};
+
+use super::config::{Architecture, ModelConfig, Projection};
+use super::error::{ModelError, Result};
+use super::tensors::TensorSource;
+use super::tokenizer::Tokenizer;
+
+/// Metadata is looked through for this many bytes before candle reads it.
+const LOOKED_THROUGH: u64 = 1 << 26;
+
+/// An open GGUF file.
+pub struct GgufFile {
+    path: PathBuf,
+    reader: BufReader<File>,
+    content: Content,
+    config: ModelConfig,
+    device: Device,
+}
+
+impl GgufFile {
+    /// Reads the header of a file and the model's shape.
+    ///
+    /// # Errors
+    /// On a damaged file, an unknown architecture, or features that would give other logits; each is named.
+    pub fn open(path: &Path, device: &Device) -> Result<Self> {
+        let file = File::open(path).map_err(ModelError::io(path))?;
+        let mut head = Vec::new();
+        let look = (&file).take(LOOKED_THROUGH).read_to_end(&mut head);
+        look.map_err(ModelError::io(path))?;
+        if has_no_alignment(&head) {
+            return Err(wrong(path, "general.alignment is 0"));
+        }
+        drop(head);
+        let mut reader = BufReader::new(file);
+        std::io::Seek::rewind(&mut reader).map_err(ModelError::io(path))?;
+        let content = Content::read(&mut reader).map_err(|e| wrong(path, &e.to_string()))?;
+        let config = shape(&content).map_err(|reason| wrong(path, &reason))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            reader,
+            content,
+            config,
+            device: device.clone(),
+        })
+    }
+
+    /// The model's shape.
+    #[must_use]
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// The tokenizer its metadata describes, with its chat template.
+    ///
+    /// # Errors
+    /// On a kind of tokenizer that is not known here; it is named.
+    pub fn tokenizer(&self) -> Result<Tokenizer> {
+        tokenizer::read(&self.content, &self.path)
+    }
+}
+
+fn wrong(path: &Path, reason: &str) -> ModelError {
+    ModelError::Gguf {
+        path: path.to_path_buf(),
+        reason: reason.to_string(),
+    }
+}
+
+/// Whether `general.alignment` says 0, by which candle would divide.
+fn has_no_alignment(head: &[u8]) -> bool {
+    let key = b"general.alignment";
+    let mut windows = head.windows(key.len() + 8);
+    // A four-byte type stands between the key and its value.
+    windows.any(|w| {
+        w.starts_with(key) && w[key.len() + 4] == 0 && {
+            let is_byte = w[key.len()] < 2;
+            is_byte || w[key.len() + 4..] == [0; 4]
+        }
+    })
+}
+
+/// A whole number of the metadata.
+fn whole(content: &Content, key: &str) -> Result<usize, String> {
+    let value = content.metadata.get(key);
+    let value = value.ok_or_else(|| format!("metadata {key} is missing"))?;
+    let number = value
+        .to_u64()
+        .ok()
+        .or_else(|| value.to_i32().ok()?.try_into().ok());
+    let usable = number.filter(|&n| n > 0 && n <= 1 << 24);
+    usable
+        .map(|n| n as usize)
+        .ok_or_else(|| format!("metadata {key} is not a usable size"))
+}
+
+/// A positive number of the metadata, where it is there.
+fn positive(content: &Content, key: &str) -> Result<Option<f64>, String> {
+    let Some(value) = content.metadata.get(key) else {
+        return Ok(None);
+    };
+    let number = value.to_f32().map(f64::from).or_else(|_| value.to_f64());
+    match number.ok().filter(|n| n.is_finite() && *n > 0.0) {
+        // What was typed as a decimal number before it became an f32: 1e-5, not 9.99999974e-6.
+        Some(number) => Ok(Some((number as f32).to_string().parse().unwrap_or(number))),
+        None => Err(format!("metadata {key} is not a positive number")),
+    }
+}
+
+fn shape(content: &Content) -> Result<ModelConfig, String> {
+    let text = |key: &str| content.metadata.get(key).and_then(|v| v.to_string().ok());
+    let name = text("general.architecture").ok_or("metadata general.architecture is missing")?;
+    let architecture = Architecture::from_name(name)?;
+    let key = |rest: &str| format!("{}.{rest}", architecture.as_str());
+    let size = |rest: &str| whole(content, &key(rest));
+    let embedding = content.tensor_infos.get("token_embd.weight");
+    let embedding = embedding.ok_or("tensor token_embd.weight is missing")?;
+    let heads = size("attention.head_count")?;
+    let kv_heads = key("attention.head_count_kv");
+    let config = ModelConfig {
+        architecture,
+        vocab_size: embedding.shape.dims().first().copied().unwrap_or(0),
+        hidden_size: size("embedding_length")?,
+        intermediate_size: size("feed_forward_length")?,
+        layers: size("block_count")?,
+        heads,
+        kv_heads: match content.metadata.contains_key(&kv_heads) {
+            true => whole(content, &kv_heads)?,
+            false => heads,
+        },
+        max_positions: size("context_length")?,
+        rms_norm_eps: positive(content, &key("attention.layer_norm_rms_epsilon"))?.unwrap_or(1e-6),
+        rope_theta: positive(content, &key("rope.freq_base"))?.unwrap_or(10_000.0),
+        tied: !content.tensor_infos.contains_key("output.weight"),
+    };
+    config.check()?;
+    check_extras(content, &config, &key)?;
+    Ok(config)
+}
+
+/// Refuses what would give other logits than ours.
+fn check_extras(
+    content: &Content,
+    config: &ModelConfig,
+    key: &dyn Fn(&str) -> String,
+) -> Result<(), String> {
+    for rest in [
+        "attention.key_length",
+        "attention.value_length",
+        "rope.dimension_count",
+    ] {
+        let key = key(rest);
+        if content.metadata.contains_key(&key) && whole(content, &key)? != config.head_dim() {
+            return Err(format!(
+                "{key} is not the width of a head, {}",
+                config.head_dim()
+            ));
+        }
+    }
+    let scaling = content.metadata.get(&key("rope.scaling.type"));
+    let scaling = scaling.and_then(|v| v.to_string().ok());
+    if let Some(kind) = scaling.filter(|kind| *kind != "none") {
+        return Err(format!("rope.scaling.type {kind} is not supported"));
+    }
+    match content.tensor_infos.contains_key("rope_freqs.weight") {
+        true => Err("scaled rotary frequencies (rope_freqs.weight) are not supported".into()),
+        false => Ok(()),
+    }
+}
+
+/// llama.cpp's name of a tensor.
+fn gguf_name(name: &str) -> Option<String> {
+    let whole = match name {
+        "model.embed_tokens.weight" => Some("token_embd.weight"),
+        "model.norm.weight" => Some("output_norm.weight"),
+        "lm_head.weight" => Some("output.weight"),
+        _ => None,
+    };
+    if let Some(name) = whole {
+        return Some(name.to_string());
+    }
+    let (layer, rest) = name.strip_prefix("model.layers.")?.split_once('.')?;
+    let (module, kind) = rest.rsplit_once('.')?;
+    let module = match module.rsplit('.').next()? {
+        "input_layernorm" => "attn_norm",
+        "post_attention_layernorm" => "ffn_norm",
+        "q_proj" => "attn_q",
+        "k_proj" => "attn_k",
+        "v_proj" => "attn_v",
+        "o_proj" => "attn_output",
+        "gate_proj" => "ffn_gate",
+        "up_proj" => "ffn_up",
+        "down_proj" => "ffn_down",
+        _ => return None,
+    };
+    Some(format!("blk.{layer}.{module}.{kind}"))
+}
+
+/// Heads whose rows llama.cpp interleaves in this tensor, so that its rotary embedding turns neighbours: Llama's queries and
+/// keys.
+fn interleaved_heads(config: &ModelConfig, name: &str) -> Option<usize> {
+    if config.architecture != Architecture::Llama {
+        return None;
+    }
+    match name {
+        _ if name.contains(Projection::Q.as_str()) => Some(config.heads),
+        _ if name.contains(Projection::K.as_str()) => Some(config.kv_heads),
+        _ => None,
+    }
+}
+
+/// Puts interleaved rows `(x0, y0, x1, y1, …)` of every head back into halves `(x0, x1, …, y0, y1, …)`.
+fn uninterleaved(tensor: &Tensor, heads: usize) -> candle_core::Result<Tensor> {
+    let (rows, columns) = tensor.dims2()?;
+    let half = rows / heads / 2;
+    tensor
+        .reshape((heads, half, 2, columns))?
+        .transpose(1, 2)?
+        .contiguous()?
+        .reshape((rows, columns))
+}
+
+impl TensorSource for GgufFile {
+    fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        let own = gguf_name(name).ok_or_else(|| ModelError::missing(&self.path, name))?;
+        let info = self.content.tensor_infos.get(&own);
+        let info = info.ok_or_else(|| ModelError::missing(&self.path, &own))?;
+        ModelError::check_shape(&self.path, &own, info.shape.dims(), shape)?;
+        let quantised = self.content.tensor(&mut self.reader, &own, &self.device);
+        let tensor = quantised.and_then(|tensor| tensor.dequantize(&self.device));
+        let tensor = tensor.map_err(|e| wrong(&self.path, &format!("tensor {own}: {e}")))?;
+        match interleaved_heads(&self.config, name) {
+            Some(heads) => Ok(uninterleaved(&tensor, heads)?),
+            None => Ok(tensor),
+        }
+    }
+}
+
+/// A string of the metadata.
+fn text<'a>(content: &'a Content, key: &str) -> Option<&'a str> {
+    content
+        .metadata
+        .get(key)
+        .and_then(|v| v.to_string().ok())
+        .map(String::as_str)
+}
+
+/// The strings of an array of the metadata.
+fn texts(content: &Content, key: &str) -> Result<Vec<String>, String> {
+    let wrong = || format!("metadata {key} is not a list of strings");
+    let list = content
+        .metadata
+        .get(key)
+        .ok_or_else(wrong)?
+        .to_vec()
+        .map_err(|_| wrong())?;
+    let strings = list
+        .iter()
+        .map(|value| value.to_string().cloned().map_err(|_| wrong()));
+    strings.collect()
+}
+
+/// The whole numbers of an array of the metadata.
+fn numbers(content: &Content, key: &str) -> Option<Vec<i64>> {
+    let number = |value: &Value| match value {
+        Value::I32(n) => Some(i64::from(*n)),
+        Value::U32(n) => Some(i64::from(*n)),
+        Value::I64(n) => Some(*n),
+        Value::U64(n) => i64::try_from(*n).ok(),
+        _ => None,
+    };
+    content
+        .metadata
+        .get(key)?
+        .to_vec()
+        .ok()?
+        .iter()
+        .map(number)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tensor_has_a_name_there() {
+        for projection in Projection::ALL {
+            let name = format!("{}.weight", projection.path(3));
+            let own = gguf_name(&name).expect("named");
+            assert!(
+                own.starts_with("blk.3.") && own.ends_with(".weight"),
+                "{own}"
+            );
+        }
+        assert_eq!(
+            gguf_name("model.layers.0.self_attn.q_proj.bias").as_deref(),
+            Some("blk.0.attn_q.bias")
+        );
+        assert_eq!(gguf_name("model.layers.0.mamba.weight"), None);
+    }
+
+    #[test]
+    fn rows_go_back_to_halves() -> candle_core::Result<()> {
+        // Two heads of width 4, a column: llama.cpp's order of rows 0..8.
+        let stored = Tensor::new(
+            &[[0f32], [2.], [1.], [3.], [4.], [6.], [5.], [7.]],
+            &Device::Cpu,
+        )?;
+        let rows = uninterleaved(&stored, 2)?.flatten_all()?.to_vec1::<f32>()?;
+        assert_eq!(rows, [0., 1., 2., 3., 4., 5., 6., 7.]);
+        Ok(())
+    }
+
+    #[test]
+    fn damaged_files_are_refused() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("m.gguf");
+        let mut zero = b"GGUF\x03\0\0\0".to_vec();
+        zero.extend([0u8; 8]);
+        zero.extend([1u8, 0, 0, 0, 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0]);
+        zero.extend(b"general.alignment\x04\0\0\0\0\0\0\0");
+        for bytes in [&b"GGUF"[..], b"", b"PK\x03\x04 and so on and on", &zero] {
+            std::fs::write(&path, bytes).expect("written");
+            let error = GgufFile::open(&path, &Device::Cpu).err().expect("refused");
+            assert!(error.to_string().contains("m.gguf"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The tokenizer in a GGUF file's metadata, rebuilt as the `tokenizer.json` it was made from.
+
+use std::path::Path;
+
+use candle_core::quantized::gguf_file::Content;
+use serde_json::{Map, Value, json};
+
+use super::{numbers, text, texts, whole};
+use crate::model::chat::ChatTemplate;
+use crate::model::error::{ModelError, Result};
+use crate::model::tokenizer::Tokenizer;
+
+/// `tokenizer.ggml.token_type` of tokens that are not made of merges.
+const CONTROL: i64 = 3;
+const USER_DEFINED: i64 = 4;
+
+/// How Qwen2 cuts text before merging.
+const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+/// How Llama 3 does: digits in threes.
+const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+/// Reads tokenizer and chat template.
+pub(super) fn read(content: &Content, path: &Path) -> Result<Tokenizer> {
+    let wrong = |reason: String| ModelError::Tokenizer {
+        path: path.to_path_buf(),
+        reason,
+    };
+    let (json, names) = tokenizer_json(content).map_err(wrong)?;
+    let token = |key: &str| {
+        let id = whole_or_zero(content, key)?;
+        names.get(id).cloned()
+    };
+    let template = text(content, "tokenizer.chat_template").map(|source| ChatTemplate {
+        source: source.to_string(),
+        bos_token: token("tokenizer.ggml.bos_token_id"),
+        eos_token: token("tokenizer.ggml.eos_token_id"),
+    });
+    Tokenizer::parse(json.to_string().as_bytes(), template.as_ref(), path)
+}
+
+fn whole_or_zero(content: &Content, key: &str) -> Option<usize> {
+    let value = content.metadata.get(key)?;
+    (value.to_u32().ok() == Some(0))
+        .then_some(0)
+        .or_else(|| whole(content, key).ok())
+}
+
+/// The `tokenizer.json`, and the tokens by id.
+fn tokenizer_json(content: &Content) -> Result<(Value, Vec<String>), String> {
+    let model = text(content, "tokenizer.ggml.model").unwrap_or("none");
+    if model != "gpt2" {
+        return Err(format!(
+            "tokenizer model {model} is not supported; byte-level BPE (gpt2) is"
+        ));
+    }
+    let pre = text(content, "tokenizer.ggml.pre").unwrap_or("none");
+    let cut = Cut::named(pre).ok_or_else(|| {
+        format!("pre-tokenizer {pre} is not known here; gpt-2, qwen2, smollm and llama-bpe are")
+    })?;
+    let names = texts(content, "tokenizer.ggml.tokens")?;
+    let kinds = numbers(content, "tokenizer.ggml.token_type").unwrap_or_default();
+    let added = kinds
+        .iter()
+        .zip(&names)
+        .enumerate()
+        .filter(|(_, (kind, _))| [CONTROL, USER_DEFINED].contains(*kind));
+    let added: Vec<Value> = added
+        .map(|(id, (&kind, name))| {
+            json!({"id": id, "content": name, "single_word": false, "lstrip": false, "rstrip": false,
+                   "normalized": false, "special": kind == CONTROL})
+        })
+        .collect();
+    let vocabulary: Map<String, Value> = names
+        .iter()
+        .enumerate()
+        .map(|(id, name)| (name.clone(), json!(id)))
+        .collect();
+    let merges = texts(content, "tokenizer.ggml.merges")?;
+    let merges = merges.iter().map(|merge| match merge.split_once(' ') {
+        Some((left, right)) => Ok(json!([left, right])),
+        None => Err(format!("merge {merge:?} is not two tokens")),
+    });
+    let json = json!({
+        "version": "1.0",
+        "truncation": null,
+        "padding": null,
+        "added_tokens": added,
+        "normalizer": cut.normalizer,
+        "pre_tokenizer": cut.pre_tokenizer,
+        "post_processor": null,
+        "decoder": byte_level(true),
+        "model": {
+            "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+            "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
+            "ignore_merges": cut.ignore_merges, "vocab": vocabulary,
+            "merges": merges.collect::<Result<Vec<Value>, String>>()?,
+        },
+    });
+    Ok((json, names))
+}
+
+/// What happens to text before its bytes are merged.
+struct Cut {
+    normalizer: Value,
+    pre_tokenizer: Value,
+    ignore_merges: bool,
+}
+
+fn byte_level(use_regex: bool) -> Value {
+    json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex})
+}
+
+impl Cut {
+    /// By llama.cpp's name for it.
+    fn named(pre: &str) -> Option<Self> {
+        let split = |pattern: &str| {
+            let split = json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false});
+            sequence(split, byte_level(false))
+        };
+        let digits = json!({"type": "Digits", "individual_digits": true});
+        let (normalizer, pre_tokenizer, ignore_merges) = match pre {
+            "gpt-2" => (Value::Null, byte_level(true), false),
+            "smollm" => (Value::Null, sequence(digits, byte_level(true)), false),
+            "qwen2" => (json!({"type": "NFC"}), split(QWEN2), false),
+            "llama-bpe" => (Value::Null, split(LLAMA3), true),
+            _ => return None,
+        };
+        Some(Self {
+            normalizer,
+            pre_tokenizer,
+            ignore_merges,
+        })
+    }
+}
+
+fn sequence(first: Value, second: Value) -> Value {
+    json!({"type": "Sequence", "pretokenizers": [first, second]})
+}

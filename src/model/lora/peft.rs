@@ -1,0 +1,403 @@
+//! PEFT's `adapter_config.json`, read and written: which modules carry a pair, of what rank and scale.
+
+use fancy_regex::Regex;
+use serde_json::{Map, Value, json};
+
+use super::Adapter;
+use crate::model::config::Projection;
+use crate::model::error::ModelError;
+
+/// What an `adapter_config.json` says.
+pub(super) struct PeftConfig {
+    pub(super) rank: usize,
+    pub(super) alpha: f64,
+    targets: Targets,
+    exclude: Option<Targets>,
+    /// alpha / sqrt(rank) instead of alpha / rank (Kalajdzievski 2023).
+    rslora: bool,
+    ranks: Vec<(Regex, f64)>,
+    alphas: Vec<(Regex, f64)>,
+    layers: Option<Vec<u64>>,
+    base: Option<String>,
+}
+
+/// The modules meant by `target_modules`.
+enum Targets {
+    /// Names, or ends of names.
+    Names(Vec<String>),
+    /// The whole name matches.
+    Pattern(Regex),
+    /// Every linear layer but the head.
+    AllLinear,
+}
+
+/// The pair of one module.
+#[derive(Debug, PartialEq)]
+pub(super) struct Module {
+    pub(super) rank: usize,
+    pub(super) scale: f64,
+}
+
+impl Targets {
+    fn parse(value: &Value, field: &str) -> Result<Self, String> {
+        if value == "all-linear" {
+            return Ok(Self::AllLinear);
+        }
+        if let Some(pattern) = value.as_str() {
+            return Ok(Self::Pattern(regex(&format!("^(?:{pattern})$"), field)?));
+        }
+        let list = value
+            .as_array()
+            .ok_or_else(|| format!("{field} is not a list"))?;
+        let name = |name: &Value| match name.as_str() {
+            Some(name) => Ok(name.to_string()),
+            None => Err(format!("{field} holds {name}, which is no name")),
+        };
+        Ok(Self::Names(
+            list.iter().map(name).collect::<Result<_, _>>()?,
+        ))
+    }
+
+    /// Whether a module is meant; `layer_counts` says whether its layer is one of `layers_to_transform`, which PEFT asks of
+    /// ends of names only.
+    /// Whether a module is meant. `layer_counts`: its layer is one of `layers_to_transform`, which PEFT asks of ends of names
+    /// only, not of whole names and patterns.
+    fn hold(&self, path: &str, layer_counts: bool) -> bool {
+        match self {
+            Self::Names(names) => {
+                let is_end = |name: &String| layer_counts && ends_with(path, name);
+                names.iter().any(|name| path == name || is_end(name))
+            }
+            Self::Pattern(pattern) => pattern.is_match(path).unwrap_or(false),
+            Self::AllLinear => layer_counts,
+        }
+    }
+
+    /// The first name that ends none of the seven projections' paths: a module this engine cannot adapt.
+    fn foreign(&self) -> Option<&str> {
+        let Self::Names(names) = self else {
+            return None;
+        };
+        let known = |name: &str| {
+            let last = name.rsplit('.').next().unwrap_or(name);
+            Projection::ALL.iter().any(|p| p.as_str() == last)
+        };
+        names.iter().map(String::as_str).find(|name| !known(name))
+    }
+}
+
+fn ends_with(path: &str, name: &str) -> bool {
+    path.strip_suffix(name)
+        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+fn regex(pattern: &str, field: &str) -> Result<Regex, String> {
+    Regex::new(pattern).map_err(|e| format!("{field}: {pattern:?} is no usable pattern: {e}"))
+}
+
+impl PeftConfig {
+    /// Reads a config; the error says which field is wrong or not supported.
+    pub(super) fn parse(json: &Value) -> Result<Self, String> {
+        if json.get("peft_type").and_then(Value::as_str) != Some("LORA") {
+            return Err("peft_type is not LORA".into());
+        }
+        if let Some(name) = unsupported(json) {
+            return Err(format!("{name} is not supported"));
+        }
+        let field = |name: &str| json.get(name).filter(|value| !value.is_null());
+        let rank = field("r")
+            .and_then(Value::as_u64)
+            .filter(|r| (1..=4096).contains(r));
+        let alpha = field("lora_alpha").and_then(Value::as_f64);
+        let targets = field("target_modules").ok_or("target_modules is missing")?;
+        let targets = Targets::parse(targets, "target_modules")?;
+        if let Some(name) = targets.foreign() {
+            return Err(format!(
+                "target module {name} is not one of the seven projections"
+            ));
+        }
+        let exclude = field("exclude_modules").map(|v| Targets::parse(v, "exclude_modules"));
+        Ok(Self {
+            rank: rank.ok_or("r is not a usable rank")? as usize,
+            alpha: alpha
+                .filter(|a| a.is_finite() && *a > 0.0)
+                .ok_or("lora_alpha is not a positive number")?,
+            targets,
+            exclude: exclude.transpose()?,
+            rslora: field("use_rslora") == Some(&Value::Bool(true)),
+            ranks: patterns(json, "rank_pattern")?,
+            alphas: patterns(json, "alpha_pattern")?,
+            layers: field("layers_to_transform").map(layers).transpose()?,
+            base: field("base_model_name_or_path")
+                .and_then(Value::as_str)
+                .map(str::to_string),
+        })
+    }
+
+    /// The pair of a projection; `None` where it has none.
+    pub(super) fn module(&self, layer: usize, projection: Projection) -> Option<Module> {
+        let path = projection.path(layer);
+        let exclude = self.exclude.as_ref();
+        let layers = self.layers.as_ref();
+        let layer_counts = layers.is_none_or(|layers| layers.contains(&(layer as u64)));
+        let is_excluded = exclude.is_some_and(|exclude| exclude.hold(&path, true));
+        if is_excluded || !self.targets.hold(&path, layer_counts) {
+            return None;
+        }
+        let of = |patterns: &[(Regex, f64)]| {
+            let matches = |(pattern, _): &&(Regex, f64)| pattern.is_match(&path).unwrap_or(false);
+            patterns.iter().find(matches).map(|(_, value)| *value)
+        };
+        let rank = of(&self.ranks).unwrap_or(self.rank as f64);
+        let alpha = of(&self.alphas).unwrap_or(self.alpha);
+        let divisor = if self.rslora { rank.sqrt() } else { rank };
+        Some(Module {
+            rank: rank as usize,
+            scale: alpha / divisor,
+        })
+    }
+
+    /// An error about a tensor, with the base model the adapter was made for: it is what usually is wrong.
+    pub(super) fn explained(&self, error: ModelError) -> ModelError {
+        match (&self.base, &error) {
+            (
+                Some(base),
+                ModelError::MissingTensor { path, .. } | ModelError::Shape { path, .. },
+            ) => ModelError::Adapter {
+                path: path.clone(),
+                reason: format!("{error}; it was made for base model {base}"),
+            },
+            _ => error,
+        }
+    }
+}
+
+/// `rank_pattern` and `alpha_pattern`: a key matches the end of a module's name, or all of it.
+fn patterns(json: &Value, field: &str) -> Result<Vec<(Regex, f64)>, String> {
+    let Some(value) = json.get(field).filter(|value| !value.is_null()) else {
+        return Ok(Vec::new());
+    };
+    let map = value
+        .as_object()
+        .ok_or_else(|| format!("{field} is not an object"))?;
+    let pattern = |(key, value): (&String, &Value)| {
+        let number = value
+            .as_f64()
+            .filter(|v| v.is_finite() && *v > 0.0 && *v <= 4096.0);
+        let number = number.ok_or_else(|| format!("{field}: {key} has no positive number"))?;
+        if field == "rank_pattern" && number.fract() != 0.0 {
+            return Err(format!("{field}: {key} is not a whole number"));
+        }
+        Ok((regex(&format!(r"^(?:.*\.)?(?:{key})$"), field)?, number))
+    };
+    map.iter().map(pattern).collect()
+}
+
+/// A layer, or a list of them.
+fn layers(value: &Value) -> Result<Vec<u64>, String> {
+    let wrong = || "layers_to_transform is no list of layers".to_string();
+    match value {
+        Value::Array(list) => list.iter().map(|v| v.as_u64().ok_or_else(wrong)).collect(),
+        value => Ok(vec![value.as_u64().ok_or_else(wrong)?]),
+    }
+}
+
+/// The first feature a config asks for that is not implemented here: using it silently would give wrong logits.
+fn unsupported(json: &Value) -> Option<&'static str> {
+    const FLAGS: [&str; 4] = ["use_dora", "use_qalora", "fan_in_fan_out", "lora_bias"];
+    const VALUES: [&str; 11] = [
+        "alora_invocation_tokens",
+        "arrow_config",
+        "kasa_config",
+        "layer_replication",
+        "layers_pattern",
+        "modules_to_save",
+        "monteclora_config",
+        "target_parameters",
+        "trainable_token_indices",
+        "use_bdlora",
+        "velora_config",
+    ];
+    let field = |name: &str| json.get(name).unwrap_or(&Value::Null);
+    let flag = FLAGS.into_iter().find(|name| field(name) == true);
+    let is_empty = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        _ => false,
+    };
+    let value = VALUES.into_iter().find(|name| !is_empty(field(name)));
+    let megatron = !is_empty(field("megatron_config"));
+    let bias = field("bias").as_str().is_some_and(|bias| bias != "none");
+    let bias = bias.then_some("bias other than none");
+    flag.or(value)
+        .or(megatron.then_some("megatron_config"))
+        .or(bias)
+}
+
+/// PEFT 0.19's `adapter_config.json` of an adapter. Ranks and scales of single modules become patterns of their full names.
+pub(super) fn to_json(adapter: &Adapter, base: &str) -> Value {
+    let config = &adapter.config;
+    let (mut ranks, mut alphas) = (Map::new(), Map::new());
+    for (layer, projection, pair) in adapter.pairs() {
+        let path = projection.path(layer).replace('.', r"\.");
+        let alpha = pair.scale * pair.rank() as f64;
+        if pair.rank() != config.rank {
+            ranks.insert(path.clone(), json!(pair.rank()));
+        }
+        if (alpha - config.alpha).abs() > 1e-9 * config.alpha {
+            alphas.insert(path, json!(alpha));
+        }
+    }
+    json!({
+        "alora_invocation_tokens": null, "alpha_pattern": alphas, "arrow_config": null, "auto_mapping": null,
+        "base_model_name_or_path": base, "bias": "none", "corda_config": null, "ensure_weight_tying": false,
+        "eva_config": null, "exclude_modules": null, "fan_in_fan_out": false, "inference_mode": true,
+        "init_lora_weights": true, "layer_replication": null, "layers_pattern": null,
+        "layers_to_transform": null, "loftq_config": {}, "lora_alpha": config.alpha, "lora_bias": false,
+        "lora_dropout": 0.0, "megatron_config": null, "megatron_core": "megatron.core",
+        "modules_to_save": null, "peft_type": "LORA", "peft_version": "0.19.1", "qalora_group_size": 16,
+        "r": config.rank, "rank_pattern": ranks, "revision": null, "target_modules": targets(adapter),
+        "target_parameters": null, "task_type": "CAUSAL_LM", "trainable_token_indices": null,
+        "use_dora": false, "use_qalora": false, "use_rslora": false
+    })
+}
+
+/// Names of projections, or of single modules where not every layer has a pair.
+fn targets(adapter: &Adapter) -> Vec<String> {
+    let layers = adapter
+        .pairs()
+        .map(|(layer, ..)| layer + 1)
+        .max()
+        .unwrap_or(0);
+    let is_even = adapter.pairs().count() == layers * adapter.config.targets.len();
+    match is_even {
+        true => adapter
+            .config
+            .targets
+            .iter()
+            .map(|t| t.as_str().to_string())
+            .collect(),
+        false => adapter
+            .pairs()
+            .map(|(layer, projection, _)| projection.path(layer))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(extra: Value) -> Result<PeftConfig, String> {
+        let mut json = json!({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "down_proj"]});
+        if let (Some(json), Some(extra)) = (json.as_object_mut(), extra.as_object()) {
+            json.extend(extra.clone());
+        }
+        PeftConfig::parse(&json)
+    }
+
+    fn adapted(extra: Value) -> Vec<String> {
+        let config = config(extra).expect("usable");
+        let all = (0..2).flat_map(|layer| Projection::ALL.map(|p| (layer, p)));
+        let held = all.filter(|&(layer, p)| config.module(layer, p).is_some());
+        held.map(|(layer, p)| p.path(layer).replace("model.layers.", ""))
+            .collect()
+    }
+
+    #[test]
+    fn targets_are_names_patterns_or_all() {
+        assert_eq!(
+            adapted(json!({})),
+            [
+                "0.self_attn.q_proj",
+                "0.mlp.down_proj",
+                "1.self_attn.q_proj",
+                "1.mlp.down_proj"
+            ]
+        );
+        assert_eq!(adapted(json!({"target_modules": "all-linear"})).len(), 14);
+        assert_eq!(
+            adapted(json!({"target_modules": r".*\.1\.self_attn\.(q|k)_proj"})),
+            ["1.self_attn.q_proj", "1.self_attn.k_proj"]
+        );
+        assert_eq!(
+            adapted(json!({"target_modules": ["layers.1.mlp.up_proj"]})),
+            ["1.mlp.up_proj"]
+        );
+        assert_eq!(
+            adapted(json!({"layers_to_transform": [1], "exclude_modules": ["q_proj"]})),
+            ["1.mlp.down_proj"]
+        );
+        assert_eq!(adapted(json!({"layers_to_transform": 0})).len(), 2);
+    }
+
+    #[test]
+    fn patterns_set_rank_and_scale_of_single_modules() {
+        let config = config(json!({
+            "rank_pattern": {"layers.1.mlp.down_proj": 2},
+            "alpha_pattern": {"q_proj": 16, "layers.0.*": 1},
+        }))
+        .expect("usable");
+        let module = |layer, projection| config.module(layer, projection).expect("adapted");
+        let q = Projection::Q;
+        assert_eq!(
+            module(1, q),
+            Module {
+                rank: 4,
+                scale: 4.0
+            }
+        );
+        assert_eq!(
+            module(0, q),
+            Module {
+                rank: 4,
+                scale: 4.0
+            },
+            "the first key that matches counts"
+        );
+        assert_eq!(
+            module(0, Projection::Down),
+            Module {
+                rank: 4,
+                scale: 0.25
+            }
+        );
+        assert_eq!(
+            module(1, Projection::Down),
+            Module {
+                rank: 2,
+                scale: 4.0
+            }
+        );
+    }
+
+    #[test]
+    fn rank_stabilised_scale_divides_by_the_root() {
+        let config =
+            config(json!({"use_rslora": true, "rank_pattern": {"q_proj": 16}})).expect("usable");
+        assert_eq!(config.module(0, Projection::Q).map(|m| m.scale), Some(2.0));
+        assert_eq!(
+            config.module(0, Projection::Down).map(|m| m.scale),
+            Some(4.0)
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_named() {
+        for (extra, word) in [
+            (json!({"use_dora": true}), "use_dora"),
+            (json!({"modules_to_save": ["lm_head"]}), "modules_to_save"),
+            (json!({"layers_pattern": "h"}), "layers_pattern"),
+            (json!({"bias": "all"}), "bias"),
+            (json!({"target_modules": ["c_attn"]}), "c_attn"),
+            (json!({"target_modules": "(q_proj"}), "target_modules"),
+            (json!({"rank_pattern": {"q_proj": 1.5}}), "rank_pattern"),
+            (json!({"alpha_pattern": {"q_proj": "8"}}), "alpha_pattern"),
+            (json!({"layers_to_transform": "all"}), "layers_to_transform"),
+        ] {
+            let error = config(extra.clone()).err().unwrap_or_default();
+            assert!(error.contains(word), "{extra}: {error}");
+        }
+    }
+}

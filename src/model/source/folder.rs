@@ -1,0 +1,84 @@
+//! A model in a Hugging Face folder: config.json, safetensors, tokenizer.json, chat template.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+use serde_json::Value;
+
+use super::{LoadedModel, hashes};
+use crate::model::chat::ChatTemplate;
+use crate::model::config::ModelConfig;
+use crate::model::error::{ModelError, Result};
+use crate::model::tensors::SafetensorsFiles;
+use crate::model::tokenizer::Tokenizer;
+
+/// Holds the names of special tokens and, in older saves, the chat template.
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+/// Holds the chat template in newer ones.
+const TEMPLATE: &str = "chat_template.jinja";
+/// Longest text file read.
+const MOST_TEXT: u64 = 256 << 20;
+
+/// Reads a folder.
+pub(super) fn load(name: &str, dir: &Path) -> Result<LoadedModel> {
+    let config_path = dir.join("config.json");
+    let config = ModelConfig::load(&config_path)?;
+    let tokenizer_path = dir.join("tokenizer.json");
+    let bytes = read(&tokenizer_path)?;
+    let template = chat_template(dir)?;
+    let tokenizer = Tokenizer::parse(&bytes, template.as_ref(), &tokenizer_path)?;
+    let mut tensors = SafetensorsFiles::open(dir, &Device::Cpu)?;
+    let texts = [config_path, tokenizer_path];
+    let weights: Vec<PathBuf> = tensors.paths().map(Path::to_path_buf).collect();
+    let hashes = hashes(texts.iter().chain(&weights).map(PathBuf::as_path))?;
+    LoadedModel::build(name, config, &mut tensors, tokenizer, hashes)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let length = std::fs::metadata(path).map_err(ModelError::io(path))?.len();
+    if length > MOST_TEXT {
+        let cause = std::io::Error::other(format!("{length} bytes are more than such a file has"));
+        return Err(ModelError::io(path)(cause));
+    }
+    std::fs::read(path).map_err(ModelError::io(path))
+}
+
+/// The folder's chat template with the tokens it may name; `None` where there is none.
+fn chat_template(dir: &Path) -> Result<Option<ChatTemplate>> {
+    let path = dir.join(TOKENIZER_CONFIG);
+    let json: Value = match path.is_file() {
+        true => serde_json::from_slice(&read(&path)?).map_err(|e| ModelError::Tokenizer {
+            path: path.clone(),
+            reason: e.to_string(),
+        })?,
+        false => Value::Null,
+    };
+    let file = dir.join(TEMPLATE);
+    let source = match file.is_file() {
+        true => Some(String::from_utf8_lossy(&read(&file)?).into_owned()),
+        false => json.get("chat_template").and_then(named_template),
+    };
+    Ok(source.map(|source| ChatTemplate {
+        source,
+        bos_token: token(&json, "bos_token"),
+        eos_token: token(&json, "eos_token"),
+    }))
+}
+
+/// A template, or the default one of a list of `{name, template}`.
+fn named_template(value: &Value) -> Option<String> {
+    if let Some(text) = value.as_str() {
+        return Some(text.to_string());
+    }
+    let list = value.as_array()?;
+    let is_default = |entry: &&Value| entry.get("name").and_then(Value::as_str) == Some("default");
+    let entry = list.iter().find(is_default)?;
+    entry.get("template")?.as_str().map(str::to_string)
+}
+
+/// A special token's text: a string, or an object with its content.
+fn token(json: &Value, name: &str) -> Option<String> {
+    let value = json.get(name)?;
+    let text = value.as_str().or_else(|| value.get("content")?.as_str());
+    text.map(str::to_string)
+}

@@ -1,0 +1,125 @@
+//! The Hugging Face cache on this machine: `owner/model` to the folder of a snapshot. Nothing is downloaded.
+
+use std::path::{Path, PathBuf};
+
+use crate::model::error::{ModelError, Result};
+
+/// The cache's folder.
+#[derive(Debug)]
+pub(super) struct Cache {
+    folder: PathBuf,
+}
+
+impl Cache {
+    /// Where `huggingface_hub` would look, by `HF_HUB_CACHE`, `HF_HOME`, `XDG_CACHE_HOME` and the home folder.
+    pub(super) fn from_environment() -> Self {
+        Self::from_variables(|name| {
+            std::env::var_os(name)
+                .filter(|v| !v.is_empty())
+                .map(PathBuf::from)
+        })
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<PathBuf>) -> Self {
+        let hub = variable("HF_HUB_CACHE").or_else(|| variable("HUGGINGFACE_HUB_CACHE"));
+        let home = || variable("HF_HOME").map(|dir| dir.join("hub"));
+        let caches = || {
+            let own = variable("XDG_CACHE_HOME");
+            let own = own.or_else(|| variable("HOME").map(|dir| dir.join(".cache")));
+            own.unwrap_or_default().join("huggingface").join("hub")
+        };
+        let folder = hub.or_else(home).unwrap_or_else(caches);
+        Self { folder }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The snapshot of `owner/model` or `owner/model@revision` (`main` if none is named); `None` when the model is not here.
+    pub(super) fn find(&self, name: &str) -> Result<Option<PathBuf>> {
+        let (model, revision) = name.split_once('@').unwrap_or((name, "main"));
+        let is_plain = |part: &str| {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            !part.is_empty() && part.chars().all(allowed) && !part.contains("..")
+        };
+        let parts: Vec<&str> = model.split('/').collect();
+        if parts.len() > 2 || !parts.iter().all(|part| is_plain(part)) || !is_plain(revision) {
+            return Ok(None);
+        }
+        let home = self.folder.join(format!("models--{}", parts.join("--")));
+        if !home.is_dir() {
+            return Ok(None);
+        }
+        let reference = home.join("refs").join(revision);
+        let commit = match reference.is_file() {
+            true => std::fs::read_to_string(&reference).map_err(ModelError::io(&reference))?,
+            false => revision.to_string(),
+        };
+        let commit = commit.trim();
+        let snapshot = home.join("snapshots").join(commit);
+        Ok((is_plain(commit) && snapshot.is_dir()).then_some(snapshot))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variables_stand_in_huggingfaces_order() {
+        let with = |set: &'static [(&'static str, &'static str)]| {
+            Cache::from_variables(move |name| {
+                set.iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| PathBuf::from(value))
+            })
+            .folder
+        };
+        assert_eq!(
+            with(&[("HOME", "/h")]),
+            Path::new("/h/.cache/huggingface/hub")
+        );
+        assert_eq!(
+            with(&[("XDG_CACHE_HOME", "/x"), ("HOME", "/h")]),
+            Path::new("/x/huggingface/hub")
+        );
+        assert_eq!(
+            with(&[("HF_HOME", "/hf"), ("HOME", "/h")]),
+            Path::new("/hf/hub")
+        );
+        assert_eq!(
+            with(&[("HF_HUB_CACHE", "/c"), ("HF_HOME", "/hf")]),
+            Path::new("/c")
+        );
+    }
+
+    #[test]
+    fn a_name_leads_to_its_snapshot_and_nowhere_else() -> Result<()> {
+        let dir = tempfile::tempdir().expect("folder");
+        let home = dir.path().join("models--Qwen--Tiny");
+        let snapshot = home.join("snapshots").join("abc123");
+        std::fs::create_dir_all(&snapshot).expect("made");
+        std::fs::create_dir_all(home.join("refs")).expect("made");
+        std::fs::write(home.join("refs/main"), "abc123\n").expect("written");
+        let cache = Cache {
+            folder: dir.path().to_path_buf(),
+        };
+        assert_eq!(cache.find("Qwen/Tiny")?, Some(snapshot.clone()));
+        assert_eq!(cache.find("Qwen/Tiny@abc123")?, Some(snapshot));
+        for absent in [
+            "Qwen/Other",
+            "Qwen/Tiny@v2",
+            "../Qwen/Tiny",
+            "Qwen/../Tiny",
+            "",
+            "/etc",
+            "a/b/c",
+        ] {
+            assert_eq!(cache.find(absent)?, None, "{absent}");
+        }
+        std::fs::write(home.join("refs/main"), "../../..").expect("written");
+        assert_eq!(cache.find("Qwen/Tiny")?, None);
+        Ok(())
+    }
+}

@@ -1,0 +1,191 @@
+//! Tensors in files: safetensors read and written, single or in shards, in Hugging Face's names.
+
+mod files;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use super::error::{ModelError, Result};
+
+pub use files::SafetensorsFiles;
+
+/// Where a model's tensors come from, one at a time.
+pub trait TensorSource {
+    /// Takes a tensor in f32, checking its shape.
+    ///
+    /// # Errors
+    /// When it is missing, shaped otherwise or unreadable; it is named.
+    fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor>;
+}
+
+/// Tensors by name, with the file they came from for error messages.
+pub struct NamedTensors<'a> {
+    tensors: BTreeMap<String, Tensor>,
+    path: &'a Path,
+}
+
+impl<'a> NamedTensors<'a> {
+    /// Reads all tensors of a safetensors file's bytes as f32.
+    ///
+    /// # Errors
+    /// On a damaged file or an element type that cannot be read.
+    pub fn parse(bytes: &[u8], path: &'a Path, device: &Device) -> Result<Self> {
+        let wrong = |reason: String| ModelError::Safetensors {
+            path: path.to_path_buf(),
+            reason,
+        };
+        let file = SafeTensors::deserialize(bytes).map_err(|e| wrong(e.to_string()))?;
+        let mut tensors = BTreeMap::new();
+        for (name, view) in file.iter() {
+            let data = floats(&view).ok_or_else(|| ModelError::Dtype {
+                path: path.to_path_buf(),
+                name: name.to_string(),
+                dtype: format!("{:?}", view.dtype()),
+            })?;
+            tensors.insert(
+                name.to_string(),
+                Tensor::from_vec(data, view.shape(), device)?,
+            );
+        }
+        Ok(Self { tensors, path })
+    }
+
+    /// Wraps tensors already in memory.
+    #[must_use]
+    pub fn new(tensors: BTreeMap<String, Tensor>, path: &'a Path) -> Self {
+        Self { tensors, path }
+    }
+
+    /// The names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// Takes all tensors that are left.
+    pub fn take_all(&mut self) -> BTreeMap<String, Tensor> {
+        std::mem::take(&mut self.tensors)
+    }
+}
+
+impl TensorSource for NamedTensors<'_> {
+    fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        let tensor = self.tensors.remove(name);
+        let tensor = tensor.ok_or_else(|| ModelError::missing(self.path, name))?;
+        ModelError::check_shape(self.path, name, tensor.dims(), shape)?;
+        Ok(tensor)
+    }
+}
+
+/// The elements of a tensor in f32; `None` for element types other than F32, F16 and BF16.
+fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
+    let mut values = Vec::with_capacity(view.data().len() / element_bytes(view.dtype())?);
+    extend_floats(&mut values, view.dtype(), view.data());
+    Some(values)
+}
+
+/// Bytes of an element of a type that can be read here.
+fn element_bytes(dtype: Dtype) -> Option<usize> {
+    match dtype {
+        Dtype::F32 => Some(4),
+        Dtype::F16 | Dtype::BF16 => Some(2),
+        _ => None,
+    }
+}
+
+/// Appends the whole elements in `bytes`, little-endian.
+fn extend_floats(values: &mut Vec<f32>, dtype: Dtype, bytes: &[u8]) {
+    let pairs = || bytes.chunks_exact(2).map(|b| [b[0], b[1]]);
+    match dtype {
+        Dtype::F16 => values.extend(pairs().map(|b| half::f16::from_le_bytes(b).to_f32())),
+        Dtype::BF16 => values.extend(pairs().map(|b| half::bf16::from_le_bytes(b).to_f32())),
+        _ => {
+            let words = bytes.chunks_exact(4);
+            values.extend(words.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
+        }
+    }
+}
+
+/// The bytes of a safetensors file with the given tensors in `dtype`, marked as PyTorch's.
+///
+/// # Errors
+/// When a tensor cannot be read back from its device or converted.
+pub fn to_safetensors(tensors: &[(String, Tensor)], dtype: DType) -> Result<Vec<u8>> {
+    let kind = match dtype {
+        DType::F16 => Dtype::F16,
+        DType::BF16 => Dtype::BF16,
+        _ => Dtype::F32,
+    };
+    let mut parts = Vec::with_capacity(tensors.len());
+    for (name, tensor) in tensors {
+        let values = tensor
+            .flatten_all()?
+            .to_dtype(DType::F32)?
+            .to_vec1::<f32>()?;
+        let bytes: Vec<u8> = match kind {
+            Dtype::F16 => values
+                .iter()
+                .flat_map(|&v| half::f16::from_f32(v).to_le_bytes())
+                .collect(),
+            Dtype::BF16 => values
+                .iter()
+                .flat_map(|&v| half::bf16::from_f32(v).to_le_bytes())
+                .collect(),
+            _ => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        };
+        parts.push((name.clone(), tensor.dims().to_vec(), bytes));
+    }
+    let wrong = |e: safetensors::SafeTensorError| candle_core::Error::Msg(e.to_string());
+    let mut views = Vec::with_capacity(parts.len());
+    for (name, shape, bytes) in &parts {
+        views.push((
+            name.as_str(),
+            TensorView::new(kind, shape.clone(), bytes).map_err(wrong)?,
+        ));
+    }
+    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
+    Ok(safetensors::serialize(views, Some(metadata)).map_err(wrong)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::{assert_close, randn};
+
+    #[test]
+    fn tensors_survive_the_file_in_all_three_element_types() -> Result<()> {
+        let t = randn(1, &[3, 5])?;
+        for (dtype, tolerance) in [(DType::F32, 0.0), (DType::F16, 2e-3), (DType::BF16, 2e-2)] {
+            let bytes = to_safetensors(&[("t".into(), t.clone())], dtype)?;
+            let mut named = NamedTensors::parse(&bytes, Path::new("memory"), &Device::Cpu)?;
+            assert_close(&named.take("t", &[3, 5])?, &t, tolerance)?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn truncation_absence_and_shape_are_named() -> Result<()> {
+        let bytes = to_safetensors(&[("t".into(), randn(1, &[3, 5])?)], DType::F32)?;
+        let path = Path::new("weights.safetensors");
+        let torn = NamedTensors::parse(&bytes[..bytes.len() - 4], path, &Device::Cpu);
+        assert!(matches!(torn, Err(ModelError::Safetensors { .. })));
+        let mut named = NamedTensors::parse(&bytes, path, &Device::Cpu)?;
+        assert!(
+            named
+                .take("u", &[1])
+                .expect_err("missing")
+                .to_string()
+                .contains("tensor u is missing")
+        );
+        assert!(
+            named
+                .take("t", &[5, 3])
+                .expect_err("shape")
+                .to_string()
+                .contains("[3, 5]")
+        );
+        Ok(())
+    }
+}

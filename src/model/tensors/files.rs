@@ -1,0 +1,251 @@
+//! Safetensors files read a tensor at a time: a model larger than half the memory can still be loaded.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+use safetensors::tensor::{Metadata, TensorInfo};
+use serde_json::Value;
+
+use super::{TensorSource, element_bytes, extend_floats};
+use crate::model::error::{ModelError, Result};
+
+/// The name of a model that lies in one file.
+const SINGLE: &str = "model.safetensors";
+/// Says which shard holds which tensor.
+const INDEX: &str = "model.safetensors.index.json";
+/// Longest header read, as in the format's reference implementation.
+const MOST_HEADER: u64 = 100_000_000;
+/// Bytes converted at a time.
+const PIECE: usize = 1 << 20;
+
+/// The weights of a folder: one file, or shards with their index.
+pub struct SafetensorsFiles {
+    files: Vec<OpenFile>,
+    /// Which file holds a tensor.
+    places: HashMap<String, usize>,
+    /// The file that says which tensors there are, for messages.
+    listing: PathBuf,
+    device: Device,
+}
+
+struct OpenFile {
+    path: PathBuf,
+    file: File,
+    header: Metadata,
+    /// Where tensor data begins.
+    data: u64,
+}
+
+impl SafetensorsFiles {
+    /// Opens `model.safetensors` of a folder, or the shards that its index names.
+    ///
+    /// # Errors
+    /// On a missing or damaged file, or an index that names files outside the folder.
+    pub fn open(dir: &Path, device: &Device) -> Result<Self> {
+        let (listing, names) = match dir.join(INDEX) {
+            index if index.is_file() && !dir.join(SINGLE).is_file() => {
+                let names = shards(&index)?;
+                (index, names)
+            }
+            _ => (dir.join(SINGLE), vec![SINGLE.to_string()]),
+        };
+        let files = names.iter().map(|name| OpenFile::open(&dir.join(name)));
+        let files: Vec<OpenFile> = files.collect::<Result<_>>()?;
+        let mut places = HashMap::new();
+        for (i, file) in files.iter().enumerate() {
+            places.extend(file.header.offset_keys().into_iter().map(|name| (name, i)));
+        }
+        Ok(Self {
+            files,
+            places,
+            listing,
+            device: device.clone(),
+        })
+    }
+
+    /// The files read.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| file.path.as_path())
+    }
+}
+
+impl TensorSource for SafetensorsFiles {
+    fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        let place = self.places.get(name).copied();
+        let place = place.ok_or_else(|| ModelError::missing(&self.listing, name))?;
+        self.files[place].read(name, shape, &self.device)
+    }
+}
+
+/// The different files an index names, in order.
+fn shards(index: &Path) -> Result<Vec<String>> {
+    let wrong = |reason: String| ModelError::Safetensors {
+        path: index.to_path_buf(),
+        reason,
+    };
+    let text = std::fs::read_to_string(index).map_err(ModelError::io(index))?;
+    let json: Value = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+    let map = json.get("weight_map").and_then(Value::as_object);
+    let map = map.ok_or_else(|| wrong("field weight_map is missing".into()))?;
+    let mut names = Vec::new();
+    for (tensor, file) in map {
+        let file = file.as_str().unwrap_or_default();
+        let is_plain = Path::new(file).file_name() == Some(file.as_ref());
+        if !is_plain {
+            return Err(wrong(format!(
+                "tensor {tensor} lies in no file of this folder"
+            )));
+        }
+        names.push(file.to_string());
+    }
+    names.sort();
+    names.dedup();
+    if names.is_empty() {
+        return Err(wrong("weight_map names no file".into()));
+    }
+    Ok(names)
+}
+
+impl OpenFile {
+    fn open(path: &Path) -> Result<Self> {
+        let io = || ModelError::io(path);
+        let wrong = |reason: &dyn std::fmt::Display| ModelError::Safetensors {
+            path: path.to_path_buf(),
+            reason: reason.to_string(),
+        };
+        let mut file = File::open(path).map_err(io())?;
+        let length = file.metadata().map_err(io())?.len();
+        let mut prefix = [0u8; 8];
+        file.read_exact(&mut prefix)
+            .map_err(|_| wrong(&"it is shorter than a header"))?;
+        let header_bytes = u64::from_le_bytes(prefix);
+        if header_bytes > MOST_HEADER || header_bytes + 8 > length {
+            return Err(wrong(&format!(
+                "a header of {header_bytes} bytes does not fit"
+            )));
+        }
+        let mut text = vec![0u8; header_bytes as usize];
+        file.read_exact(&mut text).map_err(io())?;
+        let header: Metadata = serde_json::from_slice(&text).map_err(|e| wrong(&e))?;
+        let data = header_bytes + 8;
+        let expected = data + header.data_len() as u64;
+        if expected != length {
+            return Err(wrong(&format!(
+                "{length} bytes, but its header asks for {expected}: is it a whole download?"
+            )));
+        }
+        let path = path.to_path_buf();
+        Ok(Self {
+            path,
+            file,
+            header,
+            data,
+        })
+    }
+
+    fn read(&mut self, name: &str, shape: &[usize], device: &Device) -> Result<Tensor> {
+        let info = self.header.info(name);
+        let info = info.ok_or_else(|| ModelError::missing(&self.path, name))?;
+        ModelError::check_shape(&self.path, name, &info.shape, shape)?;
+        let bytes =
+            element_bytes(info.dtype).map(|size| size * info.shape.iter().product::<usize>());
+        let Some(bytes) = bytes else {
+            return Err(ModelError::Dtype {
+                path: self.path.clone(),
+                name: name.to_string(),
+                dtype: format!("{:?}", info.dtype),
+            });
+        };
+        if info.data_offsets.1.checked_sub(info.data_offsets.0) != Some(bytes) {
+            return Err(ModelError::Safetensors {
+                path: self.path.clone(),
+                reason: format!("tensor {name} has other bytes than its shape asks for"),
+            });
+        }
+        let values = pieces(&mut self.file, self.data, info).map_err(ModelError::io(&self.path))?;
+        Ok(Tensor::from_vec(values, shape, device)?)
+    }
+}
+
+/// The elements of a tensor, converted while they are read.
+fn pieces(file: &mut File, data: u64, info: &TensorInfo) -> std::io::Result<Vec<f32>> {
+    file.seek(SeekFrom::Start(data + info.data_offsets.0 as u64))?;
+    let mut values = Vec::with_capacity(info.shape.iter().product());
+    let mut left = info.data_offsets.1 - info.data_offsets.0;
+    let mut piece = vec![0u8; PIECE.min(left)];
+    while left > 0 {
+        let part = &mut piece[..PIECE.min(left)];
+        file.read_exact(part)?;
+        extend_floats(&mut values, info.dtype, part);
+        left -= part.len();
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tensors::to_safetensors;
+    use crate::model::testing::{assert_close, randn};
+    use candle_core::DType;
+
+    fn reason(dir: &Path) -> String {
+        match SafetensorsFiles::open(dir, &Device::Cpu) {
+            Ok(_) => "opened".into(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn shards_are_found_through_their_index_and_no_other_file() -> Result<()> {
+        let dir = tempfile::tempdir().expect("folder");
+        let (a, b) = (randn(1, &[3, 5])?, randn(2, &[7])?);
+        let write = |name: &str, bytes: &[u8]| {
+            std::fs::write(dir.path().join(name), bytes).expect("written")
+        };
+        write(
+            "one.safetensors",
+            &to_safetensors(&[("a".into(), a.clone())], DType::F32)?,
+        );
+        write(
+            "two.safetensors",
+            &to_safetensors(&[("b".into(), b.clone())], DType::BF16)?,
+        );
+        write(
+            INDEX,
+            br#"{"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}"#,
+        );
+        let mut files = SafetensorsFiles::open(dir.path(), &Device::Cpu)?;
+        assert_close(&files.take("a", &[3, 5])?, &a, 0.0)?;
+        assert_close(&files.take("b", &[7])?, &b, 2e-2)?;
+        let missing = files.take("c", &[1]).expect_err("missing").to_string();
+        assert!(missing.contains("tensor c is missing"), "{missing}");
+        write(INDEX, br#"{"weight_map": {"a": "../one.safetensors"}}"#);
+        assert!(reason(dir.path()).contains("no file of this folder"));
+        write(INDEX, br#"{"weight_map": {"a": "three.safetensors"}}"#);
+        assert!(reason(dir.path()).contains("three.safetensors"));
+        Ok(())
+    }
+
+    #[test]
+    fn a_torn_download_is_told_from_a_damaged_file() -> Result<()> {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join(SINGLE);
+        let bytes = to_safetensors(&[("t".into(), randn(1, &[3, 5])?)], DType::F32)?;
+        for (bytes, word) in [
+            (&bytes[..bytes.len() - 4], "whole download"),
+            (&bytes[..20], "does not fit"),
+            (&bytes[..3], "shorter"),
+            (&[0xff; 64][..], "does not fit"),
+            (b"\x02\0\0\0\0\0\0\0[]", "expected"),
+        ] {
+            std::fs::write(&path, bytes).expect("written");
+            let reason = reason(dir.path());
+            assert!(reason.contains(word), "{reason}");
+        }
+        Ok(())
+    }
+}
