@@ -4,6 +4,7 @@
 //! sampled token's log-probability equals the training forward's up to rounding; a test holds them together.
 
 mod flat;
+mod forward;
 mod session;
 
 use rayon::prelude::*;

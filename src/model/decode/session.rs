@@ -7,14 +7,14 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::flat::Flat;
+use super::forward::Forward;
 use super::{Line, Request};
-use crate::model::config::{ModelConfig, Projection};
+use crate::model::config::ModelConfig;
 use crate::model::decoder::Decoder;
 use crate::model::kernels::{self, Threads, View, ViewMut, matmul};
 use crate::model::ops::{Attention, attend};
 use crate::model::pack::{Asking, Sharing};
 use crate::model::rope::RopeTable;
-use crate::model::swiglu;
 
 /// Keys (rotated) and values of one layer, of all prompts, packed.
 #[derive(Default)]
@@ -99,73 +99,6 @@ impl<'a> Prefix<'a> {
 
     fn prompt_length(&self, group: usize) -> usize {
         self.prompts[group].iter().map(Range::len).sum()
-    }
-}
-
-/// The layers of the decoder on plain slices.
-#[derive(Clone, Copy)]
-struct Forward<'a> {
-    config: &'a ModelConfig,
-    weights: &'a Flat<'a>,
-    threads: Threads,
-}
-
-impl Forward<'_> {
-    fn embed(&self, tokens: &[u32]) -> Vec<f32> {
-        let d = self.config.hidden_size;
-        tokens
-            .iter()
-            .flat_map(|&t| &self.weights.embed[t as usize * d..(t as usize + 1) * d])
-            .copied()
-            .collect()
-    }
-
-    fn project(&self, layer: usize, projection: Projection, x: &[f32]) -> Vec<f32> {
-        let (weight, bias) = self.weights.layers[layer].projection(projection);
-        let [_, d] = self.config.projection_shape(projection);
-        let mut y = product(x, weight, d, self.threads);
-        if let Some(bias) = bias {
-            kernels::add_bias(&mut y, bias);
-        }
-        y
-    }
-
-    /// Query, key and value rows of normalised `x`, before rotation.
-    fn qkv(&self, layer: usize, x: &[f32]) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
-        let h = self.normed(x, &self.weights.layers[layer].input_norm);
-        let project = |projection| self.project(layer, projection, &h);
-        (
-            project(Projection::Q),
-            project(Projection::K),
-            project(Projection::V),
-        )
-    }
-
-    fn normed(&self, x: &[f32], weight: &[f32]) -> Vec<f32> {
-        let mut y = vec![0f32; x.len()];
-        kernels::rms_norm(x, weight, self.config.rms_norm_eps as f32, &mut y);
-        y
-    }
-
-    /// Output projection, residual and MLP of a layer.
-    fn finish_layer(&self, layer: usize, x: &mut [f32], attended: &[f32]) {
-        add(x, &self.project(layer, Projection::O, attended));
-        let h = self.normed(x, &self.weights.layers[layer].post_norm);
-        let gate = self.project(layer, Projection::Gate, &h);
-        let up = self.project(layer, Projection::Up, &h);
-        let mut gated = vec![0f32; gate.len()];
-        swiglu::swiglu(&gate, &up, &mut gated);
-        add(x, &self.project(layer, Projection::Down, &gated));
-    }
-
-    fn logits(&self, x: &[f32]) -> Vec<f32> {
-        let h = self.normed(x, &self.weights.norm);
-        product(
-            &h,
-            &self.weights.head,
-            self.config.hidden_size,
-            self.threads,
-        )
     }
 }
 
@@ -377,26 +310,4 @@ fn runs(groups: &[usize]) -> Vec<Range<usize>> {
         }
     }
     runs
-}
-
-/// Rows up to which a product reads each weight once for all of them.
-const SKINNY: usize = 32;
-
-/// `x wᵀ` for x with rows of `d` and w `[out, d]`.
-fn product(x: &[f32], w: &[f32], d: usize, threads: Threads) -> Vec<f32> {
-    let (rows, out) = (x.len() / d, w.len() / d);
-    let mut y = vec![0f32; rows * out];
-    if rows <= SKINNY {
-        kernels::skinny_product(x, w, d, &mut y, threads);
-    } else {
-        let (x, w) = (View::dense(x, rows, d), View::dense(w, out, d).t());
-        matmul(ViewMut::dense(&mut y, rows, out), false, x, w, 1.0, threads);
-    }
-    y
-}
-
-fn add(x: &mut [f32], y: &[f32]) {
-    for (x, &y) in x.iter_mut().zip(y) {
-        *x += y;
-    }
 }
