@@ -62,7 +62,13 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
 fn info(args: &InfoArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let model = LoadedModel::open(&args.model)?;
     let c = &model.decoder.config;
-    writeln!(out, "{}: Qwen2, {} parameters", model.name, c.parameters())?;
+    let architecture = c.architecture.as_str();
+    writeln!(
+        out,
+        "{}: {architecture}, {} parameters",
+        model.name,
+        c.parameters()
+    )?;
     writeln!(
         out,
         "{} layers of {}, {} heads ({} for keys and values), feed-forward {}, {} tokens, {} positions",
