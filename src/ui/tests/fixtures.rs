@@ -10,14 +10,15 @@ use ratatui::buffer::Buffer;
 use crate::env::schema::{Action, Split, Stage};
 use crate::env::verdict::judge;
 use crate::link::{
-    AdapterChoice, Command, EvalRow, Fact, MetricRow, PhasePlan, Plan, Rollout, RolloutGroup,
-    RunFact, RunState, Status,
+    AdapterChoice, Command, Control, EvalRow, Fact, MetricRow, PhasePlan, Plan, Rollout,
+    RolloutGroup, RunFact, RunState, Status,
 };
 use crate::run::shipped::ShippedRun;
 use crate::train::config::TrainConfig;
 use crate::ui::app::{App, update};
 use crate::ui::keys::{Chord, Keymap};
-use crate::ui::msg::{Effect, Msg};
+use crate::ui::layer::Layer;
+use crate::ui::msg::{Effect, Exit, Msg};
 use crate::ui::queue::{EpisodeSource, Model, Queue};
 use crate::ui::screen;
 use crate::ui::theme::{Depth, Symbols, Theme};
@@ -295,4 +296,58 @@ pub fn text(buffer: &Buffer) -> String {
 /// What is on an 80x24 screen (or another) without colour.
 pub fn seen(app: &App, size: (u16, u16)) -> String {
     text(&frame(app, &theme(Depth::None, Symbols::Braille), size))
+}
+
+/// How the effects end the workbench.
+pub fn exit_of(effects: &[Effect]) -> Option<Exit> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Leave(exit) => Some(*exit),
+        _ => None,
+    })
+}
+
+/// Controls the effects send to the run.
+pub fn controls(effects: &[Effect]) -> Vec<Control> {
+    let control = |effect: &Effect| match effect {
+        Effect::Send(Command::Control(control)) => Some(*control),
+        _ => None,
+    };
+    effects.iter().filter_map(control).collect()
+}
+
+/// An app in every state a screen can be in.
+pub fn states() -> Vec<App> {
+    let mut states = Vec::new();
+    states.push(app());
+    let mut answered = app();
+    let effects = update(&mut answered, ready());
+    answer(&mut answered, effects, right);
+    press(&mut answered, "3 Enter");
+    states.push(answered);
+    for pane in 0..4 {
+        let mut training = app();
+        train(&mut training, 120);
+        press(&mut training, "F2");
+        (0..pane).for_each(|_| drop(press(&mut training, "Tab")));
+        states.push(training);
+    }
+    for keys in ["?", ": r e v", "F2 t", "/ a b"] {
+        let mut dialog = app();
+        press(&mut dialog, keys);
+        states.push(dialog);
+    }
+    let mut quitting = app();
+    train(&mut quitting, 3);
+    press(&mut quitting, "q");
+    assert_eq!(quitting.layers, [Layer::Quit]);
+    states.push(quitting);
+    let mut failed = app();
+    let message = "weights unreadable: model.safetensors is cut off".into();
+    update(&mut failed, Msg::Fact(Fact::ModelFailed { message }));
+    states.push(failed);
+    let mut empty = app();
+    empty.training = Training::new(None);
+    press(&mut empty, "F2");
+    states.push(empty);
+    states
 }

@@ -4,50 +4,12 @@ use crate::env::schema::Stage;
 use crate::link::{Fact, RunFact, RunState, Status};
 use crate::ui::app::{App, update};
 use crate::ui::gate;
-use crate::ui::layer::Layer;
 use crate::ui::msg::Msg;
 use crate::ui::queue::Entry;
 use crate::ui::tests::fixtures::{
-    answer, app, frame, group, press, ready, right, seen, status, text, theme, train, wrong,
+    answer, app, frame, group, press, ready, right, seen, states, status, text, theme, train, wrong,
 };
 use crate::ui::theme::{Depth, Symbols};
-use crate::ui::watching::Training;
-/// An app in every state a screen can be in.
-fn states() -> Vec<App> {
-    let mut states = Vec::new();
-    states.push(app());
-    let mut answered = app();
-    let effects = update(&mut answered, ready());
-    answer(&mut answered, effects, right);
-    press(&mut answered, "3 Enter");
-    states.push(answered);
-    for pane in 0..4 {
-        let mut training = app();
-        train(&mut training, 120);
-        press(&mut training, "F2");
-        (0..pane).for_each(|_| drop(press(&mut training, "Tab")));
-        states.push(training);
-    }
-    for keys in ["?", ": r e v", "F2 t", "/ a b"] {
-        let mut dialog = app();
-        press(&mut dialog, keys);
-        states.push(dialog);
-    }
-    let mut quitting = app();
-    train(&mut quitting, 3);
-    press(&mut quitting, "q");
-    assert_eq!(quitting.layers, [Layer::Quit]);
-    states.push(quitting);
-    let mut failed = app();
-    let message = "weights unreadable: model.safetensors is cut off".into();
-    update(&mut failed, Msg::Fact(Fact::ModelFailed { message }));
-    states.push(failed);
-    let mut empty = app();
-    empty.training = Training::new(None);
-    press(&mut empty, "F2");
-    states.push(empty);
-    states
-}
 
 #[test]
 fn every_state_draws_at_every_size() {

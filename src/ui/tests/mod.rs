@@ -4,3 +4,4 @@ mod event_loop;
 pub(super) mod fixtures;
 mod frames;
 mod keys;
+mod run_keys;
