@@ -9,6 +9,7 @@
 use std::time::Instant;
 
 use candle_core::Device;
+use mimalloc::MiMalloc;
 use opensoc::model::config::{Architecture, ModelConfig, Projection};
 use opensoc::model::decode::{Request, Sample, generate};
 use opensoc::model::decoder::Decoder;
@@ -19,6 +20,10 @@ use opensoc::stream::Stream;
 use opensoc::train::config::TrainConfig;
 use opensoc::train::grpo::{self, BatchTerms, ResponseTerms, StepTotals};
 use opensoc::train::learner::{Learner, Sequence};
+
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const PROMPT: usize = 400;
 const GROUP: usize = 8;
