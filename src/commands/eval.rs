@@ -26,7 +26,7 @@ use crate::train::{evaluate, task};
 /// Arguments of `eval`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// `nano`, or a Hugging Face folder
+    /// `nano`, a Hugging Face folder, a GGUF file, or `owner/model` in the Hugging Face cache
     #[arg(long, default_value = "nano")]
     pub model: String,
     /// A PEFT folder, or the name of a shipped adapter; may be repeated. Without any: the base model

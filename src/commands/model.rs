@@ -27,14 +27,14 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct InfoArgs {
-    /// `nano`, or a Hugging Face folder
+    /// `nano`, a Hugging Face folder, a GGUF file, or `owner/model` in the Hugging Face cache
     #[arg(long, default_value = "nano")]
     model: String,
 }
 
 #[derive(Debug, clap::Args)]
 struct LogitsArgs {
-    /// `nano`, or a Hugging Face folder
+    /// `nano`, a Hugging Face folder, a GGUF file, or `owner/model` in the Hugging Face cache
     #[arg(long, default_value = "nano")]
     model: String,
     /// A PEFT folder, or the name of a shipped adapter

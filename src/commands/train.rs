@@ -18,7 +18,7 @@ use crate::train::curriculum::{self, Host};
 /// Arguments of `train`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// `nano`, or a Hugging Face folder
+    /// `nano`, a Hugging Face folder, a GGUF file, or `owner/model` in the Hugging Face cache
     #[arg(long, default_value = "nano")]
     pub model: String,
     /// Where the configuration starts: nano, qwen2.5-3b

@@ -29,7 +29,7 @@ use crate::ui::{Session, WorkbenchOptions};
 /// Arguments of the workbench.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// `nano`, or a Hugging Face folder
+    /// `nano`, a Hugging Face folder, a GGUF file, or `owner/model` in the Hugging Face cache
     #[arg(long, default_value = "nano")]
     pub model: String,
     /// A PEFT folder to answer with; may be repeated

@@ -12,6 +12,7 @@ use opensoc::model::pack::Packed;
 use opensoc::model::tensors::NamedTensors;
 use opensoc::model::weights::Weights;
 use opensoc::stream::Stream;
+use opensoc::train::learner::{Sequence, pack};
 
 pub type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -103,20 +104,31 @@ pub struct Task {
 pub type Scored = (Arc<Packed>, Vec<(usize, u32)>);
 
 impl Task {
-    /// Groups of random sizes and lengths with coefficients of both signs.
+    /// Groups of random sizes and lengths with coefficients of both signs; every other prompt begins like an earlier one.
     pub fn random(stream: &mut Stream, groups: usize, longest: u64, vocabulary: usize) -> Self {
         let tokens = |stream: &mut Stream, longest: u64| -> Vec<u32> {
             let n = stream.between(1, longest) as usize;
             (0..n).map(|_| stream.index(vocabulary) as u32).collect()
         };
-        let groups: Vec<Group> = (0..groups)
-            .map(|_| Group {
-                prompt: tokens(stream, longest),
+        let mut all: Vec<Group> = Vec::new();
+        for i in 0..groups {
+            let mut prompt = Vec::new();
+            if i > 0 && stream.unit() < 0.5 {
+                let earlier = &all[stream.index(i)].prompt;
+                prompt.extend_from_slice(&earlier[..=stream.index(earlier.len().min(40))]);
+            }
+            // Where nothing is added, one prompt is the beginning of another.
+            if prompt.is_empty() || stream.unit() < 0.8 {
+                prompt.extend(tokens(stream, longest));
+            }
+            all.push(Group {
+                prompt,
                 completions: (0..stream.between(1, 5))
                     .map(|_| tokens(stream, longest.div_ceil(3)))
                     .collect(),
-            })
-            .collect();
+            });
+        }
+        let groups = all;
         let n = groups.iter().flat_map(|g| &g.completions).flatten().count();
         let coefficients = (0..n).map(|_| stream.normal()).collect();
         Self {
@@ -126,18 +138,17 @@ impl Task {
         }
     }
 
-    /// Every prompt once, its completions as continuations.
+    /// As training packs them: what prompts begin with alike once, their completions as continuations.
     pub fn shared(&self) -> Scored {
-        let (mut packed, mut targets) = (Packed::default(), Vec::new());
-        for group in &self.groups {
-            let prompt = packed.push(&group.prompt);
-            for completion in &group.completions {
-                let rows = packed.push_continuation(completion);
-                let before = std::iter::once(prompt.end - 1).chain(rows);
-                targets.extend(before.zip(completion.iter().copied()));
-            }
-        }
-        (Arc::new(packed), targets)
+        let sequences: Vec<Sequence> = self
+            .groups
+            .iter()
+            .map(|group| Sequence {
+                prompt: group.prompt.clone(),
+                completions: group.completions.clone(),
+            })
+            .collect();
+        pack(&sequences)
     }
 
     /// Every completion behind its own copy of the prompt; the targets in the same order.
