@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn plan_follows_its_formula() {
         let mut config = TrainConfig::nano();
-        assert_eq!(config.plan(0).total_steps(), 1_290 + 4 * 200);
+        assert_eq!(config.plan(0).total_steps(), 1_980 + 4 * 200);
         config.sft.examples = 601;
         config.sft.epochs = 3;
         assert_eq!(config.sft_steps(601), 31 * 3);

@@ -65,8 +65,8 @@ impl TrainConfig {
             micro_batch_tokens: 8_192,
             lora: LoraConfig::rank_16(),
             sft: SftConfig {
-                examples: 600,
-                epochs: 43,
+                examples: 1_800,
+                epochs: 22,
                 lr: 5e-3,
                 batch: 20,
                 warmup_steps: 30,
@@ -76,7 +76,7 @@ impl TrainConfig {
             },
             grpo: GrpoConfig {
                 steps_per_stage: 200,
-                prompts_per_step: 20,
+                prompts_per_step: 32,
                 max_draws: 2,
                 num_generations: 8,
                 lr: 1.5e-3,
