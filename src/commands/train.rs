@@ -21,7 +21,7 @@ pub struct Args {
     /// `nano`, a Hugging Face folder, a GGUF file, or `owner/model` in the Hugging Face cache
     #[arg(long, default_value = "nano")]
     pub model: String,
-    /// Where the configuration starts: nano, qwen2.5-3b
+    /// Where the configuration starts: nano, smollm2-135m, qwen2.5-0.5b or qwen2.5-3b
     #[arg(long, default_value = "nano")]
     pub preset: String,
     /// A TOML file laid over the preset

@@ -38,7 +38,7 @@ pub struct Args {
     /// Seed of the episodes shown
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Where the configuration of a run starts: nano, qwen2.5-3b
+    /// Where the configuration of a run starts: nano, smollm2-135m, qwen2.5-0.5b or qwen2.5-3b
     #[arg(long, default_value = "nano")]
     pub preset: String,
     /// One value of a run's configuration

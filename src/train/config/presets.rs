@@ -13,19 +13,30 @@ use super::{
 pub enum Preset {
     /// The embedded model on a CPU.
     Nano,
+    /// SmolLM2-135M-Instruct on a CPU, in an hour or two.
+    Smol,
+    /// Qwen2.5-0.5B-Instruct on a small GPU, or overnight on a CPU.
+    Qwen05b,
     /// Qwen2.5-3B-Instruct on a GPU.
     Qwen3b,
 }
 
 impl Preset {
-    /// Both.
-    pub const ALL: [Preset; 2] = [Preset::Nano, Preset::Qwen3b];
+    /// All four, by size of model.
+    pub const ALL: [Preset; 4] = [
+        Preset::Nano,
+        Preset::Smol,
+        Preset::Qwen05b,
+        Preset::Qwen3b,
+    ];
 
     /// The name given to `--preset`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Preset::Nano => "nano",
+            Preset::Smol => "smollm2-135m",
+            Preset::Qwen05b => "qwen2.5-0.5b",
             Preset::Qwen3b => "qwen2.5-3b",
         }
     }
@@ -40,6 +51,7 @@ impl Preset {
             .find(|preset| preset.as_str() == name)
             .ok_or_else(|| ConfigError::UnknownPreset {
                 name: name.to_owned(),
+                known: Self::ALL.map(Preset::as_str).join(", "),
             })
     }
 
@@ -48,6 +60,8 @@ impl Preset {
     pub fn config(self) -> TrainConfig {
         match self {
             Preset::Nano => TrainConfig::nano(),
+            Preset::Smol => TrainConfig::smol(),
+            Preset::Qwen05b => TrainConfig::qwen05b(),
             Preset::Qwen3b => TrainConfig::qwen3b(),
         }
     }
@@ -106,6 +120,55 @@ impl TrainConfig {
                 episodes: 200,
                 final_episodes: 2_000,
             },
+        }
+    }
+
+    /// Preset `smollm2-135m`: few long steps, because each costs what a hundred of nano's do.
+    #[must_use]
+    pub fn smol() -> Self {
+        let nano = Self::nano();
+        Self {
+            save_steps: 10,
+            micro_batch_tokens: 4_096,
+            sft: SftConfig {
+                examples: 600,
+                epochs: 3,
+                lr: 1e-3,
+                batch: 8,
+                warmup_steps: 10,
+                ..nano.sft
+            },
+            grpo: GrpoConfig {
+                steps_per_stage: 30,
+                prompts_per_step: 8,
+                max_draws: 1,
+                lr: 1e-4,
+                warmup_steps: 5,
+                ..nano.grpo
+            },
+            eval: EvalConfig {
+                every_steps: 0,
+                episodes: 100,
+                final_episodes: 200,
+            },
+            ..nano
+        }
+    }
+
+    /// Preset `qwen2.5-0.5b`: the recipe of the 3B model with the larger steps that a smaller one takes.
+    #[must_use]
+    pub fn qwen05b() -> Self {
+        let large = Self::qwen3b();
+        Self {
+            sft: SftConfig {
+                epochs: 2,
+                ..large.sft
+            },
+            grpo: GrpoConfig {
+                lr: 2e-5,
+                ..large.grpo
+            },
+            ..large
         }
     }
 

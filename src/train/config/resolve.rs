@@ -30,8 +30,8 @@ impl fmt::Display for Source {
 /// Why there is no configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    #[error("unknown preset {name:?}; there are nano and qwen2.5-3b")]
-    UnknownPreset { name: String },
+    #[error("unknown preset {name:?}; there are {known}")]
+    UnknownPreset { name: String, known: String },
     #[error("{at}: unknown key `{key}`; did you mean `{nearest}`?")]
     UnknownKey {
         key: String,
