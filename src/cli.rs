@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    Outcome, audit, eval, generate, model, pretrain, rules, score, train, verify, workbench,
+    Outcome, adapter, audit, eval, generate, model, pretrain, rules, score, train, verify,
+    workbench,
 };
 use crate::ui::gate::clean_lines;
 
@@ -54,6 +55,9 @@ enum Command {
     /// Look at a model
     #[command(after_help = "Example: opensoc model info --model nano")]
     Model(model::Args),
+    /// Look at an adapter, or merge it into its base model
+    #[command(after_help = "Example: opensoc adapter info sft")]
+    Adapter(adapter::Args),
 }
 
 /// Runs a parsed command line and says how it went.
@@ -92,6 +96,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         Command::Train(args) => train::run(&args, out),
         Command::Eval(args) => eval::run(&args, out),
         Command::Model(args) => model::run(&args, out),
+        Command::Adapter(args) => adapter::run(&args, out),
     }
 }
 

@@ -112,12 +112,28 @@ fn bytes(dir: &Path, file: &str) -> Vec<u8> {
     fs::read(dir.join(file)).expect(file)
 }
 
-const SAME: [&str; 4] = [
+const SAME: [&str; 5] = [
     "metrics.jsonl",
     "rollouts.jsonl",
     "eval.jsonl",
     "adapters/stage4_adversarial/adapter_model.safetensors",
+    "adapters/best/adapter_model.safetensors",
 ];
+
+/// The first of the evaluations with the greatest mean reward.
+fn best_row(dir: &Path) -> serde_json::Value {
+    let text = String::from_utf8(bytes(dir, "eval.jsonl")).expect("text");
+    let rows = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a row"));
+    let reward = |row: &serde_json::Value| row["mean_reward"].as_f64().expect("reward");
+    let better =
+        |best: serde_json::Value, row: serde_json::Value| match reward(&row) > reward(&best) {
+            true => row,
+            false => best,
+        };
+    rows.reduce(better).expect("rows")
+}
 
 #[test]
 fn a_run_is_a_function_of_its_seed_and_survives_stops_and_kills() {
@@ -128,6 +144,11 @@ fn a_run_is_a_function_of_its_seed_and_survives_stops_and_kills() {
     // 3 SFT steps and 4 stages of 2; evaluations after every step and at the end of each phase
     assert_eq!((heard.steps, heard.rollouts), (11, 8));
     assert_eq!(heard.evaluations, 3 + 4 * 2);
+
+    let card = String::from_utf8(bytes(&straight, "adapters/best/README.md")).expect("text");
+    let best = best_row(&straight);
+    let taken = format!("Taken at optimiser step {}, in phase", best["step"]);
+    assert!(card.contains(&taken), "{card} {best}");
 
     let stopped = root.path().join("stopped");
     let (state, heard) = train(&stopped, false, Some(6));

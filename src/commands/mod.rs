@@ -1,6 +1,7 @@
 //! What each subcommand does. Every `run` takes its arguments and a writer for stdout; only [`crate::cli`] knows clap's
 //! command tree and the process's exit code.
 
+pub mod adapter;
 pub mod audit;
 pub mod detach;
 pub mod eval;

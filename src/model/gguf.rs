@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::{Device, Tensor};
 
+use super::chat::ChatTemplate;
 use super::config::{Architecture, ModelConfig, Projection};
 use super::error::{ModelError, Result};
 use super::tensors::TensorSource;
@@ -68,6 +69,12 @@ impl GgufFile {
     /// On a kind of tokenizer that is not known here; it is named.
     pub fn tokenizer(&self) -> Result<Tokenizer> {
         tokenizer::read(&self.content, &self.path)
+    }
+
+    /// The chat template of its metadata with the tokens it may name, where there is one.
+    #[must_use]
+    pub fn chat_template(&self) -> Option<ChatTemplate> {
+        tokenizer::chat_template(&self.content)
     }
 }
 

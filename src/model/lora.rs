@@ -1,5 +1,6 @@
 //! LoRA adapters: their tensors, their effective weights, and the PEFT folder they are exchanged in.
 
+mod info;
 mod peft;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,6 +9,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor, Var};
 use serde_json::Value;
 
+pub use info::AdapterInfo;
 use peft::PeftConfig;
 
 use super::config::{ModelConfig, Projection};

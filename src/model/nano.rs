@@ -18,6 +18,20 @@ pub const WEIGHTS: &[u8] = include_bytes!("../../assets/nano/model.safetensors")
 /// `tokenizer.json`
 pub const TOKENIZER: &[u8] = include_bytes!("../../assets/nano/tokenizer.json");
 
+/// Files that go with them, by name: what a merged copy takes along.
+pub const COMPANIONS: [(&str, &[u8]); 4] = [
+    ("tokenizer.json", TOKENIZER),
+    (
+        "tokenizer_config.json",
+        include_bytes!("../../assets/nano/tokenizer_config.json"),
+    ),
+    (
+        "generation_config.json",
+        include_bytes!("../../assets/nano/generation_config.json"),
+    ),
+    ("LICENSE", include_bytes!("../../LICENSE")),
+];
+
 /// Name, `adapter_config.json` and `adapter_model.safetensors` of an adapter folder in `assets/nano/adapters`.
 macro_rules! shipped {
     ($name:literal) => {
@@ -45,6 +59,12 @@ const ADAPTERS: [(&str, &[u8], &[u8]); 5] = [
     shipped!("stage3_mixed"),
     shipped!("stage4_adversarial"),
 ];
+
+/// Names of the shipped adapters, in the order they were trained, with their two files.
+#[must_use]
+pub fn adapter_files() -> &'static [(&'static str, &'static [u8], &'static [u8])] {
+    &ADAPTERS
+}
 
 /// The shipped adapters by name, in the order they were trained.
 ///

@@ -1,5 +1,6 @@
 //! Where a model comes from: the nano inside this binary, a Hugging Face folder or cache, a GGUF file.
 
+mod export;
 mod folder;
 mod hub;
 
@@ -18,6 +19,8 @@ use super::nano;
 use super::tensors::{NamedTensors, TensorSource};
 use super::tokenizer::Tokenizer;
 use super::weights::Weights;
+
+pub use export::export;
 
 /// A base model ready to run.
 pub struct LoadedModel {

@@ -1,6 +1,7 @@
 //! Tensors in files: safetensors read and written, single or in shards, in Hugging Face's names.
 
 mod files;
+mod shards;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -11,6 +12,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use super::error::{ModelError, Result};
 
 pub use files::SafetensorsFiles;
+pub use shards::write_shards;
 
 /// Where a model's tensors come from, one at a time.
 pub trait TensorSource {

@@ -18,11 +18,11 @@ const SHARES: [(&str, &str); 7] = [
     ("stage4_adversarial/accuracy", "right actions, stage 4"),
 ];
 
-/// The text of a README.md for the adapter trained up to the end of `phase`.
+/// The text of a README.md for the adapter called `name`: a phase, or `best`.
 #[must_use]
-pub fn text(base: &str, phase: &str, config: &TrainConfig, evaluation: &EvalRow) -> String {
+pub fn text(base: &str, name: &str, config: &TrainConfig, evaluation: &EvalRow) -> String {
     let mut text = format!(
-        "---\nbase_model: {base}\nlibrary_name: peft\nlicense: bsd-3-clause\n---\n\n# OpenSOC triage adapter: {phase}\n\n\
+        "---\nbase_model: {base}\nlibrary_name: peft\nlicense: bsd-3-clause\n---\n\n# OpenSOC triage adapter: {name}\n\n\
          A LoRA adapter (rank {}, alpha {}) for `{base}` that triages SOC alerts: one of five actions and the log line that \
          decided it.\n\n",
         config.lora.rank, config.lora.alpha
@@ -32,7 +32,7 @@ pub fn text(base: &str, phase: &str, config: &TrainConfig, evaluation: &EvalRow)
         text,
         "## Data and recipe\n\nEpisodes of the OpenSOC workbench's generator (environment version {ENV_VERSION}), train split, \
          seed {}. SFT: {} gold examples, {} epoch(s), learning rate {}. GRPO: {} steps a stage, {} prompts of {} responses a \
-         step, learning rate {}, beta {}, rewards unscaled. Trained up to the end of `{phase}`, optimiser step {}.\n",
+         step, learning rate {}, beta {}, rewards unscaled. Taken at optimiser step {}, in phase `{}`.\n",
         config.seed,
         sft.examples,
         sft.epochs,
@@ -42,22 +42,23 @@ pub fn text(base: &str, phase: &str, config: &TrainConfig, evaluation: &EvalRow)
         grpo.num_generations,
         grpo.lr,
         grpo.beta,
-        evaluation.step
+        evaluation.step,
+        evaluation.stage
     );
     let _ = writeln!(
         text,
         "## Metrics\n\n{} hold-out episodes, greedy answers, 95 % Wilson intervals.\n\n| metric | value | low | high |\n|---|---|---|---|",
         evaluation.episodes
     );
-    for (name, what) in SHARES {
-        let of = if name.contains('/') {
+    for (share, what) in SHARES {
+        let of = if share.contains('/') {
             evaluation.episodes / 4
         } else {
             evaluation.episodes
         };
         let hits = evaluation
             .values
-            .get(name)
+            .get(share)
             .map(|share| (share * of as f64).round() as u64);
         if let Some(e) = hits.and_then(|hits| wilson(hits, of)) {
             let _ = writeln!(

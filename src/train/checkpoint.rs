@@ -34,6 +34,9 @@ pub struct Position {
     pub owes_evaluation: bool,
     /// Answers of the last steps, for the warnings.
     pub recent: VecDeque<StepAnswers>,
+    /// The greatest mean reward of an evaluation so far, over the first `eval.episodes` episodes of each.
+    #[serde(default)]
+    pub best: Option<f64>,
     /// Seconds of work so far.
     pub elapsed_s: f64,
     /// Byte lengths of the run's append-only files.

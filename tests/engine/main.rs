@@ -7,6 +7,7 @@
 mod files;
 mod fixture;
 mod gradients;
+mod merge;
 mod packing;
 mod reference;
 mod tiny;

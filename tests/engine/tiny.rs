@@ -17,22 +17,22 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/tiny")
 }
 
-fn json(name: &str) -> Value {
+pub fn json(name: &str) -> Value {
     let text = std::fs::read_to_string(folder().join(name)).expect("fixture");
     serde_json::from_str(&text).expect("JSON")
 }
 
-fn open(name: &str) -> LoadedModel {
+pub fn open(name: &str) -> LoadedModel {
     let path = folder().join(name);
     LoadedModel::open(&path.display().to_string()).unwrap_or_else(|e| unreachable!("{name}: {e}"))
 }
 
-fn ids(value: &Value) -> Vec<u32> {
+pub fn ids(value: &Value) -> Vec<u32> {
     let list = value.as_array().expect("ids").iter();
     list.map(|v| v.as_u64().expect("id") as u32).collect()
 }
 
-fn assert_near(what: &str, got: &[f32], want: &Value) {
+pub fn assert_near(what: &str, got: &[f32], want: &Value) {
     let want = want.as_array().expect("numbers");
     assert_eq!(got.len(), want.len(), "{what}");
     let differences = got
@@ -64,7 +64,7 @@ fn tokens_and_logits_are_those_of_transformers() -> Outcome {
     Ok(())
 }
 
-fn adapted(base: &LoadedModel, name: &str) -> Decoder {
+pub fn adapted(base: &LoadedModel, name: &str) -> Decoder {
     let dir = folder().join("adapters").join(name);
     let adapter = Adapter::load(&dir, &base.decoder.config, &CPU);
     let adapter = adapter.unwrap_or_else(|e| unreachable!("{name}: {e}"));

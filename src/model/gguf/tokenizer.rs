@@ -25,17 +25,20 @@ pub(super) fn read(content: &Content, path: &Path) -> Result<Tokenizer> {
         path: path.to_path_buf(),
         reason,
     };
-    let (json, names) = tokenizer_json(content).map_err(wrong)?;
-    let token = |key: &str| {
-        let id = whole_or_zero(content, key)?;
-        names.get(id).cloned()
-    };
-    let template = text(content, "tokenizer.chat_template").map(|source| ChatTemplate {
-        source: source.to_string(),
+    let json = tokenizer_json(content).map_err(wrong)?;
+    let template = chat_template(content);
+    Tokenizer::parse(json.to_string().as_bytes(), template.as_ref(), path)
+}
+
+/// The chat template with the tokens it may name.
+pub(super) fn chat_template(content: &Content) -> Option<ChatTemplate> {
+    let names = texts(content, "tokenizer.ggml.tokens").unwrap_or_default();
+    let token = |key: &str| names.get(whole_or_zero(content, key)?).cloned();
+    Some(ChatTemplate {
+        source: text(content, "tokenizer.chat_template")?.to_string(),
         bos_token: token("tokenizer.ggml.bos_token_id"),
         eos_token: token("tokenizer.ggml.eos_token_id"),
-    });
-    Tokenizer::parse(json.to_string().as_bytes(), template.as_ref(), path)
+    })
 }
 
 fn whole_or_zero(content: &Content, key: &str) -> Option<usize> {
@@ -45,8 +48,8 @@ fn whole_or_zero(content: &Content, key: &str) -> Option<usize> {
         .or_else(|| whole(content, key).ok())
 }
 
-/// The `tokenizer.json`, and the tokens by id.
-fn tokenizer_json(content: &Content) -> Result<(Value, Vec<String>), String> {
+/// The `tokenizer.json`.
+fn tokenizer_json(content: &Content) -> Result<Value, String> {
     let model = text(content, "tokenizer.ggml.model").unwrap_or("none");
     if model != "gpt2" {
         return Err(format!(
@@ -80,7 +83,7 @@ fn tokenizer_json(content: &Content) -> Result<(Value, Vec<String>), String> {
         Some((left, right)) => Ok(json!([left, right])),
         None => Err(format!("merge {merge:?} is not two tokens")),
     });
-    let json = json!({
+    Ok(json!({
         "version": "1.0",
         "truncation": null,
         "padding": null,
@@ -95,8 +98,7 @@ fn tokenizer_json(content: &Content) -> Result<(Value, Vec<String>), String> {
             "ignore_merges": cut.ignore_merges, "vocab": vocabulary,
             "merges": merges.collect::<Result<Vec<Value>, String>>()?,
         },
-    });
-    Ok((json, names))
+    }))
 }
 
 /// What happens to text before its bytes are merged.

@@ -14,11 +14,11 @@ pub(super) struct PeftConfig {
     targets: Targets,
     exclude: Option<Targets>,
     /// alpha / sqrt(rank) instead of alpha / rank (Kalajdzievski 2023).
-    rslora: bool,
+    pub(super) rslora: bool,
     ranks: Vec<(Regex, f64)>,
     alphas: Vec<(Regex, f64)>,
     layers: Option<Vec<u64>>,
-    base: Option<String>,
+    pub(super) base: Option<String>,
 }
 
 /// The modules meant by `target_modules`.
@@ -58,8 +58,6 @@ impl Targets {
         ))
     }
 
-    /// Whether a module is meant; `layer_counts` says whether its layer is one of `layers_to_transform`, which PEFT asks of
-    /// ends of names only.
     /// Whether a module is meant. `layer_counts`: its layer is one of `layers_to_transform`, which PEFT asks of ends of names
     /// only, not of whole names and patterns.
     fn hold(&self, path: &str, layer_counts: bool) -> bool {

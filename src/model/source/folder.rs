@@ -16,6 +16,17 @@ use crate::model::tokenizer::Tokenizer;
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 /// Holds the chat template in newer ones.
 const TEMPLATE: &str = "chat_template.jinja";
+/// What a merged model takes along besides its config and weights, where it is there.
+const COMPANIONS: [&str; 8] = [
+    "tokenizer.json",
+    TOKENIZER_CONFIG,
+    TEMPLATE,
+    "generation_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+];
 /// Longest text file read.
 const MOST_TEXT: u64 = 256 << 20;
 
@@ -32,6 +43,16 @@ pub(super) fn load(name: &str, dir: &Path) -> Result<LoadedModel> {
     let weights: Vec<PathBuf> = tensors.paths().map(Path::to_path_buf).collect();
     let hashes = hashes(texts.iter().chain(&weights).map(PathBuf::as_path))?;
     LoadedModel::build(name, config, &mut tensors, tokenizer, hashes)
+}
+
+/// The files of tokenizer and generation, by name.
+pub(super) fn companions(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let there = COMPANIONS
+        .into_iter()
+        .filter(|name| dir.join(name).is_file());
+    there
+        .map(|name| Ok((name.to_string(), read(&dir.join(name))?)))
+        .collect()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

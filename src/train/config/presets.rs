@@ -23,12 +23,7 @@ pub enum Preset {
 
 impl Preset {
     /// All four, by size of model.
-    pub const ALL: [Preset; 4] = [
-        Preset::Nano,
-        Preset::Smol,
-        Preset::Qwen05b,
-        Preset::Qwen3b,
-    ];
+    pub const ALL: [Preset; 4] = [Preset::Nano, Preset::Smol, Preset::Qwen05b, Preset::Qwen3b];
 
     /// The name given to `--preset`.
     #[must_use]

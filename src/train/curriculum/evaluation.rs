@@ -13,6 +13,9 @@ use crate::train::task;
 /// Episodes answered between two looks at the controls.
 const BATCH: usize = 32;
 
+/// The folder of the adapter that did best on hold-out episodes, beside those of the phases.
+const BEST: &str = "best";
+
 /// How an evaluation ended.
 pub(super) enum Evaluated {
     /// With its row, where there was anything to evaluate.
@@ -44,15 +47,32 @@ impl Run<'_> {
         };
         let mut values = shares_by_stage(&episodes, &verdicts);
         values.insert("eval_loss".into(), self.gold_loss(&episodes)?);
+        let is_best = self.is_best(&verdicts);
+        values.insert("is_best".into(), f64::from(u8::from(is_best)));
         let row = EvalRow {
             step: self.position.step,
             stage: self.phase_name(),
             episodes: count,
             values,
         };
+        if is_best {
+            self.write_adapter(BEST, Some(&row))?;
+        }
         self.writer.eval(&row)?;
         self.host.tell(RunFact::Evaluation(row.clone()));
         Ok(Evaluated::Whole(Some(row)))
+    }
+
+    /// Whether no evaluation before this one earned as much, on the episodes that all of them have in common.
+    fn is_best(&mut self, verdicts: &[Verdict]) -> bool {
+        let common = self.config.eval.episodes.max(1) as usize;
+        let rewards = verdicts.iter().take(common).map(|verdict| verdict.reward);
+        let mean = rewards.sum::<f64>() / common.min(verdicts.len()).max(1) as f64;
+        let is_best = self.position.best.is_none_or(|best| mean > best);
+        if is_best {
+            self.position.best = Some(mean);
+        }
+        is_best
     }
 
     /// Verdicts on greedy answers; `None` when a stop came before all were given.

@@ -1,0 +1,133 @@
+//! `opensoc adapter`: look at a LoRA adapter, or merge it into its base model.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use candle_core::DType;
+use serde_json::json;
+
+use super::Outcome;
+use super::eval::adapter;
+use crate::model::lora::AdapterInfo;
+use crate::model::source::{LoadedModel, export};
+
+/// Arguments of `adapter`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Print rank, scale, modules and size
+    #[command(after_help = "Example: opensoc adapter info stage4_adversarial --json")]
+    Info(InfoArgs),
+    /// Write the base model with the adapter merged in, as a Hugging Face folder
+    #[command(
+        after_help = "Example: opensoc adapter merge stage4_adversarial --model nano --out merged"
+    )]
+    Merge(MergeArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct InfoArgs {
+    /// A PEFT folder, or the name of a shipped adapter
+    adapter: String,
+    /// Also check that it fits this model
+    #[arg(long)]
+    model: Option<String>,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct MergeArgs {
+    /// A PEFT folder, or the name of a shipped adapter
+    adapter: String,
+    /// `nano`, a Hugging Face folder, a GGUF file, or `owner/model` in the Hugging Face cache
+    #[arg(long, default_value = "nano")]
+    model: String,
+    /// The folder to make
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Element type of the weights written
+    #[arg(long, default_value = "f32")]
+    dtype: FileType,
+}
+
+/// Element types that merged weights can be written in.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum FileType {
+    F32,
+    F16,
+    Bf16,
+}
+
+impl FileType {
+    const fn dtype(self) -> DType {
+        match self {
+            Self::F32 => DType::F32,
+            Self::F16 => DType::F16,
+            Self::Bf16 => DType::BF16,
+        }
+    }
+}
+
+/// Answers one of the subcommands.
+///
+/// # Errors
+/// On an unusable adapter or model, or a folder that cannot be written.
+pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+    match &args.command {
+        Command::Info(args) => info(args, out),
+        Command::Merge(args) => merge(args, out),
+    }
+}
+
+fn info(args: &InfoArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+    let info = AdapterInfo::open(&args.adapter)?;
+    if let Some(name) = &args.model {
+        adapter(&args.adapter, &LoadedModel::open(name)?)?;
+    }
+    let modules = info.modules();
+    if args.json {
+        let modules: serde_json::Map<String, serde_json::Value> = modules
+            .into_iter()
+            .map(|(name, count)| (name, json!(count)))
+            .collect();
+        let line = json!({
+            "base": info.base, "rank": info.rank, "alpha": info.alpha, "rslora": info.rslora,
+            "parameters": info.parameters(), "modules": modules, "fits": args.model,
+        });
+        writeln!(out, "{line}")?;
+        return Ok(Outcome::Complete);
+    }
+    let base = info.base.as_deref().unwrap_or("a model it does not name");
+    let root = if info.rslora { "sqrt(rank)" } else { "rank" };
+    let parameters = info.parameters();
+    writeln!(out, "{}: LoRA for {base}", args.adapter)?;
+    writeln!(
+        out,
+        "rank {}, scaled by {} / {root}, {parameters} parameters",
+        info.rank, info.alpha
+    )?;
+    for (name, count) in modules {
+        writeln!(out, "{count:>4} x {name}")?;
+    }
+    if let Some(model) = &args.model {
+        writeln!(out, "fits {model}")?;
+    }
+    Ok(Outcome::Complete)
+}
+
+fn merge(args: &MergeArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+    let model = LoadedModel::open(&args.model)?;
+    let adapter = adapter(&args.adapter, &model)?;
+    let decoder = model.decoder.with_adapter(Some(adapter))?;
+    export(&model, &decoder, &args.out, args.dtype.dtype())?;
+    let (name, base) = (&args.adapter, &args.model);
+    writeln!(out, "{}: {base} with {name} merged in", args.out.display())?;
+    Ok(Outcome::Complete)
+}

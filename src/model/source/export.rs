@@ -1,0 +1,109 @@
+//! A model written as a Hugging Face folder, with an adapter merged into it.
+
+use std::path::Path;
+
+use candle_core::{DType, Tensor};
+use serde_json::{Value, json};
+
+use super::{LoadedModel, Place, folder};
+use crate::model::decoder::Decoder;
+use crate::model::error::{ModelError, Result};
+use crate::model::gguf::GgufFile;
+use crate::model::nano;
+use crate::model::tensors::write_shards;
+
+/// Most bytes of a file of weights, as Hugging Face cuts them.
+const SHARD_BYTES: usize = 5_000_000_000;
+
+/// Writes `decoder`, a version of `model`, to a new folder: config.json, weights in `dtype`, tokenizer and chat template.
+/// Where an adapter is in effect, its projections are the merged ones; biases stay as they are.
+///
+/// # Errors
+/// When the folder holds a model already, or cannot be written.
+pub fn export(model: &LoadedModel, decoder: &Decoder, dir: &Path, dtype: DType) -> Result<()> {
+    let path = dir.join("config.json");
+    if path.exists() {
+        let cause = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+        return Err(ModelError::io(&path)(cause));
+    }
+    std::fs::create_dir_all(dir).map_err(ModelError::io(dir))?;
+    let write = |name: &str, bytes: &[u8]| {
+        let path = dir.join(name);
+        std::fs::write(&path, bytes).map_err(ModelError::io(&path))
+    };
+    for (name, bytes) in companions(model)? {
+        write(&name, &bytes)?;
+    }
+    write_shards(dir, &decoder.merged_tensors()?, dtype, SHARD_BYTES)?;
+    // Last, because a folder with a config.json is taken for a whole model.
+    write(
+        "config.json",
+        format!("{:#}\n", config(model, dtype)).as_bytes(),
+    )
+}
+
+fn config(model: &LoadedModel, dtype: DType) -> Value {
+    let tokenizer = &model.tokenizer;
+    let mut json = model
+        .decoder
+        .config
+        .to_json(tokenizer.end(), tokenizer.pad());
+    json["torch_dtype"] = match dtype {
+        DType::BF16 => "bfloat16".into(),
+        DType::F16 => "float16".into(),
+        _ => "float32".into(),
+    };
+    json
+}
+
+/// The files of tokenizer and generation, by name.
+fn companions(model: &LoadedModel) -> Result<Vec<(String, Vec<u8>)>> {
+    match Place::of(&model.name)? {
+        Place::Folder(dir) => folder::companions(&dir),
+        Place::Nano => Ok(nano::COMPANIONS
+            .map(|(name, bytes)| (name.to_string(), bytes.to_vec()))
+            .to_vec()),
+        Place::Gguf(path) => {
+            let file = GgufFile::open(&path, &candle_core::Device::Cpu)?;
+            let template = file.chat_template();
+            let template = template.as_ref();
+            let config = json!({
+                "tokenizer_class": "PreTrainedTokenizerFast",
+                "clean_up_tokenization_spaces": false,
+                "bos_token": template.and_then(|t| t.bos_token.clone()),
+                "eos_token": template.and_then(|t| t.eos_token.clone()),
+                "chat_template": template.map(|t| t.source.clone()),
+            });
+            Ok(vec![
+                (
+                    "tokenizer.json".into(),
+                    model.tokenizer.to_json()?.into_bytes(),
+                ),
+                (
+                    "tokenizer_config.json".into(),
+                    format!("{config:#}\n").into_bytes(),
+                ),
+            ])
+        }
+    }
+}
+
+impl Decoder {
+    /// Every tensor with its Hugging Face name; adapted projections as W + scale·B·A.
+    ///
+    /// # Errors
+    /// When shapes do not fit.
+    pub fn merged_tensors(&self) -> Result<Vec<(String, Tensor)>> {
+        let mut tensors = self.weights.named();
+        let Some(adapter) = self.adapter() else {
+            return Ok(tensors);
+        };
+        for (layer, projection, _) in adapter.pairs() {
+            let name = format!("{}.weight", projection.path(layer));
+            if let Some((_, tensor)) = tensors.iter_mut().find(|(known, _)| *known == name) {
+                *tensor = adapter.effective(&self.weights, layer, projection)?;
+            }
+        }
+        Ok(tensors)
+    }
+}

@@ -1,0 +1,66 @@
+//! Merged models through their folders: PEFT's logits, biases kept, the same tokens, whatever the base came from.
+
+use candle_core::DType;
+use opensoc::model::source::{LoadedModel, export};
+
+use crate::fixture::{CPU, Outcome};
+use crate::tiny::{adapted, assert_near, ids, json, open};
+use opensoc::model::tensors::{SafetensorsFiles, TensorSource};
+
+#[test]
+fn a_merged_model_gives_the_logits_of_peft() -> Outcome {
+    let (reference, base) = (json("reference.json"), open("qwen2-f32"));
+    for (name, want) in reference["adapters"].as_object().expect("adapters") {
+        let (root, text) = (tempfile::tempdir()?, want["text"].as_u64().expect("index"));
+        let dir = root.path().join("merged");
+        export(&base, &adapted(&base, name), &dir, DType::F32)?;
+        let merged = LoadedModel::open(&dir.display().to_string())?;
+        let tokens = ids(&reference["models"]["qwen2-f32"]["tokens"][text as usize]);
+        assert_near(name, &merged.decoder.logits(&tokens)?, &want["logits"]);
+    }
+    Ok(())
+}
+
+#[test]
+fn every_kind_of_model_survives_its_export() -> Outcome {
+    let reference = json("reference.json");
+    let texts = reference["texts"].as_array().expect("texts");
+    for (name, want) in reference["models"].as_object().expect("models") {
+        let (base, root) = (open(name), tempfile::tempdir()?);
+        let dir = root.path().join("copy");
+        export(&base, &base.decoder, &dir, DType::F32)?;
+        let copy = LoadedModel::open(&dir.display().to_string())?;
+        for (i, text) in texts.iter().enumerate() {
+            let text = text.as_str().expect("text");
+            let tokens = copy.tokenizer.encode(text);
+            assert_eq!(tokens, ids(&want["tokens"][i]), "{name}: text {i}");
+            let logits = copy.decoder.logits(&tokens)?;
+            assert_near(&format!("{name}: text {i}"), &logits, &want["logits"][i]);
+            assert_eq!(
+                copy.tokenizer.prompt(Some("s"), text),
+                base.tokenizer.prompt(Some("s"), text),
+                "{name}: chat template"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn biases_are_kept_and_halves_are_written_as_asked() -> Outcome {
+    let (base, root) = (open("qwen2-f32"), tempfile::tempdir()?);
+    let dir = root.path().join("half");
+    export(&base, &adapted(&base, "plain"), &dir, DType::BF16)?;
+    let mut files = SafetensorsFiles::open(&dir, &CPU)?;
+    let bias = base.decoder.weights.layers[0].biases[0].as_ref();
+    let want = bias.expect("Qwen2 has biases").to_vec1::<f32>()?;
+    let got = files.take("model.layers.0.self_attn.q_proj.bias", &[want.len()])?;
+    for (got, want) in got.to_vec1::<f32>()?.iter().zip(&want) {
+        assert!((got - want).abs() <= want.abs() / 128.0, "{got} {want}");
+    }
+    let config = std::fs::read_to_string(dir.join("config.json"))?;
+    assert!(config.contains("\"torch_dtype\": \"bfloat16\""), "{config}");
+    let again = export(&base, &base.decoder, &dir, DType::F32).expect_err("not over it");
+    assert!(again.to_string().contains("config.json"), "{again}");
+    Ok(())
+}
