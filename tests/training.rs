@@ -12,6 +12,7 @@ use opensoc::link::{
     AdapterChoice, Command, Control, Fact, InferRequest, RunFact, RunState, TrainRequest,
 };
 use opensoc::model::decoder::Decoder;
+use opensoc::model::placement::{DeviceChoice, DtypeChoice};
 use opensoc::model::source::LoadedModel;
 use opensoc::train::config::TrainConfig;
 use opensoc::train::curriculum::{self, Host};
@@ -245,6 +246,8 @@ fn the_model_thread_outlives_its_listener_and_ends_with_its_run() {
     let (commands, received) = std::sync::mpsc::channel();
     let options = WorkerOptions {
         model: "nano".into(),
+        device: DeviceChoice::Cpu,
+        dtype: DtypeChoice::Auto,
         adapters: Vec::new(),
     };
     let worker = spawn(options, received, |_| {}).expect("a thread");
@@ -297,6 +300,8 @@ fn a_watched_run_that_answers_questions_writes_what_a_headless_one_writes() {
     };
     let options = WorkerOptions {
         model: "nano".into(),
+        device: DeviceChoice::Cpu,
+        dtype: DtypeChoice::Auto,
         adapters: Vec::new(),
     };
     let worker = spawn(options, received, tell).expect("a thread");

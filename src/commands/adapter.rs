@@ -7,8 +7,10 @@ use candle_core::DType;
 use serde_json::json;
 
 use super::Outcome;
+use super::base::BaseModel;
 use super::eval::adapter;
 use crate::model::lora::AdapterInfo;
+use crate::model::placement::{DtypeChoice, Placement};
 use crate::model::source::{LoadedModel, export};
 
 /// Arguments of `adapter`.
@@ -46,9 +48,8 @@ struct InfoArgs {
 struct MergeArgs {
     /// A PEFT folder, or the name of a shipped adapter
     adapter: String,
-    /// `nano`, a Hugging Face folder, a GGUF file, or `owner/model` in the Hugging Face cache
-    #[arg(long, default_value = "nano")]
-    model: String,
+    #[command(flatten)]
+    base: BaseModel,
     /// The folder to make
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -89,7 +90,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
 fn info(args: &InfoArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let info = AdapterInfo::open(&args.adapter)?;
     if let Some(name) = &args.model {
-        adapter(&args.adapter, &LoadedModel::open(name)?)?;
+        adapter(&args.adapter, &LoadedModel::open(name, &Placement::cpu())?)?;
     }
     let modules = info.modules();
     if args.json {
@@ -123,11 +124,12 @@ fn info(args: &InfoArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
 }
 
 fn merge(args: &MergeArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-    let model = LoadedModel::open(&args.model)?;
+    // Merging is exact in f32 only.
+    let model = args.base.open(DtypeChoice::F32)?;
     let adapter = adapter(&args.adapter, &model)?;
     let decoder = model.decoder.with_adapter(Some(adapter))?;
     export(&model, &decoder, &args.out, args.dtype.dtype())?;
-    let (name, base) = (&args.adapter, &args.model);
+    let (name, base) = (&args.adapter, &args.base.model);
     writeln!(out, "{}: {base} with {name} merged in", args.out.display())?;
     Ok(Outcome::Complete)
 }

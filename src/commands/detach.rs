@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::Context;
 
+use super::base::BaseModel;
 use crate::run::RunDir;
 
 /// Starts this program again as the headless trainer of the stopped run in `run_dir` and says, in lines, where it is and
@@ -15,10 +16,11 @@ use crate::run::RunDir;
 ///
 /// # Errors
 /// When the process cannot be started.
-pub fn go_on(model: &str, run_dir: &Path) -> anyhow::Result<String> {
+pub fn go_on(base: &BaseModel, run_dir: &Path) -> anyhow::Result<String> {
     let dir = std::path::absolute(run_dir)?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["train", "--headless", "--resume", "--model", model]);
+    command.args(["train", "--headless", "--resume"]);
+    command.args(["--model", &base.model, "--device", &base.device.to_string()]);
     command.arg("--run-dir").arg(&dir);
     for stream in [Command::stdin, Command::stdout, Command::stderr] {
         stream(&mut command, Stdio::null());

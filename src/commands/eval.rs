@@ -9,6 +9,7 @@ use anyhow::Context;
 use rayon::prelude::*;
 
 use super::Outcome;
+use super::base::BaseModel;
 use super::generate::{Stages, parse_split, parse_stages};
 use super::lines::{LineError, next_line};
 use crate::env::generate;
@@ -20,21 +21,21 @@ use crate::eval::metrics::Case;
 use crate::eval::report::{Answers, Contestant, Report};
 use crate::model::decoder::Decoder;
 use crate::model::lora::Adapter;
+use crate::model::placement::DtypeChoice;
 use crate::model::source::LoadedModel;
 use crate::train::{evaluate, task};
 
 /// Arguments of `eval`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// `nano`, a Hugging Face folder, a GGUF file, or `owner/model` in the Hugging Face cache
-    #[arg(long, default_value = "nano")]
-    pub model: String,
+    #[command(flatten)]
+    pub base: BaseModel,
     /// A PEFT folder, or the name of a shipped adapter; may be repeated. Without any: the base model
     #[arg(long = "adapter", value_name = "A")]
     pub adapters: Vec<String>,
     /// Also evaluate the base model beside the adapters
-    #[arg(long)]
-    pub base: bool,
+    #[arg(long = "base")]
+    pub with_base: bool,
     /// Responses of another model to score alike: {"episode_id","response"} a line
     #[arg(long, value_name = "FILE")]
     pub responses: Option<PathBuf>,
@@ -75,13 +76,13 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     if let Some(path) = &args.responses {
         answers.push(from_file(path, &episodes)?);
     }
-    if args.responses.is_none() || !args.adapters.is_empty() || args.base {
+    if args.responses.is_none() || !args.adapters.is_empty() || args.with_base {
         answers.extend(of_models(args, &episodes)?);
     }
     if !args.no_baselines {
         answers.extend(of_baselines(args, stages, &episodes));
     }
-    let report = Report::build(&args.model, args.split, args.seed, &answers)?;
+    let report = Report::build(&args.base.model, args.split, args.seed, &answers)?;
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {
@@ -98,9 +99,9 @@ fn episodes(args: &Args, stages: &[Stage]) -> Vec<Episode> {
 }
 
 fn of_models(args: &Args, episodes: &[Episode]) -> anyhow::Result<Vec<Answers>> {
-    let model = LoadedModel::open(&args.model)?;
+    let model = args.base.open(DtypeChoice::Auto)?;
     let mut answers = Vec::new();
-    if args.adapters.is_empty() || args.base {
+    if args.adapters.is_empty() || args.with_base {
         answers.push(of_decoder(
             Contestant::Base,
             &model,
@@ -124,7 +125,7 @@ fn of_models(args: &Args, episodes: &[Episode]) -> anyhow::Result<Vec<Answers>> 
 /// A shipped adapter's name, or a folder.
 pub fn adapter(name: &str, model: &LoadedModel) -> anyhow::Result<Adapter> {
     if model.name == crate::model::nano::NAME {
-        let shipped = crate::model::nano::adapters(&model.decoder.config)?;
+        let shipped = crate::model::nano::adapters(&model.decoder.config, model.decoder.device())?;
         if let Some((_, adapter)) = shipped.into_iter().find(|(known, _)| known == name) {
             return Ok(adapter);
         }
@@ -132,7 +133,7 @@ pub fn adapter(name: &str, model: &LoadedModel) -> anyhow::Result<Adapter> {
     Ok(Adapter::load(
         name.as_ref(),
         &model.decoder.config,
-        &candle_core::Device::Cpu,
+        model.decoder.device(),
     )?)
 }
 

@@ -3,6 +3,7 @@
 
 pub mod adapter;
 pub mod audit;
+pub mod base;
 pub mod detach;
 pub mod eval;
 pub mod generate;

@@ -5,8 +5,9 @@ use std::io::Write;
 use serde_json::json;
 
 use super::Outcome;
+use super::base::BaseModel;
 use super::eval::adapter;
-use crate::model::source::LoadedModel;
+use crate::model::placement::DtypeChoice;
 
 /// Arguments of `model`.
 #[derive(Debug, clap::Args)]
@@ -27,16 +28,14 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct InfoArgs {
-    /// `nano`, a Hugging Face folder, a GGUF file, or `owner/model` in the Hugging Face cache
-    #[arg(long, default_value = "nano")]
-    model: String,
+    #[command(flatten)]
+    base: BaseModel,
 }
 
 #[derive(Debug, clap::Args)]
 struct LogitsArgs {
-    /// `nano`, a Hugging Face folder, a GGUF file, or `owner/model` in the Hugging Face cache
-    #[arg(long, default_value = "nano")]
-    model: String,
+    #[command(flatten)]
+    base: BaseModel,
     /// A PEFT folder, or the name of a shipped adapter
     #[arg(long)]
     adapter: Option<String>,
@@ -60,7 +59,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
 }
 
 fn info(args: &InfoArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-    let model = LoadedModel::open(&args.model)?;
+    let model = args.base.open(DtypeChoice::Auto)?;
     let c = &model.decoder.config;
     let architecture = c.architecture.as_str();
     writeln!(
@@ -87,7 +86,7 @@ fn info(args: &InfoArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
 }
 
 fn logits(args: &LogitsArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-    let model = LoadedModel::open(&args.model)?;
+    let model = args.base.open(DtypeChoice::Auto)?;
     let adapter = args
         .adapter
         .as_deref()

@@ -7,20 +7,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 
+use super::base::BaseModel;
 use super::{Outcome, workbench};
 use crate::link::{Control, RunFact, RunState, TrainRequest};
 use crate::model::decoder::Decoder;
-use crate::model::source::LoadedModel;
+use crate::model::nano;
+use crate::model::placement::DtypeChoice;
 use crate::run::{Manifest, RunDir, layout};
-use crate::train::config::{Preset, TrainConfig, resolve};
+use crate::train::config::{BaseDtype, Preset, TrainConfig, resolve};
 use crate::train::curriculum::{self, Host};
 
 /// Arguments of `train`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// `nano`, a Hugging Face folder, a GGUF file, or `owner/model` in the Hugging Face cache
-    #[arg(long, default_value = "nano")]
-    pub model: String,
+    #[command(flatten)]
+    pub base: BaseModel,
     /// Where the configuration starts: nano, smollm2-135m, qwen2.5-0.5b or qwen2.5-3b
     #[arg(long, default_value = "nano")]
     pub preset: String,
@@ -102,12 +103,17 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Complete);
     }
     let run_dir = args.folder(config.seed)?;
+    let mut base = args.base.clone();
     if args.resume {
-        config = Manifest::read(&RunDir::new(&run_dir))?.config;
+        let manifest = Manifest::read(&RunDir::new(&run_dir))?;
+        config = manifest.config;
+        if base.model == nano::NAME {
+            base.model = manifest.model;
+        }
     }
     if !args.headless && std::io::stdout().is_terminal() {
         let bench = workbench::Args {
-            model: args.model.clone(),
+            base,
             ..workbench::Args::default()
         };
         let request = TrainRequest {
@@ -118,7 +124,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         return workbench::open(&bench, config, Some(request), out);
     }
     use_threads(config.threads);
-    let model = LoadedModel::open(&args.model)?;
+    let model = base.open(dtype_choice(&config))?;
     let stop = stop_flag()?;
     let mut host = Headless {
         out,
@@ -142,6 +148,17 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     } else {
         Outcome::Complete
     })
+}
+
+/// The element type that a configuration wants for the frozen weights.
+#[must_use]
+pub fn dtype_choice(config: &TrainConfig) -> DtypeChoice {
+    match config.base_dtype {
+        BaseDtype::Auto => DtypeChoice::Auto,
+        BaseDtype::F32 => DtypeChoice::F32,
+        BaseDtype::Bf16 => DtypeChoice::Bf16,
+        BaseDtype::F16 => DtypeChoice::F16,
+    }
 }
 
 /// Set by SIGTERM and SIGINT. A hang-up is taken note of and no more: losing the terminal never ends a run.

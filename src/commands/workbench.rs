@@ -9,13 +9,14 @@ use std::thread::JoinHandle;
 
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::train::use_threads;
+use super::base::BaseModel;
+use super::train::{dtype_choice, use_threads};
 use super::{Outcome, detach};
 use crate::env::schema::{Split, Stage};
 use crate::link::{Command, Control, Fact, RunFact, RunState, TrainRequest};
-use crate::model::config::ModelConfig;
 use crate::model::lora::Adapter;
 use crate::model::nano;
+use crate::model::source::LoadedModel;
 use crate::run::layout::default_root;
 use crate::run::reader::read_status;
 use crate::run::{RunDir, shipped};
@@ -29,9 +30,8 @@ use crate::ui::{Session, WorkbenchOptions};
 /// Arguments of the workbench.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// `nano`, a Hugging Face folder, a GGUF file, or `owner/model` in the Hugging Face cache
-    #[arg(long, default_value = "nano")]
-    pub model: String,
+    #[command(flatten)]
+    pub base: BaseModel,
     /// A PEFT folder to answer with; may be repeated
     #[arg(long = "adapter", value_name = "A")]
     pub adapters: Vec<PathBuf>,
@@ -61,7 +61,7 @@ pub struct Args {
 impl Default for Args {
     fn default() -> Self {
         Self {
-            model: nano::NAME.into(),
+            base: BaseModel::default(),
             adapters: Vec::new(),
             seed: 1,
             preset: "nano".into(),
@@ -107,7 +107,9 @@ pub fn open(
     }
     let (facts, heard) = unbounded_channel();
     let options = WorkerOptions {
-        model: args.model.clone(),
+        model: args.base.model.clone(),
+        device: args.base.device,
+        dtype: dtype_choice(&train_config),
         adapters: args.adapters.clone(),
     };
     let run_dir: Arc<Mutex<Option<PathBuf>>> = Arc::default();
@@ -123,7 +125,7 @@ pub fn open(
     let session = Session {
         commands: commands.clone(),
         facts: heard,
-        shipped: if args.model == nano::NAME {
+        shipped: if args.base.model == nano::NAME {
             shipped::run()
         } else {
             None
@@ -145,7 +147,7 @@ pub fn open(
     };
     let exit = crate::ui::run(options, session)?;
     let left = Left {
-        model: &args.model,
+        base: &args.base,
         run_dir: run_dir.lock().ok().and_then(|mut dir| dir.take()),
         commands,
         worker,
@@ -155,11 +157,8 @@ pub fn open(
 
 /// Refuses a model or an adapter that cannot be read before the screen opens; weights are loaded behind it.
 fn check(args: &Args) -> anyhow::Result<()> {
-    let config = if args.model == nano::NAME {
-        ModelConfig::parse(&String::from_utf8_lossy(nano::CONFIG)).map_err(anyhow::Error::msg)?
-    } else {
-        ModelConfig::load(&Path::new(&args.model).join("config.json"))?
-    };
+    args.base.device.open()?;
+    let config = LoadedModel::shape(&args.base.model)?;
     for dir in &args.adapters {
         Adapter::load(dir, &config, &candle_core::Device::Cpu)?;
     }
@@ -168,7 +167,7 @@ fn check(args: &Args) -> anyhow::Result<()> {
 
 /// What is left when the screen has closed.
 struct Left<'a> {
-    model: &'a str,
+    base: &'a BaseModel,
     /// The folder of the run begun last.
     run_dir: Option<PathBuf>,
     commands: Sender<Command>,
@@ -183,10 +182,10 @@ impl Left<'_> {
         match (exit.run, exit.reason) {
             (RunFate::None, _) => return Ok(Outcome::Complete),
             (RunFate::LeaveRunning, ExitReason::Quit) => {
-                let (model, run_dir) = (self.model.to_owned(), self.run_dir.clone());
+                let (base, run_dir) = (self.base.clone(), self.run_dir.clone());
                 self.stop(out)?;
                 if let Some(dir) = run_dir.filter(|dir| is_stopped(dir)) {
-                    writeln!(out, "{}", detach::go_on(&model, &dir)?)?;
+                    writeln!(out, "{}", detach::go_on(&base, &dir)?)?;
                 }
             }
             (RunFate::LeaveRunning, _) => {

@@ -3,6 +3,7 @@
 //! Samples of one prompt share its keys and values. Everything here works on plain slices of the effective weights, so a
 //! sampled token's log-probability equals the training forward's up to rounding; a test holds them together.
 
+mod composed;
 mod flat;
 mod forward;
 mod session;
@@ -59,6 +60,9 @@ pub fn generate(
                 limit,
             });
         }
+    }
+    if !decoder.device().is_cpu() {
+        return composed::generate(decoder, requests, sampling, end);
     }
     let weights = Flat::new(decoder)?;
     let prefix = Prefix::fill(decoder, &weights, &requests);
@@ -233,6 +237,29 @@ mod tests {
         assert!(got.len() > 100);
         for (g, w) in got.iter().zip(&want) {
             assert!((g - w).abs() < 2e-4, "{g} {w}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn other_devices_draw_the_same_tokens() -> Result<()> {
+        let decoder = decoder()?;
+        let sampling = Sampling {
+            max_tokens: 20,
+            ..Sampling::default()
+        };
+        // A likely end, so that lines leave at different times.
+        for end in [0, 7, 8] {
+            let want = generate(&decoder, requests(), &sampling, end)?;
+            let got = composed::generate(&decoder, requests(), &sampling, end)?;
+            let lengths: Vec<usize> = want.iter().flatten().map(|s| s.tokens.len()).collect();
+            assert!(lengths.iter().any(|&length| length < 20), "{lengths:?}");
+            for (got, want) in got.iter().flatten().zip(want.iter().flatten()) {
+                assert_eq!((&got.tokens, got.truncated), (&want.tokens, want.truncated));
+                for (g, w) in got.log_probs.iter().zip(&want.log_probs) {
+                    assert!((g - w).abs() < 1e-4, "{g} {w}");
+                }
+            }
         }
         Ok(())
     }

@@ -64,6 +64,7 @@ impl Decoder {
         let weights = Weights::from_named(
             &config,
             &mut NamedTensors::new(tensors, Path::new("memory")),
+            DType::F32,
         )?;
         Ok((
             Self {
@@ -122,7 +123,8 @@ impl Decoder {
         if !config.tied {
             tensors.insert("lm_head.weight".into(), draw(&[config.vocab_size, d], std)?);
         }
-        Weights::from_named(config, &mut NamedTensors::new(tensors, Path::new("memory")))
+        let mut named = NamedTensors::new(tensors, Path::new("memory"));
+        Weights::from_named(config, &mut named, DType::F32)
     }
 
     /// The same base model with another adapter (or none) in effect.
@@ -153,6 +155,9 @@ impl Decoder {
         let Some(adapter) = &self.adapter else {
             return Ok(());
         };
+        if !self.is_merged() {
+            return Ok(());
+        }
         for layer in 0..self.config.layers {
             for projection in Projection::ALL {
                 if adapter.pair(layer, projection).is_some() {
@@ -164,7 +169,14 @@ impl Decoder {
         Ok(())
     }
 
-    /// The weight a projection multiplies with, adapter included: `[out, in]`.
+    /// Whether adapters are merged into a copy of the weights they change. Weights kept in 16 bits would round what an
+    /// optimiser step adds, so their adapters stay beside them.
+    #[must_use]
+    pub fn is_merged(&self) -> bool {
+        self.weights.dtype() == DType::F32
+    }
+
+    /// The weight a projection multiplies with, `[out, in]`; adapter included where it [is merged](Self::is_merged).
     #[must_use]
     pub fn effective(&self, layer: usize, projection: Projection) -> &Tensor {
         let plain = &self.weights.layers[layer].projections[projection as usize];
@@ -183,15 +195,22 @@ impl Decoder {
         &self.rope
     }
 
-    /// Final hidden states of the rows that ask, `[asking, hidden]`, normalised: what the output embedding is applied to.
-    /// In the last layer no others are computed, beyond their keys and values.
-    ///
-    /// # Errors
-    /// On tokens outside the vocabulary or positions beyond the model's.
-    pub fn hidden(&self, packed: &Arc<Packed>, asking: Asking) -> Result<Tensor> {
-        let ids = Tensor::new(packed.tokens(), self.weights.embed.device())?;
-        let mut x = self.weights.embed.index_select(&ids, 0)?;
-        let mut spec = Attention {
+    /// Where its tensors lie.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        self.weights.embed.device()
+    }
+
+    /// Embeddings of all rows, `[rows, hidden]`.
+    pub(super) fn embedded(&self, packed: &Packed) -> Result<Tensor> {
+        let ids = Tensor::new(packed.tokens(), self.device())?;
+        let rows = self.weights.embed.index_select(&ids, 0)?;
+        Ok(rows.to_dtype(DType::F32)?)
+    }
+
+    /// What attention needs to know in every layer.
+    pub(super) fn layer_specs(&self, packed: &Arc<Packed>, asking: Asking) -> LayerSpecs {
+        let inner = Attention {
             packed: packed.clone(),
             asking: Arc::new(Asking::all(packed)),
             rope: self.rope.clone(),
@@ -199,30 +218,39 @@ impl Decoder {
             kv_heads: self.config.kv_heads,
             head_dim: self.config.head_dim(),
         };
-        for layer in 0..self.config.layers {
-            if layer + 1 == self.config.layers {
-                spec.asking = Arc::new(asking.clone());
-            }
-            x = self.layer(layer, &x, &spec)?;
+        let last = Attention {
+            asking: Arc::new(asking),
+            ..inner.clone()
+        };
+        LayerSpecs {
+            inner,
+            last,
+            layers: self.config.layers,
         }
-        Ok(ops::rms_norm(
-            &x,
-            &self.weights.norm,
-            self.config.rms_norm_eps,
-        )?)
     }
 
-    fn layer(&self, i: usize, x: &Tensor, spec: &Attention) -> Result<Tensor> {
-        let layer = &self.weights.layers[i];
-        let eps = self.config.rms_norm_eps;
-        let h = ops::rms_norm(x, &layer.input_norm, eps)?;
-        let k = self.project(i, Projection::K, &h)?;
-        let v = self.project(i, Projection::V, &h)?;
+    pub(super) fn layer(&self, i: usize, x: &Tensor, spec: &Attention) -> Result<Tensor> {
+        let (h, k, v) = self.keys_and_values(i, x)?;
         let (x, h) = (asking(x, &spec.asking)?, asking(&h, &spec.asking)?);
         let q = self.project(i, Projection::Q, &h)?;
         let attended = ops::attention(&q, &k, &v, spec)?;
-        let x = (x + self.project(i, Projection::O, &attended)?)?;
-        let h = ops::rms_norm(&x, &layer.post_norm, eps)?;
+        self.finish_layer(i, &x, &attended)
+    }
+
+    /// Normalised `x`, and its keys and values before rotation.
+    pub(super) fn keys_and_values(&self, i: usize, x: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
+        let norm = &self.weights.layers[i].input_norm;
+        let h = ops::rms_norm(x, norm, self.config.rms_norm_eps)?;
+        let k = self.project(i, Projection::K, &h)?;
+        let v = self.project(i, Projection::V, &h)?;
+        Ok((h, k, v))
+    }
+
+    /// Output projection, residual and MLP of a layer.
+    pub(super) fn finish_layer(&self, i: usize, x: &Tensor, attended: &Tensor) -> Result<Tensor> {
+        let x = (x + self.project(i, Projection::O, attended)?)?;
+        let norm = &self.weights.layers[i].post_norm;
+        let h = ops::rms_norm(&x, norm, self.config.rms_norm_eps)?;
         let gated = ops::swiglu(
             &self.project(i, Projection::Gate, &h)?,
             &self.project(i, Projection::Up, &h)?,
@@ -230,44 +258,84 @@ impl Decoder {
         Ok((&x + self.project(i, Projection::Down, &gated)?)?)
     }
 
-    fn project(&self, layer: usize, projection: Projection, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn project(
+        &self,
+        layer: usize,
+        projection: Projection,
+        x: &Tensor,
+    ) -> Result<Tensor> {
         let bias = self.weights.layers[layer].biases[projection as usize].as_ref();
         let weight = self.effective(layer, projection);
         if self.train_weights {
             return Ok(ops::full_linear(x, weight, bias)?);
         }
-        let lora = self
-            .adapter
-            .as_ref()
-            .and_then(|adapter| adapter.lora(layer, projection));
-        Ok(ops::linear(x, weight, bias, lora.as_ref())?)
+        let adapter = self.adapter.as_ref();
+        let lora = adapter.and_then(|adapter| adapter.lora(layer, projection));
+        if self.is_merged() {
+            return Ok(ops::linear(x, weight, bias, lora.as_ref())?);
+        }
+        let y = ops::linear(x, weight, bias, None)?;
+        match lora {
+            Some(lora) => Ok((y + ops::low_rank(x, &lora)?)?),
+            None => Ok(y),
+        }
+    }
+
+    fn normed(&self, x: &Tensor) -> Result<Tensor> {
+        let (norm, eps) = (&self.weights.norm, self.config.rms_norm_eps);
+        Ok(ops::rms_norm(x, norm, eps)?)
+    }
+
+    /// Log-probabilities and entropies of targets, from what left the last layer.
+    pub(super) fn scored(
+        &self,
+        x: &Tensor,
+        targets: Vec<(usize, u32)>,
+        temperature: f64,
+    ) -> Result<Tensor> {
+        let hidden = self.normed(x)?;
+        let train = self.train_weights;
+        Ok(ops::log_probs(
+            &hidden,
+            self.head(),
+            targets,
+            temperature,
+            train,
+        )?)
+    }
+
+    /// Final hidden states of the rows that ask, `[asking, hidden]`, normalised: what the output embedding is applied to.
+    ///
+    /// # Errors
+    /// On tokens outside the vocabulary or positions beyond the model's.
+    pub fn hidden(&self, packed: &Arc<Packed>, asking: Asking) -> Result<Tensor> {
+        self.normed(&self.last_layer(packed, asking)?)
+    }
+
+    /// What leaves the last layer, of the rows that ask, `[asking, hidden]`: there no others are computed, beyond their keys
+    /// and values.
+    fn last_layer(&self, packed: &Arc<Packed>, asking: Asking) -> Result<Tensor> {
+        let specs = self.layer_specs(packed, asking);
+        let mut x = self.embedded(packed)?;
+        for layer in 0..self.config.layers {
+            x = self.layer(layer, &x, specs.of(layer))?;
+        }
+        Ok(x)
     }
 
     /// Log-probabilities and entropies of the given tokens, `[2, targets]`; see [`ops::log_probs`].
     ///
     /// # Errors
-    /// As [`Decoder::hidden`], and on targets out of range.
+    /// On tokens outside the vocabulary, positions beyond the model's, and targets out of range.
     pub fn log_probs(
         &self,
         packed: &Arc<Packed>,
         targets: Vec<(usize, u32)>,
         temperature: f64,
     ) -> Result<Tensor> {
-        let asking = Asking::some(packed, targets.iter().map(|&(row, _)| row));
-        let places: BTreeMap<usize, usize> = asking.rows().zip(0..).collect();
-        let place = |(row, token): (usize, u32)| {
-            // A row beyond the packing stays beyond it, and is refused there.
-            (places.get(&row).copied().unwrap_or(usize::MAX), token)
-        };
-        let targets = targets.into_iter().map(place).collect();
-        let hidden = self.hidden(packed, asking)?;
-        Ok(ops::log_probs(
-            &hidden,
-            self.head(),
-            targets,
-            temperature,
-            self.train_weights,
-        )?)
+        let (asking, targets) = Asking::places(packed, targets);
+        let x = self.last_layer(packed, asking)?;
+        self.scored(&x, targets, temperature)
     }
 
     /// Logits at the last position of one sequence.
@@ -283,8 +351,29 @@ impl Decoder {
         let mut packed = Packed::default();
         let rows = packed.push(tokens);
         let asking = Asking::some(&packed, std::iter::once(rows.end - 1));
-        let last = self.hidden(&Arc::new(packed), asking)?;
-        Ok(last.matmul(&self.head().t()?)?.squeeze(0)?.to_vec1()?)
+        let last = self.last_layer(&Arc::new(packed), asking)?;
+        Ok(self.head_logits(&last)?.squeeze(0)?.to_vec1()?)
+    }
+
+    /// Logits from what left the last layer: `[rows, vocabulary]` in f32.
+    pub(super) fn head_logits(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(ops::linear(&self.normed(x)?, self.head(), None, None)?)
+    }
+}
+
+/// What attention needs to know: in the last layer only some rows ask.
+pub(super) struct LayerSpecs {
+    inner: Attention,
+    last: Attention,
+    layers: usize,
+}
+
+impl LayerSpecs {
+    pub(super) fn of(&self, layer: usize) -> &Attention {
+        match layer + 1 == self.layers {
+            true => &self.last,
+            false => &self.inner,
+        }
     }
 }
 

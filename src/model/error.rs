@@ -20,6 +20,8 @@ pub enum ModelError {
         "{name}: not `nano`, no folder, no GGUF file, and no model of that name in the Hugging Face cache ({cache})"
     )]
     NoModel { name: String, cache: PathBuf },
+    #[error("device {device}: {reason}")]
+    Device { device: String, reason: String },
     #[error("{path}: tensor {name} is missing")]
     MissingTensor { path: PathBuf, name: String },
     #[error("{path}: tensor {name} has shape {found:?}, expected {expected:?}")]

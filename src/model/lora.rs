@@ -116,6 +116,12 @@ impl Adapter {
             .map(|(&(layer, projection), pair)| (layer, projection, pair))
     }
 
+    /// The trainable tensors of a layer.
+    pub fn vars_of(&self, layer: usize) -> impl Iterator<Item = &Var> {
+        let pairs = self.pairs.iter().filter(move |((at, _), _)| *at == layer);
+        pairs.flat_map(|(_, pair)| [&pair.a, &pair.b])
+    }
+
     /// All trainable tensors with PEFT's names, in a fixed order.
     #[must_use]
     pub fn named(&self) -> Vec<(String, Var)> {
@@ -151,7 +157,7 @@ impl Adapter {
         })
     }
 
-    /// W + scale·B·A where the projection is adapted, W elsewhere.
+    /// W + scale·B·A in f32 where the projection is adapted, W as it is kept elsewhere.
     ///
     /// # Errors
     /// When shapes do not fit.
@@ -169,7 +175,7 @@ impl Adapter {
             .b
             .as_detached_tensor()
             .matmul(&pair.a.as_detached_tensor())?;
-        Ok((weight + (product * pair.scale)?)?)
+        Ok((weight.to_dtype(DType::F32)? + (product * pair.scale)?)?)
     }
 
     /// Writes `adapter_config.json` and `adapter_model.safetensors` as PEFT 0.19 does. `dtype` is that of the file.

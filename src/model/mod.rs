@@ -1,6 +1,7 @@
 //! The language model: architecture, weights, adapters, tokenizer, sampling. Knows nothing of alerts, rewards or screens.
 
 pub mod chat;
+pub mod checkpointing;
 pub mod config;
 pub mod decode;
 pub mod decoder;
@@ -11,6 +12,7 @@ pub mod lora;
 pub mod nano;
 pub mod ops;
 pub mod pack;
+pub mod placement;
 pub mod rope;
 pub mod sampler;
 pub mod source;

@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::Device;
 
 use super::config::ModelConfig;
-use super::error::Result;
+use super::error::{ModelError, Result};
 use super::lora::Adapter;
 
 /// What the embedded model is called on the command line.
@@ -60,6 +60,18 @@ const ADAPTERS: [(&str, &[u8], &[u8]); 5] = [
     shipped!("stage4_adversarial"),
 ];
 
+/// Its shape.
+///
+/// # Errors
+/// Never in a binary whose tests passed.
+pub fn config() -> Result<ModelConfig> {
+    let config = ModelConfig::parse(&String::from_utf8_lossy(CONFIG));
+    config.map_err(|reason| ModelError::Config {
+        path: Path::new(NAME).join("config.json"),
+        reason,
+    })
+}
+
 /// Names of the shipped adapters, in the order they were trained, with their two files.
 #[must_use]
 pub fn adapter_files() -> &'static [(&'static str, &'static [u8], &'static [u8])] {
@@ -70,9 +82,9 @@ pub fn adapter_files() -> &'static [(&'static str, &'static [u8], &'static [u8])
 ///
 /// # Errors
 /// Never in a binary whose tests passed; the files are checked like any others.
-pub fn adapters(model: &ModelConfig) -> Result<Vec<(String, Adapter)>> {
+pub fn adapters(model: &ModelConfig, device: &Device) -> Result<Vec<(String, Adapter)>> {
     let parse = |&(name, config, tensors): &(&str, &[u8], &[u8])| {
-        let adapter = Adapter::parse(config, tensors, Path::new(name), model, &Device::Cpu)?;
+        let adapter = Adapter::parse(config, tensors, Path::new(name), model, device)?;
         Ok((name.to_string(), adapter))
     };
     ADAPTERS.iter().map(parse).collect()

@@ -8,6 +8,7 @@
     reason = "a context is often one range of rows"
 )]
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Consecutive rows of one sequence, and what it continues.
@@ -227,6 +228,19 @@ impl Asking {
             };
         }
         Self::new(packed, ranges)
+    }
+
+    /// The rows of targets, and the targets with the places that their rows have among those that ask.
+    #[must_use]
+    pub fn places(packed: &Packed, targets: Vec<(usize, u32)>) -> (Self, Vec<(usize, u32)>) {
+        let asking = Self::some(packed, targets.iter().map(|&(row, _)| row));
+        let places: BTreeMap<usize, usize> = asking.rows().zip(0..).collect();
+        let place = |(row, token): (usize, u32)| {
+            // A row beyond the packing stays beyond it, and is refused there.
+            (places.get(&row).copied().unwrap_or(usize::MAX), token)
+        };
+        let targets = targets.into_iter().map(place).collect();
+        (asking, targets)
     }
 
     fn new(packed: &Packed, ranges: Vec<Range<usize>>) -> Self {

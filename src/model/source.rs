@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 use sha2::{Digest, Sha256};
 
 use super::config::ModelConfig;
@@ -16,6 +16,7 @@ use super::decoder::Decoder;
 use super::error::{ModelError, Result};
 use super::gguf::GgufFile;
 use super::nano;
+use super::placement::Placement;
 use super::tensors::{NamedTensors, TensorSource};
 use super::tokenizer::Tokenizer;
 use super::weights::Weights;
@@ -68,27 +69,39 @@ impl LoadedModel {
     ///
     /// # Errors
     /// Names the file, field or tensor that is wrong.
-    pub fn open(name: &str) -> Result<Self> {
+    pub fn open(name: &str, placement: &Placement) -> Result<Self> {
         match Place::of(name)? {
-            Place::Nano => Self::nano(),
-            Place::Folder(dir) => folder::load(name, &dir),
-            Place::Gguf(path) => Self::gguf(name, &path),
+            Place::Nano => Self::embedded(placement),
+            Place::Folder(dir) => folder::load(name, &dir, placement),
+            Place::Gguf(path) => Self::gguf(name, &path, placement),
         }
     }
 
-    /// The embedded nano.
+    /// The shape of the model called `name`, without its weights.
+    ///
+    /// # Errors
+    /// As [`LoadedModel::open`].
+    pub fn shape(name: &str) -> Result<ModelConfig> {
+        match Place::of(name)? {
+            Place::Nano => nano::config(),
+            Place::Folder(dir) => ModelConfig::load(&dir.join("config.json")),
+            Place::Gguf(path) => Ok(GgufFile::open(&path, &Device::Cpu)?.config().clone()),
+        }
+    }
+
+    /// The embedded nano on the CPU.
     ///
     /// # Errors
     /// Never in a binary whose tests passed; the files are checked like any others.
     pub fn nano() -> Result<Self> {
+        Self::embedded(&Placement::cpu())
+    }
+
+    fn embedded(placement: &Placement) -> Result<Self> {
         let file = Path::new(nano::NAME);
-        let config = ModelConfig::parse(&String::from_utf8_lossy(nano::CONFIG));
-        let config = config.map_err(|reason| ModelError::Config {
-            path: file.join("config.json"),
-            reason,
-        })?;
+        let config = nano::config()?;
         let path = file.join("model.safetensors");
-        let mut tensors = NamedTensors::parse(nano::WEIGHTS, &path, &Device::Cpu)?;
+        let mut tensors = NamedTensors::parse(nano::WEIGHTS, &path, &placement.device)?;
         let path = file.join("tokenizer.json");
         let tokenizer = Tokenizer::parse(nano::TOKENIZER, None, &path)?;
         let hashes = [
@@ -105,14 +118,15 @@ impl LoadedModel {
             &mut tensors,
             tokenizer,
             hashes.collect(),
+            placement.dtype,
         )
     }
 
-    fn gguf(name: &str, path: &Path) -> Result<Self> {
-        let mut file = GgufFile::open(path, &Device::Cpu)?;
+    fn gguf(name: &str, path: &Path, placement: &Placement) -> Result<Self> {
+        let mut file = GgufFile::open(path, &placement.device)?;
         let (config, tokenizer) = (file.config().clone(), file.tokenizer()?);
         let hashes = hashes([path])?;
-        Self::build(name, config, &mut file, tokenizer, hashes)
+        Self::build(name, config, &mut file, tokenizer, hashes, placement.dtype)
     }
 
     fn build(
@@ -121,6 +135,7 @@ impl LoadedModel {
         tensors: &mut dyn TensorSource,
         tokenizer: Tokenizer,
         hashes: BTreeMap<String, String>,
+        dtype: DType,
     ) -> Result<Self> {
         if tokenizer.vocabulary() > config.vocab_size {
             let reason = format!(
@@ -131,7 +146,7 @@ impl LoadedModel {
             let path = Path::new(name).join("tokenizer.json");
             return Err(ModelError::Tokenizer { path, reason });
         }
-        let weights = Weights::from_named(&config, tensors)?;
+        let weights = Weights::from_named(&config, tensors, dtype)?;
         Ok(Self {
             name: name.into(),
             decoder: Decoder::new(config, weights),

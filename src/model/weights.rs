@@ -1,9 +1,9 @@
-//! Tensors of a base model, by their place in the decoder; always f32 in memory.
+//! Tensors of a base model, by their place in the decoder.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::config::{ModelConfig, Projection};
-use super::error::Result;
+use super::error::{ModelError, Result};
 use super::tensors::TensorSource;
 
 /// The weights of one decoder layer; projections in the order of [`Projection::ALL`].
@@ -20,7 +20,7 @@ pub struct LayerWeights {
 /// All weights of a decoder.
 #[derive(Clone, Debug)]
 pub struct Weights {
-    /// `[vocabulary, hidden]`
+    /// `[vocabulary, hidden]`; like all matrices f32, or 16 bits of it.
     pub embed: Tensor,
     pub layers: Vec<LayerWeights>,
     pub norm: Tensor,
@@ -29,13 +29,21 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Picks the weights of `config`'s model out of named tensors.
+    /// Picks the weights of `config`'s model out of named tensors; embeddings and projections are kept in `dtype`, the rest
+    /// in f32.
     ///
     /// # Errors
     /// On a missing or wrongly shaped tensor.
-    pub fn from_named(config: &ModelConfig, named: &mut dyn TensorSource) -> Result<Self> {
+    pub fn from_named(
+        config: &ModelConfig,
+        named: &mut dyn TensorSource,
+        dtype: DType,
+    ) -> Result<Self> {
         let d = config.hidden_size;
-        let embed = named.take("model.embed_tokens.weight", &[config.vocab_size, d])?;
+        let matrix = |named: &mut dyn TensorSource, name: &str, shape: &[usize]| {
+            Ok::<_, ModelError>(named.take(name, shape)?.to_dtype(dtype)?)
+        };
+        let embed = matrix(named, "model.embed_tokens.weight", &[config.vocab_size, d])?;
         let mut layers = Vec::with_capacity(config.layers);
         for layer in 0..config.layers {
             let mut projections = Vec::with_capacity(7);
@@ -43,7 +51,7 @@ impl Weights {
             for (slot, projection) in biases.iter_mut().zip(Projection::ALL) {
                 let [out, inner] = config.projection_shape(projection);
                 let path = projection.path(layer);
-                projections.push(named.take(&format!("{path}.weight"), &[out, inner])?);
+                projections.push(matrix(named, &format!("{path}.weight"), &[out, inner])?);
                 if config.architecture.has_bias(projection) {
                     *slot = Some(named.take(&format!("{path}.bias"), &[out])?);
                 }
@@ -65,7 +73,7 @@ impl Weights {
         let norm = named.take("model.norm.weight", &[d])?;
         let head = match config.tied {
             true => None,
-            false => Some(named.take("lm_head.weight", &[config.vocab_size, d])?),
+            false => Some(matrix(named, "lm_head.weight", &[config.vocab_size, d])?),
         };
         Ok(Self {
             embed,
@@ -73,6 +81,12 @@ impl Weights {
             norm,
             head,
         })
+    }
+
+    /// Element type of embeddings and projections.
+    #[must_use]
+    pub fn dtype(&self) -> DType {
+        self.embed.dtype()
     }
 
     /// Every tensor with its Hugging Face name.

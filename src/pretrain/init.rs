@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use crate::model::config::{ModelConfig, Projection};
 use crate::model::decoder::Decoder;
@@ -45,7 +45,8 @@ pub fn weights(config: &ModelConfig, seed: u64) -> Result<Weights> {
         heads.look_back(&mut tensors)?;
         heads.matching(&mut tensors)?;
     }
-    Weights::from_named(config, &mut NamedTensors::new(tensors, Path::new("memory")))
+    let mut named = NamedTensors::new(tensors, Path::new("memory"));
+    Weights::from_named(config, &mut named, DType::F32)
 }
 
 struct Heads<'a> {

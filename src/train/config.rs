@@ -31,10 +31,28 @@ pub struct TrainConfig {
     /// of them share more and need more memory. A sequence or group longer than that runs alone.
     #[serde(default = "some_tokens")]
     pub micro_batch_tokens: u64,
+    /// Element type that the frozen weights are kept in.
+    #[serde(default)]
+    pub base_dtype: BaseDtype,
+    /// Whether the layers' activations are computed again on the way back instead of kept: less memory, a third more work.
+    #[serde(default)]
+    pub gradient_checkpointing: bool,
     pub lora: LoraConfig,
     pub sft: SftConfig,
     pub grpo: GrpoConfig,
     pub eval: EvalConfig,
+}
+
+/// Element type of the frozen weights in memory; everything trained and computed is f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BaseDtype {
+    /// BF16 on a GPU, f32 on a CPU.
+    #[default]
+    Auto,
+    F32,
+    Bf16,
+    F16,
 }
 
 /// The adapter trained.

@@ -35,6 +35,7 @@ use crate::link::{
 };
 use crate::model::decoder::Decoder;
 use crate::model::lora::Adapter;
+use crate::model::placement::device_name;
 use crate::model::source::LoadedModel;
 use crate::run::control::ControlBox;
 use crate::run::layout::replace_file;
@@ -104,7 +105,8 @@ fn manifest(
 ) -> Result<(Manifest, Option<(Position, PathBuf)>)> {
     let fresh = |config: &TrainConfig| {
         let (plan, hashes) = (config.plan(0), model.hashes.clone());
-        Manifest::new(dir, config.clone(), plan, &model.name, "cpu", hashes)
+        let device = device_name(model.decoder.device());
+        Manifest::new(dir, config.clone(), plan, &model.name, &device, hashes)
     };
     if !request.resume {
         return Ok((fresh(&request.config), None));
@@ -209,7 +211,7 @@ impl<'a> Run<'a> {
             step: row.step,
             stage,
             time,
-            device: "cpu".into(),
+            device: device_name(self.model.decoder.device()),
             values,
         })?;
         self.host.tell(RunFact::Metrics(row));
@@ -265,11 +267,7 @@ impl<'a> Run<'a> {
             let base = &self.model.decoder;
             let holds_to_sft = self.config.grpo.reference == Reference::Sft;
             let adapter = match holds_to_sft && dir.join("adapter_config.json").is_file() {
-                true => Some(Adapter::load(
-                    &dir,
-                    &base.config,
-                    &candle_core::Device::Cpu,
-                )?),
+                true => Some(Adapter::load(&dir, &base.config, base.device())?),
                 false => None,
             };
             self.reference = Some(base.with_adapter(adapter)?);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Tensor, Var};
 
 use super::config::{GrpoConfig, TrainConfig};
 use super::error::Result;
@@ -96,6 +96,8 @@ pub struct Learner {
     pub decoder: Decoder,
     vars: Vec<(String, Var)>,
     pub adam: AdamW,
+    /// Whether layers are computed again on the way back instead of kept.
+    pub checkpointing: bool,
     pending: Option<Gradients>,
 }
 
@@ -112,6 +114,7 @@ impl Learner {
             decoder,
             vars,
             adam,
+            checkpointing: false,
             pending: None,
         }
     }
@@ -134,11 +137,13 @@ impl Learner {
             targets,
         };
         let mut stream = Stream::named(config.seed, &["train", "adapter"]);
-        let adapter = Adapter::fresh(lora, &model.decoder.config, &mut stream, &Device::Cpu)?;
-        Ok(Self::new(
-            model.decoder.with_adapter(Some(adapter))?,
-            config.sft.weight_decay,
-        ))
+        let base = &model.decoder;
+        let adapter = Adapter::fresh(lora, &base.config, &mut stream, base.device())?;
+        let decoder = base.with_adapter(Some(adapter))?;
+        Ok(Self {
+            checkpointing: config.gradient_checkpointing,
+            ..Self::new(decoder, config.sft.weight_decay)
+        })
     }
 
     /// The trainable variables.
@@ -158,13 +163,16 @@ impl Learner {
     /// When the model cannot be run, or a variable gets no finite gradient.
     pub fn supervised(&mut self, sequences: &[Sequence], tokens: usize) -> Result<BatchStats> {
         let (packed, targets) = pack(sequences);
-        let scored = self.decoder.log_probs(&packed, targets, 1.0)?;
-        let loss = (scored.get(0)?.sum_all()? * (-1.0 / tokens.max(1) as f64))?;
+        let pass = self
+            .decoder
+            .pass(&packed, targets, 1.0, self.checkpointing)?;
+        let loss = (pass.scored.get(0)?.sum_all()? * (-1.0 / tokens.max(1) as f64))?;
         let stats = BatchStats {
             loss: scalar(&loss)?,
-            ..BatchStats::of_scores(&scored.detach(), &[])?
+            ..BatchStats::of_scores(&pass.scored.detach(), &[])?
         };
-        self.backward(&loss)?;
+        let gradients = Gradients::collect(&self.vars, &pass.backward(&loss)?)?;
+        self.gather(gradients);
         Ok(stats)
     }
 
@@ -180,16 +188,18 @@ impl Learner {
         sampled: &[f32],
     ) -> Result<BatchStats> {
         let (packed, targets) = pack(sequences);
-        let scored = self
+        let temperature = config.temperature;
+        let pass = self
             .decoder
-            .log_probs(&packed, targets, config.temperature)?;
-        let loss = grpo::loss(config, &scored, terms)?;
+            .pass(&packed, targets, temperature, self.checkpointing)?;
+        let loss = grpo::loss(config, &pass.scored, terms)?;
         let stats = BatchStats {
             loss: scalar(&loss.loss)?,
             told: loss.told,
-            ..BatchStats::of_scores(&scored.detach(), sampled)?
+            ..BatchStats::of_scores(&pass.scored.detach(), sampled)?
         };
-        self.backward(&loss.loss)?;
+        let gradients = Gradients::collect(&self.vars, &pass.backward(&loss.loss)?)?;
+        self.gather(gradients);
         Ok(stats)
     }
 
@@ -208,13 +218,11 @@ impl Learner {
         BatchStats::of_scores(&scored.detach(), sampled)
     }
 
-    fn backward(&mut self, loss: &Tensor) -> Result<()> {
-        let gradients = Gradients::collect(&self.vars, &loss.backward()?)?;
+    fn gather(&mut self, gradients: Gradients) {
         match &mut self.pending {
             Some(pending) => pending.add(&gradients),
             None => self.pending = Some(gradients),
         }
-        Ok(())
     }
 
     /// Clips and applies what micro-batches gathered; returns the gradient's length before clipping. Without any it does

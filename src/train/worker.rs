@@ -19,12 +19,15 @@ use crate::model::decoder::Decoder;
 use crate::model::error::Result;
 use crate::model::lora::Adapter;
 use crate::model::nano;
+use crate::model::placement::{DeviceChoice, DtypeChoice, Placement};
 use crate::model::source::LoadedModel;
 
 /// What the thread is started with.
 pub struct WorkerOptions {
-    /// `nano`, or a folder.
+    /// What [`LoadedModel::open`] takes.
     pub model: String,
+    pub device: DeviceChoice,
+    pub dtype: DtypeChoice,
     /// Adapter folders besides the shipped ones; the last is the one shown first.
     pub adapters: Vec<PathBuf>,
 }
@@ -59,7 +62,8 @@ fn serve(
     commands: &Receiver<Command>,
     tell: &mut dyn FnMut(Fact),
 ) -> Result<()> {
-    let model = LoadedModel::open(&options.model)?;
+    let placement = Placement::of(options.device.open()?, options.dtype);
+    let model = LoadedModel::open(&options.model, &placement)?;
     let adapters = adapters(options, &model)?;
     let names: Vec<String> = adapters.iter().map(|(name, _)| name.clone()).collect();
     let default_adapter = names
@@ -137,10 +141,13 @@ fn never_begun(reason: String) -> Status {
 fn adapters(options: &WorkerOptions, model: &LoadedModel) -> Result<Vec<(String, Adapter)>> {
     let mut all = Vec::new();
     if model.name == nano::NAME {
-        all.extend(nano::adapters(&model.decoder.config)?);
+        all.extend(nano::adapters(
+            &model.decoder.config,
+            model.decoder.device(),
+        )?);
     }
     for dir in &options.adapters {
-        let adapter = Adapter::load(dir, &model.decoder.config, &candle_core::Device::Cpu)?;
+        let adapter = Adapter::load(dir, &model.decoder.config, model.decoder.device())?;
         all.push((dir.display().to_string(), adapter));
     }
     Ok(all)

@@ -255,7 +255,11 @@ fn damaged_weights_are_refused_by_name() -> Outcome {
     let named = weights(&model, 27).named();
     let read = |tensors: &[(String, Tensor)], model: &ModelConfig| {
         let bytes = to_safetensors(tensors, DType::F32)?;
-        Weights::from_named(model, &mut NamedTensors::parse(&bytes, path, &CPU)?)
+        Weights::from_named(
+            model,
+            &mut NamedTensors::parse(&bytes, path, &CPU)?,
+            DType::F32,
+        )
     };
     let sound = read(&named, &model)?;
     let tokens: Vec<u32> = (0..20).collect();

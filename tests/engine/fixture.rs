@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use opensoc::model::config::{Architecture, ModelConfig, Projection};
 use opensoc::model::decoder::Decoder;
 use opensoc::model::lora::{Adapter, LoraConfig};
@@ -60,7 +60,7 @@ pub fn weights(config: &ModelConfig, seed: u64) -> Weights {
         })
         .collect();
     let mut named = NamedTensors::new(tensors, Path::new("memory"));
-    Weights::from_named(config, &mut named).expect("complete")
+    Weights::from_named(config, &mut named, DType::F32).expect("complete")
 }
 
 /// A rank-3 adapter with B random too: with B zero, A would get no gradient.

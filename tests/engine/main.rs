@@ -7,6 +7,7 @@
 mod files;
 mod fixture;
 mod gradients;
+mod memory;
 mod merge;
 mod packing;
 mod reference;

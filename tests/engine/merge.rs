@@ -1,6 +1,7 @@
 //! Merged models through their folders: PEFT's logits, biases kept, the same tokens, whatever the base came from.
 
 use candle_core::DType;
+use opensoc::model::placement::Placement;
 use opensoc::model::source::{LoadedModel, export};
 
 use crate::fixture::{CPU, Outcome};
@@ -14,7 +15,7 @@ fn a_merged_model_gives_the_logits_of_peft() -> Outcome {
         let (root, text) = (tempfile::tempdir()?, want["text"].as_u64().expect("index"));
         let dir = root.path().join("merged");
         export(&base, &adapted(&base, name), &dir, DType::F32)?;
-        let merged = LoadedModel::open(&dir.display().to_string())?;
+        let merged = LoadedModel::open(&dir.display().to_string(), &Placement::cpu())?;
         let tokens = ids(&reference["models"]["qwen2-f32"]["tokens"][text as usize]);
         assert_near(name, &merged.decoder.logits(&tokens)?, &want["logits"]);
     }
@@ -29,7 +30,7 @@ fn every_kind_of_model_survives_its_export() -> Outcome {
         let (base, root) = (open(name), tempfile::tempdir()?);
         let dir = root.path().join("copy");
         export(&base, &base.decoder, &dir, DType::F32)?;
-        let copy = LoadedModel::open(&dir.display().to_string())?;
+        let copy = LoadedModel::open(&dir.display().to_string(), &Placement::cpu())?;
         for (i, text) in texts.iter().enumerate() {
             let text = text.as_str().expect("text");
             let tokens = copy.tokenizer.encode(text);

@@ -7,6 +7,7 @@ use candle_core::DType;
 use opensoc::model::chat::ChatTemplate;
 use opensoc::model::decoder::Decoder;
 use opensoc::model::lora::Adapter;
+use opensoc::model::placement::Placement;
 use opensoc::model::source::LoadedModel;
 use opensoc::train::learner::{Sequence, pack};
 use serde_json::Value;
@@ -24,7 +25,8 @@ pub fn json(name: &str) -> Value {
 
 pub fn open(name: &str) -> LoadedModel {
     let path = folder().join(name);
-    LoadedModel::open(&path.display().to_string()).unwrap_or_else(|e| unreachable!("{name}: {e}"))
+    LoadedModel::open(&path.display().to_string(), &Placement::cpu())
+        .unwrap_or_else(|e| unreachable!("{name}: {e}"))
 }
 
 pub fn ids(value: &Value) -> Vec<u32> {

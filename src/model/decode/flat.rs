@@ -2,14 +2,22 @@
 
 use std::ops::Deref;
 
-use candle_core::{Storage, Tensor};
+use candle_core::{DType, Storage, Tensor};
 
 use crate::model::config::Projection;
 use crate::model::decoder::Decoder;
 use crate::model::error::{ModelError, Result};
+use crate::model::ops::widened;
 
-/// The elements of a contiguous f32 tensor in CPU memory.
-pub(super) struct Slice<'a> {
+/// The elements of a weight in f32.
+pub(super) enum Slice<'a> {
+    /// Of a contiguous f32 tensor in CPU memory.
+    Borrowed(Borrowed<'a>),
+    /// Widened from 16 bits for as long as the session runs.
+    Widened(Vec<f32>),
+}
+
+pub(super) struct Borrowed<'a> {
     /// A guard that keeps the tensor from being written to.
     storage: Box<dyn Deref<Target = Storage> + Sync + 'a>,
     start: usize,
@@ -18,20 +26,34 @@ pub(super) struct Slice<'a> {
 
 impl<'a> Slice<'a> {
     fn of(tensor: &'a Tensor) -> Result<Self> {
+        if tensor.dtype() != DType::F32 {
+            return Ok(Self::Widened(widened(tensor)?));
+        }
         let (storage, layout) = tensor.storage_and_layout();
         let elements = match &*storage {
             Storage::Cpu(cpu) => cpu.as_slice::<f32>()?.len(),
             _ => 0,
         };
         match layout.contiguous_offsets() {
-            Some((start, end)) if end <= elements => Ok(Self {
+            Some((start, end)) if end <= elements => Ok(Self::Borrowed(Borrowed {
                 storage: Box::new(storage),
                 start,
                 end,
-            }),
+            })),
             _ => Err(ModelError::Candle(candle_core::Error::Msg(
-                "decoding needs contiguous f32 weights in CPU memory".into(),
+                "decoding needs contiguous weights in CPU memory".into(),
             ))),
+        }
+    }
+
+    /// The effective weight of a projection.
+    fn of_projection(decoder: &'a Decoder, layer: usize, projection: Projection) -> Result<Self> {
+        match decoder.adapter() {
+            Some(adapter) if !decoder.is_merged() => {
+                let merged = adapter.effective(&decoder.weights, layer, projection)?;
+                Ok(Self::Widened(widened(&merged)?))
+            }
+            _ => Self::of(decoder.effective(layer, projection)),
         }
     }
 }
@@ -40,6 +62,15 @@ impl Deref for Slice<'_> {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
+        match self {
+            Self::Widened(values) => values,
+            Self::Borrowed(borrowed) => borrowed.elements(),
+        }
+    }
+}
+
+impl Borrowed<'_> {
+    fn elements(&self) -> &[f32] {
         // Checked when it was borrowed.
         match &**self.storage {
             Storage::Cpu(cpu) => cpu
@@ -54,8 +85,9 @@ impl Deref for Slice<'_> {
 
 /// Effective weights, adapter included.
 pub(super) struct Flat<'a> {
-    pub(super) embed: Slice<'a>,
-    pub(super) head: Slice<'a>,
+    embed: Slice<'a>,
+    /// Where it is not the embedding.
+    head: Option<Slice<'a>>,
     pub(super) norm: Slice<'a>,
     pub(super) layers: Vec<FlatLayer<'a>>,
 }
@@ -79,7 +111,7 @@ impl<'a> Flat<'a> {
     pub(super) fn new(decoder: &'a Decoder) -> Result<Self> {
         let mut layers = Vec::with_capacity(decoder.config.layers);
         for (i, layer) in decoder.weights.layers.iter().enumerate() {
-            let weight = |p: Projection| Slice::of(decoder.effective(i, p));
+            let weight = |p: Projection| Slice::of_projection(decoder, i, p);
             let biases = layer.biases.iter();
             layers.push(FlatLayer {
                 input_norm: Slice::of(&layer.input_norm)?,
@@ -95,9 +127,19 @@ impl<'a> Flat<'a> {
         }
         Ok(Self {
             embed: Slice::of(&decoder.weights.embed)?,
-            head: Slice::of(decoder.head())?,
+            head: decoder.weights.head.as_ref().map(Slice::of).transpose()?,
             norm: Slice::of(&decoder.weights.norm)?,
             layers,
         })
+    }
+
+    /// The input embedding, `[vocabulary, hidden]`.
+    pub(super) fn embed(&self) -> &[f32] {
+        &self.embed
+    }
+
+    /// The output embedding, `[vocabulary, hidden]`.
+    pub(super) fn head(&self) -> &[f32] {
+        self.head.as_ref().unwrap_or(&self.embed)
     }
 }

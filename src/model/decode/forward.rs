@@ -18,7 +18,7 @@ impl Forward<'_> {
         let d = self.config.hidden_size;
         tokens
             .iter()
-            .flat_map(|&t| &self.weights.embed[t as usize * d..(t as usize + 1) * d])
+            .flat_map(|&t| &self.weights.embed()[t as usize * d..(t as usize + 1) * d])
             .copied()
             .collect()
     }
@@ -65,7 +65,7 @@ impl Forward<'_> {
         let h = self.normed(x, &self.weights.norm);
         product(
             &h,
-            &self.weights.head,
+            self.weights.head(),
             self.config.hidden_size,
             self.threads,
         )

@@ -66,7 +66,10 @@ impl AdapterInfo {
     /// Elements of all its tensors.
     #[must_use]
     pub fn parameters(&self) -> usize {
-        let sizes = self.tensors.iter().map(|(_, shape)| shape.iter().product::<usize>());
+        let sizes = self
+            .tensors
+            .iter()
+            .map(|(_, shape)| shape.iter().product::<usize>());
         sizes.sum()
     }
 

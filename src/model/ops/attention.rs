@@ -18,6 +18,7 @@ use crate::model::pack::{Asking, Packed, Segment};
 use crate::model::rope::RopeTable;
 use backward::Given;
 use composed::composed;
+pub use composed::rotated;
 
 /// Query rows handled at a time.
 const BLOCK: usize = 64;

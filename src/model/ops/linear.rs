@@ -8,7 +8,8 @@ use candle_core::{
     CpuStorage, CustomOp1, CustomOp2, CustomOp3, Error, Layout, Result, Shape, Tensor,
 };
 
-use super::{elements, tensor, with_elements};
+use super::frozen::frozen_product;
+use super::{elements, tensor, with_elements, with_weight};
 use crate::model::kernels::{self, View, product};
 
 /// The trainable low-rank part of a layer: the layer computes `x (W + scale · B A)ᵀ`.
@@ -21,8 +22,8 @@ pub struct Lora<'a> {
     pub scale: f64,
 }
 
-/// `x weightᵀ + bias` for x `[rows, in]`, weight `[out, in]` (effective: LoRA already merged), bias `[out]`.
-/// Gradients flow to x and, with `lora`, to A and B; never to weight and bias.
+/// `x weightᵀ + bias` for x `[rows, in]`, weight `[out, in]` (effective: LoRA already merged; f32, or 16 bits without LoRA),
+/// bias `[out]`. Gradients flow to x and, with `lora`, to A and B; never to weight and bias.
 ///
 /// # Errors
 /// On shapes that do not fit.
@@ -49,6 +50,14 @@ pub fn linear(
             },
         ),
     }
+}
+
+/// `scale · (x Aᵀ) Bᵀ`: what LoRA adds to a layer whose weight it is not merged into. Gradients flow to x, A and B.
+///
+/// # Errors
+/// On shapes that do not fit.
+pub fn low_rank(x: &Tensor, lora: &Lora<'_>) -> Result<Tensor> {
+    x.matmul(&lora.a.t()?)?.matmul(&lora.b.t()?)? * lora.scale
 }
 
 /// `x weightᵀ + bias` with gradients to all three.
@@ -81,14 +90,14 @@ fn check(x: &Tensor, weight: &Tensor) -> Result<()> {
 
 /// The LoRA layer from plain candle operations: value of the effective weight, gradient of the low-rank path.
 fn composed(x: &Tensor, frozen: &Frozen, lora: Option<&Lora<'_>>) -> Result<Tensor> {
-    let mut y = x.matmul(&frozen.weight.t()?)?;
+    let mut y = frozen_product(x, &frozen.weight)?;
     if let Some(bias) = &frozen.bias {
         y = y.broadcast_add(bias)?;
     }
     let Some(lora) = lora else { return Ok(y) };
     // The merged weight already holds s·B·A, so the low-rank path must add its gradient to A and B but no value, and none
     // to x, which gets its gradient through the merged weight.
-    let path = (x.detach().matmul(&lora.a.t()?)?.matmul(&lora.b.t()?)? * lora.scale)?;
+    let path = low_rank(&x.detach(), lora)?;
     y + (&path - path.detach())?
 }
 
@@ -117,7 +126,7 @@ fn input_gradient(x: &Tensor, w: &Tensor, dy: &[f32]) -> Result<Option<Tensor>> 
         return Ok(None);
     }
     let ((rows, d), out) = (x.dims2()?, w.dim(0)?);
-    let dx = with_elements(w, |w| {
+    let dx = with_weight(w, |w| {
         product(View::dense(dy, rows, out), View::dense(w, out, d), 1.0)
     })?;
     tensor(dx, (rows, d)).map(Some)
@@ -128,7 +137,7 @@ impl Frozen {
         let (rows, d) = lx.shape().dims2()?;
         let out = self.weight.dim(0)?;
         let x = elements(x, lx)?;
-        let y = with_elements(&self.weight, |w| match &self.bias {
+        let y = with_weight(&self.weight, |w| match &self.bias {
             None => Ok(forward(x, w, None, (rows, d, out))),
             Some(bias) => with_elements(bias, |bias| forward(x, w, Some(bias), (rows, d, out))),
         })??;

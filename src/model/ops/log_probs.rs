@@ -4,9 +4,10 @@
 //! coefficients per token, of its log-probability and of the entropy there, are all that a policy-gradient or cross-entropy
 //! loss needs.
 
-use candle_core::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Tensor};
 
-use super::{elements, tensor, with_elements};
+use super::frozen::frozen_product;
+use super::{elements, tensor, with_elements, with_weight};
 use crate::model::kernels::{self, Threads, View, ViewMut, matmul};
 use rayon::prelude::*;
 
@@ -17,7 +18,12 @@ struct LogProbs {
     /// Row of the hidden state and the token it should predict.
     targets: Vec<(usize, u32)>,
     temperature: f32,
-    train_weight: bool,
+}
+
+/// [`LogProbs`] with an output embedding that gets no gradient and may be kept in 16 bits.
+struct FrozenLogProbs {
+    op: LogProbs,
+    weight: Tensor,
 }
 
 /// For each (row, token) of `targets`: log softmax(hidden[row] weightᵀ / temperature)[token], and the entropy there.
@@ -49,16 +55,17 @@ pub fn log_probs(
         let op = LogProbs {
             targets,
             temperature: temperature as f32,
-            train_weight,
         };
-        hidden.contiguous()?.apply_op2(weight, op)
+        let hidden = hidden.contiguous()?;
+        match train_weight {
+            true => hidden.apply_op2(weight, op),
+            false => hidden.apply_op1(FrozenLogProbs {
+                op,
+                weight: weight.detach(),
+            }),
+        }
     } else {
-        let weight = if train_weight {
-            weight.clone()
-        } else {
-            weight.detach()
-        };
-        log_probs_composed(hidden, &weight, &targets, temperature)
+        log_probs_composed(hidden, weight, &targets, temperature, train_weight)
     }
 }
 
@@ -71,13 +78,19 @@ pub fn log_probs_composed(
     weight: &Tensor,
     targets: &[(usize, u32)],
     temperature: f64,
+    train_weight: bool,
 ) -> Result<Tensor> {
     let rows: Vec<u32> = targets.iter().map(|&(row, _)| row as u32).collect();
     let tokens: Vec<u32> = targets.iter().map(|&(_, token)| token).collect();
     let n = targets.len();
     let rows = Tensor::from_vec(rows, n, hidden.device())?;
     let tokens = Tensor::from_vec(tokens, (n, 1), hidden.device())?;
-    let logits = (hidden.index_select(&rows, 0)?.matmul(&weight.t()?)? / temperature)?;
+    let asked = hidden.index_select(&rows, 0)?;
+    let logits = match train_weight {
+        true => asked.matmul(&weight.t()?)?,
+        false => frozen_product(&asked, weight)?,
+    };
+    let logits = (logits / temperature)?;
     let all = candle_nn::ops::log_softmax(&logits, D::Minus1)?;
     let entropy = (all.exp()? * &all)?.sum(D::Minus1)?.neg()?;
     Tensor::stack(&[all.gather(&tokens, D::Minus1)?.squeeze(1)?, entropy], 0)
@@ -194,27 +207,10 @@ struct View2<'a> {
     width: usize,
 }
 
-impl CustomOp2 for LogProbs {
-    fn name(&self) -> &'static str {
-        "log-probs"
-    }
-
-    fn cpu_fwd(
-        &self,
-        h: &CpuStorage,
-        lh: &Layout,
-        w: &CpuStorage,
-        lw: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (d, vocabulary) = (lh.shape().dims2()?.1, lw.shape().dims2()?.0);
-        let h = View2 {
-            data: elements(h, lh)?,
-            width: d,
-        };
-        let w = View2 {
-            data: elements(w, lw)?,
-            width: d,
-        };
+impl LogProbs {
+    /// Log-probabilities, then entropies.
+    fn forward(&self, h: View2<'_>, w: View2<'_>) -> (CpuStorage, Shape) {
+        let (d, vocabulary) = (h.width, w.data.len() / w.width);
         let n = self.targets.len();
         let mut inputs = vec![0f32; CHUNK * d];
         let mut logits = vec![0f32; CHUNK * vocabulary];
@@ -227,12 +223,62 @@ impl CustomOp2 for LogProbs {
                 (row[token as usize] - lse, entropy)
             }));
         }
-        let out = pairs
-            .iter()
-            .map(|p: &(f32, f32)| p.0)
-            .chain(pairs.iter().map(|p| p.1))
-            .collect();
-        Ok((CpuStorage::F32(out), (2, n).into()))
+        let log_probs = pairs.iter().map(|p: &(f32, f32)| p.0);
+        let out = log_probs.chain(pairs.iter().map(|p| p.1)).collect();
+        (CpuStorage::F32(out), (2, n).into())
+    }
+
+    /// The gradient by the hidden state; adds that by the weight to `dw`, where it is not empty.
+    fn gradients(&self, h: &Tensor, w: &[f32], g: &Tensor, dw: &mut [f32]) -> Result<Tensor> {
+        let width = h.dim(1)?;
+        let mut dh = vec![0f32; h.elem_count()];
+        with_elements(h, |data| {
+            with_elements(g, |g| {
+                let (log_probs, entropies) = g.split_at(self.targets.len());
+                let pairs = log_probs.iter().zip(entropies);
+                let coefficients: Vec<Coefficients> = pairs
+                    .map(|(&log_prob, &entropy)| Coefficients { log_prob, entropy })
+                    .collect();
+                let (h, w) = (View2 { data, width }, View2 { data: w, width });
+                self.backward(h, w, &coefficients, &mut dh, dw);
+            })
+        })??;
+        tensor(dh, h.dims())
+    }
+}
+
+impl CustomOp1 for FrozenLogProbs {
+    fn name(&self) -> &'static str {
+        "frozen-log-probs"
+    }
+
+    fn cpu_fwd(&self, h: &CpuStorage, lh: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (data, width) = (elements(h, lh)?, lh.shape().dims2()?.1);
+        with_weight(&self.weight, |w| {
+            self.op
+                .forward(View2 { data, width }, View2 { data: w, width })
+        })
+    }
+
+    fn bwd(&self, h: &Tensor, _: &Tensor, g: &Tensor) -> Result<Option<Tensor>> {
+        with_weight(&self.weight, |w| self.op.gradients(h, w, g, &mut []))?.map(Some)
+    }
+}
+
+impl CustomOp2 for LogProbs {
+    fn name(&self) -> &'static str {
+        "log-probs"
+    }
+
+    fn cpu_fwd(
+        &self,
+        h: &CpuStorage,
+        lh: &Layout,
+        w: &CpuStorage,
+        lw: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (h, w, width) = (elements(h, lh)?, elements(w, lw)?, lh.shape().dims2()?.1);
+        Ok(self.forward(View2 { data: h, width }, View2 { data: w, width }))
     }
 
     fn bwd(
@@ -242,28 +288,9 @@ impl CustomOp2 for LogProbs {
         _: &Tensor,
         g: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let d = h.dim(1)?;
-        let mut dh = vec![0f32; h.elem_count()];
-        let mut dw = vec![0f32; if self.train_weight { w.elem_count() } else { 0 }];
-        with_elements(h, |h| {
-            with_elements(w, |w| {
-                with_elements(g, |g| {
-                    let (h, w) = (View2 { data: h, width: d }, View2 { data: w, width: d });
-                    let (log_probs, entropies) = g.split_at(self.targets.len());
-                    let pairs = log_probs.iter().zip(entropies);
-                    let coefficients: Vec<Coefficients> = pairs
-                        .map(|(&log_prob, &entropy)| Coefficients { log_prob, entropy })
-                        .collect();
-                    self.backward(h, w, &coefficients, &mut dh, &mut dw);
-                })
-            })
-        })???;
-        let dw = if self.train_weight {
-            Some(tensor(dw, w.dims())?)
-        } else {
-            None
-        };
-        Ok((Some(tensor(dh, h.dims())?), dw))
+        let mut dw = vec![0f32; w.elem_count()];
+        let dh = with_elements(w, |w| self.gradients(h, w, g, &mut dw))??;
+        Ok((Some(dh), Some(tensor(dw, w.dims())?)))
     }
 }
 
@@ -282,7 +309,7 @@ mod tests {
             .collect();
         let seed = randn(3, &[2, 230])?;
         let ours = log_probs(&h, &w, targets.clone(), 0.7, true)?;
-        let theirs = log_probs_composed(&h, &w, &targets, 0.7)?;
+        let theirs = log_probs_composed(&h, &w, &targets, 0.7, true)?;
         assert_close(&ours, &theirs, 1e-4)?;
         let zeros = seed.narrow(0, 1, 1)?.zeros_like()?;
         let only_log_probs = Tensor::cat(&[&seed.narrow(0, 0, 1)?, &zeros], 0)?;

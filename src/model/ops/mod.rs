@@ -4,15 +4,18 @@
 //! that serves every other device and is its reference in tests. Nothing here knows of models, prompts or training.
 
 mod attention;
+mod frozen;
 mod linear;
 mod log_probs;
 mod rms_norm;
 mod swiglu;
 
-use candle_core::{CpuStorage, Layout, Result, Shape, Storage, Tensor};
+use candle_core::{CpuStorage, DType, Layout, Result, Shape, Storage, Tensor};
+use half::slice::HalfFloatSliceExt;
+use rayon::prelude::*;
 
-pub use attention::{Attention, attend, attention};
-pub use linear::{Lora, full_linear, linear};
+pub use attention::{Attention, attend, attention, rotated};
+pub use linear::{Lora, full_linear, linear, low_rank};
 pub use log_probs::{log_probs, log_probs_composed};
 pub use rms_norm::rms_norm;
 pub use swiglu::swiglu;
@@ -38,6 +41,45 @@ fn with_elements<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
     let tensor = tensor.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
     Ok(f(guarded(&storage, layout)?))
+}
+
+/// [`with_elements`] of a frozen weight, which may be kept in 16 bits: these are widened for as long as `f` runs.
+fn with_weight<R>(weight: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
+    match weight.dtype() {
+        DType::F32 => with_elements(weight, f),
+        _ => Ok(f(&widened(weight)?)),
+    }
+}
+
+/// The elements of a 16-bit tensor in CPU memory, in f32.
+pub fn widened(tensor: &Tensor) -> Result<Vec<f32>> {
+    let tensor = tensor.contiguous()?;
+    let (storage, layout) = tensor.storage_and_layout();
+    let Storage::Cpu(cpu) = &*storage else {
+        candle_core::bail!("fused CPU op on a tensor of another device");
+    };
+    let (start, end) = layout
+        .contiguous_offsets()
+        .unwrap_or((0, layout.shape().elem_count()));
+    let mut wide = vec![0f32; end - start];
+    match cpu {
+        CpuStorage::BF16(all) => widen(&all[start..end], &mut wide),
+        CpuStorage::F16(all) => widen(&all[start..end], &mut wide),
+        other => wide.copy_from_slice(&other.as_slice::<f32>()?[start..end]),
+    }
+    Ok(wide)
+}
+
+/// Elements converted by a thread at a time.
+const WIDENED_AT_ONCE: usize = 1 << 16;
+
+fn widen<T: Sync>(half: &[T], wide: &mut [f32])
+where
+    [T]: HalfFloatSliceExt,
+{
+    half.par_chunks(WIDENED_AT_ONCE)
+        .zip(wide.par_chunks_mut(WIDENED_AT_ONCE))
+        .for_each(|(half, wide)| half.convert_to_f32_slice(wide));
 }
 
 /// A new CPU tensor.

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::Device;
 use serde_json::Value;
 
 use super::{LoadedModel, hashes};
 use crate::model::chat::ChatTemplate;
 use crate::model::config::ModelConfig;
 use crate::model::error::{ModelError, Result};
+use crate::model::placement::Placement;
 use crate::model::tensors::SafetensorsFiles;
 use crate::model::tokenizer::Tokenizer;
 
@@ -31,18 +31,25 @@ const COMPANIONS: [&str; 8] = [
 const MOST_TEXT: u64 = 256 << 20;
 
 /// Reads a folder.
-pub(super) fn load(name: &str, dir: &Path) -> Result<LoadedModel> {
+pub(super) fn load(name: &str, dir: &Path, placement: &Placement) -> Result<LoadedModel> {
     let config_path = dir.join("config.json");
     let config = ModelConfig::load(&config_path)?;
     let tokenizer_path = dir.join("tokenizer.json");
     let bytes = read(&tokenizer_path)?;
     let template = chat_template(dir)?;
     let tokenizer = Tokenizer::parse(&bytes, template.as_ref(), &tokenizer_path)?;
-    let mut tensors = SafetensorsFiles::open(dir, &Device::Cpu)?;
+    let mut tensors = SafetensorsFiles::open(dir, &placement.device)?;
     let texts = [config_path, tokenizer_path];
     let weights: Vec<PathBuf> = tensors.paths().map(Path::to_path_buf).collect();
     let hashes = hashes(texts.iter().chain(&weights).map(PathBuf::as_path))?;
-    LoadedModel::build(name, config, &mut tensors, tokenizer, hashes)
+    LoadedModel::build(
+        name,
+        config,
+        &mut tensors,
+        tokenizer,
+        hashes,
+        placement.dtype,
+    )
 }
 
 /// The files of tokenizer and generation, by name.

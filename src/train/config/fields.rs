@@ -61,6 +61,8 @@ pub const FIELDS: &[Field] = &[
     field("save_steps", Kind::Whole(1, 1_000_000), "optimiser steps between checkpoints"),
     field("log_rollouts_every", Kind::Whole(1, 1_000_000), "optimiser steps between lines of rollouts.jsonl"),
     field("micro_batch_tokens", Kind::Whole(1, 10_000_000), "tokens that run forward and backward together"),
+    field("base_dtype", Kind::Word(&["auto", "f32", "bf16", "f16"]), "element type of the frozen weights in memory"),
+    field("gradient_checkpointing", Kind::Flag, "layers are computed again on the way back: less memory, a third more work"),
     field("lora.rank", Kind::Whole(1, 512), "rank of the adapter"),
     field("lora.alpha", Kind::Real(1e-3, 4096.0), "the update is scaled by alpha / rank"),
     field("lora.dropout", Kind::Real(0.0, 0.0), "none is built: 0 keeps rollouts and loss on the same policy"),

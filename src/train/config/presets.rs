@@ -4,8 +4,8 @@
 
 use super::resolve::ConfigError;
 use super::{
-    EvalConfig, GrpoConfig, LoraConfig, LossType, Reference, ScaleRewards, Schedule, SftConfig,
-    TrainConfig,
+    BaseDtype, EvalConfig, GrpoConfig, LoraConfig, LossType, Reference, ScaleRewards, Schedule,
+    SftConfig, TrainConfig,
 };
 
 /// Where resolution starts.
@@ -72,6 +72,8 @@ impl TrainConfig {
             save_steps: 50,
             log_rollouts_every: 1,
             micro_batch_tokens: 8_192,
+            base_dtype: BaseDtype::Auto,
+            gradient_checkpointing: false,
             lora: LoraConfig::rank_16(),
             sft: SftConfig {
                 examples: 1_800,
@@ -190,6 +192,7 @@ impl TrainConfig {
                 ..nano.grpo
             },
             micro_batch_tokens: 2_048,
+            gradient_checkpointing: true,
             ..nano
         }
     }

@@ -4,6 +4,7 @@ use candle_core::{D, DType, Device, Result, Tensor};
 
 use super::Attention;
 use crate::model::pack::{Asking, Packed};
+use crate::model::rope::RopeTable;
 
 /// The same from plain candle operations, with a full `[asking, rows]` mask.
 pub(super) fn composed(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result<Tensor> {
@@ -20,18 +21,10 @@ pub(super) fn composed(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> 
             .broadcast_as(shape)?
             .reshape((spec.heads, rows, spec.head_dim))
     };
-    let rotate = |x: Tensor, positions: &[u32]| {
-        let (cos, sin) = angles(spec, positions, x.device())?;
-        let half = spec.head_dim / 2;
-        let (low, high) = (
-            x.narrow(D::Minus1, 0, half)?,
-            x.narrow(D::Minus1, half, half)?,
-        );
-        let turned = Tensor::cat(&[high.neg()?, low], D::Minus1)?;
-        x.broadcast_mul(&cos)? + turned.broadcast_mul(&sin)?
-    };
-    let q = rotate(heads(q, spec.heads)?, spec.asking.positions())?;
-    let k = repeat(rotate(heads(k, spec.kv_heads)?, spec.packed.positions())?)?;
+    let rope = &spec.rope;
+    let q = rotated(&heads(q, spec.heads)?, spec.asking.positions(), rope)?;
+    let k = rotated(&heads(k, spec.kv_heads)?, spec.packed.positions(), rope)?;
+    let k = repeat(k)?;
     let v = repeat(heads(v, spec.kv_heads)?)?;
     let scores = (q.matmul(&k.transpose(1, 2)?.contiguous()?)? / (spec.head_dim as f64).sqrt())?;
     let p = candle_nn::ops::softmax(
@@ -44,15 +37,35 @@ pub(super) fn composed(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> 
         .reshape((asking, spec.heads * spec.head_dim))
 }
 
+/// `x` `[…, positions, head_dim]` turned to its positions, from plain candle operations.
+///
+/// # Errors
+/// When memory for a tensor cannot be had.
+pub fn rotated(x: &Tensor, positions: &[u32], rope: &RopeTable) -> Result<Tensor> {
+    let d = x.dim(D::Minus1)?;
+    let (cos, sin) = angles(rope, d, positions, x.device())?;
+    let (low, high) = (
+        x.narrow(D::Minus1, 0, d / 2)?,
+        x.narrow(D::Minus1, d / 2, d / 2)?,
+    );
+    let turned = Tensor::cat(&[high.neg()?, low], D::Minus1)?;
+    x.broadcast_mul(&cos)? + turned.broadcast_mul(&sin)?
+}
+
 /// Cosines and sines of positions, `[positions, head_dim]`.
-fn angles(spec: &Attention, positions: &[u32], device: &Device) -> Result<(Tensor, Tensor)> {
-    let (rows, d) = (positions.len(), spec.head_dim);
+fn angles(
+    rope: &RopeTable,
+    d: usize,
+    positions: &[u32],
+    device: &Device,
+) -> Result<(Tensor, Tensor)> {
+    let rows = positions.len();
     // Rotating (1, 0) gives (cos, sin).
     let mut turned = Vec::with_capacity(rows * d);
     for &position in positions {
         let mut row = vec![1f32; d];
         row[d / 2..].fill(0.0);
-        spec.rope.rotate(&mut row, position as usize, 1.0);
+        rope.rotate(&mut row, position as usize, 1.0);
         turned.extend(row);
     }
     let pick = |from: usize| {
