@@ -21,6 +21,14 @@ pub trait TensorSource {
     /// # Errors
     /// When it is missing, shaped otherwise or unreadable; it is named.
     fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor>;
+
+    /// [`TensorSource::take`] in another element type. A source that reads from a file holds no copy in f32 meanwhile.
+    ///
+    /// # Errors
+    /// As [`TensorSource::take`].
+    fn take_as(&mut self, name: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
+        Ok(self.take(name, shape)?.to_dtype(dtype)?)
+    }
 }
 
 /// Tensors by name, with the file they came from for error messages.

@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 
 use super::config::{ModelConfig, Projection};
-use super::error::{ModelError, Result};
+use super::error::Result;
 use super::tensors::TensorSource;
 
 /// The weights of one decoder layer; projections in the order of [`Projection::ALL`].
@@ -41,7 +41,7 @@ impl Weights {
     ) -> Result<Self> {
         let d = config.hidden_size;
         let matrix = |named: &mut dyn TensorSource, name: &str, shape: &[usize]| {
-            Ok::<_, ModelError>(named.take(name, shape)?.to_dtype(dtype)?)
+            named.take_as(name, shape, dtype)
         };
         let embed = matrix(named, "model.embed_tokens.weight", &[config.vocab_size, d])?;
         let mut layers = Vec::with_capacity(config.layers);

@@ -4,6 +4,7 @@
 //! continued from a checkpoint gives the bytes it would have given.
 
 mod evaluation;
+mod fitting;
 mod machine;
 mod pace;
 mod phases;
@@ -163,7 +164,8 @@ impl<'a> Run<'a> {
     }
 
     fn phases(&mut self) -> Result<RunState> {
-        self.status(RunState::Running, "training")?;
+        let needs = self.fit()?;
+        self.status(RunState::Running, &needs)?;
         while let Some(phase) = self.plan.phases.get(self.position.phase).cloned() {
             let stage = Stage::from_name(&phase.name);
             if stage.is_some() {

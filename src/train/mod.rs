@@ -8,6 +8,7 @@ pub mod error;
 pub mod evaluate;
 pub mod grpo;
 pub mod learner;
+pub mod memory;
 pub mod optim;
 pub mod task;
 pub mod worker;

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor, WithDType};
+use half::{bf16, f16};
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde_json::Value;
 
@@ -74,9 +75,13 @@ impl SafetensorsFiles {
 
 impl TensorSource for SafetensorsFiles {
     fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        self.take_as(name, shape, DType::F32)
+    }
+
+    fn take_as(&mut self, name: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
         let place = self.places.get(name).copied();
         let place = place.ok_or_else(|| ModelError::missing(&self.listing, name))?;
-        self.files[place].read(name, shape, &self.device)
+        self.files[place].read(name, shape, dtype, &self.device)
     }
 }
 
@@ -146,7 +151,13 @@ impl OpenFile {
         })
     }
 
-    fn read(&mut self, name: &str, shape: &[usize], device: &Device) -> Result<Tensor> {
+    fn read(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor> {
         let info = self.header.info(name);
         let info = info.ok_or_else(|| ModelError::missing(&self.path, name))?;
         ModelError::check_shape(&self.path, name, &info.shape, shape)?;
@@ -165,21 +176,46 @@ impl OpenFile {
                 reason: format!("tensor {name} has other bytes than its shape asks for"),
             });
         }
-        let values = pieces(&mut self.file, self.data, info).map_err(ModelError::io(&self.path))?;
-        Ok(Tensor::from_vec(values, shape, device)?)
+        let (file, data) = (&mut self.file, self.data);
+        match dtype {
+            DType::BF16 => made(pieces::<bf16>(file, data, info), shape, device),
+            DType::F16 => made(pieces::<f16>(file, data, info), shape, device),
+            _ => made(pieces::<f32>(file, data, info), shape, device),
+        }
+        .map_err(|cause| match cause {
+            Unread::Io(cause) => ModelError::io(&self.path)(cause),
+            Unread::Candle(cause) => cause.into(),
+        })
     }
 }
 
+/// Why there is no tensor.
+enum Unread {
+    Io(std::io::Error),
+    Candle(candle_core::Error),
+}
+
+fn made<T: WithDType>(
+    values: std::io::Result<Vec<T>>,
+    shape: &[usize],
+    device: &Device,
+) -> Result<Tensor, Unread> {
+    let values = values.map_err(Unread::Io)?;
+    Tensor::from_vec(values, shape, device).map_err(Unread::Candle)
+}
+
 /// The elements of a tensor, converted while they are read.
-fn pieces(file: &mut File, data: u64, info: &TensorInfo) -> std::io::Result<Vec<f32>> {
+fn pieces<T: WithDType>(file: &mut File, data: u64, info: &TensorInfo) -> std::io::Result<Vec<T>> {
     file.seek(SeekFrom::Start(data + info.data_offsets.0 as u64))?;
     let mut values = Vec::with_capacity(info.shape.iter().product());
     let mut left = info.data_offsets.1 - info.data_offsets.0;
-    let mut piece = vec![0u8; PIECE.min(left)];
+    let (mut piece, mut floats) = (vec![0u8; PIECE.min(left)], Vec::new());
     while left > 0 {
         let part = &mut piece[..PIECE.min(left)];
         file.read_exact(part)?;
-        extend_floats(&mut values, info.dtype, part);
+        floats.clear();
+        extend_floats(&mut floats, info.dtype, part);
+        values.extend(floats.iter().map(|&float| T::from_f64(float.into())));
         left -= part.len();
     }
     Ok(values)
@@ -190,7 +226,6 @@ mod tests {
     use super::*;
     use crate::model::tensors::to_safetensors;
     use crate::model::testing::{assert_close, randn};
-    use candle_core::DType;
 
     fn reason(dir: &Path) -> String {
         match SafetensorsFiles::open(dir, &Device::Cpu) {

@@ -66,7 +66,10 @@ fn complaints(recent: &VecDeque<StepAnswers>) -> [Option<String>; 3] {
             )
         }),
         (sum(&|step| step.telling_groups) == 0.0).then(|| {
-            format!("no group of the last {WINDOW} steps had unequal rewards: nothing is learned")
+            format!(
+                "no group of the last {WINDOW} steps had unequal rewards, so nothing is learned: raise grpo.max_draws or \
+                 grpo.temperature, or go on to the next stage"
+            )
         }),
     ]
 }

@@ -1,0 +1,304 @@
+//! How much memory a run will need, said before it starts, and what to set when that is more than there is.
+//!
+//! Counted from shapes: weights and their merged copies, adapter and optimiser, the larger of what a training pass keeps and
+//! what a rollout holds. Measured beside it: README, "Memory".
+
+use std::fmt;
+
+use super::config::TrainConfig;
+use crate::model::config::{ModelConfig, Projection};
+
+/// Bytes of an element of everything trained and computed.
+const F32: u64 = 4;
+/// Rows of the output embedding's product held at once, and copies of them.
+const HEAD_ROWS: u64 = 2 * 96;
+/// Copies of a layer's attention scores that plain operations keep for their gradients.
+const SCORE_COPIES: u64 = 4;
+
+/// What a run is to be fitted into.
+#[derive(Clone, Debug)]
+pub struct Setting<'a> {
+    pub config: &'a TrainConfig,
+    pub model: &'a ModelConfig,
+    /// Bytes of an element of the frozen weights.
+    pub weight_bytes: u64,
+    /// Whether the fused CPU kernels run; other devices keep attention scores.
+    pub is_cpu: bool,
+    /// Tokens of a long prompt.
+    pub prompt: u64,
+}
+
+/// Bytes by what holds them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// The frozen weights, copies with adapters merged in, and copies widened for decoding.
+    pub weights: u64,
+    /// Adapter, gradients, optimiser.
+    pub adapter: u64,
+    /// The greatest training pass.
+    pub pass: u64,
+    /// Caches and prefill of a rollout.
+    pub rollout: u64,
+}
+
+impl Needs {
+    /// The most that is held at one time.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.weights + self.adapter + self.pass.max(self.rollout)
+    }
+}
+
+impl fmt::Display for Needs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} (weights {}, adapter and optimiser {}, training pass {}, rollout {})",
+            gigabytes(self.total()),
+            gigabytes(self.weights),
+            gigabytes(self.adapter),
+            gigabytes(self.pass),
+            gigabytes(self.rollout)
+        )
+    }
+}
+
+/// `3.2 GB`
+#[must_use]
+pub fn gigabytes(bytes: u64) -> String {
+    format!("{:.1} GB", bytes as f64 / 1e9)
+}
+
+impl Setting<'_> {
+    /// What the run needs.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        Needs {
+            weights: self.weights(),
+            adapter: self.adapter(),
+            pass: self.pass(),
+            rollout: self.rollout(),
+        }
+    }
+
+    /// Elements of the projections that carry the adapter.
+    fn adapted(&self) -> u64 {
+        let elements = |projection: &Projection| {
+            let [out, inner] = self.model.projection_shape(*projection);
+            (out * inner) as u64
+        };
+        let targets = &self.config.lora.targets;
+        let is_target = |p: &&Projection| targets.iter().any(|t| t.as_str() == p.as_str());
+        let of_layer: u64 = Projection::ALL.iter().filter(is_target).map(elements).sum();
+        of_layer * self.model.layers as u64
+    }
+
+    fn weights(&self) -> u64 {
+        let all = self.model.parameters();
+        let base = all * self.weight_bytes;
+        // The policy, and the reference that beta asks for.
+        let merged = 1 + u64::from(self.config.grpo.beta > 0.0);
+        match (self.weight_bytes == F32, self.is_cpu) {
+            (true, _) => base + merged * self.adapted() * F32,
+            (false, true) => base + all * F32,
+            (false, false) => base,
+        }
+    }
+
+    fn adapter(&self) -> u64 {
+        let sides = |projection: &Projection| {
+            let [out, inner] = self.model.projection_shape(*projection);
+            (out + inner) as u64
+        };
+        let targets = &self.config.lora.targets;
+        let is_target = |p: &&Projection| targets.iter().any(|t| t.as_str() == p.as_str());
+        let of_layer: u64 = Projection::ALL.iter().filter(is_target).map(sides).sum();
+        // Values, two moments, gradients of a pass and gathered ones.
+        5 * of_layer * self.model.layers as u64 * self.config.lora.rank * F32
+    }
+
+    /// Rows that run forward and backward together.
+    fn rows(&self) -> u64 {
+        let grpo = &self.config.grpo;
+        let group = self.prompt + grpo.num_generations * grpo.max_completion_length;
+        self.config.micro_batch_tokens.max(group)
+    }
+
+    fn pass(&self) -> u64 {
+        let (rows, model) = (self.rows(), self.model);
+        let (d, ffn) = (model.hidden_size as u64, model.intermediate_size as u64);
+        let kv = (model.kv_heads * model.head_dim()) as u64;
+        let (layers, vocabulary) = (model.layers as u64, model.vocab_size as u64);
+        // Inputs and outputs of a layer's operations, of which the tape keeps each once.
+        let scores = match self.is_cpu {
+            true => 0,
+            false => SCORE_COPIES * model.heads as u64 * rows * rows * F32,
+        };
+        let layer = rows * (8 * d + 3 * ffn + 4 * kv) * F32 + scores;
+        let head = HEAD_ROWS.min(rows) * vocabulary * F32;
+        match self.config.gradient_checkpointing {
+            true => layers * rows * d * F32 + 2 * layer + head,
+            false => layers * layer + head,
+        }
+    }
+
+    fn rollout(&self) -> u64 {
+        let (grpo, model) = (&self.config.grpo, self.model);
+        let (d, ffn) = (model.hidden_size as u64, model.intermediate_size as u64);
+        let kv = (model.kv_heads * model.head_dim()) as u64;
+        let lines = grpo.prompts_per_step * grpo.num_generations;
+        let prompts = grpo.prompts_per_step * self.prompt;
+        let cached = prompts + lines * grpo.max_completion_length;
+        let caches = cached * model.layers as u64 * 2 * kv * F32;
+        let prefill = prompts * (4 * d + 3 * ffn + 2 * kv) * F32;
+        caches + prefill + lines * model.vocab_size as u64 * F32
+    }
+
+    /// The fewest settings, tried in this order, with which the run needs at most `free` bytes; `None` where none suffice.
+    #[must_use]
+    pub fn smaller(&self, free: u64) -> Option<Vec<String>> {
+        let mut config = self.config.clone();
+        let mut weight_bytes = self.weight_bytes;
+        let mut said = Vec::new();
+        let steps: [fn(&mut TrainConfig, &mut u64) -> Option<String>; 5] = [
+            checkpoint,
+            small_batches,
+            half_weights,
+            fewer_prompts,
+            fewer_answers,
+        ];
+        for step in steps {
+            said.extend(step(&mut config, &mut weight_bytes));
+            let setting = Setting {
+                config: &config,
+                weight_bytes,
+                ..self.clone()
+            };
+            if setting.needs().total() <= free {
+                return Some(said);
+            }
+        }
+        None
+    }
+}
+
+fn checkpoint(config: &mut TrainConfig, _: &mut u64) -> Option<String> {
+    let is_new = !std::mem::replace(&mut config.gradient_checkpointing, true);
+    is_new.then(|| "gradient_checkpointing=true".into())
+}
+
+fn small_batches(config: &mut TrainConfig, _: &mut u64) -> Option<String> {
+    let is_new = config.micro_batch_tokens > 1_024;
+    config.micro_batch_tokens = config.micro_batch_tokens.min(1_024);
+    is_new.then(|| "micro_batch_tokens=1024".into())
+}
+
+fn half_weights(_: &mut TrainConfig, bytes: &mut u64) -> Option<String> {
+    let is_new = *bytes > 2;
+    *bytes = 2;
+    is_new.then(|| "base_dtype=bf16".into())
+}
+
+fn fewer_prompts(config: &mut TrainConfig, _: &mut u64) -> Option<String> {
+    let is_new = config.grpo.prompts_per_step > 1;
+    config.grpo.prompts_per_step = 1;
+    is_new.then(|| "grpo.prompts_per_step=1".into())
+}
+
+fn fewer_answers(config: &mut TrainConfig, _: &mut u64) -> Option<String> {
+    let is_new = config.grpo.num_generations > 4;
+    config.grpo.num_generations = config.grpo.num_generations.min(4);
+    is_new.then(|| "grpo.num_generations=4".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::config::Architecture;
+
+    fn qwen_3b() -> ModelConfig {
+        ModelConfig {
+            architecture: Architecture::Qwen2,
+            vocab_size: 151_936,
+            hidden_size: 2_048,
+            intermediate_size: 11_008,
+            layers: 36,
+            heads: 16,
+            kv_heads: 2,
+            max_positions: 32_768,
+            rms_norm_eps: 1e-6,
+            rope_theta: 1e6,
+            tied: true,
+        }
+    }
+
+    fn setting<'a>(config: &'a TrainConfig, model: &'a ModelConfig) -> Setting<'a> {
+        Setting {
+            config,
+            model,
+            weight_bytes: 2,
+            is_cpu: false,
+            prompt: 700,
+        }
+    }
+
+    #[test]
+    fn the_seed_preset_fits_a_gpu_of_24_gb() {
+        let (config, model) = (TrainConfig::qwen3b(), qwen_3b());
+        let needs = setting(&config, &model).needs();
+        // 3.09 billion parameters in two bytes; 29.9 million of rank 16, five times in four.
+        assert!((needs.weights as f64 / 1e9 - 6.17).abs() < 0.1, "{needs}");
+        assert!((needs.adapter as f64 / 1e9 - 0.6).abs() < 0.02, "{needs}");
+        assert!(needs.total() < 22_500_000_000, "{needs}");
+    }
+
+    #[test]
+    fn more_of_anything_never_needs_less() {
+        let (config, model) = (TrainConfig::nano(), qwen_3b());
+        let start = setting(&config, &model).needs().total();
+        let grow: [fn(&mut TrainConfig); 5] = [
+            |c| c.micro_batch_tokens *= 2,
+            |c| c.lora.rank *= 2,
+            |c| c.grpo.prompts_per_step *= 16,
+            |c| c.grpo.num_generations *= 16,
+            |c| c.grpo.max_completion_length *= 16,
+        ];
+        for (i, grow) in grow.into_iter().enumerate() {
+            let mut larger = config.clone();
+            grow(&mut larger);
+            assert!(setting(&larger, &model).needs().total() >= start, "{i}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_the_smallest_change_that_does() {
+        let mut config = TrainConfig::nano();
+        let model = qwen_3b();
+        config.gradient_checkpointing = false;
+        let all = setting(&config, &model);
+        let free = |changes: &[&str]| {
+            let mut smaller = config.clone();
+            for change in changes {
+                match *change {
+                    "gradient_checkpointing=true" => smaller.gradient_checkpointing = true,
+                    "micro_batch_tokens=1024" => smaller.micro_batch_tokens = 1_024,
+                    _ => {}
+                }
+            }
+            setting(&smaller, &model).needs().total()
+        };
+        for changes in [
+            vec!["gradient_checkpointing=true"],
+            vec!["gradient_checkpointing=true", "micro_batch_tokens=1024"],
+        ] {
+            let fits = free(&changes);
+            assert!(all.needs().total() > fits);
+            let told = all.smaller(fits);
+            assert_eq!(
+                told,
+                Some(changes.iter().map(ToString::to_string).collect())
+            );
+        }
+        assert_eq!(all.smaller(1 << 30), None);
+    }
+}
