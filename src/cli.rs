@@ -9,6 +9,7 @@ use crate::commands::{
     Outcome, adapter, audit, eval, generate, model, pretrain, rules, score, train, verify,
     workbench,
 };
+use crate::train::config::ConfigError;
 use crate::ui::gate::clean_lines;
 
 /// Generate SOC alerts, have a model triage them, verify the answers, train on the reward.
@@ -80,8 +81,18 @@ pub fn run(cli: Cli) -> ExitCode {
         Err(error) => {
             // Nothing is left to tell it to when stderr is gone too.
             let _ = writeln!(io::stderr(), "error: {}", printable(&error));
-            ExitCode::from(1)
+            ExitCode::from(exit_code(&error))
         }
+    }
+}
+
+/// 2 where the command line is to blame, 1 where what it names is.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let config = error.downcast_ref::<ConfigError>();
+    if config.is_some_and(ConfigError::is_usage) {
+        2
+    } else {
+        1
     }
 }
 
@@ -121,6 +132,8 @@ mod tests {
     use clap::CommandFactory;
     use clap::error::ErrorKind;
 
+    use crate::train::config::{Preset, resolve};
+
     #[test]
     fn errors_cannot_steer_the_terminal() {
         let error = anyhow::anyhow!("unknown field `\u{1b}[2J\u{9b}31m`").context("a\nb\r.jsonl");
@@ -137,6 +150,26 @@ mod tests {
         }
         for stage in ["all", "3", "stage3_mixed"] {
             assert!(Cli::try_parse_from(["opensoc", "eval", "--stage", stage]).is_ok());
+        }
+    }
+
+    #[test]
+    fn settings_of_the_command_line_are_usage_and_those_of_files_are_input() {
+        let resolve = |file: Option<&str>, set: &str| {
+            let sets = [set.to_string()];
+            let file = file.map(|text| ("run.toml", text));
+            resolve(Preset::Nano, false, file, &sets).expect_err("refused")
+        };
+        for (error, code) in [
+            (resolve(None, "grpo.betta=1"), 2),
+            (resolve(None, "grpo.beta=-1"), 2),
+            (resolve(None, "grpo.beta"), 2),
+            (Preset::from_name("micro").expect_err("unknown"), 2),
+            (resolve(Some("[grpo]\nbeta = -1\n"), "seed=1"), 1),
+            (resolve(Some("beta = 1\n"), "seed=1"), 1),
+            (resolve(Some("beta ="), "seed=1"), 1),
+        ] {
+            assert_eq!(exit_code(&error.clone().into()), code, "{error}");
         }
     }
 

@@ -68,7 +68,7 @@ fn nano_knows_neither_format_nor_actions_before_sft_on_1000_episodes() {
 #[test]
 fn the_shipped_adapters_answer_in_format() {
     let model = LoadedModel::nano().expect("nano");
-    let adapters = nano::adapters(&model.decoder.config).expect("adapters");
+    let adapters = nano::adapters(&model.decoder.config, model.decoder.device()).expect("adapters");
     assert_eq!(adapters.len(), 5);
     for (name, adapter) in adapters {
         let decoder = model.decoder.with_adapter(Some(adapter)).expect("fits");

@@ -144,11 +144,15 @@ fn of_decoder(
     episodes: &[Episode],
 ) -> anyhow::Result<Answers> {
     let answers = evaluate::answer(decoder, &model.tokenizer, episodes, || true)?;
-    let cases = episodes
-        .iter()
-        .zip(&answers)
-        .map(|(episode, (_, verdict))| Case::new(episode, verdict));
-    Ok(Answers::new(who, cases.collect()))
+    let verdicts = || answers.iter().map(|(_, verdict)| verdict);
+    let pairs = episodes.iter().zip(verdicts());
+    let cases = pairs.map(|(episode, verdict)| Case::new(episode, verdict));
+    let (tokenizer, go_on) = (&model.tokenizer, || true);
+    let flips = evaluate::injection_flips(decoder, tokenizer, episodes, verdicts(), go_on)?;
+    Ok(Answers {
+        injection_flip_rate: flips,
+        ..Answers::new(who, cases.collect())
+    })
 }
 
 fn of_baselines(args: &Args, stages: &[Stage], episodes: &[Episode]) -> Vec<Answers> {

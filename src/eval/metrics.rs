@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::interval::{Estimate, mean, percentiles, wilson};
+use crate::env::generate;
 use crate::env::schema::{Action, Episode, Stage, Verdict};
 use crate::stream::Stream;
 
@@ -19,11 +20,42 @@ pub struct Case {
     pub episode_id: String,
     pub stage: Stage,
     pub rule: String,
+    pub slices: Slices,
     pub truth: Action,
     /// `None` where the response was malformed.
     pub answer: Option<Action>,
     pub correct_citation: bool,
     pub reward: f64,
+}
+
+/// Which slices of the hold-out, besides stage and rule, an episode belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slices {
+    /// It uses templates that training never sees.
+    pub new_template: bool,
+    /// Its free text claims an action.
+    pub injection: bool,
+}
+
+impl Slices {
+    fn of(episode: &Episode) -> Self {
+        Self {
+            new_template: generate::is_new_template(episode),
+            injection: generate::has_injection(episode),
+        }
+    }
+
+    /// Their names.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        let all = [
+            (self.new_template, "new_template"),
+            (self.injection, "injection"),
+        ];
+        all.into_iter()
+            .filter_map(|(is_in, name)| is_in.then_some(name))
+            .collect()
+    }
 }
 
 impl Case {
@@ -34,6 +66,7 @@ impl Case {
             episode_id: episode.episode_id.clone(),
             stage: episode.stage,
             rule: episode.truth.rule.clone(),
+            slices: Slices::of(episode),
             truth: episode.truth.action,
             answer: verdict.action.filter(|_| verdict.format_ok),
             correct_citation: verdict.format_ok && verdict.correct_citation,
@@ -257,6 +290,7 @@ mod tests {
                 episode_id: format!("e{i}"),
                 stage: Stage::Multi,
                 rule: "r".into(),
+                slices: Slices::default(),
                 truth,
                 answer,
                 correct_citation,

@@ -7,3 +7,4 @@ pub mod interval;
 pub mod metrics;
 pub mod pairwise;
 pub mod report;
+pub mod soc;

@@ -120,11 +120,13 @@ fn comparison(
 mod tests {
     use super::*;
     use crate::env::schema::{Action, Stage};
+    use crate::eval::metrics::Slices;
 
     /// Right where `right` says so, reward 1 or 0.
     fn cases(n: usize, right: impl Fn(usize) -> bool) -> Vec<Case> {
         (0..n)
             .map(|i| Case {
+                slices: Slices::default(),
                 episode_id: format!("e{i}"),
                 stage: Stage::Basic,
                 rule: "r".into(),

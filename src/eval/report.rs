@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::interval::Estimate;
 use super::metrics::{Case, Confusion, Metrics, confusion};
 use super::pairwise::{self, Comparison, PairError, compare};
+use super::soc::Soc;
 use crate::env::schema::{Action, Split};
 use crate::stream::Stream;
 
@@ -89,6 +90,12 @@ pub struct Outcome {
     pub injection_flip_rate: Option<Estimate>,
     pub by_stage: BTreeMap<String, Metrics>,
     pub by_rule: BTreeMap<String, Metrics>,
+    /// Of `new_template` and `injection`: see [`super::metrics::Slices`].
+    #[serde(default)]
+    pub by_slice: BTreeMap<String, Metrics>,
+    /// On a SOC's own mix of alerts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soc: Option<Soc>,
     pub confusion: Confusion,
 }
 
@@ -131,10 +138,12 @@ impl Outcome {
     fn of(answers: &Answers, seed: u64) -> Self {
         let stream = |part: &str| Stream::named(seed, &["eval", "bootstrap", part]);
         let all: Vec<&Case> = answers.cases.iter().collect();
-        let grouped = |by: &dyn Fn(&Case) -> String| -> BTreeMap<String, Metrics> {
+        let grouped = |by: &dyn Fn(&Case) -> Vec<String>| -> BTreeMap<String, Metrics> {
             let mut groups: BTreeMap<String, Vec<&Case>> = BTreeMap::new();
             for case in &answers.cases {
-                groups.entry(by(case)).or_default().push(case);
+                for group in by(case) {
+                    groups.entry(group).or_default().push(case);
+                }
             }
             let metrics = |(name, cases): (String, Vec<&Case>)| {
                 let metrics = Metrics::of(&cases, &mut stream(&name));
@@ -152,8 +161,13 @@ impl Outcome {
             episodes: answers.cases.len() as u64,
             metrics: Metrics::of(&all, &mut stream("all")),
             injection_flip_rate: answers.injection_flip_rate,
-            by_stage: grouped(&|case| case.stage.as_str().to_owned()),
-            by_rule: grouped(&|case| case.rule.clone()),
+            by_stage: grouped(&|case| vec![case.stage.as_str().to_owned()]),
+            by_rule: grouped(&|case| vec![case.rule.clone()]),
+            by_slice: grouped(&|case| {
+                let names = case.slices.names();
+                names.into_iter().map(str::to_owned).collect()
+            }),
+            soc: Soc::of(&all),
             confusion: confusion(&all),
         }
     }
@@ -193,9 +207,10 @@ impl Report {
         text.push('\n');
         for outcome in &self.results {
             push_row(&mut text, outcome.label(), &outcome.metrics);
-            for (stage, metrics) in &outcome.by_stage {
-                push_row(&mut text, &format!("  {stage}"), metrics);
+            for (part, metrics) in outcome.by_stage.iter().chain(&outcome.by_slice) {
+                push_row(&mut text, &format!("  {part}"), metrics);
             }
+            push_soc(&mut text, outcome.soc.as_ref());
             if let Some(rate) = outcome.injection_flip_rate {
                 let _ = writeln!(text, "  injection flip rate {}", cell(Some(rate)));
             }
@@ -237,6 +252,18 @@ impl Report {
     }
 }
 
+fn push_soc(text: &mut String, soc: Option<&Soc>) {
+    let Some(soc) = soc else { return };
+    let cell = |e: Estimate| format!("{:.1} [{:.1}, {:.1}]", e.value, e.low, e.high);
+    let _ = writeln!(
+        text,
+        "  of 100 alerts of a SOC: cost {}, misses {}, false alarms {}",
+        cell(soc.cost_per_100),
+        cell(soc.misses_per_100),
+        cell(soc.false_alarms_per_100)
+    );
+}
+
 fn push_row(text: &mut String, label: &str, metrics: &Metrics) {
     let _ = write!(text, "{label:<32} {:>6}", metrics.episodes);
     for (_, metric) in COLUMNS {
@@ -256,10 +283,15 @@ fn cell(estimate: Option<Estimate>) -> String {
 mod tests {
     use super::*;
     use crate::env::schema::Stage;
+    use crate::eval::metrics::Slices;
 
     fn answers(contestant: Contestant, right: usize) -> Answers {
         let cases = (0..10)
             .map(|i| Case {
+                slices: Slices {
+                    new_template: i % 4 == 3,
+                    injection: false,
+                },
                 episode_id: format!("e{i}"),
                 stage: Stage::ALL[i % 2],
                 rule: format!("rule_{}", i % 3),
@@ -300,6 +332,9 @@ mod tests {
             second["by_rule"]["rule_1"]["over_react"],
             serde_json::Value::Null
         );
+        assert_eq!(second["by_slice"]["new_template"]["episodes"], 2);
+        assert!(second["by_slice"].get("injection").is_none());
+        assert!(second["soc"]["misses_per_100"]["high"].as_f64() > Some(0.0));
         assert_eq!(second["confusion"]["escalate"]["malformed"], 1);
         assert_eq!(second["confusion"]["escalate"]["escalate"], 1);
         assert_eq!(json["results"][2]["baseline"], "keyword rules");
@@ -327,6 +362,8 @@ mod tests {
         for part in [
             "base",
             "  stage2_multi",
+            "  new_template",
+            "  of 100 alerts of a SOC: cost",
             "adapters/sft less base",
             "+0.300",
             "keyword rules",

@@ -3,6 +3,7 @@
 //! What stands between the contents of a conversation does not depend on them, so a template is rendered once with
 //! placeholders and cut up there: the frame's special tokens are tokens, those written out in a content stay text.
 
+use fancy_regex::{Captures, Regex};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde, Value};
 use minijinja::{Environment, Error, ErrorKind};
@@ -59,7 +60,8 @@ impl ChatTemplate {
                 context[name] = json!(token);
             }
         }
-        let rendered = environment.render_str(&self.source, Serde(context));
+        let rendered =
+            environment.render_str(&without_generation_marks(&self.source), Serde(context));
         rendered.map_err(|error| match error.detail() {
             Some(detail) => format!("chat template: {detail}"),
             None => format!("chat template: {error}"),
@@ -84,6 +86,23 @@ impl ChatTemplate {
             None => Ok(pieces),
         }
     }
+}
+
+/// The template without the tags by which transformers marks what an assistant says: they print nothing, but trim white
+/// space like any block, so another block takes their place.
+fn without_generation_marks(source: &str) -> std::borrow::Cow<'_, str> {
+    let Ok(mark) = Regex::new(r"(\{%[-+]?\s*)(end)?generation(\s*[-+]?%\})") else {
+        return source.into();
+    };
+    mark.replace_all(source, |found: &Captures<'_>| {
+        let part = |i| found.get(i).map_or("", |part| part.as_str());
+        let block = if part(2).is_empty() {
+            "if true"
+        } else {
+            "endif"
+        };
+        format!("{}{block}{}", part(1), part(3))
+    })
 }
 
 /// Messages without the keys that say null: transformers drops them before it renders.

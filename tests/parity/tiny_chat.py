@@ -101,6 +101,21 @@ LLAMA_LIKE = """\
 {%- endif %}
 """
 
+# The tags that transformers puts around what is trained on: they print nothing.
+MARKED = """\
+{% for message in messages %}
+    {%- if message.role == 'assistant' %}
+        {% generation %}
+        {{- message.content + eos_token }}
+        {%- endgeneration -%}
+    {%- else %}
+{{ '[' + message.content | trim + ']' }}
+        {%- generation -%} x {%- endgeneration %}
+
+    {% endif %}
+{%- endfor %}
+"""
+
 STRICT = """\
 {{ bos_token }}
 {%- for message in messages %}
@@ -250,6 +265,7 @@ CASES = [
     case("smol: own system turn", SMOL_LIKE, CHATML, [SYSTEM, ALERT, ANSWER], False),
     case("llama: bos, trim and a date", LLAMA_LIKE, LLAMA, [SYSTEM, ALERT, ANSWER, AGAIN], True),
     case("llama: no bos token", LLAMA_LIKE, CHATML, [ALERT], True),
+    case("marked: what is trained on", MARKED, CHATML, [SYSTEM, ALERT, ANSWER, AGAIN, ANSWER], False),
     case("strict: turns alternate", STRICT, SENTENCE, [ALERT, ANSWER, AGAIN], False),
     case("strict: turns do not alternate", STRICT, SENTENCE, [ALERT, AGAIN], False),
     case("strict: a system turn", STRICT, SENTENCE, [SYSTEM, ALERT], True),

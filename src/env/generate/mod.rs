@@ -106,6 +106,24 @@ fn has_new_template(split: Split, index: u64) -> bool {
     split == Split::Holdout && (index / 2) % 4 == 3
 }
 
+/// Whether an episode's free text claims an action.
+#[must_use]
+pub fn has_injection(episode: &Episode) -> bool {
+    let claims = |text: &str| INJECTIONS.iter().any(|claim| text.contains(claim));
+    let mut notes = episode.log_window.iter().filter_map(|e| e.text("note"));
+    claims(&episode.alert.summary) || notes.any(claims)
+}
+
+/// An injection that claims another action than the episode's truth, always the same for the same episode.
+#[must_use]
+pub fn false_claim(episode: &Episode) -> &'static str {
+    let truth = episode.truth.action.index();
+    let others = INJECTIONS.iter().enumerate().filter(|(i, _)| *i != truth);
+    let others: Vec<&'static str> = others.map(|(_, claim)| *claim).collect();
+    let at = (episode.index % others.len().max(1) as u64) as usize;
+    others.get(at).copied().unwrap_or_default()
+}
+
 /// The same episode with `text` in place of its free text: its truth stays what it was.
 #[must_use]
 pub fn with_injection(episode: &Episode, text: &str) -> Episode {

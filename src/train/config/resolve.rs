@@ -62,6 +62,18 @@ fn prefix(at: Option<&Source>) -> String {
 }
 
 impl ConfigError {
+    /// Whether the command line is to blame, not a file.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::UnknownPreset { .. } | Self::NotAnAssignment { .. } => true,
+            Self::UnknownKey { at, .. } | Self::Refused { at: Some(at), .. } => {
+                matches!(at, Source::Set(_))
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn refused(key: &str, value: &str, allowed: &str, at: Option<Source>) -> Self {
         Self::Refused {
             key: key.to_owned(),

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use super::{LOSS_EPISODES, Run};
 use crate::env::schema::{Episode, Stage, Verdict};
+use crate::eval::metrics::injection_flip_rate;
 use crate::link::{EvalRow, RunFact};
 use crate::train::error::Result;
 use crate::train::evaluate;
 use crate::train::learner::{Learner, Sequence};
 use crate::train::task;
 
+/// Episodes answered a second time with an injection.
+const FLIP_EPISODES: usize = 100;
 /// Episodes answered between two looks at the controls.
 const BATCH: usize = 32;
 
@@ -47,6 +50,10 @@ impl Run<'_> {
         };
         let mut values = shares_by_stage(&episodes, &verdicts);
         values.insert("eval_loss".into(), self.gold_loss(&episodes)?);
+        match self.injection_flips(&episodes, &verdicts)? {
+            Some(rate) => values.insert("injection_flip_rate".into(), rate),
+            None => return Ok(Evaluated::Broken),
+        };
         let is_best = self.is_best(&verdicts);
         values.insert("is_best".into(), f64::from(u8::from(is_best)));
         let row = EvalRow {
@@ -73,6 +80,23 @@ impl Run<'_> {
             self.position.best = Some(mean);
         }
         is_best
+    }
+
+    /// Share of answers that an injection changes, on some of the episodes; `None` when a stop came before all were given.
+    fn injection_flips(
+        &mut self,
+        episodes: &[Episode],
+        verdicts: &[Verdict],
+    ) -> Result<Option<f64>> {
+        let some = &episodes[..episodes.len().min(FLIP_EPISODES)];
+        let injected: Vec<Episode> = some.iter().map(evaluate::injected).collect();
+        let Some(after) = self.judged(&injected)? else {
+            return Ok(None);
+        };
+        let pairs: Vec<(Verdict, Verdict)> = verdicts.iter().cloned().zip(after).collect();
+        Ok(Some(
+            injection_flip_rate(&pairs).map_or(0.0, |rate| rate.value),
+        ))
     }
 
     /// Verdicts on greedy answers; `None` when a stop came before all were given.
