@@ -230,6 +230,19 @@ pub struct Rollout {
     pub truncated: bool,
 }
 
+/// A line of `attacker.jsonl`: one try of the attacker in stage 4.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttackRow {
+    pub step: u64,
+    /// Template and mutation, as `net.beacon+flood`.
+    pub arm: String,
+    /// Share of wrong answers; what a refused craft costs where it was refused.
+    pub won: f64,
+    /// Why the defender never saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
 /// A line of `eval.jsonl`: greedy answers on hold-out episodes at one point of the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvalRow {

@@ -190,6 +190,47 @@ fn a_run_is_a_function_of_its_seed_and_survives_stops_and_kills() {
 }
 
 #[test]
+fn an_attacked_run_is_a_function_of_its_seed_and_goes_on_after_a_stop() {
+    let mut attacked = config();
+    attacked.sft.examples = 0;
+    attacked.grpo.prompts_per_step = 4;
+    attacked.grpo.max_draws = 1;
+    attacked.attacker.share = 0.5;
+    let root = tempfile::tempdir().expect("a folder");
+    let (straight, stopped) = (root.path().join("straight"), root.path().join("stopped"));
+    train_as(attacked.clone(), &straight, false, None);
+    // 2 steps in each of 4 stages: the first of stage 4 is the seventh.
+    assert_eq!(
+        train_as(attacked.clone(), &stopped, false, Some(7)).0,
+        RunState::Stopped
+    );
+    assert_eq!(
+        train_as(attacked, &stopped, true, None).0,
+        RunState::Finished
+    );
+    for file in ["metrics.jsonl", "attacker.jsonl", "eval.jsonl"] {
+        assert_eq!(bytes(&straight, file), bytes(&stopped, file), "{file}");
+    }
+    let log = String::from_utf8(bytes(&straight, "attacker.jsonl")).expect("text");
+    let rows: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a row"))
+        .collect();
+    // One pair of two, in each of two steps of stage 4.
+    assert_eq!(rows.len(), 2, "{log}");
+    let arms: Vec<&str> = rows.iter().filter_map(|row| row["arm"].as_str()).collect();
+    assert!(
+        arms.len() == 2 && arms[0] != arms[1],
+        "untried arms come first: {log}"
+    );
+    let metrics = String::from_utf8(bytes(&straight, "metrics.jsonl")).expect("text");
+    let told = metrics
+        .lines()
+        .filter(|line| line.contains("attacker/tries"));
+    assert_eq!(told.count(), 2);
+}
+
+#[test]
 fn an_evaluation_broken_off_by_a_stop_is_done_anew_with_the_same_bytes() {
     let root = tempfile::tempdir().expect("a folder");
     let mut config = config();

@@ -1,6 +1,7 @@
 //! The environment: episodes, their truth, and what a response to them earns. Pure data and functions; no I/O, no model.
 
 pub mod address;
+pub mod attacker;
 pub mod events;
 pub mod families;
 pub mod generate;

@@ -11,7 +11,7 @@ use std::fs;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::link::{EvalRow, MetricRow, Rollout, RolloutGroup, Status};
+use crate::link::{AttackRow, EvalRow, MetricRow, Rollout, RolloutGroup, Status};
 
 use super::layout::{Journal, replace_file};
 use super::lock::RunLock;
@@ -142,6 +142,14 @@ impl RunWriter {
                 ..row.clone()
             },
         )
+    }
+
+    /// Appends to `attacker.jsonl`.
+    ///
+    /// # Errors
+    /// As [`Self::metrics`].
+    pub fn attack(&mut self, row: &AttackRow) -> Result<(), RunError> {
+        self.append(Journal::Attacker, row)
     }
 
     /// Appends to `rollouts.jsonl`. A rollout whose reward or advantage is not finite is left out and named in `log.txt`.

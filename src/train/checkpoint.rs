@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::bandit::Bandit;
 use super::curriculum::StepAnswers;
 use super::error::{Result, TrainError};
 use super::learner::Learner;
@@ -37,6 +38,9 @@ pub struct Position {
     /// The greatest mean reward of an evaluation so far, over the first `eval.episodes` episodes of each.
     #[serde(default)]
     pub best: Option<f64>,
+    /// What the attacker has learned.
+    #[serde(default)]
+    pub attacker: Bandit,
     /// Seconds of work so far.
     pub elapsed_s: f64,
     /// Byte lengths of the run's append-only files.

@@ -40,6 +40,8 @@ pub struct TrainConfig {
     pub lora: LoraConfig,
     pub sft: SftConfig,
     pub grpo: GrpoConfig,
+    #[serde(default)]
+    pub attacker: AttackerConfig,
     pub eval: EvalConfig,
 }
 
@@ -269,6 +271,29 @@ pub enum ScaleRewards {
     Group,
     /// The standard deviation of the whole step's rewards.
     Batch,
+}
+
+/// The attacker of stage 4, which adapts to what the defender gets wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttackerConfig {
+    /// Its share of a step's twins; the rest come from the fixed distribution.
+    pub share: f64,
+    /// The most that one of its arms may take of its last tries.
+    pub cap: f64,
+    /// What a try counts less with each that follows.
+    pub decay: f64,
+}
+
+impl Default for AttackerConfig {
+    /// No attacker: runs from before there was one go on as they were.
+    fn default() -> Self {
+        Self {
+            share: 0.0,
+            cap: 0.15,
+            decay: 0.99,
+        }
+    }
 }
 
 /// Greedy answers on hold-out episodes.

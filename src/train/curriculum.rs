@@ -3,6 +3,7 @@
 //! Every fact is on disk before the host hears of it. What a step draws is a function of seed and step number, so a run
 //! continued from a checkpoint gives the bytes it would have given.
 
+mod attack;
 mod evaluation;
 mod fitting;
 mod machine;
@@ -96,6 +97,8 @@ struct Run<'a> {
     pace: Pace,
     last_heartbeat: Instant,
     wants: Wants,
+    /// What the attacker's tries of this step won.
+    attacks: Vec<f64>,
 }
 
 /// What made the run, and its last checkpoint where it is to be continued.
@@ -160,6 +163,7 @@ impl<'a> Run<'a> {
             pace: Pace::new(elapsed_before),
             last_heartbeat: now,
             wants: Wants::default(),
+            attacks: Vec::new(),
         })
     }
 

@@ -1,5 +1,6 @@
 //! Training: SFT warm start and the GRPO curriculum on the verifier's reward. Knows nothing of terminals.
 
+pub mod bandit;
 pub mod card;
 pub mod checkpoint;
 pub mod config;

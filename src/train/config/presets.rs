@@ -4,8 +4,8 @@
 
 use super::resolve::ConfigError;
 use super::{
-    BaseDtype, EvalConfig, GrpoConfig, LoraConfig, LossType, Reference, ScaleRewards, Schedule,
-    SftConfig, TrainConfig,
+    AttackerConfig, BaseDtype, EvalConfig, GrpoConfig, LoraConfig, LossType, Reference,
+    ScaleRewards, Schedule, SftConfig, TrainConfig,
 };
 
 /// Where resolution starts.
@@ -112,6 +112,7 @@ impl TrainConfig {
                 entropy_coef: 0.0,
                 stage_mix: 0.25,
             },
+            attacker: AttackerConfig::default(),
             eval: EvalConfig {
                 every_steps: 100,
                 episodes: 200,

@@ -69,6 +69,7 @@ impl Run<'_> {
         let prompts: usize = groups.iter().map(|g| g.prompt.len()).sum();
         let mut values = self.step_values(&stats, lr, norm, prompts + tokens);
         values.extend(rollout_values(&groups));
+        values.extend(self.attack_values());
         if config.beta > 0.0 {
             values.insert("kl".into(), stats.told.mean(stats.told.kl));
         }
@@ -190,8 +191,12 @@ impl Run<'_> {
     fn draw(&mut self, stage: Stage, draw: u64) -> Result<Vec<Group>> {
         let config = self.config.grpo.clone();
         let (seed, tokenizer) = (self.config.seed, &self.model.tokenizer);
-        let episodes =
+        let mut episodes =
             task::step_episodes(seed, stage, draw, config.prompts_per_step, config.stage_mix);
+        let tries = match stage {
+            Stage::Adversarial => self.attack(draw, &mut episodes)?,
+            _ => Vec::new(),
+        };
         let stream = Stream::named(seed, &["train", "rollouts", stage.as_str()]).fork(draw);
         let requests = episodes.iter().enumerate().map(|(g, episode)| Request {
             prompt: task::prompt_tokens(tokenizer, episode),
@@ -210,9 +215,11 @@ impl Run<'_> {
         let samples = generate(&self.learner.decoder, requests, &sampling, tokenizer.end())?;
         self.listen()?;
         let judged = episodes.into_iter().zip(prompts).zip(samples);
-        let groups = judged
-            .map(|((episode, prompt), samples)| Group::judged(tokenizer, episode, prompt, samples));
-        Ok(groups.collect())
+        let groups: Vec<Group> = judged
+            .map(|((episode, prompt), samples)| Group::judged(tokenizer, episode, prompt, samples))
+            .collect();
+        self.judge_attacks(tries, &groups)?;
+        Ok(groups)
     }
 
     /// Optimiser steps of the curriculum before this one, and of all its stages: the learning rate warms up once and falls
