@@ -23,6 +23,14 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     if !args.json {
         writeln!(
             out,
+            "Of the rules that fire, the one whose action costs most decides (dismiss, monitor, quarantine_host and"
+        )?;
+        writeln!(
+            out,
+            "block_ip, escalate); among equals the one that stands first here. The event it names is the trigger.\n"
+        )?;
+        writeln!(
+            out,
             "{:<26} {:<16} {:<28} reason",
             "rule", "action", "ATT&CK"
         )?;
@@ -39,6 +47,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
                 rule.attack.join(" "),
                 rule.reason
             )?;
+            writeln!(out, "    {}", rule.when())?;
         }
     }
     Ok(Outcome::Complete)
@@ -54,6 +63,7 @@ fn as_json(rule: &Rule) -> Value {
         "id": rule.id,
         "action": rule.action,
         "reason": rule.reason,
+        "when": rule.when(),
         "attack": rule.attack,
         "thresholds": thresholds,
         "event_types": rule.event_types,
@@ -64,14 +74,20 @@ fn as_json(rule: &Rule) -> Value {
 mod tests {
     use super::*;
 
+    /// Lines above the table's heading.
+    const PREAMBLE: usize = 3;
+
     #[test]
     fn both_forms_have_every_rule_once() {
         for json in [false, true] {
             let mut out = Vec::new();
             run(&Args { json }, &mut out).unwrap();
             let text = String::from_utf8(out).unwrap();
-            let headings = usize::from(!json);
-            assert_eq!(text.lines().count(), rules::all().len() + headings);
+            let lines = match json {
+                true => rules::all().len(),
+                false => 1 + 2 * rules::all().len() + PREAMBLE,
+            };
+            assert_eq!(text.lines().count(), lines);
             for rule in rules::all() {
                 assert!(text.contains(rule.reason), "{}", rule.id);
             }

@@ -80,6 +80,35 @@ impl Case {
         }
     }
 
+    /// When it holds, as one sentence.
+    #[must_use]
+    pub const fn when(self) -> &'static str {
+        match self {
+            Case::GuessedAdmin => {
+                "auth.login_success after 3 or more auth.login_failure of its user since that user's last success, and \
+                 account_role is admin."
+            }
+            Case::GuessedOutside => {
+                "auth.login_success after 3 or more auth.login_failure of its user since that user's last success, \
+                 account_role is not admin, and src_ip is outside the organisation."
+            }
+            Case::GuessedInside => {
+                "auth.login_success after 3 or more auth.login_failure of its user since that user's last success, \
+                 account_role is not admin, and src_ip is inside the organisation."
+            }
+            Case::Guessing => {
+                "auth.login_failure number 3 of a user since that user's last success, and no auth.login_success of that \
+                 user follows."
+            }
+            Case::Mistyped => {
+                "auth.login_success after 1 or 2 auth.login_failure of its user since that user's last success."
+            }
+            Case::InternalLogin => {
+                "auth.login_success that is the only event, and src_ip is inside the organisation."
+            }
+        }
+    }
+
     /// Named thresholds.
     #[must_use]
     pub fn thresholds(self) -> Vec<(&'static str, u64)> {

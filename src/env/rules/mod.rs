@@ -3,6 +3,8 @@
 //! A rule sees typed fields only, never free text, never what an incident claims to be. Exceptions are guards inside a
 //! condition; no rule overrides another, so [`decide`] is: costliest action first, then table order.
 
+mod wording;
+
 use std::sync::LazyLock;
 
 use super::address::is_external;
