@@ -143,3 +143,99 @@ impl LayerInputs<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::config::{Architecture, ModelConfig, Projection};
+    use crate::model::lora::{Adapter, LoraConfig};
+    use crate::model::testing::{assert_close, plain, randn};
+    use crate::model::weights::Weights;
+    use crate::stream::Stream;
+    use candle_core::{DType, Device};
+
+    fn decoder(architecture: Architecture, dtype: DType) -> Result<Decoder> {
+        let config = ModelConfig {
+            architecture,
+            vocab_size: 60,
+            hidden_size: 32,
+            intermediate_size: 48,
+            layers: 3,
+            heads: 4,
+            kv_heads: 2,
+            max_positions: 128,
+            rms_norm_eps: 1e-6,
+            rope_theta: 1e4,
+            tied: architecture == Architecture::Qwen2,
+        };
+        let mut stream = Stream::named(8, &["plain operations"]);
+        let weights = Decoder::random(&config, 0.2, &mut stream, &Device::Cpu)?;
+        let tensors = weights.named().into_iter().collect();
+        let mut named =
+            crate::model::tensors::NamedTensors::new(tensors, std::path::Path::new("memory"));
+        let weights = Weights::from_named(&config, &mut named, dtype)?;
+        let lora = LoraConfig {
+            rank: 2,
+            alpha: 4.0,
+            targets: Projection::ALL.into(),
+        };
+        let adapter = Adapter::fresh(lora, &config, &mut stream, &Device::Cpu)?;
+        for (i, (_, var)) in adapter.named().iter().enumerate() {
+            var.set(&(randn(i as u64, var.dims())? * 0.2)?)?;
+        }
+        Decoder::new(config, weights).with_adapter(Some(adapter))
+    }
+
+    /// Two prompts that begin alike, with three completions.
+    fn packing() -> (Arc<Packed>, Vec<Target>) {
+        let mut sharing = crate::model::pack::Sharing::default();
+        let mut targets = Vec::new();
+        for (prompt, completions) in [
+            (vec![1, 2, 3, 4, 5], vec![vec![6, 7, 8], vec![9]]),
+            (vec![1, 2, 3, 11], vec![vec![12, 13]]),
+        ] {
+            let prompt = sharing.push(&prompt);
+            for completion in completions {
+                let own = sharing.push_completion(prompt, &completion);
+                let before = std::iter::once(sharing.last_row(prompt)).chain(own);
+                targets.extend(before.zip(completion));
+            }
+        }
+        (Arc::new(sharing.finish()), targets)
+    }
+
+    #[test]
+    fn what_other_devices_run_gives_the_numbers_of_the_kernels() -> Result<()> {
+        let cases = [
+            (Architecture::Qwen2, DType::F32, 1e-4),
+            (Architecture::Llama, DType::F32, 1e-4),
+            // Products in 16 bits round what the CPU's kernels do not.
+            (Architecture::Qwen2, DType::F16, 5e-2),
+        ];
+        for (architecture, dtype, tolerance) in cases {
+            let decoder = decoder(architecture, dtype)?;
+            let (packed, targets) = packing();
+            let seed = randn(3, &[2, targets.len()])?;
+            let run = |checkpointing: bool| {
+                let pass = decoder.pass(&packed, targets.clone(), 0.9, checkpointing)?;
+                let loss = (&pass.scored * &seed)?.sum_all()?;
+                Ok::<_, ModelError>((pass.scored.detach(), pass.backward(&loss)?))
+            };
+            let (scored, want) = run(false)?;
+            for checkpointing in [false, true] {
+                let (plain_scored, got) = plain(|| run(checkpointing))?;
+                assert_close(&plain_scored, &scored, tolerance)?;
+                for (name, var) in decoder.adapter().expect("adapted").named() {
+                    let (got, want) = (got.get(&var).expect(&name), want.get(&var).expect(&name));
+                    let most = |t: &Tensor| t.abs()?.max_all()?.to_scalar::<f32>();
+                    let error = most(&(got - want)?)? / most(want)?;
+                    assert!(
+                        error < tolerance,
+                        "{architecture:?} {dtype:?} {name}: {error:.1e}"
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+}

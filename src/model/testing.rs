@@ -1,8 +1,27 @@
 //! What the tests of this module share: seeded tensors and a comparison that names the worst element.
 
+use std::cell::Cell;
+
 use candle_core::{Device, Result, Tensor};
 
 use crate::stream::Stream;
+
+thread_local! {
+    static PLAIN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `f` with the operations that other devices run, on this thread.
+pub fn plain<R>(f: impl FnOnce() -> R) -> R {
+    PLAIN.set(true);
+    let result = f();
+    PLAIN.set(false);
+    result
+}
+
+/// Whether [`plain`] is in effect.
+pub fn is_plain() -> bool {
+    PLAIN.get()
+}
 
 /// Standard normal draws of the given shape; the same `seed` gives the same tensor.
 pub fn randn(seed: u64, shape: &[usize]) -> Result<Tensor> {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::{Kept, elements, keep, take, tensor, with_elements};
+use super::{Kept, elements, is_fused, keep, take, tensor, with_elements};
 use crate::model::kernels::{self, Threads, View, ViewMut, matmul};
 use crate::model::pack::{Asking, Packed, Segment};
 use crate::model::rope::RopeTable;
@@ -63,7 +63,7 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result
             spec.rope.positions()
         );
     }
-    if q.device().is_cpu() {
+    if is_fused(q) {
         let op = Fused {
             spec: spec.clone(),
             kept: Kept::default(),

@@ -9,7 +9,7 @@ use candle_core::{
 };
 
 use super::frozen::frozen_product;
-use super::{elements, tensor, with_elements, with_weight};
+use super::{elements, is_fused, tensor, with_elements, with_weight};
 use crate::model::kernels::{self, View, product};
 
 /// The trainable low-rank part of a layer: the layer computes `x (W + scale · B A)ᵀ`.
@@ -39,7 +39,7 @@ pub fn linear(
         bias: bias.map(Tensor::detach),
     };
     match lora {
-        _ if !x.device().is_cpu() => composed(x, &frozen, lora),
+        _ if !is_fused(x) => composed(x, &frozen, lora),
         None => x.contiguous()?.apply_op1(frozen),
         Some(lora) => x.contiguous()?.apply_op3(
             lora.a,
@@ -66,7 +66,7 @@ pub fn low_rank(x: &Tensor, lora: &Lora<'_>) -> Result<Tensor> {
 /// On shapes that do not fit.
 pub fn full_linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     check(x, weight)?;
-    if !x.device().is_cpu() {
+    if !is_fused(x) {
         let y = x.matmul(&weight.t()?)?;
         return bias.map_or(Ok(y.clone()), |bias| y.broadcast_add(bias));
     }

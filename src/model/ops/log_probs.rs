@@ -7,7 +7,7 @@
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Tensor};
 
 use super::frozen::frozen_product;
-use super::{elements, tensor, with_elements, with_weight};
+use super::{elements, is_fused, tensor, with_elements, with_weight};
 use crate::model::kernels::{self, Threads, View, ViewMut, matmul};
 use rayon::prelude::*;
 
@@ -51,7 +51,7 @@ pub fn log_probs(
             weight.dims()
         );
     }
-    if hidden.device().is_cpu() {
+    if is_fused(hidden) {
         let op = LogProbs {
             targets,
             temperature: temperature as f32,

@@ -20,6 +20,15 @@ pub use log_probs::{log_probs, log_probs_composed};
 pub use rms_norm::rms_norm;
 pub use swiglu::swiglu;
 
+/// Whether the fused kernels run for `x`: they are the CPU's.
+fn is_fused(x: &Tensor) -> bool {
+    #[cfg(test)]
+    if crate::model::testing::is_plain() {
+        return false;
+    }
+    x.device().is_cpu()
+}
+
 /// The elements of a contiguous f32 tensor in CPU memory.
 fn elements<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     let (start, end) = layout.contiguous_offsets().ok_or_else(|| {

@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor};
 
-use super::{Kept, elements, keep, take, tensor, with_elements};
+use super::{Kept, elements, is_fused, keep, take, tensor, with_elements};
 use crate::model::kernels;
 
 struct RmsNorm {
@@ -15,7 +15,7 @@ struct RmsNorm {
 /// # Errors
 /// On shapes that do not fit.
 pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
-    if x.device().is_cpu() {
+    if is_fused(x) {
         let op = RmsNorm {
             eps: eps as f32,
             inverse: Kept::default(),

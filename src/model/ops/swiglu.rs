@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
-use super::{elements, tensor, with_elements};
+use super::{elements, is_fused, tensor, with_elements};
 use crate::model::swiglu;
 
 struct SwiGlu;
@@ -12,7 +12,7 @@ struct SwiGlu;
 /// # Errors
 /// On shapes that do not fit.
 pub fn swiglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
-    if gate.device().is_cpu() {
+    if is_fused(gate) {
         gate.contiguous()?.apply_op2(&up.contiguous()?, SwiGlu)
     } else {
         gate.silu()? * up

@@ -1,0 +1,85 @@
+//! Reads the log window out of the text a model is shown. The header, the summary and the closing line are skipped.
+
+use serde_json::{Deserializer, Value};
+
+/// One line of the window.
+pub struct Event {
+    pub log_id: String,
+    kind: String,
+    fields: Vec<(String, Value)>,
+}
+
+impl Event {
+    pub fn is_a(&self, kind: &str) -> bool {
+        self.kind == kind
+    }
+
+    pub fn field(&self, key: &str) -> Option<&Value> {
+        self.fields
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value)
+    }
+
+    pub fn word(&self, key: &str) -> Option<&str> {
+        self.field(key).and_then(Value::as_str)
+    }
+
+    pub fn number(&self, key: &str) -> Option<f64> {
+        self.field(key).and_then(Value::as_f64)
+    }
+
+    /// Whether the field is one of these words.
+    pub fn has(&self, key: &str, words: &[&str]) -> bool {
+        self.word(key).is_some_and(|word| words.contains(&word))
+    }
+
+    /// Whether both lines print this field, with the same value.
+    pub fn shares(&self, other: &Event, key: &str) -> bool {
+        self.field(key).is_some() && self.field(key) == other.field(key)
+    }
+}
+
+/// The events of a user message, in window order, or the line that could not be read.
+pub fn read(message: &str) -> Result<Vec<Event>, String> {
+    // The last heading counts: a summary could hold a copy, a line of the window cannot, as its text is quoted.
+    let (_, after) = message
+        .rsplit_once("\n\nLog window:\n")
+        .ok_or("no log window")?;
+    after
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(|line| read_line(line).ok_or_else(|| format!("unreadable line: {line}")))
+        .collect()
+}
+
+fn read_line(line: &str) -> Option<Event> {
+    let (_timestamp, rest) = line.strip_prefix('[')?.split_once("] ")?;
+    let (log_id, rest) = rest.split_once(' ')?;
+    let (_source, rest) = rest.strip_prefix("src=")?.split_once(' ')?;
+    let rest = rest.strip_prefix("type=")?;
+    let (kind, fields) = rest.split_once(' ').unwrap_or((rest, ""));
+    Some(Event {
+        log_id: log_id.to_owned(),
+        kind: kind.to_owned(),
+        fields: read_fields(fields)?,
+    })
+}
+
+fn read_fields(mut text: &str) -> Option<Vec<(String, Value)>> {
+    let mut fields = Vec::new();
+    while !text.is_empty() {
+        let (key, rest) = text.split_once('=')?;
+        // A quoted value may hold blanks and equal signs, so JSON itself says where the value ends.
+        let mut values = Deserializer::from_str(rest).into_iter::<Value>();
+        let value = values.next()?.ok()?;
+        let rest = rest.get(values.byte_offset()..)?;
+        text = if rest.is_empty() {
+            rest
+        } else {
+            rest.strip_prefix(' ')?
+        };
+        fields.push((key.to_owned(), value));
+    }
+    Some(fields)
+}
