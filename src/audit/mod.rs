@@ -10,6 +10,7 @@ pub mod lbfgs;
 pub mod logistic;
 #[cfg(test)]
 pub mod planted;
+pub mod tables;
 pub mod tree;
 
 use std::fmt::Write as _;
@@ -23,6 +24,7 @@ use balance::{BalanceRow, TypeLabels};
 use citation::{Citer, TypeTable};
 use features::{Channel, Columns, Row, Sample};
 use logistic::{Logistic, Table};
+use tables::Tables;
 use tree::Tree;
 
 /// By how much a citation baseline may beat chance.
@@ -82,6 +84,7 @@ pub struct Report {
     pub test_episodes: u64,
     pub rows: Vec<AuditRow>,
     pub balance: Vec<BalanceRow>,
+    pub tables: Tables,
     /// Whether every bound holds.
     pub ok: bool,
 }
@@ -94,7 +97,7 @@ struct StageEpisodes {
     fresh: Vec<Episode>,
 }
 
-type StageFindings = (Vec<AuditRow>, Vec<BalanceRow>, TypeLabels);
+type StageFindings = (Vec<AuditRow>, Vec<BalanceRow>, TypeLabels, Tables);
 
 /// Audits the episodes that `source` gives, on two threads.
 #[must_use]
@@ -127,20 +130,24 @@ pub fn audit(options: &Options, source: &Source) -> Report {
 }
 
 fn assemble(options: &Options, found: impl Iterator<Item = StageFindings>) -> Report {
-    let (mut rows, mut balance, mut types) = (Vec::new(), Vec::new(), TypeLabels::default());
-    for (stage_rows, stage_balance, stage_types) in found {
+    let (mut rows, mut balance) = (Vec::new(), Vec::new());
+    let (mut types, mut tables) = (TypeLabels::default(), Tables::default());
+    for (stage_rows, stage_balance, stage_types, stage_tables) in found {
         rows.extend(stage_rows);
         balance.extend(stage_balance);
         types.merge(stage_types);
+        tables.merge(stage_tables);
     }
     balance.push(types.row());
-    let ok = rows.iter().all(|row| row.ok) && balance.iter().all(|row| row.ok);
+    let holds = rows.iter().all(|row| row.ok) && balance.iter().all(|row| row.ok);
+    let ok = holds && tables.ok();
     Report {
         seed: options.seed,
         train_episodes: options.train_episodes,
         test_episodes: options.test_episodes,
         rows,
         balance,
+        tables,
         ok,
     }
 }
@@ -161,7 +168,13 @@ fn stage_findings(options: &Options, stage: Stage, source: &Source) -> StageFind
     types.add(&episodes.holdout);
     let mut rows = channel_rows(&episodes);
     rows.extend(citation_rows(options.seed, &episodes));
-    (rows, balance::stage_rows(stage, &episodes.train), types)
+    let tables = Tables::of(stage, &episodes.train);
+    (
+        rows,
+        balance::stage_rows(stage, &episodes.train),
+        types,
+        tables,
+    )
 }
 
 fn channel_rows(episodes: &StageEpisodes) -> Vec<AuditRow> {
@@ -342,6 +355,7 @@ impl Report {
             );
             let _ = writeln!(text, "{}", line.trim_end());
         }
+        text.push_str(&self.tables.text());
         let verdict = if self.ok {
             "every bound holds"
         } else {

@@ -7,6 +7,14 @@ use serde_json::{Map, Value, json};
 use super::Outcome;
 use crate::env::rules::{self, Rule};
 
+/// What holds of all rules.
+const PREAMBLE: &str = "\
+Of the rules that fire, the one whose action costs most decides (dismiss, monitor, quarantine_host and block_ip,
+escalate); among equals the one that stands first here. The event at which its condition is complete is the trigger.
+Inside the organisation are private, loopback, link-local and shared (100.64.0.0/10) addresses, also where they are
+written as IPv6; outside are the other addresses that machines can have; unspecified, multicast, broadcast and reserved
+ones are neither. Numbers are whole and not negative. A field that an event does not have is like no value.";
+
 /// Arguments of `rules`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -21,14 +29,7 @@ pub struct Args {
 /// When `out` cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     if !args.json {
-        writeln!(
-            out,
-            "Of the rules that fire, the one whose action costs most decides (dismiss, monitor, quarantine_host and"
-        )?;
-        writeln!(
-            out,
-            "block_ip, escalate); among equals the one that stands first here. The event it names is the trigger.\n"
-        )?;
+        writeln!(out, "{PREAMBLE}\n")?;
         writeln!(
             out,
             "{:<26} {:<16} {:<28} reason",
@@ -74,9 +75,6 @@ fn as_json(rule: &Rule) -> Value {
 mod tests {
     use super::*;
 
-    /// Lines above the table's heading.
-    const PREAMBLE: usize = 3;
-
     #[test]
     fn both_forms_have_every_rule_once() {
         for json in [false, true] {
@@ -85,7 +83,7 @@ mod tests {
             let text = String::from_utf8(out).unwrap();
             let lines = match json {
                 true => rules::all().len(),
-                false => 1 + 2 * rules::all().len() + PREAMBLE,
+                false => PREAMBLE.lines().count() + 2 + 2 * rules::all().len(),
             };
             assert_eq!(text.lines().count(), lines);
             for rule in rules::all() {

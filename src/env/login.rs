@@ -90,7 +90,7 @@ impl Case {
             }
             Case::GuessedOutside => {
                 "auth.login_success after 3 or more auth.login_failure of its user since that user's last success, \
-                 account_role is not admin, and src_ip is outside the organisation."
+                 account_role is not admin, and src_ip is an address that is not inside the organisation."
             }
             Case::GuessedInside => {
                 "auth.login_success after 3 or more auth.login_failure of its user since that user's last success, \

@@ -168,15 +168,15 @@ fn group_up_to(family: &Family, events: &[Event], position: usize) -> Vec<usize>
     };
     let mut group: Vec<usize> = Vec::new();
     for (i, event) in events.iter().enumerate().take(position + 1) {
+        // What is not there is neither the same as another nor different from it.
+        let has = |name: &str| event.fields.contains_key(name);
         let is_same = repeat
             .same
             .iter()
-            .all(|name| event.fields.get(*name) == last.fields.get(*name));
+            .all(|name| has(name) && event.fields.get(*name) == last.fields.get(*name));
         let is_new = repeat.distinct.is_none_or(|name| {
-            group
-                .iter()
-                .filter_map(|&j| events.get(j))
-                .all(|other| other.fields.get(name) != event.fields.get(name))
+            let mut others = group.iter().filter_map(|&j| events.get(j));
+            has(name) && others.all(|other| other.fields.get(name) != event.fields.get(name))
         });
         if is_hot(family, event) && is_same && is_new {
             group.push(i);
