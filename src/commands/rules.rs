@@ -11,9 +11,10 @@ use crate::env::rules::{self, Rule};
 const PREAMBLE: &str = "\
 Of the rules that fire, the one whose action costs most decides (dismiss, monitor, quarantine_host and block_ip,
 escalate); among equals the one that stands first here. The event at which its condition is complete is the trigger.
-Inside the organisation are private, loopback, link-local and shared (100.64.0.0/10) addresses, also where they are
-written as IPv6; outside are the other addresses that machines can have; unspecified, multicast, broadcast and reserved
-ones are neither. Numbers are whole and not negative. A field that an event does not have is like no value.";
+Inside the organisation are private, loopback, link-local and shared (100.64.0.0/10) addresses, mapped ones (::ffff:)
+too; outside are the other addresses that machines can have; unspecified, multicast, broadcast and reserved ones are
+neither. One address in two spellings is one. Numbers are written whole. A field that an event lacks is none of the
+words asked for, and nobody's own.";
 
 /// Arguments of `rules`.
 #[derive(Debug, clap::Args)]

@@ -16,6 +16,7 @@ use crate::env::schema::{Split, Stage};
 use crate::link::{Command, Control, Fact, RunFact, RunState, TrainRequest};
 use crate::model::lora::Adapter;
 use crate::model::nano;
+use crate::model::placement::DeviceChoice;
 use crate::model::source::LoadedModel;
 use crate::run::layout::default_root;
 use crate::run::reader::read_status;
@@ -157,7 +158,10 @@ pub fn open(
 
 /// Refuses a model or an adapter that cannot be read before the screen opens; weights are loaded behind it.
 fn check(args: &Args) -> anyhow::Result<()> {
-    args.base.device.open()?;
+    // Finding out what `auto` means can take seconds; that goes on behind the screen.
+    if args.base.device != DeviceChoice::Auto {
+        args.base.device.open()?;
+    }
     let config = LoadedModel::shape(&args.base.model)?;
     for dir in &args.adapters {
         Adapter::load(dir, &config, &candle_core::Device::Cpu)?;

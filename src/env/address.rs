@@ -23,9 +23,15 @@ pub fn is_external(text: &str) -> bool {
     side(text) == Some(Side::Outside)
 }
 
+/// The address meant by `text`, however it is spelled: `::ffff:10.0.0.9` is 10.0.0.9, and saying so must not make another
+/// machine of it. `None` where it is no address at all.
+#[must_use]
+pub fn canonical(text: &str) -> Option<IpAddr> {
+    Some(text.parse::<IpAddr>().ok()?.to_canonical())
+}
+
 fn side(text: &str) -> Option<Side> {
-    // Canonical first: `::ffff:10.0.0.9` is 10.0.0.9, and saying so must not move a machine outside.
-    Some(match text.parse::<IpAddr>().ok()?.to_canonical() {
+    Some(match canonical(text)? {
         IpAddr::V4(ip) => side_v4(ip),
         IpAddr::V6(ip) => side_v6(ip),
     })

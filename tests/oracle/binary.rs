@@ -1,6 +1,8 @@
 //! What the binary prints, as a subprocess: prompts, truths and its rule table.
 
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+use std::thread;
 
 use serde_json::Value;
 
@@ -55,15 +57,43 @@ fn case(prompt: &Value, episode: &Value) -> Case {
         "user",
         "the second message is the user's"
     );
-    let truth = Answer {
-        action: text(episode, "/truth/action"),
-        log_id: text(episode, "/truth/triggering_log_id"),
-        rule: text(episode, "/truth/rule"),
-    };
+    let truth = episode.get("truth").expect("an episode has a truth");
     Case {
         message: text(prompt, "/prompt/1/content"),
-        truth,
+        truth: answer(truth),
     }
+}
+
+fn answer(truth: &Value) -> Answer {
+    Answer {
+        action: text(truth, "/action"),
+        log_id: text(truth, "/triggering_log_id"),
+        rule: text(truth, "/rule"),
+    }
+}
+
+/// The binary's truth about each of these incidents, all asked in one go.
+pub fn verify(incidents: &[Value]) -> Vec<Answer> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_opensoc"));
+    command
+        .arg("verify")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary starts");
+    let mut input = child.stdin.take().expect("its input is a pipe");
+    let lines: String = incidents
+        .iter()
+        .map(|incident| format!("{incident}\n"))
+        .collect();
+    // Written aside: the binary stops reading while nobody takes what it prints.
+    let writer = thread::spawn(move || input.write_all(lines.as_bytes()));
+    let output = child.wait_with_output().expect("the binary ends");
+    let truths = parsed("verify", output);
+    let written = writer.join().expect("the writer ends");
+    written.expect("the binary reads all incidents");
+    assert_eq!(truths.len(), incidents.len(), "as many truths as incidents");
+    truths.iter().map(answer).collect()
 }
 
 /// Id and action of every rule, in the order of the table.
@@ -76,7 +106,8 @@ pub fn rule_table() -> Vec<(String, String)> {
 
 fn text(value: &Value, pointer: &str) -> String {
     let found = value.pointer(pointer).and_then(Value::as_str);
-    found.expect("the binary prints this field").to_owned()
+    assert!(found.is_some(), "no {pointer} in {value}");
+    found.unwrap_or_default().to_owned()
 }
 
 fn json_lines(arguments: &str) -> Vec<Value> {
@@ -85,6 +116,10 @@ fn json_lines(arguments: &str) -> Vec<Value> {
         .args(arguments.split(' '))
         .output()
         .expect("the binary starts");
+    parsed(arguments, output)
+}
+
+fn parsed(arguments: &str, output: Output) -> Vec<Value> {
     assert!(
         output.status.success(),
         "{arguments}: {}",

@@ -1,6 +1,6 @@
 //! What the sentences of the rule table share: what a family of rules looks for, counting, and addresses.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::prompt::Event;
 
@@ -27,9 +27,7 @@ pub fn executable_attachment(event: &Event) -> bool {
 
 pub fn regular_beacon(event: &Event) -> bool {
     event.is_a("net.beacon")
-        && event
-            .number("jitter_pct")
-            .is_some_and(|jitter| jitter <= 9.0)
+        && event.number("jitter_pct").is_some_and(|jitter| jitter <= 9)
         && outside(event, "dst_ip")
 }
 
@@ -37,7 +35,7 @@ pub fn large_upload(event: &Event) -> bool {
     event.is_a("net.transfer")
         && event
             .number("orig_bytes")
-            .is_some_and(|bytes| bytes >= 100_000_000.0)
+            .is_some_and(|bytes| bytes >= 100_000_000)
         && outside(event, "dst_ip")
 }
 
@@ -147,22 +145,32 @@ pub fn admin(event: &Event) -> bool {
     event.has("account_role", &["admin"])
 }
 
+/// A role that is missing is like no value, so it is not admin either.
+pub fn not_admin(event: &Event) -> bool {
+    !admin(event)
+}
+
 pub fn inside(event: &Event, key: &str) -> bool {
     address(event, key).is_some_and(is_inside)
 }
 
-/// An address that is not inside, and that one machine can have.
+/// Everywhere but inside, also where no machine can be; what is no address at all is nowhere.
+pub fn not_inside(event: &Event, key: &str) -> bool {
+    address(event, key).is_some_and(|ip| !is_inside(ip))
+}
+
+/// An address that is not inside, and that a machine can have.
 pub fn outside(event: &Event, key: &str) -> bool {
-    let one_machine = |ip: IpAddr| {
-        !ip.is_multicast() && !ip.is_unspecified() && ip.to_string() != "255.255.255.255"
-    };
-    address(event, key).is_some_and(|ip| one_machine(ip) && !is_inside(ip))
+    address(event, key).is_some_and(|ip| !is_inside(ip) && !is_neither(ip))
 }
 
+/// An IPv4 address written as an IPv6 one counts as what it stands for.
 fn address(event: &Event, key: &str) -> Option<IpAddr> {
-    event.word(key)?.parse().ok()
+    let ip: IpAddr = event.word(key)?.parse().ok()?;
+    Some(ip.to_canonical())
 }
 
+/// Private, loopback, link-local and shared addresses.
 fn is_inside(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => matches!(
@@ -174,7 +182,18 @@ fn is_inside(ip: IpAddr) -> bool {
                 | [100, 64..=127, ..]
         ),
         IpAddr::V6(v6) => {
-            v6.is_loopback() || matches!(v6.segments(), [0xfc00..=0xfdff | 0xfe80..=0xfebf, ..])
+            v6 == Ipv6Addr::LOCALHOST
+                || matches!(v6.segments(), [0xfc00..=0xfdff | 0xfe80..=0xfebf, ..])
         }
+    }
+}
+
+/// Unspecified, multicast, broadcast and reserved addresses, of those that are not inside.
+fn is_neither(ip: IpAddr) -> bool {
+    match ip {
+        // "This network" with the unspecified address, multicast, and the reserved class with the broadcast address.
+        IpAddr::V4(v4) => matches!(v4.octets(), [0 | 224..=255, ..]),
+        // Machines get addresses from 2000::/3; IANA lists what is left as multicast or as reserved by the IETF.
+        IpAddr::V6(v6) => !matches!(v6.segments(), [0x2000..=0x3fff, ..]),
     }
 }

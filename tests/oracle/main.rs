@@ -8,7 +8,9 @@
 mod binary;
 mod conditions;
 mod corrupt;
+mod pools;
 mod prompt;
+mod random;
 mod rules;
 
 use std::collections::BTreeSet;
@@ -67,12 +69,7 @@ fn firing(cases: &[Case]) -> BTreeSet<&'static str> {
     let mut ids = BTreeSet::new();
     for case in cases {
         let window = prompt::read(&case.message).expect("the oracle can read the prompt");
-        ids.extend(
-            RULES
-                .iter()
-                .filter(|rule| (rule.fires)(&window).is_some())
-                .map(|rule| rule.id),
-        );
+        ids.extend(rules::firing(&window).iter().map(|(rule, _)| rule.id));
     }
     ids
 }

@@ -25,8 +25,9 @@ impl Event {
         self.field(key).and_then(Value::as_str)
     }
 
-    pub fn number(&self, key: &str) -> Option<f64> {
-        self.field(key).and_then(Value::as_f64)
+    /// Numbers are whole and not negative, so -1 is none, and neither is 9.0: it is written as a fraction.
+    pub fn number(&self, key: &str) -> Option<u64> {
+        self.field(key).and_then(Value::as_u64)
     }
 
     /// Whether the field is one of these words.
@@ -34,7 +35,7 @@ impl Event {
         self.word(key).is_some_and(|word| words.contains(&word))
     }
 
-    /// Whether both lines print this field, with the same value.
+    /// Whether both lines print this field, with the same value: two lines without it share nothing.
     pub fn shares(&self, other: &Event, key: &str) -> bool {
         self.field(key).is_some() && self.field(key) == other.field(key)
     }

@@ -20,13 +20,18 @@ pub struct Answer {
     pub rule: String,
 }
 
+/// The rules that fire, in the order of the table, and where each is complete.
+pub fn firing(window: &[Event]) -> Vec<(&'static Rule, usize)> {
+    RULES
+        .iter()
+        .filter_map(|rule| Some((rule, (rule.fires)(window)?)))
+        .collect()
+}
+
 /// Of the rules that fire the costliest one; among equals the earlier.
 pub fn decide(window: &[Event]) -> Option<Answer> {
     let mut best: Option<(&Rule, usize)> = None;
-    for rule in RULES {
-        let Some(at) = (rule.fires)(window) else {
-            continue;
-        };
+    for (rule, at) in firing(window) {
         if best.is_none_or(|(leader, _)| cost(rule.action) > cost(leader.action)) {
             best = Some((rule, at));
         }
@@ -39,7 +44,7 @@ pub fn decide(window: &[Event]) -> Option<Answer> {
     })
 }
 
-fn cost(action: &str) -> u8 {
+pub fn cost(action: &str) -> u8 {
     match action {
         "dismiss" => 0,
         "monitor" => 1,
@@ -357,14 +362,14 @@ pub static RULES: &[Rule] = &[
         sign_in(
             window,
             |failures| failures >= 3,
-            |event| !admin(event) && outside(event, "src_ip"),
+            |event| not_admin(event) && not_inside(event, "src_ip"),
         )
     }),
     rule("guessed_internal_login", "quarantine_host", |window| {
         sign_in(
             window,
             |failures| failures >= 3,
-            |event| !admin(event) && inside(event, "src_ip"),
+            |event| not_admin(event) && inside(event, "src_ip"),
         )
     }),
     rule("repeated_login_failures", "monitor", third_failure),

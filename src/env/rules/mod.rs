@@ -7,7 +7,7 @@ mod wording;
 
 use std::sync::LazyLock;
 
-use super::address::is_external;
+use super::address::{self, is_external};
 use super::families::{self, Detection, Family, Surface};
 use super::login::{self, Case};
 use super::schema::{Action, Event};
@@ -173,10 +173,10 @@ fn group_up_to(family: &Family, events: &[Event], position: usize) -> Vec<usize>
         let is_same = repeat
             .same
             .iter()
-            .all(|name| has(name) && event.fields.get(*name) == last.fields.get(*name));
+            .all(|name| has(name) && is_one(event, last, name));
         let is_new = repeat.distinct.is_none_or(|name| {
             let mut others = group.iter().filter_map(|&j| events.get(j));
-            has(name) && others.all(|other| other.fields.get(name) != event.fields.get(name))
+            has(name) && others.all(|other| !is_one(event, other, name))
         });
         if is_hot(family, event) && is_same && is_new {
             group.push(i);
@@ -186,6 +186,13 @@ fn group_up_to(family: &Family, events: &[Event], position: usize) -> Vec<usize>
         }
     }
     group
+}
+
+/// Whether two events have one value under `name`; an address in two spellings is one.
+fn is_one(a: &Event, b: &Event, name: &str) -> bool {
+    let spelled = |event: &Event| event.text(name).and_then(address::canonical);
+    a.fields.get(name) == b.fields.get(name)
+        || spelled(a).is_some_and(|address| spelled(b) == Some(address))
 }
 
 /// Whether `event` is of the family, its surface raises an alert and it went outside where it has to.

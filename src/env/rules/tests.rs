@@ -104,6 +104,28 @@ fn repeats_need_three_of_one_actor_and_the_third_decides() {
 
 /// Comparing each of these with all before it, for each of them, would take hours.
 #[test]
+fn a_sweep_counts_machines_not_spellings_or_gaps() {
+    let sweep = |targets: [Option<&str>; 3], sources: [&str; 3]| {
+        let pairs = targets.into_iter().zip(sources).enumerate();
+        let line = |(n, (target, source)): (usize, (Option<&str>, &str))| {
+            let mut fields = json!({"src_ip": source, "service": "ssh", "dst_role": "web_server"});
+            if let Some(target) = target {
+                fields["dst_ip"] = target.into();
+            }
+            event(n, "net.connection", fields)
+        };
+        rule_of(&pairs.map(line).collect::<Vec<_>>()).0
+    };
+    let (a, b, c) = (Some("10.0.0.1"), Some("10.0.0.2"), Some("10.0.0.3"));
+    let one = ["8.8.8.8"; 3];
+    assert_eq!(sweep([a, b, c], one), "sweep_web_server");
+    assert_eq!(sweep([a, Some("::ffff:10.0.0.1"), c], one), "no_finding");
+    assert_eq!(sweep([a, None, c], one), "no_finding");
+    let spelled = ["8.8.8.8", "::ffff:8.8.8.8", "8.8.8.8"];
+    assert_eq!(sweep([a, b, c], spelled), "sweep_web_server");
+}
+
+#[test]
 fn a_long_sweep_of_one_actor_is_answered_at_once() {
     for family in families::all().filter(|family| family.repeat.is_some()) {
         let (hot, _) = edges(family);

@@ -28,11 +28,11 @@ fn context(family: &Family, detection: &Detection) -> String {
     };
     let same = repeat.same.join(" and ");
     let distinct = match repeat.distinct {
-        Some(field) => format!(", no two with the same {field}"),
+        Some(field) => format!(", each with its own {field}"),
         None => String::new(),
     };
     format!(
-        "{event_type} number {} with the same {same}{distinct}, each where {surface}{outside}; that one's {context}.",
+        "{event_type} number {} with the same {same}{distinct}, and where {surface}{outside}; that one's {context}.",
         repeat.count
     )
 }
@@ -74,7 +74,7 @@ mod tests {
             ),
             (
                 "sweep_honeypot",
-                "net.connection number 3 with the same src_ip and service, no two with the same dst_ip, each where \
+                "net.connection number 3 with the same src_ip and service, each with its own dst_ip, and where \
                  service is smb, rdp or ssh; that one's dst_role is honey_trap.",
             ),
         ] {

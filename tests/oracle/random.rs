@@ -1,0 +1,197 @@
+//! Random windows, drawn from few values so that rules meet: several fire at once, at equal cost too, groups are split
+//! and joined, sign-ins reset failures, and values lie on both sides of every limit or are missing. The generator
+//! avoids all that, so only here are the order of the table and the odd cases of its preamble compared.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::binary;
+use crate::pools::{self, Kind, NOTES};
+use crate::prompt;
+use crate::rules::{self, Answer, RULES};
+
+/// SplitMix64: small enough to be typed here, and the same windows on every machine.
+struct Draw(u64);
+
+impl Draw {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound as u64).expect("it is less than a usize")
+    }
+
+    fn one_in(&mut self, bound: usize) -> bool {
+        self.below(bound) == 0
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+}
+
+/// The types that a window is mostly made of. Rules that count need many events of one type to come to a decision.
+fn some_kinds<'a>(draw: &mut Draw, counted: &'a [Kind], others: &'a [Kind]) -> Vec<&'a Kind> {
+    match (draw.below(8), counted) {
+        (0, [rename, ..]) => vec![rename],
+        (1, [_, connection, ..]) => vec![connection],
+        (2, [.., failure, success]) => vec![failure, failure, success],
+        (3, _) => counted.iter().collect(),
+        (4 | 5, _) => (0..3).map(|_| draw.pick(others)).collect(),
+        _ => counted.iter().chain(others).collect(),
+    }
+}
+
+fn window(draw: &mut Draw, counted: &[Kind], others: &[Kind]) -> Vec<Value> {
+    let kinds = some_kinds(draw, counted, others);
+    let all: Vec<_> = counted.iter().chain(others).collect();
+    let strays = draw.one_in(2);
+    // Rules meet in long windows rather than in short ones.
+    let length = 1 + draw.below(10).max(draw.below(10));
+    let events = (0..length).map(|at| {
+        let stray = strays && draw.one_in(5);
+        let kind = *draw.pick(if stray { &all } else { &kinds });
+        event(draw, at, kind)
+    });
+    events.collect()
+}
+
+fn event(draw: &mut Draw, at: usize, kind: &Kind) -> Value {
+    let mut fields = Map::new();
+    for (key, pool) in &kind.fields {
+        // Any field can be missing, also one that an event of its type has to have.
+        if !draw.one_in(25) {
+            fields.insert((*key).to_owned(), draw.pick(pool).clone());
+        }
+    }
+    if draw.one_in(20) {
+        fields.insert("note".to_owned(), json!(draw.pick(&NOTES)));
+    }
+    json!({
+        "log_id": format!("L1-{at}"),
+        "timestamp": format!("2026-03-27T06:{}:25Z", 10 + at),
+        "source": kind.source,
+        "event_type": kind.name,
+        "fields": fields,
+    })
+}
+
+/// The text a model is shown.
+fn message(events: &[Value]) -> String {
+    let lines: Vec<_> = events.iter().map(line).collect();
+    format!(
+        "Alert A-1\n\nLog window:\n{}\n\nTriage this alert in three lines.",
+        lines.join("\n")
+    )
+}
+
+fn line(event: &Value) -> String {
+    let word = |key: &str| event[key].as_str().unwrap_or_default();
+    let mut line = format!(
+        "[{}] {} src={} type={}",
+        word("timestamp"),
+        word("log_id"),
+        word("source"),
+        word("event_type")
+    );
+    let fields = event["fields"].as_object().into_iter().flatten();
+    for (key, value) in fields.filter(|(_, value)| **value != "") {
+        line += &format!(" {key}={value}");
+    }
+    line
+}
+
+fn incident(events: &[Value]) -> Value {
+    json!({"category": "malware", "target_label": "dismiss", "narrative": "x", "events": events})
+}
+
+/// What a comparison came across.
+#[derive(Default)]
+struct Tally {
+    checked: usize,
+    /// Windows in which two or more rules fired.
+    several: usize,
+    /// Windows in which two or more of the costliest rules cost the same, so that the order of the table decided.
+    ties: usize,
+    decided: BTreeSet<String>,
+}
+
+impl Tally {
+    /// Compares that many windows, and adds them.
+    fn compare(&mut self, seed: u64, count: usize) {
+        let mut draw = Draw(seed);
+        let (counted, others) = pools::kinds();
+        let windows: Vec<_> = (0..count)
+            .map(|_| window(&mut draw, &counted, &others))
+            .collect();
+        let incidents: Vec<_> = windows.iter().map(|events| incident(events)).collect();
+        let truths = binary::verify(&incidents);
+        let mut wrong = Vec::new();
+        for (events, truth) in windows.iter().zip(truths) {
+            let message = message(events);
+            let answer = crate::answer(&message);
+            if answer != truth {
+                wrong.push(format!(
+                    "{message}\n\noracle: {answer:?}\nbinary: {truth:?}\n----\n"
+                ));
+            }
+            self.add(&message, &answer);
+        }
+        let shown: String = wrong.iter().take(5).map(String::as_str).collect();
+        let many = wrong.len();
+        assert!(wrong.is_empty(), "seed {seed}: {many} of {count}\n{shown}");
+    }
+
+    fn add(&mut self, message: &str, answer: &Answer) {
+        let window = prompt::read(message).expect("the oracle can read the prompt");
+        let firing = rules::firing(&window);
+        let decisive = |action| rules::cost(action) == rules::cost(&answer.action);
+        let equals = firing.iter().filter(|(rule, _)| decisive(rule.action));
+        self.checked += 1;
+        self.several += usize::from(firing.len() > 1);
+        self.ties += usize::from(equals.count() > 1);
+        self.decided.insert(answer.rule.clone());
+    }
+
+    /// Windows in which rules do not meet would prove little.
+    fn assert_not_vacuous(&self) {
+        let (several, ties) = (self.several, self.ties);
+        assert!(several * 3 >= self.checked, "{several} with several rules");
+        assert!(ties * 10 >= self.checked, "{ties} with rules of equal cost");
+    }
+}
+
+#[test]
+fn agrees_with_the_binary_on_four_thousand_random_windows() {
+    let mut tally = Tally::default();
+    tally.compare(1, 4_000);
+    tally.assert_not_vacuous();
+}
+
+#[test]
+#[ignore = "the slow proof: 100,000 random windows"]
+fn agrees_with_the_binary_on_a_hundred_thousand_random_windows() {
+    let mut tally = Tally::default();
+    for seed in [101, 202, 303, 404, 505] {
+        tally.compare(seed, 20_000);
+    }
+    tally.assert_not_vacuous();
+    println!(
+        "{} random windows checked; several rules fired in {}, of equal cost in {}; {} of {} rules decided",
+        tally.checked,
+        tally.several,
+        tally.ties,
+        tally.decided.len(),
+        RULES.len()
+    );
+    let idle = RULES.iter().filter(|rule| !tally.decided.contains(rule.id));
+    let idle: Vec<_> = idle.map(|rule| rule.id).collect();
+    assert!(idle.is_empty(), "rules that never decide: {idle:?}");
+    assert_eq!(tally.checked, 100_000);
+}
