@@ -1,8 +1,6 @@
 //! Readers of what others wrote, on mutated copies of what they accept: never a panic, and what is accepted is what it says.
 //!
 //! Each loop runs for `OPENSOC_FUZZ_SECONDS` seconds, 2 where that is not set. A finding prints the input that made it.
-#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
-
 use std::time::{Duration, Instant};
 
 use opensoc::commands::lines::{MAX_LINE_BYTES, answer_lines};
@@ -97,8 +95,8 @@ fn mutated(corpus: &[Vec<u8>], stream: &mut Stream) -> Vec<u8> {
     bytes
 }
 
-/// Runs `check` on mutations until the time is over; how many it accepted, of how many.
-fn run(name: &str, corpus: &[Vec<u8>], mut check: impl FnMut(&[u8]) -> bool) {
+/// Runs `check` on mutations until the time is over; says how many it accepted, of how many.
+fn run(name: &str, corpus: &[Vec<u8>], mut check: impl FnMut(&[u8]) -> bool) -> String {
     let (started, limit) = (Instant::now(), seconds());
     let mut stream = Stream::named(limit.as_secs(), &["mutation", name]);
     let (mut all, mut accepted) = (0u64, 0u64);
@@ -111,8 +109,8 @@ fn run(name: &str, corpus: &[Vec<u8>], mut check: impl FnMut(&[u8]) -> bool) {
         }
         all += 1;
     }
-    println!("{name}: {accepted} of {all} mutations accepted");
     assert!(accepted > 0 && accepted < all, "{accepted} of {all}");
+    format!("{name}: {accepted} of {all} mutations accepted")
 }
 
 fn episodes() -> Vec<Episode> {
@@ -127,7 +125,7 @@ fn lines(make: impl Fn(&Episode) -> String) -> Vec<Vec<u8>> {
 #[test]
 fn episodes_are_refused_or_read_as_they_stand() {
     let corpus = lines(|episode| serde_json::to_string(episode).expect("serialises"));
-    run("episode", &corpus, |input| {
+    let told = run("episode", &corpus, |input| {
         let Ok(text) = std::str::from_utf8(input) else {
             return false;
         };
@@ -155,12 +153,13 @@ fn episodes_are_refused_or_read_as_they_stand() {
         }
         true
     });
+    println!("{told}");
 }
 
 #[test]
 fn incidents_are_refused_or_read_as_they_stand() {
     let corpus = lines(|episode| serde_json::to_string(&episode.incident).expect("serialises"));
-    run("incident", &corpus, |input| {
+    let told = run("incident", &corpus, |input| {
         let text = std::str::from_utf8(input).unwrap_or_default();
         let Ok(incident) = Object::parse(text).and_then(read::incident) else {
             return false;
@@ -169,13 +168,14 @@ fn incidents_are_refused_or_read_as_they_stand() {
         assert_eq!(Object::parse(&again).and_then(read::incident), Ok(incident));
         true
     });
+    println!("{told}");
 }
 
 #[test]
 fn responses_are_refused_or_are_three_lines() {
     let corpus = lines(gold::response);
     let episode = &episodes()[0];
-    run("response", &corpus, |input| {
+    let told = run("response", &corpus, |input| {
         let text = String::from_utf8_lossy(input);
         let judged = verdict::judge(episode, &text);
         assert!((-1.5..=1.1).contains(&judged.reward));
@@ -193,6 +193,7 @@ fn responses_are_refused_or_are_three_lines() {
         assert!((1..=200).contains(&length), "{length}");
         true
     });
+    println!("{told}");
 }
 
 #[test]
@@ -202,7 +203,7 @@ fn every_line_is_answered_whatever_stands_before_it() {
         line.to_string()
     });
     let sound = corpus[0].clone();
-    run("line", &corpus, |input| {
+    let told = run("line", &corpus, |input| {
         // A line feed that a mutation put in makes two lines of one.
         let one: Vec<u8> = input.iter().copied().filter(|&b| b != b'\n').collect();
         let text = [&one, &b"\n"[..], &sound, &b"\n"[..]].concat();
@@ -226,6 +227,7 @@ fn every_line_is_answered_whatever_stands_before_it() {
         }
         answers.first() == Some(&"\"read\"") && answers.len() == 2
     });
+    println!("{told}");
 }
 
 #[test]
