@@ -21,6 +21,10 @@ use crate::stream::Stream;
 
 /// Lines from which on a shard of them keeps a thread busy.
 const LINES_A_SHARD: usize = 32;
+/// The same where all weights stay in the cache, so that reading them in every thread costs nothing.
+const CACHED_LINES_A_SHARD: usize = 4;
+/// Parameters of such a model.
+const CACHED: u64 = 4_000_000;
 
 /// One prompt and a random stream for each sample wanted of it.
 #[derive(Clone, Debug)]
@@ -88,7 +92,11 @@ pub fn generate(
 /// at every product; few of them together on all threads, so that each weight is read once.
 fn decode_shards(prefix: &Prefix<'_>, lines: &mut [Line], sampling: &Sampling, end: u32) {
     let threads = rayon::current_num_threads();
-    if lines.len() < threads * LINES_A_SHARD {
+    let enough = match prefix.parameters() <= CACHED {
+        true => CACHED_LINES_A_SHARD,
+        false => LINES_A_SHARD,
+    };
+    if lines.len() < threads * enough {
         decode(prefix, lines, sampling, end, Threads::All);
         return;
     }

@@ -92,6 +92,11 @@ impl<'a> Prefix<'a> {
         }
     }
 
+    /// Numbers of the whole model.
+    pub(super) fn parameters(&self) -> u64 {
+        self.config.parameters()
+    }
+
     /// Number of tokens the model knows.
     pub(super) fn vocabulary(&self) -> usize {
         self.config.vocab_size
