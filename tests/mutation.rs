@@ -196,6 +196,17 @@ fn responses_are_refused_or_are_three_lines() {
     println!("{told}");
 }
 
+/// What is printed for lines of objects that nobody looks into.
+fn answered(text: &[u8]) -> String {
+    let mut out = Vec::new();
+    let answer = |line: &str| {
+        Object::parse(line)?;
+        Ok(json!("read"))
+    };
+    answer_lines(text, &mut out, answer).expect("writes to memory");
+    String::from_utf8(out).expect("UTF-8")
+}
+
 #[test]
 fn every_line_is_answered_whatever_stands_before_it() {
     let corpus = lines(|episode| {
@@ -207,13 +218,7 @@ fn every_line_is_answered_whatever_stands_before_it() {
         // A line feed that a mutation put in makes two lines of one.
         let one: Vec<u8> = input.iter().copied().filter(|&b| b != b'\n').collect();
         let text = [&one, &b"\n"[..], &sound, &b"\n"[..]].concat();
-        let mut out = Vec::new();
-        let answer = |line: &str| {
-            Object::parse(line)?;
-            Ok(json!("read"))
-        };
-        answer_lines(text.as_slice(), &mut out, answer).expect("writes to memory");
-        let out = String::from_utf8(out).expect("UTF-8");
+        let out = answered(&text);
         let answers: Vec<&str> = out.lines().collect();
         assert_eq!(
             answers.last(),
@@ -234,13 +239,7 @@ fn every_line_is_answered_whatever_stands_before_it() {
 fn a_huge_line_is_named_and_the_next_one_answered() {
     let huge = vec![b'['; 3 * MAX_LINE_BYTES];
     let text = [&huge, &b"\n{}\n"[..]].concat();
-    let mut out = Vec::new();
-    let answer = |line: &str| {
-        Object::parse(line)?;
-        Ok(json!("read"))
-    };
-    answer_lines(text.as_slice(), &mut out, answer).expect("writes to memory");
-    let out = String::from_utf8(out).expect("UTF-8");
+    let out = answered(&text);
     let answers: Vec<&str> = out.lines().collect();
     assert!(answers[0].contains("longer than 1 MiB") && answers[0].contains("\"line\":1"));
     assert_eq!(answers[1], "\"read\"");

@@ -126,11 +126,7 @@ pub fn open(
     let session = Session {
         commands: commands.clone(),
         facts: heard,
-        shipped: if args.base.model == nano::NAME {
-            shipped::run()
-        } else {
-            None
-        },
+        shipped: (args.base.model == nano::NAME).then(shipped::run).flatten(),
     };
     let options = WorkbenchOptions {
         theme: args.theme.clone(),

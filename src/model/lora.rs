@@ -52,6 +52,18 @@ impl Pair {
     }
 }
 
+/// The two files of a PEFT folder: `adapter_config.json` and `adapter_model.safetensors`.
+fn files(dir: &Path) -> Result<(Vec<u8>, Vec<u8>)> {
+    let read = |name: &str| {
+        let path = dir.join(name);
+        std::fs::read(&path).map_err(ModelError::io(&path))
+    };
+    Ok((
+        read("adapter_config.json")?,
+        read("adapter_model.safetensors")?,
+    ))
+}
+
 /// One adapter: a pair for every adapted projection of every layer.
 #[derive(Clone, Debug)]
 pub struct Adapter {
@@ -201,14 +213,7 @@ impl Adapter {
     /// # Errors
     /// On unreadable files, tensors that do not fit the model, and PEFT features not supported here, each by name.
     pub fn load(dir: &Path, model: &ModelConfig, device: &Device) -> Result<Self> {
-        let read = |name: &str| {
-            let path = dir.join(name);
-            std::fs::read(&path).map_err(ModelError::io(&path))
-        };
-        let (config, tensors) = (
-            read("adapter_config.json")?,
-            read("adapter_model.safetensors")?,
-        );
+        let (config, tensors) = files(dir)?;
         Self::parse(&config, &tensors, dir, model, device)
     }
 

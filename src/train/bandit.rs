@@ -174,13 +174,27 @@ mod tests {
     }
 
     #[test]
-    fn refused_and_hopeless_arms_rest() {
-        let refused = arms()[5].to_string();
-        let (_, counts) = play(600, |arm, _| match arm.to_string() == refused {
-            true => REFUSED,
-            false => 0.5,
-        });
-        let mean = 600 / arms().len() as u64;
-        assert!(counts[&refused] <= mean.max(2), "{counts:?}");
+    fn an_arm_that_wins_nothing_rests_and_is_not_chosen_meanwhile() {
+        let (mut bandit, first) = (Bandit::default(), arms()[0]);
+        for _ in 0..6 {
+            bandit.tell(&CONFIG, first, 0.0);
+        }
+        let rests_until = bandit.of(&first.to_string()).rests_until;
+        assert_eq!(rests_until, bandit.tries + REST);
+        let mut winning = Bandit::default();
+        for _ in 0..6 {
+            winning.tell(&CONFIG, first, 0.1);
+        }
+        assert_eq!(winning.of(&first.to_string()).rests_until, 0);
+        // With all others at rest too, nothing is left to try.
+        for arm in arms().into_iter().skip(1) {
+            let known = bandit.known.entry(arm.to_string()).or_default();
+            known.rests_until = rests_until;
+        }
+        let choose = |bandit: &Bandit| bandit.choose(&CONFIG, &mut Stream::named(1, &["rest"]));
+        assert_eq!(choose(&bandit), None);
+        bandit.recent.clear();
+        bandit.tries = rests_until;
+        assert!(choose(&bandit).is_some());
     }
 }

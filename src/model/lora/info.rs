@@ -34,12 +34,8 @@ impl AdapterInfo {
         if let Some((_, config, tensors)) = shipped.into_iter().find(|(known, ..)| *known == name) {
             return Self::parse(config, tensors, dir);
         }
-        let read = |file: &str| {
-            let path = dir.join(file);
-            std::fs::read(&path).map_err(ModelError::io(&path))
-        };
-        let config = read("adapter_config.json")?;
-        Self::parse(&config, &read("adapter_model.safetensors")?, dir)
+        let (config, tensors) = super::files(dir)?;
+        Self::parse(&config, &tensors, dir)
     }
 
     fn parse(config: &[u8], tensors: &[u8], dir: &Path) -> Result<Self> {
