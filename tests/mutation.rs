@@ -1,6 +1,7 @@
 //! Readers of what others wrote, on mutated copies of what they accept: never a panic, and what is accepted is what it says.
 //!
-//! Each loop runs for `OPENSOC_FUZZ_SECONDS` seconds, 2 where that is not set. A finding prints the input that made it.#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
+//! Each loop runs for `OPENSOC_FUZZ_SECONDS` seconds, 2 where that is not set. A finding prints the input that made it.
+#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::time::{Duration, Instant};
 
