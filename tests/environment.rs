@@ -2,13 +2,14 @@
 
 use opensoc::env::address::{is_external, is_internal};
 use opensoc::env::read::{self, Object};
-use opensoc::env::schema::{Episode, Split, Stage};
-use opensoc::env::{generate, plausible, prompt, response, verify};
+use opensoc::env::rules::{self, Rule};
+use opensoc::env::schema::{ENV_VERSION, Episode, Split, Stage};
+use opensoc::env::{generate, gold, plausible, prompt, response, verify};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 const FROZEN: &str = include_str!("../assets/holdout_frozen.jsonl");
-const FROZEN_SHA256: &str = "9eebbe2ae811f351fdad8485e61d15c48707deb968d21f574f0cfd1fa8383e87";
+const FROZEN_SHA256: &str = "04645a30cdd82ffb4c7193e1ea1f263672e456c1c287b355708375e852aa5365";
 const FROZEN_SEED: u64 = 2026;
 const PER_STAGE: u64 = 50;
 
@@ -31,6 +32,49 @@ fn frozen_hold_out_is_what_the_generator_makes() {
         }
     }
     assert_eq!(frozen.next(), None);
+}
+
+/// What the bytes of this version hash to: episodes, what a model reads and answers, the rule table.
+///
+/// A change of any of them is another version: raise `ENV_VERSION`, and this test says what to write into the new file. The
+/// files of earlier versions stay, so that no version's name is ever used again for other bytes.
+#[test]
+fn the_bytes_of_this_version_are_pinned() {
+    let mut found = String::new();
+    for split in [Split::Train, Split::Holdout] {
+        for stage in Stage::ALL {
+            let episodes: Vec<Episode> = (0..250)
+                .map(|index| generate::episode(stage, split, 9, index))
+                .collect();
+            let json = episodes.iter().map(|e| serde_json::to_string(e).unwrap());
+            let json: Vec<String> = json.collect();
+            let read = episodes.iter().map(|episode| {
+                let message = prompt::user_message(&episode.alert, &episode.log_window);
+                [prompt::SYSTEM, &message, &gold::response(episode)].join("\n")
+            });
+            let read: Vec<String> = read.collect();
+            let hashes = [json, read].map(|lines| sha256(lines.join("\n").as_bytes()));
+            found += &format!("{split} {stage} {} {}\n", hashes[0], hashes[1]);
+        }
+    }
+    let rule = |rule: &rules::Rule| {
+        let Rule {
+            id, action, reason, ..
+        } = rule;
+        format!("{id} {action} {} {reason} {:?}", rule.when(), rule.attack)
+    };
+    let table: Vec<String> = rules::all().iter().map(rule).collect();
+    found += &format!("rules {}\n", sha256(table.join("\n").as_bytes()));
+    let path = format!(
+        "{}/tests/golden/{ENV_VERSION}.txt",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let pinned = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == pinned,
+        "the environment's bytes are not those of version {ENV_VERSION}. If that is meant, raise ENV_VERSION and write \
+         tests/golden/<version>.txt:\n{found}"
+    );
 }
 
 #[test]
@@ -65,7 +109,7 @@ fn prompts_are_short_and_show_every_log_id() {
     for line in FROZEN.lines() {
         let episode: Episode = serde_json::from_str(line).unwrap();
         let text = prompt::user_message(&episode.alert, &episode.log_window);
-        assert!(text.chars().count() < 1_800, "{}", text.chars().count());
+        assert!(text.chars().count() < 2_000, "{}", text.chars().count());
         for event in &episode.log_window {
             assert!(text.contains(&format!("] {} src=", event.log_id)));
         }

@@ -13,8 +13,9 @@ Of the rules that fire, the one whose action costs most decides (dismiss, monito
 escalate); among equals the one that stands first here. The event at which its condition is complete is the trigger.
 Inside the organisation are private, loopback, link-local and shared (100.64.0.0/10) addresses, mapped ones (::ffff:)
 too; outside are the other addresses that machines can have; unspecified, multicast, broadcast and reserved ones are
-neither. One address in two spellings is one. Numbers are written whole. A field that an event lacks is none of the
-words asked for, and nobody's own.";
+neither. One address in two spellings is one. Numbers are written whole. A field that an event lacks, or that is empty, is
+none of the words asked for, and nobody's own: nothing with the same leads up to it. Before and after go by the order of
+the lines.";
 
 /// Arguments of `rules`.
 #[derive(Debug, clap::Args)]
@@ -33,7 +34,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         writeln!(out, "{PREAMBLE}\n")?;
         writeln!(
             out,
-            "{:<26} {:<16} {:<28} reason",
+            "{:<31} {:<16} {:<28} reason",
             "rule", "action", "ATT&CK"
         )?;
     }
@@ -43,7 +44,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         } else {
             writeln!(
                 out,
-                "{:<26} {:<16} {:<28} {}",
+                "{:<31} {:<16} {:<28} {}",
                 rule.id,
                 rule.action.as_str(),
                 rule.attack.join(" "),

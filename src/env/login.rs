@@ -3,13 +3,15 @@
 //! Failures are counted since the user's last success. Who signs in from where is read from typed fields alone.
 
 use super::address::is_internal;
-use super::rules::Firing;
+use super::rules::{Firing, value};
 use super::schema::{Action, Event};
 
 /// The event type of a failed sign-in.
 pub const FAILURE: &str = "auth.login_failure";
 /// The event type of a successful one.
 pub const SUCCESS: &str = "auth.login_success";
+/// The field that says whose sign-in it is.
+const USER: &str = "user";
 /// So many failures of one user are guessing; fewer are typing mistakes.
 pub const GUESSES: usize = 3;
 
@@ -148,7 +150,7 @@ fn single_internal(events: &[Event]) -> Option<Firing> {
 /// What a success at `position` amounts to, with its failures and itself as evidence.
 fn after_failures(events: &[Event], position: usize) -> Option<(Case, Vec<usize>)> {
     let success = events.get(position).filter(|e| e.event_type == SUCCESS)?;
-    let mut evidence = failures_before(events, position, success.text("user")?);
+    let mut evidence = failures_before(events, position, &value(success, USER)?);
     let case = match evidence.len() {
         0 => return None,
         n if n < GUESSES => Case::Mistyped,
@@ -166,13 +168,13 @@ fn after_failures(events: &[Event], position: usize) -> Option<(Case, Vec<usize>
 fn guessing(events: &[Event]) -> Option<Firing> {
     (0..events.len()).find_map(|position| {
         let event = events.get(position).filter(|e| e.event_type == FAILURE)?;
-        let user = event.text("user")?;
-        let mut evidence = failures_before(events, position, user);
+        let user = value(event, USER)?;
+        let mut evidence = failures_before(events, position, &user);
         evidence.push(position);
         let is_followed = events
             .iter()
             .skip(position)
-            .any(|e| e.event_type == SUCCESS && e.text("user") == Some(user));
+            .any(|e| e.event_type == SUCCESS && value(e, USER).as_ref() == Some(&user));
         (evidence.len() == GUESSES && !is_followed).then_some(Firing {
             trigger: position,
             evidence,
@@ -184,7 +186,7 @@ fn guessing(events: &[Event]) -> Option<Firing> {
 fn failures_before(events: &[Event], position: usize, user: &str) -> Vec<usize> {
     let mut failures = Vec::new();
     for (i, event) in events.iter().enumerate().take(position) {
-        if event.text("user") != Some(user) {
+        if value(event, USER).as_deref() != Some(user) {
             continue;
         }
         match event.event_type.as_str() {

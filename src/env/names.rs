@@ -9,9 +9,9 @@ const CONSONANTS: [&str; 24] = [
 const VOWELS: [&str; 7] = ["a", "e", "i", "o", "u", "ai", "ou"];
 const ENDINGS: [&str; 8] = ["", "", "", "n", "r", "s", "t", "x"];
 
-/// One to four syllables.
+/// One to three syllables.
 pub fn word(stream: &mut Stream) -> String {
-    (0..stream.between(1, 4))
+    (0..stream.between(1, 3))
         .map(|_| syllable(stream))
         .collect()
 }

@@ -324,8 +324,8 @@ mod tests {
         assert!(inside.contains("internal address 10.0.0.9"), "{inside}");
         let process = |fields| event("sysmon", "process.create", fields);
         let no_parent = json!({"image": "mshta.exe", "user": "a"});
-        assert!(why("malware", process(no_parent)).contains("without `parent`"));
-        let no_image = json!({"image": "", "parent": "winword.exe", "user": "a"});
+        assert!(why("malware", process(no_parent)).contains("without `parent_image`"));
+        let no_image = json!({"image": "", "parent_image": "winword.exe", "user": "a"});
         assert!(why("malware", process(no_image)).contains("without `image`"));
         let beacon = json!({"jitter_pct": 3, "reputation": "unlabeled"});
         assert!(why("malware", event("zeek", "net.beacon", beacon)).contains("without `dst_ip`"));
@@ -366,7 +366,7 @@ mod tests {
     #[test]
     fn names_nobody_can_see_are_missing() {
         let named = |parent: &str| {
-            let fields = json!({"image": "mshta.exe", "parent": parent, "user": "a"});
+            let fields = json!({"image": "mshta.exe", "parent_image": parent, "user": "a"});
             why("malware", event("sysmon", "process.create", fields))
         };
         for blank in [
@@ -378,7 +378,7 @@ mod tests {
             "\u{3164}",
             "\u{ad}",
         ] {
-            assert!(named(blank).contains("without `parent`"), "{blank:?}");
+            assert!(named(blank).contains("without `parent_image`"), "{blank:?}");
         }
         for seen in ["winword.exe", "*", "日本"] {
             assert_eq!(named(seen), "plausible");

@@ -27,6 +27,8 @@ enum Names {
 #[derive(Debug)]
 struct Listed {
     users: &'static [&'static str],
+    /// Service accounts are `svc_<name>`.
+    services: &'static [&'static str],
     /// Machine names are `<prefix>-<number>`.
     host_prefixes: &'static [&'static str],
     domains: &'static [&'static str],
@@ -72,6 +74,7 @@ const LISTED: Listed = Listed {
         "k.murphy",
         "r.vargas",
     ],
+    services: &["patching", "reports", "ledger", "scheduler"],
     host_prefixes: &["pc", "mac", "app", "file", "hr", "lab"],
     domains: &[
         "cdn.pebble.net",
@@ -118,6 +121,7 @@ fn new_word(stream: &mut Stream) -> String {
 fn listed_parts() -> impl Iterator<Item = &'static str> {
     let all = [
         LISTED.users,
+        LISTED.services,
         LISTED.host_prefixes,
         LISTED.domains,
         LISTED.files,
@@ -166,12 +170,26 @@ impl Pools {
         }
     }
 
-    /// A machine name.
-    pub fn host(&self, stream: &mut Stream) -> String {
-        let prefix = match self.names {
-            Names::Listed(listed) => word(listed.host_prefixes, stream),
+    /// An account that programs use.
+    pub fn service_account(&self, stream: &mut Stream) -> String {
+        let name = match self.names {
+            Names::Listed(listed) => word(listed.services, stream),
             Names::MadeUp => new_word(stream),
         };
+        format!("svc_{name}")
+    }
+
+    /// What a machine's name opens with.
+    pub fn host_prefix(&self, stream: &mut Stream) -> String {
+        match self.names {
+            Names::Listed(listed) => word(listed.host_prefixes, stream),
+            Names::MadeUp => new_word(stream),
+        }
+    }
+
+    /// A machine name.
+    pub fn host(&self, stream: &mut Stream) -> String {
+        let prefix = self.host_prefix(stream);
         format!("{prefix}-{:02}", stream.between(1, 40))
     }
 
@@ -203,22 +221,29 @@ impl Pools {
     /// An address outside the organisation.
     pub fn external_ip(&self, stream: &mut Stream) -> String {
         let first = public_octet(stream);
-        self.tail(&format!("{first}.{}", stream.between(0, 255)), stream)
+        let network = self.network(&format!("{first}.{}", stream.between(0, 255)), stream);
+        format!("{network}.{}", stream.between(1, 254))
     }
 
-    /// An address inside the organisation.
-    pub fn internal_ip(&self, stream: &mut Stream) -> String {
+    /// The first three octets of a network inside the organisation.
+    pub fn internal_network(&self, stream: &mut Stream) -> String {
         let head = match stream.below(3) {
             0 => format!("10.{}", stream.between(0, 63)),
             1 => format!("172.{}", stream.between(16, 31)),
             _ => "192.168".to_owned(),
         };
-        self.tail(&head, stream)
+        self.network(&head, stream)
     }
 
-    fn tail(&self, head: &str, stream: &mut Stream) -> String {
+    /// An address inside the organisation.
+    pub fn internal_ip(&self, stream: &mut Stream) -> String {
+        let network = self.internal_network(stream);
+        format!("{network}.{}", stream.between(1, 254))
+    }
+
+    fn network(&self, head: &str, stream: &mut Stream) -> String {
         let third = stream.below(128) * 2 + self.octet_parity;
-        format!("{head}.{third}.{}", stream.between(1, 254))
+        format!("{head}.{third}")
     }
 }
 

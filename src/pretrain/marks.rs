@@ -1,24 +1,27 @@
-//! What a single line shows: whether it holds a sensitive value and what stands beside it, or how often a user has failed
-//! to sign in.
+//! What a single line shows: whether it holds a sensitive value and what stands beside it (or stood in what led up to it),
+//! or how often a user has failed to sign in.
 //!
 //! A large model knows from its own pretraining that `mshta.exe` is a system tool attackers borrow and `chrome.exe` is
 //! not; nano has read nothing else, so it is told here which values are sensitive. A mark describes one line and those
 //! before it; what follows for an analyst is not said.
 
-use super::notes::{Kind, Line, Note, Pair};
+use super::notes::{Kind, Line, Note};
 use crate::env::address;
-use crate::env::families::{self, Family};
+use crate::env::families::{self, Family, Lead};
 use crate::env::login::{FAILURE, SUCCESS};
 use crate::stream::Stream;
 
 /// What a line shows.
 enum Mark {
     Ordinary,
-    /// A sensitive value: which in a row of such lines where they come in rows, and the pair beside it.
+    /// A sensitive value: which in a row of such lines where they come in rows, and the value beside it; [`ALONE`] where
+    /// nothing led up to it.
     Sensitive {
         nth: Option<usize>,
-        beside: Pair,
+        beside: String,
     },
+    /// What may lead up to such a line: which of its actor's, or the value it holds.
+    Lead(String),
     /// A failed sign-in: the user's failures since the last success.
     Failed(usize),
     /// A successful one after so many failures.
@@ -35,8 +38,9 @@ impl Mark {
             Mark::Ordinary => "ordinary".to_string(),
             Mark::Sensitive { nth, beside } => {
                 let nth = nth.map(|n| format!(" {}", ordinal(n))).unwrap_or_default();
-                format!("{} sensitive{nth}", beside.value)
+                format!("{beside} sensitive{nth}")
             }
+            Mark::Lead(what) => format!("{what} leads"),
             Mark::Failed(n) => format!("{} failed", ordinal(*n)),
             Mark::Entered {
                 failures,
@@ -46,6 +50,9 @@ impl Mark {
         }
     }
 }
+
+/// Said of a sensitive line that nothing led up to.
+pub(super) const ALONE: &str = "alone";
 
 /// Words for small numbers, as a mark writes them.
 pub(super) const ORDINALS: [&str; 5] = ["none", "first", "second", "third", "more"];
@@ -100,7 +107,7 @@ fn sensitive(
         .iter()
         .zip(marks)
         .filter_map(|(line, mark)| match mark {
-            Mark::Sensitive { beside, .. } => Some((&line.id, &beside.value)),
+            Mark::Sensitive { beside, .. } => Some((&line.id, beside)),
             _ => None,
         });
     let found = if is_first {
@@ -135,7 +142,7 @@ fn label(lines: &[Line], marks: &[Mark], stream: &mut Stream) -> Option<(String,
     let (first, second) = (word(), word());
     let both = || lines.iter().zip(marks);
     let sensitive = both().rev().find_map(|(line, mark)| match mark {
-        Mark::Sensitive { beside, .. } => Some((&line.id, beside.value.clone())),
+        Mark::Sensitive { beside, .. } => Some((&line.id, beside.clone())),
         _ => None,
     });
     let signed_in = || {
@@ -219,16 +226,42 @@ fn mark(lines: &[Line], at: usize) -> Mark {
             role: value(line, "account_role").to_string(),
         };
     }
-    let found = families::find(event_type).filter(|_| line.is_sensitive);
-    match found.and_then(|family| Some((family, line.get(family.context_field)?))) {
-        None => Mark::Ordinary,
-        Some((family, beside)) => Mark::Sensitive {
-            nth: family
-                .repeat
-                .map(|_| 1 + earlier.iter().filter(|l| alike(family, l, line)).count()),
-            beside: beside.clone(),
-        },
+    if let Some((family, lead)) = families::led_by(event_type) {
+        return Mark::Lead(match lead.holds_context {
+            true => value(line, family.context_field).to_owned(),
+            false => ordinal(1 + leads(lead, value(line, lead.join.0), earlier).len()).to_owned(),
+        });
     }
+    let Some(family) = families::find(event_type).filter(|_| line.is_sensitive) else {
+        return Mark::Ordinary;
+    };
+    let beside = match family.lead {
+        None => value(line, family.context_field),
+        Some(lead) => {
+            let leads = leads(lead, value(line, lead.join.1), earlier);
+            match leads.last() {
+                Some(last) if lead.holds_context => value(last, family.context_field),
+                Some(_) if leads.len() >= lead.count => value(line, family.context_field),
+                _ => ALONE,
+            }
+        }
+    };
+    Mark::Sensitive {
+        nth: family
+            .repeat
+            .map(|_| 1 + earlier.iter().filter(|l| alike(family, l, line)).count()),
+        beside: beside.to_owned(),
+    }
+}
+
+/// Earlier lines that lead up to one tied to `wanted`.
+fn leads<'a>(lead: Lead, wanted: &str, earlier: &'a [Line]) -> Vec<&'a Line> {
+    let leading = earlier
+        .iter()
+        .filter(|l| value(l, "type") == lead.event_type);
+    leading
+        .filter(|l| value(l, lead.join.0) == wanted)
+        .collect()
 }
 
 /// The user's failures since the last success.
@@ -285,11 +318,11 @@ mod tests {
         let told = texts(&[
             (
                 "process.create",
-                json!({"image": "mshta.exe", "parent": "ccmexec.exe"}),
+                json!({"image": "mshta.exe", "parent_image": "ccmexec.exe"}),
             ),
             (
                 "process.create",
-                json!({"image": "chrome.exe", "parent": "tomcat9.exe"}),
+                json!({"image": "chrome.exe", "parent_image": "tomcat9.exe"}),
             ),
             (
                 "net.transfer",
@@ -309,6 +342,52 @@ mod tests {
                 "ordinary",
                 "pastebin sensitive",
                 "ordinary"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_is_told_with_what_led_up_to_it() {
+        let click = |user: &str, verdict: &str| {
+            ("mail.click", json!({"user": user, "url_verdict": verdict}))
+        };
+        let script = |user: &str| {
+            (
+                "script.block",
+                json!({"script_block_text": "encoded", "user": user}),
+            )
+        };
+        assert_eq!(
+            texts(&[
+                script("a"),
+                click("a", "drill_url"),
+                click("b", "phish_kit"),
+                script("a"),
+                script("b"),
+            ]),
+            [
+                "alone sensitive",
+                "drill_url leads",
+                "phish_kit leads",
+                "drill_url sensitive",
+                "phish_kit sensitive"
+            ]
+        );
+        let deny = |user: &str| ("auth.mfa_deny", json!({"user": user}));
+        let approve = |user: &str| {
+            (
+                "auth.mfa_approve",
+                json!({"factor": "push", "origin": "overseas", "user": user}),
+            )
+        };
+        assert_eq!(
+            texts(&[deny("a"), deny("b"), deny("a"), approve("a"), approve("b")]),
+            [
+                "first leads",
+                "first leads",
+                "second leads",
+                "overseas sensitive",
+                "alone sensitive"
             ]
         );
     }

@@ -18,7 +18,7 @@ pub fn start_up_key(event: &Event) -> bool {
 }
 
 pub fn system_service(event: &Event) -> bool {
-    event.is_a("service.install") && event.has("account", &["LocalSystem"])
+    event.is_a("service.install") && event.has("account_name", &["LocalSystem"])
 }
 
 pub fn executable_attachment(event: &Event) -> bool {
@@ -40,11 +40,12 @@ pub fn large_upload(event: &Event) -> bool {
 }
 
 pub fn data_query(event: &Event) -> bool {
-    event.is_a("dns.query") && event.has("qtype", &["TXT", "NULL"])
+    event.is_a("dns.query") && event.has("qtype_name", &["TXT", "NULL"])
 }
 
 pub fn program_download(event: &Event) -> bool {
-    event.is_a("http.download") && event.has("mime", &["application/x-dosexec", "application/hta"])
+    event.is_a("http.download")
+        && event.has("mime_type", &["application/x-dosexec", "application/hta"])
 }
 
 pub fn exploit_signature(event: &Event) -> bool {
@@ -60,7 +61,7 @@ pub fn opened_bucket(event: &Event) -> bool {
 }
 
 pub fn powerful_grant(event: &Event) -> bool {
-    event.is_a("auth.role_grant") && event.has("role", &["domain_admins", "global_admin"])
+    event.is_a("auth.role_grant") && event.has("group_name", &["domain_admins", "global_admin"])
 }
 
 /// The first event for which the condition holds.
@@ -68,41 +69,79 @@ pub fn first(window: &[Event], holds: impl Fn(&Event) -> bool) -> Option<usize> 
     window.iter().position(holds)
 }
 
-/// The third locked file of one process, where that third file lies on `share`.
-pub fn third_locked_file(window: &[Event], share: &str) -> Option<usize> {
-    let locked =
-        |event: &Event| event.is_a("file.rename") && event.has("extension", &["locked", "crypt"]);
-    (0..window.len()).find(|&at| {
-        let (before, event) = (&window[..at], &window[at]);
-        let earlier = before
-            .iter()
-            .filter(|other| locked(other) && other.shares(event, "process_id"))
-            .count();
-        locked(event) && earlier == 2 && event.has("share", &[share])
-    })
+/// Lines of one type that are counted together, those with the same values.
+pub struct Group {
+    counted: fn(&Event) -> bool,
+    same: &'static [&'static str],
+    /// The field of which different values are counted; without one it is the lines.
+    different: Option<&'static str>,
+    /// The field that tells the rules of the group apart.
+    context: &'static str,
 }
 
-/// The connection by which one address reached a third machine with one service, where that machine is `role`.
-pub fn third_machine(window: &[Event], role: &str) -> Option<usize> {
-    let swept = |event: &Event| {
-        event.is_a("net.connection") && event.has("service", &["smb", "rdp", "ssh"])
-    };
-    (0..window.len()).find(|&at| {
-        let (before, event) = (&window[..at], &window[at]);
-        let mut reached = Vec::new();
-        for other in before {
-            let same_sweep =
-                swept(other) && other.shares(event, "src_ip") && other.shares(event, "service");
-            if same_sweep
-                && other.word("dst_ip").is_some()
-                && !reached.contains(&other.word("dst_ip"))
-            {
-                reached.push(other.word("dst_ip"));
-            }
-        }
-        let fresh = event.word("dst_ip").is_some() && !reached.contains(&event.word("dst_ip"));
-        swept(event) && fresh && reached.len() == 2 && event.has("dst_role", &[role])
-    })
+pub static LOCKED_FILES: Group = Group {
+    counted: |event| event.is_a("file.rename") && event.has("extension", &["locked", "crypt"]),
+    same: &["process_id"],
+    different: None,
+    context: "share",
+};
+
+pub static SWEEP: Group = Group {
+    counted: |event| event.is_a("net.connection") && event.has("service", &["smb", "rdp", "ssh"]),
+    same: &["src_ip", "service"],
+    different: Some("dst_ip"),
+    context: "dst_role",
+};
+
+pub static SPRAY: Group = Group {
+    counted: |event| event.is_a("auth.kerberos_failure") && event.has("failure_code", &["0x18"]),
+    same: &["src_ip"],
+    different: Some("user"),
+    context: "account_class",
+};
+
+impl Group {
+    /// Whether the line is counted together with the other one. Without the field that counts it is no line of a group.
+    fn joins(&self, line: &Event, other: &Event) -> bool {
+        (self.counted)(line)
+            && self.same.iter().all(|key| line.shares(other, key))
+            && self.different.is_none_or(|key| line.field(key).is_some())
+    }
+
+    /// The lines that are counted together with the last one, which is among them, or none where that is of no group.
+    fn lines<'a>(&self, seen: &'a [Event]) -> Vec<&'a Event> {
+        let last = seen.last().filter(|last| self.joins(last, last));
+        let joining = last.map(|last| seen.iter().filter(|line| self.joins(line, last)));
+        joining.into_iter().flatten().collect()
+    }
+
+    /// Whether the line has a value that counts already.
+    fn repeats(&self, line: &Event, earlier: &[&Event]) -> bool {
+        self.different
+            .is_some_and(|key| earlier.iter().any(|other| other.shares(line, key)))
+    }
+
+    /// What the group of the last line has come to.
+    fn count(&self, seen: &[Event]) -> usize {
+        let lines = self.lines(seen);
+        (0..lines.len())
+            .filter(|&at| !self.repeats(lines[at], &lines[..at]))
+            .count()
+    }
+
+    /// Whether the last line comes back to a value that its group has already.
+    pub fn is_return(&self, seen: &[Event]) -> bool {
+        let lines = self.lines(seen);
+        lines
+            .split_last()
+            .is_some_and(|(last, earlier)| self.repeats(last, earlier))
+    }
+}
+
+/// The first line up to which its group comes to three or more, and of which the context is this word.
+pub fn three_or_more(window: &[Event], group: &Group, word: &str) -> Option<usize> {
+    (0..window.len())
+        .find(|&at| group.count(&window[..=at]) >= 3 && window[at].has(group.context, &[word]))
 }
 
 /// The first sign-in whose user failed a number of times before it that is `enough`, and for which the rest holds.
@@ -151,23 +190,19 @@ pub fn not_admin(event: &Event) -> bool {
 }
 
 pub fn inside(event: &Event, key: &str) -> bool {
-    address(event, key).is_some_and(is_inside)
+    event.address(key).is_some_and(is_inside)
 }
 
 /// Everywhere but inside, also where no machine can be; what is no address at all is nowhere.
 pub fn not_inside(event: &Event, key: &str) -> bool {
-    address(event, key).is_some_and(|ip| !is_inside(ip))
+    event.address(key).is_some_and(|ip| !is_inside(ip))
 }
 
 /// An address that is not inside, and that a machine can have.
 pub fn outside(event: &Event, key: &str) -> bool {
-    address(event, key).is_some_and(|ip| !is_inside(ip) && !is_neither(ip))
-}
-
-/// An IPv4 address written as an IPv6 one counts as what it stands for.
-fn address(event: &Event, key: &str) -> Option<IpAddr> {
-    let ip: IpAddr = event.word(key)?.parse().ok()?;
-    Some(ip.to_canonical())
+    event
+        .address(key)
+        .is_some_and(|ip| !is_inside(ip) && !is_neither(ip))
 }
 
 /// Private, loopback, link-local and shared addresses.

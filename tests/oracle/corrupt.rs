@@ -4,6 +4,22 @@
 pub fn replace(message: &str, log_id: &str, key: &str, value: &str) -> Option<String> {
     let is_line = |line: &str| line.starts_with('[') && line.contains(&format!("] {log_id} "));
     let line = message.lines().find(|line| is_line(line))?;
+    Some(message.replace(line, &replaced(line, key, value)?))
+}
+
+/// The message with the value of `key` replaced in all lines of one type, if one of them has the key.
+pub fn replace_in_all(message: &str, kind: &str, key: &str, value: &str) -> Option<String> {
+    let is_line = |line: &str| line.starts_with('[') && line.contains(&format!(" type={kind} "));
+    let lines = message.lines().map(|line| {
+        let changed = is_line(line).then(|| replaced(line, key, value));
+        changed.flatten().unwrap_or_else(|| line.to_owned())
+    });
+    let lines: Vec<String> = lines.collect();
+    let result = lines.join("\n");
+    (result != message).then_some(result)
+}
+
+fn replaced(line: &str, key: &str, value: &str) -> Option<String> {
     let (before, after) = line.split_once(&format!(" {key}="))?;
     let after = match after.strip_prefix('"') {
         Some(quoted) => quoted.split_once('"')?.1,
@@ -15,7 +31,7 @@ pub fn replace(message: &str, log_id: &str, key: &str, value: &str) -> Option<St
     } else {
         " "
     };
-    Some(message.replace(line, &format!("{before} {key}={value}{gap}{after}")))
+    Some(format!("{before} {key}={value}{gap}{after}"))
 }
 
 /// The message with other free text: a header that gives orders, and an order in a note on every line.

@@ -1,5 +1,7 @@
 //! Reads the log window out of the text a model is shown. The header, the summary and the closing line are skipped.
 
+use std::net::IpAddr;
+
 use serde_json::{Deserializer, Value};
 
 /// One line of the window.
@@ -35,9 +37,23 @@ impl Event {
         self.word(key).is_some_and(|word| words.contains(&word))
     }
 
+    /// An IPv4 address written as an IPv6 one counts as what it stands for.
+    pub fn address(&self, key: &str) -> Option<IpAddr> {
+        let ip: IpAddr = self.word(key)?.parse().ok()?;
+        Some(ip.to_canonical())
+    }
+
     /// Whether both lines print this field, with the same value: two lines without it share nothing.
     pub fn shares(&self, other: &Event, key: &str) -> bool {
-        self.field(key).is_some() && self.field(key) == other.field(key)
+        self.equals(key, other, key)
+    }
+
+    /// Whether both lines print their field, with the same value. One address in two spellings is one.
+    pub fn equals(&self, key: &str, other: &Event, other_key: &str) -> bool {
+        let same_address =
+            self.address(key).is_some() && self.address(key) == other.address(other_key);
+        let same_value = self.field(key).is_some() && self.field(key) == other.field(other_key);
+        same_address || same_value
     }
 }
 

@@ -1,13 +1,16 @@
-//! Random windows, drawn from few values so that rules meet: several fire at once, at equal cost too, groups are split
-//! and joined, sign-ins reset failures, and values lie on both sides of every limit or are missing. The generator
-//! avoids all that, so only here are the order of the table and the odd cases of its preamble compared.
+//! Random windows, drawn from few values so that rules meet: several fire at once, at equal cost too, groups are split,
+//! joined and come back to what they have, sign-ins reset failures, leads hold, break, contradict each other or come
+//! too late, and values lie on both sides of every limit or are missing. The generator avoids most of that, so only
+//! here are the order of the table and the odd cases of its preamble compared.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
 use crate::binary;
-use crate::pools::{self, Kind, NOTES};
+use crate::chains::CHAINS;
+use crate::conditions::{SPRAY, SWEEP};
+use crate::pools::{self, Kind, Kinds, NOTES};
 use crate::prompt;
 use crate::rules::{self, Answer, RULES};
 
@@ -36,27 +39,38 @@ impl Draw {
     }
 }
 
-/// The types that a window is mostly made of. Rules that count need many events of one type to come to a decision.
-fn some_kinds<'a>(draw: &mut Draw, counted: &'a [Kind], others: &'a [Kind]) -> Vec<&'a Kind> {
-    match (draw.below(8), counted) {
+/// The types that a window is mostly made of. Rules that count need many events of one type to come to a decision, and
+/// rules with leads need both types.
+fn some_kinds<'a>(draw: &mut Draw, kinds: &'a Kinds) -> Vec<&'a Kind> {
+    let pairs: Vec<_> = kinds.chained.chunks_exact(2).collect();
+    match (draw.below(16), kinds.counted.as_slice()) {
         (0, [rename, ..]) => vec![rename],
         (1, [_, connection, ..]) => vec![connection],
-        (2, [.., failure, success]) => vec![failure, failure, success],
-        (3, _) => counted.iter().collect(),
-        (4 | 5, _) => (0..3).map(|_| draw.pick(others)).collect(),
-        _ => counted.iter().chain(others).collect(),
+        (2, [_, _, kerberos, ..]) => vec![kerberos],
+        (3 | 4, [.., failure, success]) => vec![failure, failure, success],
+        (5, counted) => counted.iter().collect(),
+        (6 | 7, _) => (0..3).map(|_| draw.pick(&kinds.others)).collect(),
+        (8..=11, _) => draw.pick(&pairs).iter().collect(),
+        (12..=14, _) => {
+            let two = [*draw.pick(&pairs), *draw.pick(&pairs)];
+            two.into_iter().flatten().collect()
+        }
+        _ => kinds.all(),
     }
 }
 
-fn window(draw: &mut Draw, counted: &[Kind], others: &[Kind]) -> Vec<Value> {
-    let kinds = some_kinds(draw, counted, others);
-    let all: Vec<_> = counted.iter().chain(others).collect();
+fn window(draw: &mut Draw, kinds: &Kinds) -> Vec<Value> {
+    let (mostly, all) = (some_kinds(draw, kinds), kinds.all());
     let strays = draw.one_in(2);
-    // Rules meet in long windows rather than in short ones.
-    let length = 1 + draw.below(10).max(draw.below(10));
+    // Rules meet in long windows rather than in short ones, but one rule is about a window of one line.
+    let length = if draw.one_in(20) {
+        1
+    } else {
+        1 + draw.below(12).max(draw.below(12))
+    };
     let events = (0..length).map(|at| {
         let stray = strays && draw.one_in(5);
-        let kind = *draw.pick(if stray { &all } else { &kinds });
+        let kind = *draw.pick(if stray { &all } else { &mostly });
         event(draw, at, kind)
     });
     events.collect()
@@ -120,16 +134,21 @@ struct Tally {
     /// Windows in which two or more of the costliest rules cost the same, so that the order of the table decided.
     ties: usize,
     decided: BTreeSet<String>,
+    fired: BTreeSet<&'static str>,
+    /// Rules that fired at a line with a value that counted already, where different ones count.
+    returned: BTreeSet<&'static str>,
+    /// Chains of which an event came after a line that is no lead of it only for another value.
+    broken: BTreeSet<&'static str>,
+    /// Chains of which an event came before what would have been its lead.
+    reversed: BTreeSet<&'static str>,
 }
 
 impl Tally {
     /// Compares that many windows, and adds them.
     fn compare(&mut self, seed: u64, count: usize) {
         let mut draw = Draw(seed);
-        let (counted, others) = pools::kinds();
-        let windows: Vec<_> = (0..count)
-            .map(|_| window(&mut draw, &counted, &others))
-            .collect();
+        let kinds = pools::kinds();
+        let windows: Vec<_> = (0..count).map(|_| window(&mut draw, &kinds)).collect();
         let incidents: Vec<_> = windows.iter().map(|events| incident(events)).collect();
         let truths = binary::verify(&incidents);
         let mut wrong = Vec::new();
@@ -157,6 +176,16 @@ impl Tally {
         self.several += usize::from(firing.len() > 1);
         self.ties += usize::from(equals.count() > 1);
         self.decided.insert(answer.rule.clone());
+        self.fired.extend(firing.iter().map(|(rule, _)| rule.id));
+        let returned = firing.iter().filter(|(_, at)| {
+            let seen = &window[..=*at];
+            SWEEP.is_return(seen) || SPRAY.is_return(seen)
+        });
+        self.returned.extend(returned.map(|(rule, _)| rule.id));
+        let broken = CHAINS.iter().filter(|chain| chain.is_broken(&window));
+        self.broken.extend(broken.map(|chain| chain.event));
+        let reversed = CHAINS.iter().filter(|chain| chain.is_reversed(&window));
+        self.reversed.extend(reversed.map(|chain| chain.event));
     }
 
     /// Windows in which rules do not meet would prove little.
@@ -164,6 +193,19 @@ impl Tally {
         let (several, ties) = (self.several, self.ties);
         assert!(several * 3 >= self.checked, "{several} with several rules");
         assert!(ties * 10 >= self.checked, "{ties} with rules of equal cost");
+        let idle = RULES.iter().filter(|rule| !self.fired.contains(rule.id));
+        let idle: Vec<_> = idle.map(|rule| rule.id).collect();
+        assert!(idle.is_empty(), "rules that never fire: {idle:?}");
+        let mut different = RULES
+            .iter()
+            .filter(|rule| rule.id.starts_with("sweep_") || rule.id.starts_with("spray_"));
+        assert!(
+            different.all(|rule| self.returned.contains(rule.id)),
+            "{:?}",
+            self.returned
+        );
+        assert_eq!(self.broken.len(), CHAINS.len(), "{:?}", self.broken);
+        assert_eq!(self.reversed.len(), CHAINS.len(), "{:?}", self.reversed);
     }
 }
 

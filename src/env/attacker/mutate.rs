@@ -99,9 +99,11 @@ fn look_alike(event: &Event, base: &Episode, stream: &mut Stream) -> Event {
         }
         return copy;
     };
-    let contexts = family.detections.iter().flat_map(|d| d.values);
-    let contexts: Vec<&str> = contexts.copied().collect();
-    set(family.context_field, word(&contexts, stream).into());
+    if family.has_own_context() {
+        let contexts = family.detections.iter().flat_map(|d| d.values);
+        let contexts: Vec<&str> = contexts.copied().collect();
+        set(family.context_field, word(&contexts, stream).into());
+    }
     let surface = match family.surface {
         Surface::Words { cold, .. } => word(cold, stream).into(),
         Surface::AtMost { near_cold, .. } | Surface::AtLeast { near_cold, .. } => {

@@ -202,7 +202,7 @@ pub(super) const FAMILIES: &[Family] = &[
             hot: LOLBINS,
             cold: &["chrome.exe", "teams.exe", "notepad.exe", "acrobat.exe"],
         },
-        "parent",
+        "parent_image",
         PROCESS,
     ),
     family(
@@ -213,7 +213,7 @@ pub(super) const FAMILIES: &[Family] = &[
             hot: &["lsass.exe"],
             cold: &["spoolsv.exe", "svchost.exe", "winlogon.exe"],
         },
-        "signature",
+        "signature_status",
         ACCESS,
     ),
     family(
@@ -230,12 +230,12 @@ pub(super) const FAMILIES: &[Family] = &[
     family(
         "service.install",
         "low",
-        "account",
+        "account_name",
         Surface::Words {
             hot: &["LocalSystem"],
             cold: &["NetworkService", "LocalService"],
         },
-        "image_dir",
+        "image_path",
         SERVICE,
     ),
     family(

@@ -123,7 +123,7 @@ pub(super) const FAMILIES: &[Family] = &[
     family(
         "auth.role_grant",
         "high",
-        "role",
+        "group_name",
         Surface::Words {
             hot: &["domain_admins", "global_admin"],
             cold: &["printer_ops", "helpdesk"],

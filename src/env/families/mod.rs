@@ -1,9 +1,11 @@
-//! Families of detections: one event type, one surface field that raises the alert, one context field that decides.
+//! Families of detections: an event type whose surface field raises the alert, and a context field that decides.
 //!
-//! This table is the single source of the one-field rules and of what the generator writes: a hot surface with a known
-//! context fires exactly that context's rule, a cold surface fires nothing. Sign-ins relate several events to each other
-//! and have their own file, [`crate::env::login`].
+//! This table is the single source of the rules and of what the generator writes: a hot surface with a known context fires
+//! exactly that context's rule, a cold surface fires nothing. A family may ask for several events of one actor
+//! ([`Repeat`]), or for what happened before to the same user, machine, file or address ([`Lead`]). Sign-ins count
+//! failures up to a success and have their own file, [`crate::env::login`].
 
+mod chains;
 mod endpoint;
 mod identity;
 mod network;
@@ -43,7 +45,8 @@ pub enum Surface {
 pub struct Detection {
     pub id: &'static str,
     pub action: Action,
-    /// Values of the context field, as long as those of the family's other contexts.
+    /// Values of the context field, as long as those of the family's other contexts. None where the event stands alone:
+    /// what leads up to it is not there.
     pub values: &'static [&'static str],
     /// At most nine words.
     pub reason: &'static str,
@@ -53,12 +56,24 @@ pub struct Detection {
 /// How many events of the same actor complete the condition.
 #[derive(Clone, Copy, Debug)]
 pub struct Repeat {
-    /// The condition is complete at this many events.
+    /// The condition is complete at this many events, and again at each further one.
     pub count: usize,
     /// Fields in which these events agree.
     pub same: &'static [&'static str],
-    /// A field in which they all differ.
+    /// A field of which so many different values are asked for, instead of so many events.
     pub distinct: Option<&'static str>,
+}
+
+/// What has to have happened before the event, and what ties the two together.
+#[derive(Clone, Copy, Debug)]
+pub struct Lead {
+    pub event_type: &'static str,
+    /// So many of them.
+    pub count: usize,
+    /// The field of the lead and the field of the event that hold one value.
+    pub join: (&'static str, &'static str),
+    /// Whether the context is a field of the lead; it is one of the event otherwise.
+    pub holds_context: bool,
 }
 
 /// One event type and its detections.
@@ -74,6 +89,7 @@ pub struct Family {
     /// A field whose address has to be outside the organisation.
     pub external: Option<&'static str>,
     pub repeat: Option<Repeat>,
+    pub lead: Option<Lead>,
 }
 
 /// Which malicious actions a family can ask for; families of one kind share generator weights.
@@ -85,7 +101,27 @@ pub enum Reach {
     Every,
 }
 
+impl Detection {
+    /// Whether it is the one for events that nothing leads up to.
+    #[must_use]
+    pub const fn is_alone(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
 impl Family {
+    /// Whether several lines decide together.
+    #[must_use]
+    pub const fn is_relational(&self) -> bool {
+        self.repeat.is_some() || self.lead.is_some()
+    }
+
+    /// Whether the context is a field of the event itself.
+    #[must_use]
+    pub const fn has_own_context(&self) -> bool {
+        !matches!(self.lead, Some(lead) if lead.holds_context)
+    }
+
     /// The events it takes to complete a condition.
     #[must_use]
     pub fn hot_count(&self) -> usize {
@@ -121,12 +157,22 @@ pub fn all() -> impl Iterator<Item = &'static Family> {
         .iter()
         .chain(network::FAMILIES)
         .chain(identity::FAMILIES)
+        .chain(chains::families())
 }
 
 /// The family of an event type.
 #[must_use]
 pub fn find(event_type: &str) -> Option<&'static Family> {
     all().find(|family| family.event_type == event_type)
+}
+
+/// The family whose events this event type leads up to, and how.
+#[must_use]
+pub fn led_by(event_type: &str) -> Option<(&'static Family, Lead)> {
+    all().find_map(|family| {
+        let lead = family.lead.filter(|lead| lead.event_type == event_type)?;
+        Some((family, lead))
+    })
 }
 
 const fn detection(
@@ -162,6 +208,7 @@ const fn family(
         detections,
         external: None,
         repeat: None,
+        lead: None,
     }
 }
 
@@ -175,10 +222,34 @@ mod tests {
         for family in all() {
             let event_type = events::find(family.event_type).expect("registered");
             assert!(event_type.field(family.surface_field).is_some());
-            assert!(event_type.field(family.context_field).is_some());
-            assert_eq!(family.detections.len(), 4, "{}", family.event_type);
+            if family.has_own_context() {
+                assert!(event_type.field(family.context_field).is_some());
+            }
+            assert!((4..=5).contains(&family.detections.len()));
             assert!(family.detection(Action::Dismiss).is_some());
             assert!(family.detection(Action::Monitor).is_some());
+            let alone = family.detections.iter().filter(|d| d.is_alone());
+            assert_eq!(alone.count(), usize::from(family.lead.is_some()));
+        }
+    }
+
+    #[test]
+    fn leads_are_registered_and_hold_what_joins_them() {
+        for family in all() {
+            let Some(lead) = family.lead else { continue };
+            let (of_lead, of_event) = lead.join;
+            let leading = events::find(lead.event_type).expect("registered");
+            let event_type = events::find(family.event_type).expect("registered");
+            let kinds = [leading.field(of_lead), event_type.field(of_event)];
+            let [Some(a), Some(b)] = kinds else {
+                panic!("{}: no such field", family.event_type)
+            };
+            assert_eq!(a.kind, b.kind, "{}", family.event_type);
+            assert!(find(lead.event_type).is_none(), "a lead is no subject");
+            if lead.holds_context {
+                assert!(leading.field(family.context_field).is_some());
+                assert_eq!(lead.count, 1, "one of them holds it");
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! Families seen on the wire: beacons, transfers, DNS, downloads, IDS alerts, sweeps.
+//! Families seen on the wire: beacons, transfers, DNS, downloads, IDS alerts, sweeps, sprayed passwords.
 
 use super::{Detection, Family, Repeat, Surface, detection, family};
 use crate::env::schema::Action::{BlockIp, Dismiss, Escalate, Monitor, QuarantineHost};
@@ -189,6 +189,37 @@ const SWEEP: &[Detection] = &[
     ),
 ];
 
+const SPRAY: &[Detection] = &[
+    detection(
+        "spray_vpn_account",
+        BlockIp,
+        &["vpn_user"],
+        "One address tried three accounts, last for VPN.",
+        &["T1110.003", "T1133"],
+    ),
+    detection(
+        "spray_office_account",
+        QuarantineHost,
+        &["lan_user"],
+        "One address tried three accounts, last for office.",
+        &["T1110.003", "T1078.002"],
+    ),
+    detection(
+        "spray_retired_account",
+        Monitor,
+        &["old_user"],
+        "One address tried three accounts, last one retired.",
+        &["T1110.003"],
+    ),
+    detection(
+        "spray_test_account",
+        Dismiss,
+        &["lab_user"],
+        "One address tried three accounts, last for tests.",
+        &[],
+    ),
+];
+
 /// Families of the wire.
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -228,7 +259,7 @@ pub(super) const FAMILIES: &[Family] = &[
     family(
         "dns.query",
         "low",
-        "qtype",
+        "qtype_name",
         Surface::Words {
             hot: &["TXT", "NULL"],
             cold: &["A", "AAAA", "MX"],
@@ -239,7 +270,7 @@ pub(super) const FAMILIES: &[Family] = &[
     family(
         "http.download",
         "medium",
-        "mime",
+        "mime_type",
         Surface::Words {
             hot: &["application/x-dosexec", "application/hta"],
             cold: &["text/html", "image/png", "application/pdf"],
@@ -274,6 +305,24 @@ pub(super) const FAMILIES: &[Family] = &[
             },
             "dst_role",
             SWEEP,
+        )
+    },
+    Family {
+        repeat: Some(Repeat {
+            count: 3,
+            same: &["src_ip"],
+            distinct: Some("user"),
+        }),
+        ..family(
+            "auth.kerberos_failure",
+            "high",
+            "failure_code",
+            Surface::Words {
+                hot: &["0x18"],
+                cold: &["0x12", "0x25"],
+            },
+            "account_class",
+            SPRAY,
         )
     },
 ];

@@ -1,25 +1,39 @@
-//! Windows of one-field families: a subject among look-alikes and background.
+//! Windows: a subject among look-alikes and background.
 //!
 //! Look-alikes are of the subject's type, cold, and carry the contexts of labels that neither twin has: the words of a
-//! window name several labels, and only the line that binds a hot surface to a context tells which.
+//! window name several labels, and only the line that binds a hot surface to a context tells which. Where several lines
+//! decide together they are drawn first, in their order, and scattered over the window.
 
 use serde_json::Value;
 
-use super::fields::{self, Actor};
-use super::{Draft, Labels, Line, Scene, sign_in};
+use super::fields;
+use super::organisation::Person;
+use super::{Draft, Labels, Line, Scene, chain, sign_in};
 use crate::env::events::{self, EventType};
 use crate::env::families::weights::weight;
-use crate::env::families::{self, Family, Reach};
+use crate::env::families::{self, Family, Lead, Reach, Repeat};
 use crate::env::pools::word;
 use crate::env::schema::{Action, Stage};
 use crate::stream::Stream;
 
-/// The share of background lines that are cold events of other families, in quarters.
-const COLD_QUARTERS: u64 = 2;
+/// Of eight background lines, so many are cold events of other families, and so many what leads up to one.
+const COLD_EIGHTHS: u64 = 4;
+const LEAD_EIGHTHS: u64 = 2;
 /// Look-alikes beside a single-event subject, where the window has room.
 const LOOK_ALIKES: usize = 2;
 /// Sign-ins of a sign-in window.
 const SIGN_INS: usize = 4;
+/// Lines that a window of several deciding ones has room for at least, decoys not counted.
+const RELATED: usize = 3;
+/// Of windows with room for them, one in so many is about sign-ins.
+const SIGN_IN_ONE_IN: u64 = 8;
+/// Of windows with room, in fives, how many take a family in which lines decide together, where the reach has both kinds.
+const RELATED_FIFTHS: u64 = 3;
+
+/// Of eight windows of several deciding lines, so many surely go on after them.
+const FOLLOWED_EIGHTHS: u64 = 3;
+/// Of four windows with leads, in how many the first background lines are cold events of the type that decides.
+const LOOK_ALIKES_OF_LED: [u64; 2] = [3, 3];
 
 /// What a window is about.
 enum Subject {
@@ -34,20 +48,30 @@ enum Role {
     Background,
 }
 
-/// Draws the window of an episode.
-pub(super) fn window(scene: &Scene, labels: Labels, stream: &mut Stream) -> Draft {
+/// Draws the window of an episode; `None` where the table has no family for its labels.
+pub(super) fn window(scene: &Scene, labels: Labels, stream: &mut Stream) -> Option<Draft> {
     let count = event_count(scene.stage, stream);
-    let has_room = count >= SIGN_INS + scene.stage.decoys() && scene.stage != Stage::Basic;
-    match subject(labels, has_room, stream) {
+    let room = count.saturating_sub(scene.stage.decoys());
+    Some(match subject(labels, room, stream)? {
         Subject::Family(family) => Draft {
-            lines: family_lines(scene, family, labels, count, stream),
+            lines: match (family.repeat, family.lead) {
+                (Some(repeat), _) => {
+                    let core = repeated(scene, family, repeat, labels, room, stream);
+                    scattered(scene, core, count, Some(family), stream)
+                }
+                (None, Some(_)) => {
+                    let core = chain::lines(scene, family, labels, room, stream);
+                    scattered(scene, core, count, Some(family), stream)
+                }
+                (None, None) => family_lines(scene, family, labels, count, stream),
+            },
             severity: family.severity,
         },
         Subject::SignIn => Draft {
             lines: sign_in_lines(scene, labels, count, stream),
             severity: sign_in::SEVERITY,
         },
-    }
+    })
 }
 
 fn event_count(stage: Stage, stream: &mut Stream) -> usize {
@@ -60,17 +84,25 @@ fn event_count(stage: Stage, stream: &mut Stream) -> usize {
     stream.between(low, high) as usize
 }
 
-fn subject(labels: Labels, has_room: bool, stream: &mut Stream) -> Subject {
+/// The reach first, so that no label shows in it; then whether lines decide together; then a family.
+fn subject(labels: Labels, room: usize, stream: &mut Stream) -> Option<Subject> {
+    let has_room = room >= RELATED;
+    if room >= SIGN_INS && stream.chance(1, SIGN_IN_ONE_IN) {
+        return Some(Subject::SignIn);
+    }
+    let reaches = [
+        Reach::QuarantineEscalate,
+        Reach::BlockQuarantine,
+        Reach::BlockEscalate,
+        Reach::Every,
+    ];
+    let weights = reaches.map(|reach| weight(reach, labels.pair(), has_room));
+    let reach = *reaches.get(stream.weighted(&weights)?)?;
+    let is_related = has_room && (reach == Reach::Every || stream.chance(RELATED_FIFTHS, 5));
     let families: Vec<&'static Family> = families::all()
-        .filter(|family| has_room || family.repeat.is_none())
+        .filter(|family| family.reach() == reach && family.is_relational() == is_related)
         .collect();
-    let mut weights: Vec<u64> = families
-        .iter()
-        .map(|family| weight(family.reach(), labels.pair(), has_room))
-        .collect();
-    weights.push(weight(Reach::Every, labels.pair(), has_room));
-    let drawn = stream.weighted(&weights).and_then(|i| families.get(i));
-    drawn.map_or(Subject::SignIn, |family| Subject::Family(family))
+    stream.pick(&families).map(|family| Subject::Family(family))
 }
 
 fn family_lines(
@@ -80,25 +112,18 @@ fn family_lines(
     count: usize,
     stream: &mut Stream,
 ) -> Vec<Line> {
-    let roles = roles(family, count, stream);
+    let roles = roles(count, stream);
     let decoys = decoys(scene, &roles, stream);
     let mut others = other_contexts(family, labels, stream).into_iter().cycle();
     let trigger = trigger_context(family, labels, stream);
-    let shared = shared_fields(scene, family, stream);
-    let mut hot_left = family.hot_count();
+    let surface = fields::surface(family, true, scene.stage, stream);
+    let hot = [(family.surface_field, surface)];
     let mut lines = Vec::with_capacity(count);
     for (role, is_decoy) in roles.into_iter().zip(decoys) {
         let actor = actor(scene, is_decoy, stream);
         let mut line = match role {
-            Role::Background => background(scene, family.event_type, &actor, stream),
-            Role::Hot => {
-                hot_left -= 1;
-                let context = match hot_left {
-                    0 => trigger.clone(),
-                    _ => others.next().unwrap_or_default(),
-                };
-                subject_line(scene, family, Some(&shared), context, &actor, stream)
-            }
+            Role::Background => background(scene, Some(family), &actor, stream),
+            Role::Hot => subject_line(scene, family, Some(&hot), trigger.clone(), &actor, stream),
             Role::LookAlike => {
                 let context = others.next().unwrap_or_default();
                 subject_line(scene, family, None, context, &actor, stream)
@@ -110,15 +135,51 @@ fn family_lines(
     lines
 }
 
-fn roles(family: &Family, count: usize, stream: &mut Stream) -> Vec<Role> {
-    let hot = family.hot_count().min(count);
-    // Repeated events carry other labels' contexts themselves.
-    let look_alikes = match family.repeat {
-        None => LOOK_ALIKES.min(count - hot),
-        Some(_) => 0,
-    };
-    let mut roles = vec![Role::Background; count - hot - look_alikes];
-    roles.extend(vec![Role::Hot; hot]);
+/// Hot events of one actor, the last with the context that decides; where there is room one of another actor among them.
+fn repeated(
+    scene: &Scene,
+    family: &'static Family,
+    repeat: Repeat,
+    labels: Labels,
+    room: usize,
+    stream: &mut Stream,
+) -> Vec<Line> {
+    let mut others = other_contexts(family, labels, stream).into_iter().cycle();
+    let trigger = trigger_context(family, labels, stream);
+    let surface = fields::surface(family, true, scene.stage, stream);
+    let shared = shared_fields(scene, family, repeat, &surface, stream);
+    let stranger = shared_fields(scene, family, repeat, &surface, stream);
+    let staff = scene.organisation.staff(stream);
+    let mut lines = Vec::with_capacity(room);
+    for (i, person) in staff.iter().enumerate().take(repeat.count) {
+        let context = match i + 1 == repeat.count {
+            true => trigger.clone(),
+            false => others.next().unwrap_or_default(),
+        };
+        lines.push(subject_line(
+            scene,
+            family,
+            Some(&shared),
+            context,
+            person,
+            stream,
+        ));
+    }
+    let at = stream.index(lines.len() + 1);
+    if room > lines.len()
+        && let Some(person) = staff.last()
+    {
+        let context = others.next().unwrap_or_default();
+        let line = subject_line(scene, family, Some(&stranger), context, person, stream);
+        lines.insert(at, line);
+    }
+    lines
+}
+
+fn roles(count: usize, stream: &mut Stream) -> Vec<Role> {
+    let look_alikes = LOOK_ALIKES.min(count.saturating_sub(1));
+    let mut roles = vec![Role::Background; count.saturating_sub(1 + look_alikes)];
+    roles.push(Role::Hot);
     roles.extend(vec![Role::LookAlike; look_alikes]);
     stream.shuffle(&mut roles);
     roles
@@ -134,13 +195,10 @@ fn decoys(scene: &Scene, roles: &[Role], stream: &mut Stream) -> Vec<bool> {
     (0..roles.len()).map(|i| benign.contains(&i)).collect()
 }
 
-fn actor(scene: &Scene, is_decoy: bool, stream: &mut Stream) -> Actor {
-    let other = Actor::other(scene, stream);
-    if is_decoy {
-        other
-    } else {
-        Actor::of_alert(scene)
-    }
+fn actor(scene: &Scene, is_decoy: bool, stream: &mut Stream) -> Person {
+    let other = scene.organisation.other(stream);
+    let subject = scene.organisation.subject();
+    (if is_decoy { other } else { subject }).clone()
 }
 
 /// Contexts of the labels that neither twin has, in random order.
@@ -172,14 +230,16 @@ fn trigger_context(family: &Family, labels: Labels, stream: &mut Stream) -> Stri
 fn shared_fields(
     scene: &Scene,
     family: &'static Family,
+    repeat: Repeat,
+    surface: &Value,
     stream: &mut Stream,
 ) -> Vec<(&'static str, Value)> {
-    let surface = fields::surface(family, true, scene.stage, stream);
-    let mut shared = vec![(family.surface_field, surface)];
-    let (Some(repeat), Some(event_type)) = (family.repeat, events::find(family.event_type)) else {
+    let mut shared = vec![(family.surface_field, surface.clone())];
+    let Some(event_type) = events::find(family.event_type) else {
         return shared;
     };
-    let sample = fields::line(scene, event_type, &[], &Actor::of_alert(scene), stream);
+    let subject = scene.organisation.subject();
+    let sample = fields::line(scene, event_type, &[], subject, stream);
     for name in repeat.same {
         if let (Some(value), true) = (sample.fields.get(*name), *name != family.surface_field) {
             shared.push((name, value.clone()));
@@ -194,7 +254,7 @@ fn subject_line(
     family: &'static Family,
     shared: Option<&[(&'static str, Value)]>,
     context: String,
-    actor: &Actor,
+    actor: &Person,
     stream: &mut Stream,
 ) -> Line {
     let mut known = match shared {
@@ -210,23 +270,51 @@ fn subject_line(
 }
 
 /// A line that has nothing to do with the subject and fires nothing.
-pub(super) fn background(scene: &Scene, besides: &str, actor: &Actor, stream: &mut Stream) -> Line {
-    let cold: Vec<&'static Family> = families::all()
-        .filter(|family| family.event_type != besides)
-        .collect();
-    if stream.chance(COLD_QUARTERS, 4)
-        && let Some(family) = stream.pick(&cold)
-    {
-        let contexts: Vec<&str> = family
-            .detections
-            .iter()
-            .flat_map(|d| d.values)
-            .copied()
-            .collect();
-        let context = word(&contexts, stream);
-        return subject_line(scene, family, None, context, actor, stream);
+fn background(
+    scene: &Scene,
+    besides: Option<&Family>,
+    actor: &Person,
+    stream: &mut Stream,
+) -> Line {
+    let is_other = |family: &&'static Family| {
+        besides.is_none_or(|besides| besides.event_type != family.event_type)
+    };
+    let drawn = stream.below(8);
+    if drawn < COLD_EIGHTHS {
+        let others: Vec<&'static Family> = families::all().filter(is_other).collect();
+        if let Some(family) = stream.pick(&others) {
+            let context = any_context(family, stream);
+            return subject_line(scene, family, None, context, actor, stream);
+        }
+    } else if drawn < COLD_EIGHTHS + LEAD_EIGHTHS {
+        let led = families::all().filter(is_other);
+        let led: Vec<(&'static Family, Lead)> = led.filter_map(|f| Some((f, f.lead?))).collect();
+        if let Some((family, lead)) = stream.pick(&led) {
+            return lead_alone(scene, family, *lead, actor, stream);
+        }
     }
     fields::line(scene, quiet_type(scene, stream), &[], actor, stream)
+}
+
+/// What would lead up to an event of the family, which does not come.
+fn lead_alone(
+    scene: &Scene,
+    family: &'static Family,
+    lead: Lead,
+    actor: &Person,
+    stream: &mut Stream,
+) -> Line {
+    let context = any_context(family, stream);
+    let known = [(family.context_field, context.into())];
+    let known = if lead.holds_context { &known[..] } else { &[] };
+    let leading = events::find(lead.event_type).unwrap_or(&events::LEADS[0]);
+    fields::line(scene, leading, known, actor, stream)
+}
+
+fn any_context(family: &Family, stream: &mut Stream) -> String {
+    let contexts = family.detections.iter().flat_map(|d| d.values);
+    let contexts: Vec<&str> = contexts.copied().collect();
+    word(&contexts, stream)
 }
 
 /// A background type; the last of them is kept for the hold-out's new templates.
@@ -236,28 +324,56 @@ fn quiet_type(scene: &Scene, stream: &mut Stream) -> &'static EventType {
     stream.pick(types).unwrap_or(&events::BACKGROUND[0])
 }
 
-/// Four sign-ins in their order, scattered over the window.
+/// Four sign-ins in their order, scattered over the window; half the time with one of a bystander.
 fn sign_in_lines(scene: &Scene, labels: Labels, count: usize, stream: &mut Stream) -> Vec<Line> {
-    let mut roles = vec![Role::Background; count - SIGN_INS];
-    roles.extend(vec![Role::Hot; SIGN_INS]);
+    let (mut core, bystander) = sign_in::lines(scene, labels, stream);
+    let at = stream.index(core.len() + 1);
+    let (has_bystander, has_room) = (stream.chance(1, 2), count > SIGN_INS + scene.stage.decoys());
+    if let Some(who) = bystander.filter(|_| has_bystander && has_room) {
+        let line = sign_in::bystander(scene, &who, stream);
+        core.splice(at..at, line);
+    }
+    scattered(scene, core, count, None, stream)
+}
+
+/// A window of `count` lines: the `core` in its order, background between, as many decoys as the stage has.
+///
+/// What decides comes last of the core, so some line mostly follows it; and one of its type, cold, mostly stands beside it.
+fn scattered(
+    scene: &Scene,
+    core: Vec<Line>,
+    count: usize,
+    family: Option<&'static Family>,
+    stream: &mut Stream,
+) -> Vec<Line> {
+    let mut roles = vec![Role::Background; count.saturating_sub(core.len())];
+    roles.extend(vec![Role::Hot; core.len()]);
     stream.shuffle(&mut roles);
+    let is_background = |role: &Role| *role == Role::Background;
+    let first = roles.iter().position(is_background);
+    let has_epilogue = stream.chance(FOLLOWED_EIGHTHS, 8);
+    if let (true, Some(at)) = (has_epilogue, first) {
+        let last = roles.remove(at);
+        roles.push(last);
+    }
     let decoys = decoys(scene, &roles, stream);
-    let (sign_ins, other) = sign_in::lines(scene, labels, stream);
-    let mut sign_ins = sign_ins.into_iter();
-    let mut has_bystander = stream.chance(1, 2);
+    let led = family.filter(|family| family.lead.is_some());
+    let mut look_alikes = LOOK_ALIKES_OF_LED.iter();
+    let mut core = core.into_iter();
     let mut lines = Vec::with_capacity(count);
     for (role, is_decoy) in roles.into_iter().zip(decoys) {
-        let mut line = match role {
-            Role::Hot => match sign_ins.next() {
-                Some(line) => line,
-                None => continue,
-            },
-            _ if std::mem::take(&mut has_bystander) => sign_in::bystander(scene, &other, stream),
-            _ => {
-                let actor = actor(scene, is_decoy, stream);
-                background(scene, "", &actor, stream)
+        let next = (role == Role::Hot).then(|| core.next()).flatten();
+        let mut line = next.unwrap_or_else(|| {
+            let actor = actor(scene, is_decoy, stream);
+            let share = look_alikes.next().copied().unwrap_or(0);
+            match led.filter(|_| stream.chance(share, 4)) {
+                Some(family) => {
+                    let context = any_context(family, stream);
+                    subject_line(scene, family, None, context, &actor, stream)
+                }
+                None => background(scene, family, &actor, stream),
             }
-        };
+        });
         line.is_decoy = is_decoy;
         lines.push(line);
     }

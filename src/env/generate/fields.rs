@@ -2,51 +2,26 @@
 
 use serde_json::{Map, Value};
 
+use super::organisation::Person;
 use super::{Line, Scene};
 use crate::env::events::{EventType, Kind};
 use crate::env::families::{Family, Surface};
-use crate::env::pools::{self, Pools, word};
+use crate::env::pools::{self, word};
 use crate::env::schema::Stage;
 use crate::stream::Stream;
-
-/// Who acts in a line.
-pub(super) struct Actor {
-    pub user: String,
-    pub host: String,
-}
-
-impl Actor {
-    /// The one the alert is about.
-    pub fn of_alert(scene: &Scene) -> Self {
-        Self {
-            user: scene.user.clone(),
-            host: scene.host.clone(),
-        }
-    }
-
-    /// Somebody else.
-    pub fn other(scene: &Scene, stream: &mut Stream) -> Self {
-        let pools = pools::of(scene.split);
-        Self {
-            user: pools.user_besides(&[&scene.user], stream),
-            host: pools.host(stream),
-        }
-    }
-}
 
 /// A line of `event_type` with `known` values where they are given.
 pub(super) fn line(
     scene: &Scene,
     event_type: &'static EventType,
     known: &[(&'static str, Value)],
-    actor: &Actor,
+    actor: &Person,
     stream: &mut Stream,
 ) -> Line {
-    let pools = pools::of(scene.split);
     let mut fields = Map::new();
     for field in event_type.fields {
         // Drawn even where it is known, so that twins go on with the same draws.
-        let drawn = draw(field.kind, pools, actor, stream);
+        let drawn = draw(field.kind, scene, actor, stream);
         let given = known.iter().find(|(name, _)| *name == field.name);
         if let Some(value) = given.map(|(_, value)| value.clone()).or(drawn) {
             fields.insert(field.name.to_owned(), value);
@@ -60,11 +35,19 @@ pub(super) fn line(
     }
 }
 
-fn draw(kind: Kind, pools: &Pools, actor: &Actor, stream: &mut Stream) -> Option<Value> {
+/// A value of this kind; `None` where only a family or the rules know one.
+pub(super) fn draw(
+    kind: Kind,
+    scene: &Scene,
+    actor: &Person,
+    stream: &mut Stream,
+) -> Option<Value> {
+    let pools = pools::of(scene.split);
     Some(match kind {
         Kind::User => actor.user.clone().into(),
         Kind::Host => actor.host.clone().into(),
-        Kind::InternalIp => pools.internal_ip(stream).into(),
+        Kind::InternalIp => actor.ip.clone().into(),
+        Kind::ServerIp => stream.pick(&scene.organisation.servers)?.clone().into(),
         Kind::ExternalIp => pools.external_ip(stream).into(),
         Kind::Domain => pools.domain(stream).into(),
         Kind::File => pools.file(stream).into(),

@@ -3,9 +3,12 @@
 //! Indices 2k and 2k+1 are twins: the same window but for one causal value, and another label. Ten indices from a multiple
 //! of ten hold every label twice. Window length, label and family are drawn in this order, so that none tells of the next.
 
+mod chain;
+mod coherence;
 mod draft;
 mod fields;
 mod header;
+mod organisation;
 mod sign_in;
 #[cfg(test)]
 mod tests;
@@ -13,6 +16,8 @@ mod tests;
 use super::schema::{Action, ENV_VERSION, Episode, Event, Incident, Split, Stage, Truth};
 use super::{plausible, verify};
 use crate::stream::Stream;
+
+use organisation::Organisation;
 
 pub use header::INJECTIONS;
 
@@ -35,8 +40,7 @@ pub(crate) struct Line {
 pub(crate) struct Scene {
     pub stage: Stage,
     pub split: Split,
-    pub user: String,
-    pub host: String,
+    pub organisation: Organisation,
     /// Drawn from templates training never sees.
     pub is_new_template: bool,
 }
@@ -168,7 +172,7 @@ fn assemble(
     mut stream: Stream,
 ) -> Option<Episode> {
     let scene = header::scene(stage, split, has_new_template(split, index), &mut stream);
-    let draft = draft::window(&scene, labels, &mut stream);
+    let draft = draft::window(&scene, labels, &mut stream)?;
     let mut alert = header::alert(&scene, draft.severity, &mut stream);
     let (log_window, incident_events) = header::stamp(&scene, draft, &mut alert, &mut stream);
     let truth = agreed_truth(&incident_events, &log_window)?;
@@ -179,6 +183,7 @@ fn assemble(
         events: incident_events,
     };
     plausible::check(&incident.category, &log_window).ok()?;
+    coherence::check(&log_window)?;
     (truth.action == labels.own).then(|| Episode {
         episode_id: format!("{stage}-{split}-{seed}-{index}"),
         env_version: ENV_VERSION.to_owned(),

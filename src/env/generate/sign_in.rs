@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::fields::{self, Actor};
+use super::fields;
+use super::organisation::Person;
 use super::{Labels, Line, Scene};
 use crate::env::events;
 use crate::env::login::{FAILURE, GUESSES, SUCCESS};
@@ -50,50 +51,45 @@ fn plan(labels: Labels, stream: &mut Stream) -> Plan {
     }
 }
 
-/// Three failures and a success, in order, and the name of the other user in them.
-pub(super) fn lines(scene: &Scene, labels: Labels, stream: &mut Stream) -> (Vec<Line>, String) {
+/// Three failures and a success, in order, and who is neither of the two people in them.
+pub(super) fn lines(
+    scene: &Scene,
+    labels: Labels,
+    stream: &mut Stream,
+) -> (Vec<Line>, Option<Person>) {
     let plan = plan(labels, stream);
-    let pools = pools::of(scene.split);
-    let other = pools.user_besides(&[&scene.user], stream);
-    let name = |is_other: bool| if is_other { &other } else { &scene.user };
+    let mut staff = scene.organisation.staff(stream).into_iter();
+    let (Some(subject), Some(other)) = (staff.next(), staff.next()) else {
+        return (Vec::new(), None);
+    };
+    let person = |is_other: bool| if is_other { &other } else { &subject };
+    // Whoever guesses from outside does so from one address.
+    let outside = pools::of(scene.split).external_ip(stream);
     let mut lines = Vec::new();
     for i in 0..GUESSES {
         let is_external = stream.chance(1, 2);
-        let user = name(plan.other_failure == Some(i));
-        lines.extend(sign_in(scene, FAILURE, user, is_external, None, stream));
+        let who = person(plan.other_failure == Some(i));
+        // The machine is the subject's: whose account is tried there is what differs.
+        let address = if is_external { &outside } else { &subject.ip };
+        lines.extend(sign_in(scene, FAILURE, who, address, None, stream));
     }
-    let user = name(plan.is_success_by_other);
-    let role = role(plan.is_admin);
-    lines.extend(sign_in(
-        scene,
-        SUCCESS,
-        user,
-        plan.is_external,
-        Some(role),
-        stream,
-    ));
-    (lines, other)
+    let who = person(plan.is_success_by_other);
+    let address = if plan.is_external {
+        &outside
+    } else {
+        &subject.ip
+    };
+    let role = Some(role(plan.is_admin));
+    lines.extend(sign_in(scene, SUCCESS, who, address, role, stream));
+    (lines, staff.next())
 }
 
 /// A success of somebody who never failed.
-pub(super) fn bystander(scene: &Scene, other: &str, stream: &mut Stream) -> Line {
-    let pools = pools::of(scene.split);
-    let user = pools.user_besides(&[&scene.user, other], stream);
+pub(super) fn bystander(scene: &Scene, who: &Person, stream: &mut Stream) -> Option<Line> {
+    let outside = pools::of(scene.split).external_ip(stream);
     let (is_external, is_admin) = (stream.chance(1, 2), stream.chance(1, 2));
-    let line = sign_in(
-        scene,
-        SUCCESS,
-        &user,
-        is_external,
-        Some(role(is_admin)),
-        stream,
-    );
-    line.unwrap_or_else(|| Line {
-        event_type: SUCCESS,
-        source: "identity",
-        fields: serde_json::Map::new(),
-        is_decoy: false,
-    })
+    let address = if is_external { &outside } else { &who.ip };
+    sign_in(scene, SUCCESS, who, address, Some(role(is_admin)), stream)
 }
 
 const fn role(is_admin: bool) -> &'static str {
@@ -103,20 +99,13 @@ const fn role(is_admin: bool) -> &'static str {
 fn sign_in(
     scene: &Scene,
     event_type: &str,
-    user: &str,
-    is_external: bool,
+    who: &Person,
+    address: &str,
     role: Option<&str>,
     stream: &mut Stream,
 ) -> Option<Line> {
-    let pools = pools::of(scene.split);
-    let inside = pools.internal_ip(stream);
-    let outside = pools.external_ip(stream);
-    let address = if is_external { outside } else { inside };
-    let mut known: Vec<(&'static str, Value)> =
-        vec![("user", user.into()), ("src_ip", address.into())];
-    if let Some(role) = role {
-        known.push(("account_role", role.into()));
-    }
-    let actor = Actor::of_alert(scene);
-    events::find(event_type).map(|found| fields::line(scene, found, &known, &actor, stream))
+    let mut known: Vec<(&'static str, Value)> = vec![("src_ip", address.into())];
+    known.extend(role.map(|role| ("account_role", role.into())));
+    let found = events::find(event_type)?;
+    Some(fields::line(scene, found, &known, who, stream))
 }

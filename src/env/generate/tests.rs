@@ -1,4 +1,5 @@
 use super::*;
+use crate::env::events::{self, Kind};
 use crate::env::{gold, verdict};
 
 fn some(stage: Stage, split: Split, count: u64) -> impl Iterator<Item = Episode> {
@@ -152,9 +153,9 @@ fn a_quarter_of_the_hold_out_has_new_templates() {
     let new = some(Stage::Mixed, Split::Holdout, 400).filter(is_new_template);
     assert_eq!(new.count(), 100);
     assert!(!some(Stage::Mixed, Split::Train, 400).any(|e| is_new_template(&e)));
-    let leases = |e: &Episode| e.log_window.iter().any(|x| x.event_type == "dhcp.lease");
-    assert!(some(Stage::Mixed, Split::Holdout, 400).any(|e| leases(&e)));
-    assert!(!some(Stage::Adversarial, Split::Train, 400).any(|e| leases(&e)));
+    let reports = |e: &Episode| e.log_window.iter().any(|x| x.event_type == "patch.report");
+    assert!(some(Stage::Mixed, Split::Holdout, 400).any(|e| reports(&e)));
+    assert!(!some(Stage::Adversarial, Split::Train, 400).any(|e| reports(&e)));
 }
 
 #[test]
@@ -162,4 +163,68 @@ fn only_generated_episodes_have_twins() {
     let mut e = episode(Stage::Multi, Split::Train, 1, 4);
     e.log_window[0].fields.insert("note".into(), "x".into());
     assert!(twin(&e).is_none());
+}
+
+#[test]
+fn a_window_plays_in_one_small_organisation() {
+    use std::collections::{BTreeMap, BTreeSet};
+    for stage in Stage::ALL {
+        for e in some(stage, Split::Train, 500) {
+            let mut networks = BTreeSet::new();
+            let mut facts: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+            for event in &e.log_window {
+                for name in ["src_ip", "dst_ip", "ip"] {
+                    let Some(ip) = event.text(name) else { continue };
+                    if crate::env::address::is_internal(ip) == Some(true) {
+                        networks.insert(ip.rsplit_once('.').map(|(network, _)| network.to_owned()));
+                    }
+                }
+                for (name, fact) in [
+                    ("dst_ip", "dst_role"),
+                    ("dst_ip", "reputation"),
+                    ("ip", "device_class"),
+                ] {
+                    if let (Some(ip), Some(said)) = (event.text(name), event.text(fact)) {
+                        facts.entry((ip, fact)).or_default().insert(said);
+                    }
+                }
+                let people = events::find(&event.event_type).expect("registered").fields;
+                let is_person = |f: &&crate::env::events::Field| f.kind == Kind::User;
+                assert!(people.iter().filter(is_person).count() <= 1);
+            }
+            assert!(networks.len() <= 2, "desks and racks: {networks:?}");
+            assert!(facts.values().all(|said| said.len() == 1), "{facts:?}");
+        }
+    }
+}
+
+#[test]
+fn chains_are_led_and_cut_at_both_ends() {
+    let mut told = std::collections::BTreeMap::<bool, [usize; 2]>::new();
+    for e in some(Stage::Mixed, Split::Train, 4_000) {
+        let trigger = e
+            .log_window
+            .iter()
+            .find(|x| x.log_id == e.truth.triggering_log_id);
+        let family = trigger.and_then(|x| crate::env::families::find(&x.event_type));
+        let Some((family, lead)) = family.and_then(|f| Some((f, f.lead?))) else {
+            continue;
+        };
+        let detection = family
+            .detections
+            .iter()
+            .find(|d| d.id == e.truth.rule)
+            .expect("its own");
+        let leads = e
+            .log_window
+            .iter()
+            .filter(|x| x.event_type == lead.event_type);
+        // Somebody led up to something, whoever it was: the types of a window do not tell whether.
+        assert!(leads.count() >= lead.count);
+        let counts = told.entry(lead.holds_context).or_default();
+        counts[usize::from(detection.is_alone())] += 1;
+    }
+    for [led, alone] in told.into_values() {
+        assert!(alone * 8 > led && led > alone, "{led} {alone}");
+    }
 }

@@ -3,11 +3,12 @@
 //! A rule sees typed fields only, never free text, never what an incident claims to be. Exceptions are guards inside a
 //! condition; no rule overrides another, so [`decide`] is: costliest action first, then table order.
 
+mod firing;
 mod wording;
 
 use std::sync::LazyLock;
 
-use super::address::{self, is_external};
+pub use self::firing::{has_hot_surface, is_hot, value};
 use super::families::{self, Detection, Family, Surface};
 use super::login::{self, Case};
 use super::schema::{Action, Event};
@@ -79,13 +80,18 @@ fn context_rule(family: &'static Family, detection: &'static Detection) -> Rule 
         Surface::AtLeast { limit, .. } => Some(("min", limit)),
     };
     let count = ("min_events", family.hot_count() as u64);
+    let leads = family.lead.map(|lead| match detection.is_alone() {
+        true => ("max_leads", lead.count as u64 - 1),
+        false => ("min_leads", lead.count as u64),
+    });
+    let leading = family.lead.map(|lead| lead.event_type);
     Rule {
         id: detection.id,
         action: detection.action,
         reason: detection.reason,
         attack: detection.attack,
-        thresholds: limit.into_iter().chain([count]).collect(),
-        event_types: vec![family.event_type],
+        thresholds: limit.into_iter().chain([count]).chain(leads).collect(),
+        event_types: leading.into_iter().chain([family.event_type]).collect(),
         condition: Condition::Context(family, detection),
     }
 }
@@ -120,10 +126,7 @@ impl Rule {
     #[must_use]
     pub fn firing(&self, events: &[Event]) -> Option<Firing> {
         match self.condition {
-            Condition::Context(family, detection) => match family.repeat {
-                None => first_single(family, detection, events),
-                Some(_) => first_repeat(family, detection, events),
-            },
+            Condition::Context(family, detection) => firing::first(family, detection, events),
             Condition::Login(case) => login::firing(case, events),
             Condition::Otherwise => events.len().checked_sub(1).map(|last| Firing {
                 trigger: last,
@@ -131,100 +134,6 @@ impl Rule {
             }),
         }
     }
-}
-
-fn first_single(family: &Family, detection: &Detection, events: &[Event]) -> Option<Firing> {
-    let trigger = events
-        .iter()
-        .position(|event| is_hot(family, event) && has_context(family, detection, event))?;
-    Some(Firing {
-        trigger,
-        evidence: vec![trigger],
-    })
-}
-
-/// The first completed group of hot events, when the event completing it has the context.
-fn first_repeat(family: &Family, detection: &Detection, events: &[Event]) -> Option<Firing> {
-    (0..events.len()).find_map(|position| {
-        let event = events.get(position)?;
-        if !is_hot(family, event) || !has_context(family, detection, event) {
-            return None;
-        }
-        let evidence = group_up_to(family, events, position);
-        (evidence.len() == family.hot_count() && evidence.last() == Some(&position)).then_some(
-            Firing {
-                trigger: position,
-                evidence,
-            },
-        )
-    })
-}
-
-/// Positions up to `position` of hot events of the same actor as the event there, each distinct where that is asked.
-/// Ends one past a full group: more of them decide nothing, and comparing each with all before it would be cubic.
-fn group_up_to(family: &Family, events: &[Event], position: usize) -> Vec<usize> {
-    let (Some(repeat), Some(last)) = (family.repeat, events.get(position)) else {
-        return Vec::new();
-    };
-    let mut group: Vec<usize> = Vec::new();
-    for (i, event) in events.iter().enumerate().take(position + 1) {
-        // What is not there is neither the same as another nor different from it.
-        let has = |name: &str| event.fields.contains_key(name);
-        let is_same = repeat
-            .same
-            .iter()
-            .all(|name| has(name) && is_one(event, last, name));
-        let is_new = repeat.distinct.is_none_or(|name| {
-            let mut others = group.iter().filter_map(|&j| events.get(j));
-            has(name) && others.all(|other| !is_one(event, other, name))
-        });
-        if is_hot(family, event) && is_same && is_new {
-            group.push(i);
-        }
-        if group.len() > repeat.count {
-            break;
-        }
-    }
-    group
-}
-
-/// Whether two events have one value under `name`; an address in two spellings is one.
-fn is_one(a: &Event, b: &Event, name: &str) -> bool {
-    let spelled = |event: &Event| event.text(name).and_then(address::canonical);
-    a.fields.get(name) == b.fields.get(name)
-        || spelled(a).is_some_and(|address| spelled(b) == Some(address))
-}
-
-/// Whether `event` is of the family, its surface raises an alert and it went outside where it has to.
-#[must_use]
-pub fn is_hot(family: &Family, event: &Event) -> bool {
-    has_hot_surface(family, event)
-        && family
-            .external
-            .is_none_or(|name| event.text(name).is_some_and(is_external))
-}
-
-/// Whether `event` is of the family and its surface raises an alert, wherever it went.
-#[must_use]
-pub fn has_hot_surface(family: &Family, event: &Event) -> bool {
-    event.event_type == family.event_type
-        && match family.surface {
-            Surface::Words { hot, .. } => event
-                .text(family.surface_field)
-                .is_some_and(|word| hot.contains(&word)),
-            Surface::AtMost { limit, .. } => event
-                .number(family.surface_field)
-                .is_some_and(|n| n <= limit),
-            Surface::AtLeast { limit, .. } => event
-                .number(family.surface_field)
-                .is_some_and(|n| n >= limit),
-        }
-}
-
-fn has_context(family: &Family, detection: &Detection, event: &Event) -> bool {
-    event
-        .text(family.context_field)
-        .is_some_and(|word| detection.values.contains(&word))
 }
 
 /// The costliest rule that fires, the earlier in the table among equals. `None` for no events.

@@ -23,26 +23,63 @@ fn rule_of(events: &[Event]) -> (String, String) {
     (truth.rule, truth.triggering_log_id)
 }
 
-/// Hot events of a family, the last one with `context`.
-fn case(family: &Family, surface: &Value, context: &str, count: usize) -> Vec<Event> {
-    (0..count)
-        .map(|n| {
+/// What completes a detection: hot events, the last with `context`, and before them what leads up to it.
+fn case(family: &Family, surface: &Value, context: Option<&str>, count: usize) -> Vec<Event> {
+    let mut events = Vec::new();
+    let lead = family.lead.filter(|_| context.is_some());
+    if let Some(lead) = lead {
+        for _ in 0..lead.count {
             let mut fields = Map::new();
-            if let Some(name) = family.external {
-                fields.insert(name.into(), "8.8.8.8".into());
+            fields.insert(lead.join.0.into(), tie(family));
+            if lead.holds_context {
+                fields.insert(family.context_field.into(), context.into());
             }
-            for name in family.repeat.iter().flat_map(|r| r.same) {
-                fields.insert((*name).into(), "same".into());
-            }
-            if let Some(name) = family.repeat.and_then(|r| r.distinct) {
-                fields.insert(name.into(), format!("10.0.0.{n}").into());
-            }
-            fields.insert(family.surface_field.into(), surface.clone());
-            let context = if n + 1 == count { context } else { "none" };
-            fields.insert(family.context_field.into(), context.into());
-            event(n, family.event_type, Value::Object(fields))
-        })
-        .collect()
+            events.push(event(events.len(), lead.event_type, Value::Object(fields)));
+        }
+    }
+    for n in 0..count {
+        let mut fields = Map::new();
+        if let Some(name) = family.external {
+            fields.insert(name.into(), "8.8.8.8".into());
+        }
+        if let Some(lead) = family.lead {
+            fields.insert(lead.join.1.into(), tie(family));
+        }
+        for name in family.repeat.iter().flat_map(|r| r.same) {
+            fields.insert((*name).into(), "same".into());
+        }
+        if let Some(name) = family.repeat.and_then(|r| r.distinct) {
+            fields.insert(name.into(), format!("10.0.0.{n}").into());
+        }
+        fields.insert(family.surface_field.into(), surface.clone());
+        if family.has_own_context() {
+            let context = if n + 1 == count { context } else { None };
+            fields.insert(
+                family.context_field.into(),
+                context.unwrap_or("none").into(),
+            );
+        }
+        events.push(event(
+            events.len(),
+            family.event_type,
+            Value::Object(fields),
+        ));
+    }
+    events
+}
+
+/// What joins leads and events in a [`case`].
+fn tie(family: &Family) -> Value {
+    let is_address = family.external.is_some();
+    if is_address { "8.8.8.8" } else { "one" }.into()
+}
+
+/// The contexts of a detection; one that stands alone has none.
+fn contexts(detection: &Detection) -> Vec<Option<&'static str>> {
+    match detection.values {
+        [] => vec![None],
+        values => values.iter().copied().map(Some).collect(),
+    }
 }
 
 /// Surfaces that are just hot and just cold.
@@ -60,7 +97,7 @@ fn every_context_rule_fires_on_hot_and_not_on_cold() {
     for family in families::all() {
         let (hot, cold) = edges(family);
         for detection in family.detections {
-            for context in detection.values {
+            for context in contexts(detection) {
                 for surface in &hot {
                     let events = case(family, surface, context, family.hot_count());
                     let last = format!("L1-{}", events.len() - 1);
@@ -70,20 +107,23 @@ fn every_context_rule_fires_on_hot_and_not_on_cold() {
                     let events = case(family, surface, context, family.hot_count());
                     assert_eq!(rule_of(&events).0, "no_finding", "{}", detection.id);
                 }
-                let unknown = case(family, &hot[0], "elsewhere", family.hot_count());
-                assert_eq!(rule_of(&unknown).0, "no_finding", "{}", detection.id);
+                // What leads up to an event of unknown context explains it no more than it accuses.
+                if !detection.is_alone() {
+                    let unknown = case(family, &hot[0], Some("elsewhere"), family.hot_count());
+                    assert_eq!(rule_of(&unknown).0, "no_finding", "{}", detection.id);
+                }
             }
         }
     }
 }
 
 #[test]
-fn repeats_need_three_of_one_actor_and_the_third_decides() {
+fn repeats_need_three_of_one_actor_and_any_from_the_third_on_decides() {
     for family in families::all().filter(|family| family.repeat.is_some()) {
         let repeat = family.repeat.expect("filtered");
         let (hot, _) = edges(family);
         for detection in family.detections {
-            let context = detection.values[0];
+            let context = contexts(detection)[0];
             let two = case(family, &hot[0], context, 2);
             assert_eq!(rule_of(&two).0, "no_finding");
             let mut stranger = case(family, &hot[0], context, 3);
@@ -92,12 +132,58 @@ fn repeats_need_three_of_one_actor_and_the_third_decides() {
                 .insert(repeat.same[0].into(), "other".into());
             assert_eq!(rule_of(&stranger).0, "no_finding");
             let four = case(family, &hot[0], context, 4);
-            assert_eq!(rule_of(&four).0, "no_finding", "the third decides");
+            assert_eq!(rule_of(&four), (detection.id.into(), "L1-3".into()));
             if let Some(name) = repeat.distinct {
                 let mut again = case(family, &hot[0], context, 3);
                 again[2].fields.insert(name.into(), "10.0.0.0".into());
                 assert_eq!(rule_of(&again).0, "no_finding");
             }
+        }
+    }
+}
+
+#[test]
+fn a_chain_needs_its_leads_before_it_and_of_the_same_actor() {
+    for family in families::all() {
+        let Some(lead) = family.lead else { continue };
+        let (hot, _) = edges(family);
+        let alone = family.detections.iter().find(|d| d.is_alone());
+        let alone = alone.expect("each chain has one").id;
+        for detection in family.detections.iter().filter(|d| !d.is_alone()) {
+            let whole = case(family, &hot[0], contexts(detection)[0], 1);
+            assert_eq!(rule_of(&whole).0, detection.id);
+            let truth = verify::truth(&whole).expect("events");
+            assert_eq!(truth.evidence.len(), lead.count + 1);
+
+            let mut strange = whole.clone();
+            strange[0].fields.insert(lead.join.0.into(), "other".into());
+            assert_eq!(rule_of(&strange).0, alone, "somebody else's");
+            let mut missing = whole.clone();
+            missing[0].fields.remove(lead.join.0);
+            assert_eq!(rule_of(&missing).0, alone, "nobody's");
+            let mut late = whole.clone();
+            late.rotate_left(1);
+            assert_eq!(rule_of(&late).0, alone, "too late");
+            assert_eq!(rule_of(&whole[1..]).0, alone, "too few");
+        }
+    }
+}
+
+#[test]
+fn of_two_leads_the_costlier_decides_wherever_it_stands() {
+    for family in families::all().filter(|family| !family.has_own_context()) {
+        let (hot, _) = edges(family);
+        let mut led: Vec<&Detection> = family.detections.iter().collect();
+        led.retain(|d| !d.is_alone());
+        led.sort_by_key(|d| d.action.cost());
+        let (cheap, dear) = (led[0], led[led.len() - 1]);
+        let events = case(family, &hot[0], contexts(dear)[0], 1);
+        let mut other = case(family, &hot[0], contexts(cheap)[0], 1);
+        other[0].log_id = "L1-9".into();
+        for at in [0, 1] {
+            let mut both = events.clone();
+            both.insert(at, other[0].clone());
+            assert_eq!(rule_of(&both).0, dear.id);
         }
     }
 }
@@ -129,7 +215,7 @@ fn a_sweep_counts_machines_not_spellings_or_gaps() {
 fn a_long_sweep_of_one_actor_is_answered_at_once() {
     for family in families::all().filter(|family| family.repeat.is_some()) {
         let (hot, _) = edges(family);
-        let context = family.detections[0].values[0];
+        let context = contexts(&family.detections[0])[0];
         let mut events: Vec<Event> = (0..20_000)
             .flat_map(|_| case(family, &hot[0], context, 1))
             .collect();
@@ -139,9 +225,11 @@ fn a_long_sweep_of_one_actor_is_answered_at_once() {
                 event.fields.insert(name.into(), address.into());
             }
         }
-        events[2]
-            .fields
-            .insert(family.context_field.into(), "none".into());
+        for event in &mut events {
+            event
+                .fields
+                .insert(family.context_field.into(), "none".into());
+        }
         let rule = find(family.detections[0].id).expect("in the table");
         assert_eq!(rule.firing(&events), None);
     }
@@ -152,7 +240,8 @@ fn outbound_rules_need_an_external_destination() {
     for family in families::all().filter(|family| family.external.is_some()) {
         let (hot, _) = edges(family);
         for detection in family.detections {
-            let mut events = case(family, &hot[0], detection.values[0], 1);
+            let mut events = case(family, &hot[0], contexts(detection)[0], 1);
+            let last = events.len() - 1;
             let name = family.external.expect("filtered");
             for address in [
                 "10.1.2.3",
@@ -162,7 +251,7 @@ fn outbound_rules_need_an_external_destination() {
                 "",
             ] {
                 let address = json!(address);
-                events[0].fields.insert(name.into(), address);
+                events[last].fields.insert(name.into(), address);
                 assert_eq!(rule_of(&events).0, "no_finding", "{}", detection.id);
             }
         }

@@ -1,0 +1,147 @@
+//! The small organisation an episode plays in: who works there, at which machine, with which address, and when.
+//!
+//! Lines take people and machines from here, so the same person is the same person in all of them. A few lines are of a
+//! service account on a server, as they are everywhere.
+
+use crate::env::pools::Pools;
+use crate::stream::Stream;
+
+/// Who acts in a line, at which machine, from which address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Person {
+    pub user: String,
+    pub host: String,
+    pub ip: String,
+}
+
+/// People, servers and hours.
+#[derive(Clone, Debug)]
+pub(crate) struct Organisation {
+    /// The first is whom the alert is about, the last a service account.
+    pub people: Vec<Person>,
+    /// Addresses of servers.
+    pub servers: Vec<String>,
+    /// When the window opens, in seconds of the day.
+    pub opens_at: u64,
+}
+
+/// People with an own machine, the service account not counted.
+const STAFF: usize = 6;
+const SERVERS: usize = 16;
+/// Of five windows, so many open in working hours.
+const IN_HOURS: u64 = 4;
+/// From half past seven to six, in seconds of the day.
+const WORKING_HOURS: (u64, u64) = (27_000, 64_800);
+/// The last second at which a window may open: all its lines fall on one day.
+const LATEST: u64 = 85_000;
+
+impl Organisation {
+    pub fn draw(pools: &Pools, stream: &mut Stream) -> Self {
+        let (desks, racks) = (
+            pools.internal_network(stream),
+            pools.internal_network(stream),
+        );
+        let mut octets = distinct(STAFF + 1 + SERVERS, 1..=254, stream).into_iter();
+        let mut numbers = distinct(STAFF + 1, 1..=40, stream).into_iter();
+        let mut people: Vec<Person> = Vec::with_capacity(STAFF + 1);
+        for place in 0..=STAFF {
+            let is_service = place == STAFF;
+            let taken: Vec<&str> = people.iter().map(|person| &*person.user).collect();
+            let user = match is_service {
+                false => pools.user_besides(&taken, stream),
+                true => pools.service_account(stream),
+            };
+            let network = if is_service { &racks } else { &desks };
+            let prefix = pools.host_prefix(stream);
+            people.push(Person {
+                user,
+                host: format!("{prefix}-{:02}", numbers.next().unwrap_or(1)),
+                ip: format!("{network}.{}", octets.next().unwrap_or(1)),
+            });
+        }
+        Self {
+            people,
+            servers: octets.map(|octet| format!("{racks}.{octet}")).collect(),
+            opens_at: opening(stream),
+        }
+    }
+
+    /// Whom the alert is about.
+    pub fn subject(&self) -> &Person {
+        // Never empty: `draw` fills it.
+        &self.people[0]
+    }
+
+    /// Somebody else.
+    pub fn other(&self, stream: &mut Stream) -> &Person {
+        let others = self.people.len().saturating_sub(1).max(1);
+        let at = 1 + stream.index(others);
+        self.people.get(at).unwrap_or_else(|| self.subject())
+    }
+
+    /// Everybody with an own machine in random order, whom the alert is about among the first three.
+    pub fn staff(&self, stream: &mut Stream) -> Vec<Person> {
+        let staff = self.people.iter().take(STAFF).skip(1);
+        let mut staff: Vec<Person> = staff.cloned().collect();
+        stream.shuffle(&mut staff);
+        staff.insert(stream.index(3), self.subject().clone());
+        staff
+    }
+}
+
+fn opening(stream: &mut Stream) -> u64 {
+    let (from, to) = WORKING_HOURS;
+    let (inside, any) = (stream.between(from, to), stream.between(0, LATEST));
+    if stream.chance(IN_HOURS, 5) {
+        inside
+    } else {
+        any
+    }
+}
+
+/// `count` different numbers of a range that holds more.
+fn distinct(count: usize, range: std::ops::RangeInclusive<u64>, stream: &mut Stream) -> Vec<u64> {
+    let mut found = Vec::with_capacity(count);
+    while found.len() < count {
+        let number = stream.between(*range.start(), *range.end());
+        if !found.contains(&number) {
+            found.push(number);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::pools;
+    use crate::env::schema::Split;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn nobody_shares_a_name_a_machine_or_an_address() {
+        for seed in 0..300 {
+            let mut stream = Stream::named(seed, &["organisation test"]);
+            for split in [Split::Train, Split::Holdout] {
+                let drawn = Organisation::draw(pools::of(split), &mut stream);
+                let users: BTreeSet<_> = drawn.people.iter().map(|p| &p.user).collect();
+                let hosts: BTreeSet<_> = drawn.people.iter().map(|p| &p.host).collect();
+                let staff = drawn.people.iter().map(|p| &p.ip);
+                let addresses: BTreeSet<_> = staff.chain(&drawn.servers).collect();
+                assert_eq!(users.len(), STAFF + 1);
+                assert_eq!(hosts.len(), STAFF + 1);
+                assert_eq!(addresses.len(), STAFF + 1 + SERVERS);
+                assert_ne!(drawn.other(&mut stream), drawn.subject());
+            }
+        }
+    }
+
+    #[test]
+    fn most_windows_open_in_working_hours() {
+        let mut stream = Stream::named(1, &["hours"]);
+        let (from, to) = WORKING_HOURS;
+        let hours = (0..1_000).map(|_| opening(&mut stream));
+        let inside = hours.filter(|t| (from..=to).contains(t)).count();
+        assert!((830..950).contains(&inside), "{inside}");
+    }
+}

@@ -1,0 +1,266 @@
+//! What stays true of truth, whatever the incident: thousands of drawn windows, each changed in a way that must not matter, or
+//! that may only raise the cost.
+
+#![expect(clippy::expect_used, reason = "a test stops where it goes wrong")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use opensoc::env::events::{self, Kind};
+use opensoc::env::families::{self, Family};
+use opensoc::env::login::{FAILURE, SUCCESS};
+use opensoc::env::rules::{self, Rule};
+use opensoc::env::schema::{Action, Episode, Event, Split, Stage, Truth};
+use opensoc::env::{generate, plausible, verify};
+use proptest::prelude::*;
+
+/// Episodes of every stage and both splits.
+fn episodes() -> impl Strategy<Value = Episode> {
+    (0usize..4, any::<bool>(), 0u64..1_000, 0u64..4_000).prop_map(|(stage, train, seed, index)| {
+        let split = if train { Split::Train } else { Split::Holdout };
+        generate::episode(Stage::ALL[stage], split, seed, index)
+    })
+}
+
+fn truth(events: &[Event]) -> Truth {
+    verify::truth(events).expect("ids are sound")
+}
+
+fn rule(truth: &Truth) -> &'static Rule {
+    rules::find(&truth.rule).expect("in the table")
+}
+
+/// What a line shows of its subject: it belongs to the family, or leads up to its events.
+fn belongs(family: &Family, event: &Event) -> bool {
+    event.event_type == family.event_type
+        || family
+            .lead
+            .is_some_and(|lead| lead.event_type == event.event_type)
+}
+
+/// The family the truth turns on; `None` for sign-ins.
+fn subject(episode: &Episode) -> Option<&'static Family> {
+    let trigger = &episode.truth.triggering_log_id;
+    let event = episode.log_window.iter().find(|e| e.log_id == *trigger)?;
+    families::find(&event.event_type)
+}
+
+/// Names, machines, addresses and files of a line.
+fn names(event: &Event) -> BTreeSet<&str> {
+    let fields = events::find(&event.event_type).map_or(&[][..], |found| found.fields);
+    let is_name = |kind: Kind| {
+        matches!(
+            kind,
+            Kind::User
+                | Kind::Host
+                | Kind::File
+                | Kind::Domain
+                | Kind::InternalIp
+                | Kind::ExternalIp
+                | Kind::ServerIp
+        )
+    };
+    let named = fields.iter().filter(|field| is_name(field.kind));
+    named.filter_map(|field| event.text(field.name)).collect()
+}
+
+/// Gives every line the id of its place, under another turn.
+fn renumbered(events: &mut [Event]) {
+    for (n, event) in events.iter_mut().enumerate() {
+        event.log_id = format!("L7-{n}");
+    }
+}
+
+/// What a truth says apart from ids: the rule, and which line of `events` it names.
+fn told(events: &[Event]) -> (String, Option<Event>) {
+    let truth = truth(events);
+    let mut named = events
+        .iter()
+        .find(|e| e.log_id == truth.triggering_log_id)
+        .cloned();
+    if let Some(event) = &mut named {
+        event.log_id.clear();
+        event.timestamp.clear();
+    }
+    (truth.rule, named)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_500))]
+
+    #[test]
+    fn the_trigger_completes_the_evidence_and_windows_could_have_happened(episode in episodes()) {
+        let Truth { evidence, triggering_log_id, .. } = &episode.truth;
+        prop_assert_eq!(evidence.last(), Some(triggering_log_id));
+        let place = |id: &String| episode.log_window.iter().position(|e| e.log_id == *id);
+        let places: Vec<Option<usize>> = evidence.iter().map(place).collect();
+        prop_assert!(places.iter().all(Option::is_some) && places.is_sorted());
+        for events in [&episode.log_window, &episode.incident.events] {
+            prop_assert_eq!(plausible::check(&episode.incident.category, events), Ok(()));
+            prop_assert_eq!(&truth(events), &episode.truth);
+        }
+    }
+
+    #[test]
+    fn free_text_times_and_ids_say_nothing(mut episode in episodes(), text in ".{0,40}") {
+        let before = told(&episode.log_window);
+        for event in &mut episode.log_window {
+            event.fields.insert("note".into(), text.clone().into());
+            event.timestamp = "2026-01-01T00:00:00Z".into();
+        }
+        renumbered(&mut episode.log_window);
+        let (rule, named) = told(&episode.log_window);
+        prop_assert_eq!(rule, before.0);
+        let without_note = named.map(|mut event| { event.fields.remove("note"); event.fields });
+        let was = before.1.map(|mut event| { event.fields.remove("note"); event.fields });
+        prop_assert_eq!(without_note, was);
+    }
+
+    #[test]
+    fn people_and_machines_may_be_called_anything(mut episode in episodes()) {
+        let before = truth(&episode.log_window);
+        let mut called: BTreeMap<String, String> = BTreeMap::new();
+        for event in &mut episode.log_window {
+            let fields = events::find(&event.event_type).expect("registered").fields;
+            for field in fields {
+                let stem = match field.kind {
+                    Kind::User => "user",
+                    Kind::Host => "host",
+                    Kind::File => "file",
+                    Kind::Domain => "domain",
+                    _ => continue,
+                };
+                if let Some(name) = event.text(field.name).map(str::to_owned) {
+                    let next = format!("{stem} {}", called.len());
+                    let new = called.entry(name).or_insert(next).clone();
+                    event.fields.insert(field.name.into(), new.into());
+                }
+            }
+        }
+        prop_assert_eq!(truth(&episode.log_window), before);
+    }
+
+    #[test]
+    fn lines_that_have_nothing_to_do_with_it_may_stand_anywhere(episode in episodes(), to in 0usize..10, which in 0usize..10) {
+        let before = told(&episode.log_window);
+        let family = subject(&episode);
+        let is_other = |event: &Event| match family {
+            Some(family) => !belongs(family, event),
+            None => event.event_type != FAILURE && event.event_type != SUCCESS,
+        };
+        let mut window = episode.log_window;
+        let others: Vec<usize> = (0..window.len()).filter(|&i| is_other(&window[i])).collect();
+        if !others.is_empty() {
+            let line = window.remove(others[which % others.len()]);
+            let to = to % (window.len() + 1);
+            window.insert(to, line);
+            prop_assert_eq!(told(&window), before);
+        }
+    }
+
+    #[test]
+    fn a_line_that_decides_alone_decides_in_any_order(episode in episodes(), seed in any::<u64>()) {
+        let before = told(&episode.log_window);
+        if subject(&episode).is_some_and(|family| !family.is_relational()) {
+            let mut window = episode.log_window;
+            opensoc::stream::Stream::named(seed, &["order"]).shuffle(&mut window);
+            prop_assert_eq!(told(&window), before);
+        }
+    }
+
+    #[test]
+    fn decoys_of_strangers_change_nothing(episode in episodes(), other in episodes(), at in 0usize..10) {
+        let before = told(&episode.log_window);
+        let known: BTreeSet<&str> = episode.log_window.iter().flat_map(names).collect();
+        let incident: Vec<&str> = other.incident.events.iter().map(|e| &*e.log_id).collect();
+        let is_decoy = |e: &&Event| !incident.contains(&&*e.log_id) && names(e).is_disjoint(&known);
+        let decoys: Vec<Event> = other.log_window.iter().filter(is_decoy).cloned().collect();
+        let mut window = episode.log_window.clone();
+        let at = at % (window.len() + 1);
+        window.splice(at..at, decoys);
+        renumbered(&mut window);
+        prop_assert_eq!(told(&window), before);
+    }
+
+    #[test]
+    fn more_failures_never_lower_the_cost(episode in episodes(), at in 0usize..10) {
+        let failures = episode.log_window.iter().filter(|e| e.event_type == FAILURE);
+        let failures: Vec<Event> = failures.cloned().collect();
+        for failure in failures {
+            let mut window = episode.log_window.clone();
+            window.insert(at % (window.len() + 1), failure);
+            renumbered(&mut window);
+            prop_assert!(truth(&window).action.cost() >= episode.truth.action.cost());
+        }
+    }
+
+    #[test]
+    fn more_of_what_raised_the_alert_never_lowers_the_cost(episode in episodes(), at in 0usize..10, copies in 1usize..4) {
+        let hot = episode.log_window.iter().filter(|event| {
+            families::find(&event.event_type).is_some_and(|family| rules::is_hot(family, event))
+        });
+        let hot: Vec<Event> = hot.cloned().collect();
+        for event in hot {
+            let mut window = episode.log_window.clone();
+            for _ in 0..copies {
+                window.insert(at % (window.len() + 1), event.clone());
+            }
+            renumbered(&mut window);
+            prop_assert!(truth(&window).action.cost() >= episode.truth.action.cost());
+        }
+    }
+
+    #[test]
+    fn a_lead_never_makes_its_event_cheaper_than_what_it_says(episode in episodes(), context in any::<prop::sample::Index>()) {
+        let Some(family) = subject(&episode) else { return Ok(()) };
+        let Some(lead) = family.lead.filter(|lead| lead.holds_context) else { return Ok(()) };
+        let told: Vec<_> = family.detections.iter().filter(|d| !d.is_alone()).collect();
+        let detection = told[context.index(told.len())];
+        let place = |e: &Event| e.log_id == episode.truth.triggering_log_id;
+        let at = episode.log_window.iter().position(place).expect("in the window");
+        let mut window = episode.log_window.clone();
+        let mut fields = serde_json::Map::new();
+        let tie = window[at].fields.get(lead.join.1).expect("tied").clone();
+        fields.insert(lead.join.0.into(), tie);
+        fields.insert(family.context_field.into(), detection.values[0].into());
+        let event = Event { event_type: lead.event_type.into(), fields, ..window[at].clone() };
+        window.insert(0, event);
+        renumbered(&mut window);
+        let after = truth(&window);
+        prop_assert!(after.action.cost() >= detection.action.cost());
+        if !rule(&episode.truth).id.is_empty() && episode.truth.evidence.len() > 1 {
+            prop_assert!(after.action.cost() >= episode.truth.action.cost());
+        }
+    }
+}
+
+#[test]
+fn every_rule_but_the_pinned_one_and_the_last_fires_in_drawn_episodes_and_misses_in_others() {
+    let mut fired: BTreeMap<String, usize> = BTreeMap::new();
+    let mut labels: BTreeMap<String, BTreeSet<Action>> = BTreeMap::new();
+    for stage in Stage::ALL {
+        for index in 0..5_000 {
+            let episode = generate::episode(stage, Split::Train, 31, index);
+            *fired.entry(episode.truth.rule.clone()).or_default() += 1;
+            for event in episode.log_window {
+                labels
+                    .entry(event.event_type)
+                    .or_default()
+                    .insert(episode.truth.action);
+            }
+        }
+    }
+    for rule in rules::all() {
+        let count = fired.get(rule.id).copied().unwrap_or(0);
+        let never = ["internal_login", "no_finding"].contains(&rule.id);
+        assert!(never == (count == 0), "{}: {count}", rule.id);
+        assert!(never || count >= 20, "{}: {count}", rule.id);
+    }
+    // The last type is the hold-out's.
+    assert_eq!(labels.len() + 1, events::all().count());
+    for (event_type, actions) in labels {
+        assert!(
+            actions.len() >= 3 && actions.contains(&Action::Dismiss),
+            "{event_type}"
+        );
+    }
+}
