@@ -3,11 +3,11 @@
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    Outcome, adapter, audit, eval, generate, model, pretrain, rules, score, train, verify,
-    workbench,
+    Outcome, adapter, audit, completions, eval, export, generate, model, pretrain, rules, runs,
+    score, train, verify, watch, workbench,
 };
 use crate::train::config::ConfigError;
 use crate::ui::gate::clean_lines;
@@ -59,6 +59,20 @@ enum Command {
     /// Look at an adapter, or merge it into its base model
     #[command(after_help = "Example: opensoc adapter info sft")]
     Adapter(adapter::Args),
+    /// List the runs there are, newest first
+    #[command(after_help = "Example: opensoc runs --json")]
+    Runs(runs::Args),
+    /// Look at a run in another process, live and without touching it
+    #[command(after_help = "Example: opensoc train --detach; opensoc watch")]
+    Watch(watch::Args),
+    /// Print the numbers of a run for other programs
+    #[command(after_help = "Example: opensoc export RUN --format csv > metrics.csv")]
+    Export(export::Args),
+    /// Print a script that completes this command line in a shell
+    #[command(
+        after_help = "Example: opensoc completions bash > ~/.local/share/bash-completion/completions/opensoc"
+    )]
+    Completions(completions::Args),
 }
 
 /// Runs a parsed command line and says how it went.
@@ -108,6 +122,10 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         Command::Eval(args) => eval::run(&args, out),
         Command::Model(args) => model::run(&args, out),
         Command::Adapter(args) => adapter::run(&args, out),
+        Command::Runs(args) => runs::run(&args, out),
+        Command::Watch(args) => watch::run(&args, out),
+        Command::Export(args) => export::run(&args, out),
+        Command::Completions(args) => completions::run(&args, Cli::command(), out),
     }
 }
 

@@ -68,6 +68,8 @@ pub struct TrainRequest {
     pub run_dir: PathBuf,
     /// Continue from the last checkpoint in `run_dir`.
     pub resume: bool,
+    /// A file of labelled examples that a new run learns from beside the gold ones.
+    pub sft_extra: Option<PathBuf>,
 }
 
 /// Which weights answer.

@@ -52,6 +52,7 @@ fn child() {
         run_root: std::env::temp_dir(),
         train_config: TrainConfig::nano(),
         is_read_only: false,
+        is_elsewhere: false,
         start_on_training: false,
     };
     let session = Session {

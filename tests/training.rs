@@ -100,6 +100,7 @@ fn train_as(
         config,
         run_dir: dir.to_path_buf(),
         resume,
+        sft_extra: None,
     };
     let mut listener = Listener {
         stop_after,
@@ -263,6 +264,7 @@ fn a_folder_with_a_run_is_not_overwritten_and_a_run_of_another_model_is_not_resu
         config: config(),
         run_dir: dir.clone(),
         resume: false,
+        sft_extra: None,
     };
     let error = curriculum::run(&model, &again, &mut host).expect_err("exists");
     assert!(
@@ -274,6 +276,7 @@ fn a_folder_with_a_run_is_not_overwritten_and_a_run_of_another_model_is_not_resu
         .insert("model.safetensors".into(), "0".repeat(64));
     let resume = TrainRequest {
         resume: true,
+        sft_extra: None,
         ..again
     };
     let error = curriculum::run(&model, &resume, &mut host).expect_err("another model");
@@ -296,6 +299,7 @@ fn the_model_thread_outlives_its_listener_and_ends_with_its_run() {
         config: config(),
         run_dir: dir.clone(),
         resume: false,
+        sft_extra: None,
     };
     commands
         .send(Command::Train(Box::new(request)))
@@ -316,6 +320,7 @@ fn a_watched_run_that_answers_questions_writes_what_a_headless_one_writes() {
         config: dynamic(),
         run_dir: root.path().join(name),
         resume: false,
+        sft_extra: None,
     };
     let alone = request("alone");
     curriculum::run(&model, &alone, &mut Listener::default()).expect("a run");

@@ -4,16 +4,21 @@
 pub mod adapter;
 pub mod audit;
 pub mod base;
+pub mod completions;
 pub mod detach;
 pub mod eval;
+pub mod export;
+pub mod follow;
 pub mod generate;
 pub mod lines;
 pub mod model;
 pub mod pretrain;
 pub mod rules;
+pub mod runs;
 pub mod score;
 pub mod train;
 pub mod verify;
+pub mod watch;
 pub mod workbench;
 
 /// Whether a command could answer everything it was asked.

@@ -8,14 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 
 use super::base::BaseModel;
-use super::{Outcome, workbench};
+use super::{Outcome, detach, workbench};
 use crate::link::{Control, RunFact, RunState, TrainRequest};
 use crate::model::decoder::Decoder;
 use crate::model::nano;
 use crate::model::placement::DtypeChoice;
+use crate::model::source::LoadedModel;
 use crate::run::{Manifest, RunDir, layout};
 use crate::train::config::{BaseDtype, Preset, TrainConfig, resolve};
 use crate::train::curriculum::{self, Host};
+use crate::train::extra::Extra;
 
 /// Arguments of `train`.
 #[derive(Debug, clap::Args)]
@@ -40,9 +42,15 @@ pub struct Args {
     /// Print progress instead of opening the workbench
     #[arg(long)]
     pub headless: bool,
+    /// Train in a process of its own and give the shell back
+    #[arg(long, conflicts_with_all = ["headless", "print_config"])]
+    pub detach: bool,
     /// Continue the run in --run-dir from its last checkpoint
     #[arg(long, requires = "run_dir")]
     pub resume: bool,
+    /// Labelled examples to learn from beside the gold ones: JSON lines as `generate --format sft` prints
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub sft_extra: Option<PathBuf>,
     /// The same recipe in minutes, to see it work
     #[arg(long)]
     pub quick: bool,
@@ -102,7 +110,15 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         write!(out, "{}", config.to_toml()?)?;
         return Ok(Outcome::Complete);
     }
+    if let Some(file) = &args.sft_extra {
+        Extra::read(file)?;
+    }
     let run_dir = args.folder(config.seed)?;
+    if args.detach {
+        LoadedModel::shape(&args.base.model)?;
+        writeln!(out, "{}", detach::train(&run_dir)?)?;
+        return Ok(Outcome::Complete);
+    }
     let mut base = args.base.clone();
     if args.resume {
         let manifest = Manifest::read(&RunDir::new(&run_dir))?;
@@ -111,32 +127,36 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
             base.model = manifest.model;
         }
     }
+    let request = TrainRequest {
+        config,
+        run_dir,
+        resume: args.resume,
+        sft_extra: args.sft_extra.clone(),
+    };
     if !args.headless && std::io::stdout().is_terminal() {
         let bench = workbench::Args {
             base,
             ..workbench::Args::default()
         };
-        let request = TrainRequest {
-            config: config.clone(),
-            run_dir,
-            resume: args.resume,
-        };
-        return workbench::open(&bench, config, Some(request), out);
+        return workbench::open(&bench, request.config.clone(), Some(request), out);
     }
-    use_threads(config.threads);
-    let model = base.open(dtype_choice(&config))?;
+    headless(&base, &request, out)
+}
+
+fn headless(
+    base: &BaseModel,
+    request: &TrainRequest,
+    out: &mut dyn Write,
+) -> anyhow::Result<Outcome> {
+    use_threads(request.config.threads);
+    let model = base.open(dtype_choice(&request.config))?;
     let stop = stop_flag()?;
     let mut host = Headless {
         out,
         stop,
         failed: None,
     };
-    let request = TrainRequest {
-        config,
-        run_dir,
-        resume: args.resume,
-    };
-    let state = curriculum::run(&model, &request, &mut host)?;
+    let state = curriculum::run(&model, request, &mut host)?;
     if let Some(error) = host
         .failed
         .filter(|e| e.kind() != std::io::ErrorKind::BrokenPipe)
@@ -199,7 +219,8 @@ impl Headless<'_> {
 }
 
 /// A fact as a line of the log; rollouts are for screens.
-fn told(fact: &RunFact) -> Option<String> {
+#[must_use]
+pub fn told(fact: &RunFact) -> Option<String> {
     Some(match fact {
         RunFact::Started { run_dir, plan, .. } => {
             let phases = plan

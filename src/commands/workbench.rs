@@ -7,11 +7,11 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::base::BaseModel;
 use super::train::{dtype_choice, use_threads};
-use super::{Outcome, detach};
+use super::{Outcome, detach, follow};
 use crate::env::schema::{Split, Stage};
 use crate::link::{Command, Control, Fact, RunFact, RunState, TrainRequest};
 use crate::model::lora::Adapter;
@@ -107,7 +107,8 @@ pub fn open(
         commands.send(Command::Train(Box::new(request)))?;
     }
     let (facts, heard) = unbounded_channel();
-    let options = WorkerOptions {
+    let elsewhere = facts.clone();
+    let worker_options = WorkerOptions {
         model: args.base.model.clone(),
         device: args.base.device,
         dtype: dtype_choice(&train_config),
@@ -115,7 +116,7 @@ pub fn open(
     };
     let run_dir: Arc<Mutex<Option<PathBuf>>> = Arc::default();
     let begun = Arc::clone(&run_dir);
-    let worker = spawn(options, received, move |fact| {
+    let worker = spawn(worker_options, received, move |fact| {
         if let (Fact::Run(RunFact::Started { run_dir, .. }), Ok(mut begun)) = (&fact, begun.lock())
         {
             *begun = Some(run_dir.clone());
@@ -123,12 +124,50 @@ pub fn open(
         // A closed workbench hears nothing; what matters is on disk.
         let _ = facts.send(fact);
     })?;
+    let followed = match starts_training {
+        true => None,
+        false => follow::newest_alive()?,
+    };
     let session = Session {
-        commands: commands.clone(),
+        commands: steering(followed.as_ref(), &commands, elsewhere)?,
         facts: heard,
         shipped: (args.base.model == nano::NAME).then(shipped::run).flatten(),
     };
     let options = WorkbenchOptions {
+        is_elsewhere: followed.is_some(),
+        start_on_training: starts_training,
+        ..options(args, train_config)?
+    };
+    let exit = crate::ui::run(options, session)?;
+    let left = Left {
+        base: &args.base,
+        followed: followed.map(|dir| dir.path().to_owned()),
+        run_dir: run_dir.lock().ok().and_then(|mut dir| dir.take()),
+        commands,
+        worker,
+    };
+    left.finish(exit, out)
+}
+
+/// Whom the screen's commands go to: the model thread, or through it by way of a run in another process, whose facts are
+/// told to `facts`.
+fn steering(
+    followed: Option<&RunDir>,
+    commands: &Sender<Command>,
+    facts: UnboundedSender<Fact>,
+) -> anyhow::Result<Sender<Command>> {
+    let Some(dir) = followed else {
+        // Else the end of the model thread would not be heard of.
+        drop(facts);
+        return Ok(commands.clone());
+    };
+    let tell = move |fact| facts.send(Fact::Run(fact)).is_ok();
+    let _follower = follow::spawn(dir.clone(), tell)?;
+    Ok(follow::steer(dir.clone(), commands.clone())?)
+}
+
+fn options(args: &Args, train_config: TrainConfig) -> anyhow::Result<WorkbenchOptions> {
+    Ok(WorkbenchOptions {
         theme: args.theme.clone(),
         color: args.color,
         symbols: args.symbols,
@@ -140,16 +179,9 @@ pub fn open(
         run_root: default_root()?,
         train_config,
         is_read_only: false,
-        start_on_training: starts_training,
-    };
-    let exit = crate::ui::run(options, session)?;
-    let left = Left {
-        base: &args.base,
-        run_dir: run_dir.lock().ok().and_then(|mut dir| dir.take()),
-        commands,
-        worker,
-    };
-    left.finish(exit, out)
+        is_elsewhere: false,
+        start_on_training: false,
+    })
 }
 
 /// Refuses a model or an adapter that cannot be read before the screen opens; weights are loaded behind it.
@@ -168,6 +200,8 @@ fn check(args: &Args) -> anyhow::Result<()> {
 /// What is left when the screen has closed.
 struct Left<'a> {
     base: &'a BaseModel,
+    /// The run of another process that was in progress when the workbench opened.
+    followed: Option<PathBuf>,
     /// The folder of the run begun last.
     run_dir: Option<PathBuf>,
     commands: Sender<Command>,
@@ -179,6 +213,9 @@ impl Left<'_> {
     /// go on does so in a process of its own, so that the shell comes back; without a terminal there is no shell to give
     /// back, and it goes on in this one.
     fn finish(self, exit: Exit, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+        if let (None, Some(dir)) = (&self.run_dir, &self.followed) {
+            return Ok(left_elsewhere(exit.run, dir, out));
+        }
         match (exit.run, exit.reason) {
             (RunFate::None, _) => return Ok(Outcome::Complete),
             (RunFate::LeaveRunning, ExitReason::Quit) => {
@@ -224,6 +261,20 @@ impl Left<'_> {
         let _ = self.worker.join();
         Ok(())
     }
+}
+
+/// Says what becomes of a run in another process; the terminal may be gone.
+fn left_elsewhere(fate: RunFate, dir: &Path, out: &mut dyn Write) -> Outcome {
+    let shown = dir.display();
+    let _ = match fate {
+        RunFate::None => Ok(()),
+        RunFate::LeaveRunning => writeln!(out, "Training goes on; opensoc watch {shown} looks on."),
+        RunFate::StopAfterCheckpoint => writeln!(
+            out,
+            "Asked to stop after a checkpoint; opensoc train --resume --run-dir {shown} goes on."
+        ),
+    };
+    Outcome::Complete
 }
 
 /// Exit code of a process that ctrl-c ends, as shells count it.

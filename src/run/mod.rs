@@ -11,6 +11,7 @@ pub mod manifest;
 pub mod reader;
 pub mod series;
 pub mod shipped;
+pub mod summary;
 pub mod tail;
 pub mod writer;
 

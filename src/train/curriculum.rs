@@ -30,6 +30,7 @@ use super::card;
 use super::checkpoint::{self, Position};
 use super::config::{Reference, TrainConfig};
 use super::error::Result;
+use super::extra::{Example, Extra};
 use super::learner::Learner;
 use crate::env::schema::Stage;
 use crate::link::{
@@ -88,6 +89,8 @@ struct Run<'a> {
     writer: RunWriter,
     control: ControlBox,
     learner: Learner,
+    /// Labelled examples beside the gold ones.
+    extra: Vec<Example>,
     /// The SFT adapter, where beta asks for it.
     reference: Option<Decoder>,
     position: Position,
@@ -105,10 +108,13 @@ struct Run<'a> {
 fn manifest(
     model: &LoadedModel,
     request: &TrainRequest,
+    extra: &Extra,
     dir: &RunDir,
 ) -> Result<(Manifest, Option<(Position, PathBuf)>)> {
     let fresh = |config: &TrainConfig| {
-        let (plan, hashes) = (config.plan(0), model.hashes.clone());
+        let plan = config.plan(extra.examples.len() as u64);
+        let mut hashes = model.hashes.clone();
+        hashes.extend(extra.hash());
         let device = device_name(model.decoder.device());
         Manifest::new(dir, config.clone(), plan, &model.name, &device, hashes)
     };
@@ -127,13 +133,15 @@ impl<'a> Run<'a> {
         host: &'a mut dyn Host,
     ) -> Result<Self> {
         let dir = RunDir::new(&request.run_dir);
-        let (manifest, found) = manifest(model, request, &dir)?;
+        let extra = Extra::of_run(&dir, request.sft_extra.as_deref(), request.resume)?;
+        let (manifest, found) = manifest(model, request, &extra, &dir)?;
         let (config, plan) = (manifest.config.clone(), manifest.plan.clone());
         let writer = match (&found, request.resume) {
             (Some((position, _)), _) => RunWriter::resume(dir.clone(), &position.lengths)?,
             (None, true) => RunWriter::resume(dir.clone(), &RunWriter::no_lengths())?,
             (None, false) => RunWriter::create(dir.clone(), &manifest)?,
         };
+        extra.keep(&dir)?;
         let mut learner = Learner::fresh(model, &config)?;
         let position = match found {
             Some((at, folder)) => {
@@ -156,6 +164,7 @@ impl<'a> Run<'a> {
             writer,
             control,
             learner,
+            extra: extra.examples,
             reference: None,
             position,
             started: now,

@@ -7,6 +7,7 @@ pub mod config;
 pub mod curriculum;
 pub mod error;
 pub mod evaluate;
+pub mod extra;
 pub mod grpo;
 pub mod learner;
 pub mod memory;

@@ -8,7 +8,7 @@ use crate::link::{AdapterChoice, Command, Control, Fact, RunFact};
 use crate::train::config::TrainConfig;
 use crate::ui::gate;
 use crate::ui::keys::{Chord, Keymap, Lookup, Place};
-use crate::ui::layer::Layer;
+use crate::ui::layer::{self, Layer};
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
 use crate::ui::pace::Urgency;
 use crate::ui::perform::perform;
@@ -41,8 +41,13 @@ pub struct App {
     pub queue: Queue,
     pub training: Training,
     pub config: TrainConfig,
+    /// Labelled examples that runs started here learn from, too.
+    pub sft_extra: Option<std::path::PathBuf>,
     /// Only watching: nothing is asked of the run.
     pub is_read_only: bool,
+    /// The run in progress is another process's: it is steered through its folder, and goes on whatever becomes of this
+    /// workbench.
+    pub is_elsewhere: bool,
     /// What was searched for last.
     pub sought: String,
     /// What a panicking worker said; the end of its facts comes after it.
@@ -73,7 +78,9 @@ impl App {
             queue,
             training,
             config,
+            sft_extra: None,
             is_read_only,
+            is_elsewhere: false,
             sought: String::new(),
             worker_panic: None,
             changed: Some(Urgency::Input),
@@ -126,7 +133,7 @@ impl App {
             (false, _) => RunFate::None,
             (true, false) => {
                 // Nobody is left to resume it: a paused run would keep the process waiting for ever.
-                if self.training.waits_for_resume() {
+                if self.training.waits_for_resume() && !self.is_elsewhere {
                     effects.push(Effect::Send(Command::Control(Control::Resume)));
                 }
                 RunFate::LeaveRunning
@@ -167,7 +174,8 @@ impl App {
     /// What depends on whether a run is in progress follows it: the queue, and the question before quitting.
     fn follow_run(&mut self) {
         let is_in_progress = self.training.is_in_progress();
-        self.queue.set_training(is_in_progress);
+        self.queue
+            .set_training(is_in_progress && !self.is_elsewhere);
         if !is_in_progress && self.layers.contains(&Layer::Quit) {
             self.layers.retain(|layer| *layer != Layer::Quit);
             self.say("the run has ended meanwhile; q quits");
@@ -225,10 +233,9 @@ fn on_key(app: &mut App, event: KeyEvent) -> Vec<Effect> {
             app.pending.clear();
             if was_pending {
                 app.touch(Urgency::Input);
-            } else {
-                type_into(app, chord);
+                return Vec::new();
             }
-            Vec::new()
+            type_into(app, chord)
         }
     }
 }
@@ -238,17 +245,20 @@ fn clear_toast(app: &mut App) {
 }
 
 /// A key without a verb is text where text is taken.
-fn type_into(app: &mut App, chord: Chord) {
-    if let Some(layer) = app.layers.last_mut() {
-        let changed = match chord.code {
-            KeyCode::Char(c) if !chord.ctrl && !gate::is_hostile(c) => layer.type_char(c),
-            KeyCode::Backspace => layer.erase(),
-            _ => false,
-        };
-        if changed {
-            app.touch(Urgency::Input);
-        }
+fn type_into(app: &mut App, chord: Chord) -> Vec<Effect> {
+    let Some(layer) = app.layers.last_mut() else {
+        return Vec::new();
+    };
+    let changed = match chord.code {
+        KeyCode::Char(c) if !chord.ctrl && !gate::is_hostile(c) => layer.type_char(c),
+        KeyCode::Backspace => layer.erase(),
+        _ => false,
+    };
+    if !changed {
+        return Vec::new();
     }
+    app.touch(Urgency::Input);
+    layer::typed(app)
 }
 
 fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {

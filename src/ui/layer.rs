@@ -24,8 +24,11 @@ pub enum Layer {
         typed: String,
         chosen: usize,
     },
+    /// A filter of the queue, applied as it is typed; elsewhere a search.
     Search {
         typed: String,
+        /// The filter before, which `Esc` brings back.
+        before: String,
     },
     /// Start a run? Shows what with.
     Start {
@@ -61,11 +64,12 @@ impl Layer {
         }
     }
 
-    /// A search with nothing typed.
+    /// A filter or search with nothing typed; `before` is the filter that stands.
     #[must_use]
-    pub const fn search() -> Self {
+    pub fn search(before: &str) -> Self {
         Self::Search {
             typed: String::new(),
+            before: before.to_owned(),
         }
     }
 
@@ -87,7 +91,7 @@ impl Layer {
                 *chosen = 0;
                 push_bounded(typed, c)
             }
-            Self::Search { typed } => push_bounded(typed, c),
+            Self::Search { typed, .. } => push_bounded(typed, c),
             _ => false,
         }
     }
@@ -95,7 +99,7 @@ impl Layer {
     /// Takes the last typed character back.
     pub fn erase(&mut self) -> bool {
         match self {
-            Self::Palette { typed, .. } | Self::Search { typed } => typed.pop().is_some(),
+            Self::Palette { typed, .. } | Self::Search { typed, .. } => typed.pop().is_some(),
             _ => false,
         }
     }
@@ -146,6 +150,14 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
     }
     match (verb, &*layer) {
         (Verb::Down | Verb::Up, Layer::Palette { .. }) => step_palette(app, verb == Verb::Down),
+        (Verb::Back, Layer::Search { before, .. }) => {
+            let before = before.clone();
+            app.layers.pop();
+            if app.screen == ScreenName::Episodes {
+                // It was one before.
+                let _ = app.queue.set_filter(&before);
+            }
+        }
         (Verb::Back, _) | (Verb::Help, Layer::Help { .. }) => {
             app.layers.pop();
         }
@@ -155,11 +167,9 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
             app.layers.pop();
             return Some(verb.map_or_else(Vec::new, |verb| perform_below(app, verb)));
         }
-        (Verb::Confirm, Layer::Search { typed }) => {
-            app.sought = typed.clone();
-            app.layers.pop();
-            seek(app, true);
-            return Some(app.queue.ask());
+        (Verb::Confirm, Layer::Search { typed, .. }) => {
+            let typed = typed.clone();
+            return Some(search(app, typed));
         }
         (Verb::Confirm, Layer::Start { .. }) => {
             // What has been paid for comes first: a new run has a key of its own then.
@@ -176,6 +186,41 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         _ => return None,
     }
     Some(Vec::new())
+}
+
+/// Takes a finished filter or search; a filter that is none stays open, with what is wrong below it.
+fn search(app: &mut App, typed: String) -> Vec<Effect> {
+    if app.screen == ScreenName::Training {
+        app.layers.pop();
+        app.sought = typed;
+        return seek(app, true);
+    }
+    match app.queue.set_filter(&typed) {
+        Err(error) => app.complain(gate::clean(&error.to_string())),
+        Ok(()) => {
+            app.layers.pop();
+            app.queue.point_at_match();
+            if app.queue.visible().is_empty() {
+                app.say("no alert is let through; Esc takes the filter off");
+            }
+        }
+    }
+    app.queue.ask()
+}
+
+/// What follows when the text of the front layer has changed: a filter shows what it does while it is typed.
+pub fn typed(app: &mut App) -> Vec<Effect> {
+    match app.layers.last() {
+        Some(Layer::Search { typed, .. }) if app.screen == ScreenName::Episodes => {
+            let typed = typed.clone();
+            // Half a term is none yet: what stands goes on standing.
+            match app.queue.set_filter(&typed) {
+                Ok(()) => app.queue.ask(),
+                Err(_) => Vec::new(),
+            }
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The line below in the palette, or the one above.
@@ -207,6 +252,7 @@ fn start(app: &mut App, continues: bool) -> Vec<Effect> {
         return Vec::new();
     }
     app.training.begin(continues);
+    app.is_elsewhere = false;
     app.queue.set_training(true);
     vec![Effect::StartRun { continue_in }]
 }
@@ -218,5 +264,6 @@ pub fn train_command(app: &App, run_dir: std::path::PathBuf, resume: bool) -> Co
         config: app.config.clone(),
         run_dir,
         resume,
+        sft_extra: app.sft_extra.clone(),
     }))
 }

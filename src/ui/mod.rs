@@ -1,7 +1,7 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
-//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`told`], [`layer`], [`scroll`]) are state without
-//! I/O; [`screen`] and [`widget`] draw it; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`theme`], [`gate`],
+//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`told`], [`layer`], [`scroll`], [`sifting`]) are state without
+//! I/O; [`screen`] and [`widget`] draw it; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`filter`], [`theme`], [`gate`],
 //! [`average`] and [`pace`] are pure. Threads: the loop (here), `keys` and `signals` (see [`input`]), and the caller's model thread behind
 //! two channels. Nothing below this module imports candle, the model or the trainer.
 
@@ -10,6 +10,7 @@ pub mod asking;
 pub mod average;
 pub mod decode;
 pub mod desk;
+pub mod filter;
 pub mod gate;
 pub mod input;
 pub mod keys;
@@ -21,6 +22,7 @@ pub mod plain;
 pub mod queue;
 pub mod screen;
 pub mod scroll;
+pub mod sifting;
 pub mod term;
 pub mod theme;
 pub mod told;
@@ -76,6 +78,8 @@ pub struct WorkbenchOptions {
     pub train_config: TrainConfig,
     /// A run elsewhere is followed: no commands, no model.
     pub is_read_only: bool,
+    /// A run of another process is in progress; its facts come, and its controls go, as those of an own one.
+    pub is_elsewhere: bool,
     /// A run is started with the workbench: its screen comes first.
     pub start_on_training: bool,
 }
@@ -153,6 +157,7 @@ fn app_for(options: WorkbenchOptions, shipped: Option<ShippedRun>) -> Result<App
         options.train_config,
         options.is_read_only,
     );
+    app.is_elsewhere = options.is_elsewhere;
     if options.start_on_training {
         app.screen = ScreenName::Training;
     }

@@ -21,10 +21,10 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::ShowTraining => app.screen = ScreenName::Training,
         Verb::Help => app.layers.push(Layer::help()),
         Verb::Palette => app.layers.push(Layer::palette()),
-        Verb::Search => app.layers.push(Layer::search()),
-        Verb::NextMatch => seek(app, true),
-        Verb::PreviousMatch => seek(app, false),
-        Verb::Back => app.training.groups_back = 0,
+        Verb::Search => app.layers.push(Layer::search(&app.queue.filter_text)),
+        Verb::NextMatch => return seek(app, true),
+        Verb::PreviousMatch => return seek(app, false),
+        Verb::Back => return back(app),
         Verb::Quit | Verb::Interrupt => return quit(app),
         Verb::Suspend => return vec![Effect::Suspend],
         Verb::Redraw => return vec![Effect::Redraw],
@@ -63,8 +63,8 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::Bottom => queue.jump(true),
         Verb::NextPane => queue.step_pane(1),
         Verb::PreviousPane => queue.step_pane(-1),
-        Verb::NextAlert => queue.select(queue.selected() + 1),
-        Verb::PreviousAlert => queue.select(queue.selected().saturating_sub(1)),
+        Verb::NextAlert => queue.move_visible(1),
+        Verb::PreviousAlert => queue.move_visible(-1),
         Verb::NextStage => queue.step_stage(1),
         Verb::PreviousStage => queue.step_stage(-1),
         Verb::NextAdapter => queue.step_adapter(1),
@@ -168,32 +168,35 @@ fn control(app: &mut App, verb: Verb) -> Vec<Effect> {
     }
 }
 
-/// Goes to the next thing on this screen that holds the sought text.
-pub fn seek(app: &mut App, forward: bool) {
-    if app.sought.is_empty() {
-        app.say("/ searches first");
-        return;
-    }
-    let is_found = match app.screen {
-        ScreenName::Episodes => {
-            let found = app.queue.find(&app.sought, forward);
-            if let Some(at) = found {
-                app.queue.select_match(at, &app.sought);
-            }
-            found.is_some()
+/// To the next alert that the filter admits, or the next line of this list that holds the sought text.
+pub fn seek(app: &mut App, forward: bool) -> Vec<Effect> {
+    match app.screen {
+        ScreenName::Episodes if app.queue.is_filtered() => {
+            app.queue.move_visible(if forward { 1 } else { -1 });
+            app.queue.point_at_match();
         }
-        ScreenName::Training => app.training.seek(&app.sought, forward),
-    };
-    if !is_found {
-        let sought = gate::clean(&app.sought).into_owned();
-        app.say(match app.screen {
-            ScreenName::Episodes => {
-                let count = app.queue.entries().len();
-                format!("none of the {count} alerts listed so far holds \"{sought}\"")
+        ScreenName::Episodes => app.say("/ filters first"),
+        ScreenName::Training if app.sought.is_empty() => app.say("/ searches first"),
+        ScreenName::Training => {
+            if !app.training.seek(&app.sought, forward) {
+                let sought = gate::clean(&app.sought).into_owned();
+                app.say(format!("no line of this list holds \"{sought}\""));
             }
-            ScreenName::Training => format!("no line of this list holds \"{sought}\""),
-        });
+        }
     }
+    app.queue.ask()
+}
+
+/// One layer back: the filter off the queue, or the newest rollouts again.
+fn back(app: &mut App) -> Vec<Effect> {
+    match app.screen {
+        ScreenName::Episodes => {
+            // An empty filter is always one.
+            let _ = app.queue.set_filter("");
+        }
+        ScreenName::Training => app.training.groups_back = 0,
+    }
+    Vec::new()
 }
 
 fn copy(app: &mut App) -> Vec<Effect> {

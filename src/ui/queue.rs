@@ -8,6 +8,7 @@ use crate::env::schema::{Episode, Split, Stage, Verdict};
 use crate::env::{generate, prompt};
 use crate::link::AdapterChoice;
 use crate::ui::desk::Desk;
+use crate::ui::filter::Filter;
 use crate::ui::scroll::Scroll;
 
 /// Alerts kept ready beyond the selected one.
@@ -105,6 +106,9 @@ pub struct Queue {
     /// While a run is in progress only the selected alert is asked about: answers cost it time.
     pub is_training: bool,
     pub(super) ask_until: usize,
+    pub(super) filter: Filter,
+    /// The filter as it was typed.
+    pub filter_text: String,
     pub(super) undo: Vec<(Stage, usize, Desk)>,
     pub(super) redo: Vec<(Stage, usize, Desk)>,
 }
@@ -130,6 +134,8 @@ impl Queue {
             next_id: 0,
             is_training: false,
             ask_until: 0,
+            filter: Filter::default(),
+            filter_text: String::new(),
             undo: Vec::new(),
             redo: Vec::new(),
         };
@@ -196,14 +202,19 @@ impl Queue {
 
     /// Makes the alert at `at` the selected one, generating as far as needed.
     pub fn select(&mut self, at: usize) {
-        let list = self.entries.entry(self.stage).or_default();
-        while list.len() < at + READY {
-            let episode = self.source.episode(self.stage, list.len() as u64);
-            list.push(Entry::new(episode));
-        }
+        self.generate(at + READY);
         self.selected.insert(self.stage, at);
         self.ask_until = at + AHEAD;
         self.rest();
+    }
+
+    /// Makes the list at least `len` alerts long.
+    pub(super) fn generate(&mut self, len: usize) {
+        let list = self.entries.entry(self.stage).or_default();
+        while list.len() < len {
+            let episode = self.source.episode(self.stage, list.len() as u64);
+            list.push(Entry::new(episode));
+        }
     }
 
     /// Puts the cursor of the log window where reading begins: on the truth once it is revealed, else on the citation.
@@ -234,7 +245,7 @@ impl Queue {
     /// Moves the cursor of the pane in focus by `by` lines.
     pub fn step(&mut self, by: isize) {
         match self.pane {
-            QueuePane::Alerts => self.select(self.selected().saturating_add_signed(by)),
+            QueuePane::Alerts => self.move_visible(by),
             QueuePane::Log => {
                 let last = self
                     .current()
@@ -258,38 +269,24 @@ impl Queue {
     /// To the first line of the pane in focus, or its last.
     pub fn jump(&mut self, to_end: bool) {
         match (self.pane, to_end) {
-            (QueuePane::Alerts, false) => self.select(0),
-            (QueuePane::Alerts, true) => self.select(self.entries().len().saturating_sub(1)),
+            (QueuePane::Alerts, _) => {
+                let visible = self.visible();
+                let edge = if to_end {
+                    visible.last()
+                } else {
+                    visible.first()
+                };
+                if let Some(at) = edge {
+                    self.select(*at);
+                }
+            }
             (QueuePane::Log, _) => self.step(if to_end { 10_000 } else { -10_000 }),
             (QueuePane::Answers, _) => {}
-        }
-    }
-
-    /// The next alert after the selected one (or before it) whose header or log window holds `text`, letter case aside.
-    #[must_use]
-    pub fn find(&self, text: &str, forward: bool) -> Option<usize> {
-        let wanted = text.to_lowercase();
-        let (here, len) = (self.selected(), self.entries().len());
-        let hit = |at: &usize| self.entries().get(*at).is_some_and(|e| e.holds(&wanted));
-        if forward {
-            (here + 1..len).chain(0..=here).find(hit)
-        } else {
-            (0..here).rev().chain((here..len).rev()).find(hit)
         }
     }
 }
 
 impl Queue {
-    /// Makes the alert at `at` the selected one, its cursor on the log line that holds `text` unless the header does.
-    pub fn select_match(&mut self, at: usize, text: &str) {
-        self.select(at);
-        let wanted = text.to_lowercase();
-        let entry = self.current().filter(|e| !e.header_holds(&wanted));
-        if let Some(line) = entry.and_then(|entry| entry.line_with(&wanted)) {
-            self.line = line;
-        }
-    }
-
     /// The log line under the cursor.
     #[must_use]
     pub fn line_under_cursor(&self) -> Option<String> {
@@ -316,11 +313,12 @@ impl Entry {
         truth.filter(|_| self.desk.is_revealed).or(self.desk.mark)
     }
 
-    fn holds(&self, wanted: &str) -> bool {
+    /// Whether header or log window hold `wanted`, which is in small letters.
+    pub(super) fn holds(&self, wanted: &str) -> bool {
         self.header_holds(wanted) || self.line_with(wanted).is_some()
     }
 
-    fn header_holds(&self, wanted: &str) -> bool {
+    pub(super) fn header_holds(&self, wanted: &str) -> bool {
         let alert = &self.episode.alert;
         let header = [
             &alert.alert_id,
@@ -335,7 +333,7 @@ impl Entry {
     }
 
     /// The first log line that holds `wanted`, which is in small letters.
-    fn line_with(&self, wanted: &str) -> Option<usize> {
+    pub(super) fn line_with(&self, wanted: &str) -> Option<usize> {
         let mut lines = self.lines.iter();
         lines.position(|line| line.to_lowercase().contains(wanted))
     }

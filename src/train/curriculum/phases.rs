@@ -11,6 +11,7 @@ use crate::model::sampler::Sampling;
 use crate::stream::Stream;
 use crate::train::config::GrpoConfig;
 use crate::train::error::{Result, TrainError};
+use crate::train::extra;
 use crate::train::grpo::{self, BatchTerms, StepTotals};
 use crate::train::learner::{BatchStats, Learner, Sequence};
 use crate::train::task;
@@ -25,18 +26,11 @@ impl Run<'_> {
                 self.position.phase_step % per_epoch.max(1),
             )
         };
-        let order = task::gold_order(self.config.seed, epoch, config.examples);
+        let gold = task::gold_order(self.config.seed, epoch, config.examples);
+        let order = extra::spread(gold, self.extra_order(epoch));
         let start = (first * config.batch) as usize;
         let end = (start + config.batch as usize).min(order.len());
-        let examples: Vec<Sequence> = order[start..end]
-            .iter()
-            .map(|&i| {
-                task::gold_sequence(
-                    &self.model.tokenizer,
-                    &task::gold_episode(self.config.seed, i),
-                )
-            })
-            .collect();
+        let examples: Vec<Sequence> = order[start..end].iter().map(|&i| self.example(i)).collect();
         let tokens: usize = examples
             .iter()
             .flat_map(|e| &e.completions)
@@ -55,6 +49,26 @@ impl Run<'_> {
         let prompts: usize = examples.iter().map(|e| e.prompt.len()).sum();
         let values = self.step_values(&stats, lr, norm, prompts + tokens);
         self.row("sft".into(), values)
+    }
+
+    /// The labelled examples in the order of an epoch, numbered after the gold ones.
+    fn extra_order(&self, epoch: u64) -> Vec<u64> {
+        let first = self.config.sft.examples;
+        let mut order: Vec<u64> = (first..first + self.extra.len() as u64).collect();
+        Stream::named(self.config.seed, &["train", "sft extra order"])
+            .fork(epoch)
+            .shuffle(&mut order);
+        order
+    }
+
+    /// The `i`th example of SFT: gold, or a labelled one after those.
+    fn example(&self, i: u64) -> Sequence {
+        let tokenizer = &self.model.tokenizer;
+        let labelled = i.checked_sub(self.config.sft.examples);
+        match labelled.and_then(|at| self.extra.get(at as usize)) {
+            Some(example) => example.sequence(tokenizer),
+            None => task::gold_sequence(tokenizer, &task::gold_episode(self.config.seed, i)),
+        }
     }
 
     pub(super) fn grpo_step(&mut self, stage: Stage) -> Result<MetricRow> {

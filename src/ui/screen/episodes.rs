@@ -69,18 +69,38 @@ fn draw_alert(app: &App, theme: &Theme, [head, log, below]: [Rect; 3], buf: &mut
 /// The queue, one line an alert, with the running score in its title.
 fn draw_queue(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let queue = &app.queue;
-    let title = format!("{} {}", queue.stage(), queue.split());
+    let visible = queue.visible();
+    let title = queue_title(app, visible.len());
     let is_focused = queue.pane == QueuePane::Alerts;
     let room = pane(&title, is_focused, theme, area, buf);
     draw_scores(app, theme, area, buf);
-    let first = page_of(queue.selected(), usize::from(room.height));
-    let shown = queue.entries().iter().enumerate().skip(first);
-    let rows: Vec<_> = shown
-        .take(usize::from(room.height))
-        .map(|(at, entry)| row(app, at, entry, theme, room.width))
-        .collect();
-    lines(rows, room, buf);
-    select_row(room, (queue.selected() - first) as u16, theme, buf);
+    if visible.is_empty() {
+        let none = "no alert is let through: Esc takes the filter off";
+        let none = Line::from(span(none, theme.style(Token::Faint)));
+        lines([none], room, buf);
+        return;
+    }
+    let cursor = visible.partition_point(|at| *at < queue.selected());
+    let first = page_of(cursor, usize::from(room.height));
+    let shown = visible.iter().skip(first).take(usize::from(room.height));
+    let rows =
+        shown.filter_map(|&at| Some(row(app, at, queue.entries().get(at)?, theme, room.width)));
+    lines(rows.collect::<Vec<_>>(), room, buf);
+    if visible.get(cursor) == Some(&queue.selected()) {
+        select_row(room, (cursor - first) as u16, theme, buf);
+    }
+}
+
+/// Stage and split; with a filter, what it says and how many it lets through of those looked at.
+fn queue_title(app: &App, visible: usize) -> String {
+    let queue = &app.queue;
+    let title = format!("{} {}", queue.stage(), queue.split());
+    if !queue.is_filtered() {
+        return title;
+    }
+    let filter = crate::ui::gate::clean(&queue.filter_text);
+    let all = queue.entries().len();
+    format!("{title}: {filter} ({visible} of {all})")
 }
 
 /// The running score, on the pane's lower border.

@@ -260,6 +260,7 @@ fn a_workbench_that_trains_opens_on_training() {
             run_root: std::env::temp_dir(),
             train_config: config(),
             is_read_only,
+            is_elsewhere: false,
             start_on_training,
         };
         let app = app_for(options, None).expect("an app");

@@ -163,7 +163,7 @@ fn hints_begin_with_what_matters_now() {
     let wanted = " 1-5 decide  Space cite  Enter submit  r reveal  ] next  s stage  ? help  q quit";
     assert_eq!(bar(&app, 80), wanted);
     let wide = bar(&app, 140);
-    for wanted in ["a adapter", "v blind", "F2 training", "/ search"] {
+    for wanted in ["a adapter", "v blind", "F2 training", "/ filter"] {
         assert!(wide.contains(wanted), "{wanted}: {wide}");
     }
     assert!(!wide.contains("F1 "), "it is in front: {wide}");
@@ -174,7 +174,7 @@ fn hints_begin_with_what_matters_now() {
         "{after}"
     );
     press(&mut app, "/");
-    assert_eq!(bar(&app, 80), " Enter search  Esc back");
+    assert_eq!(bar(&app, 80), " Enter filter  Esc back");
     press(&mut app, "Esc F2");
     assert!(!bar(&app, 160).contains("shipped/live"), "there is one run");
     train(&mut app, 3);

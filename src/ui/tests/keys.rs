@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::env::schema::{Action, Stage};
 use crate::link::{AdapterChoice, Command, Control, Fact, RunFact};
-use crate::ui::app::{ScreenName, update};
+use crate::ui::app::{App, ScreenName, update};
 use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
 use crate::ui::queue::Model;
@@ -157,38 +157,81 @@ fn screens_prefixes_and_layers() {
     assert!(app.layers.is_empty());
 }
 
-#[test]
-fn a_search_goes_to_alerts_that_hold_the_text() {
-    let mut app = app();
-    let wanted = app.queue.entries()[8]
-        .lines
-        .last()
-        .expect("a line")
-        .to_lowercase();
-    press(&mut app, "/");
-    wanted.chars().take(60).for_each(|c| {
-        update(
-            &mut app,
-            Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)),
-        );
-    });
-    press(&mut app, "Enter");
-    assert_eq!(app.queue.selected(), 8);
-    let lines = &app.queue.current().expect("an alert").lines;
-    assert_eq!(app.queue.line, lines.len() - 1, "the cursor is on the line");
-    press(&mut app, "/ Z Z Z Enter");
-    let said = app.toast.as_ref().map_or("", |toast| toast.text.as_str());
-    let count = app.queue.entries().len().to_string();
-    assert!(said.contains("ZZZ") && said.contains(&count), "{said}");
+/// Types a text into the dialog in front.
+fn type_text(app: &mut App, text: &str) {
+    for c in text.chars() {
+        let key = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
+        update(app, Msg::Key(key));
+    }
 }
 
 #[test]
-fn a_search_that_meets_the_header_leaves_the_cursor_where_reading_begins() {
+fn a_filter_hides_while_it_is_typed_and_goes_with_escape() {
     let mut app = app();
-    app.sought = app.queue.entries()[4].episode.alert.alert_id.clone();
-    app.queue.line = 1;
-    press(&mut app, "n");
-    assert_eq!((app.queue.selected() / 2, app.queue.line), (2, 0));
+    let id = app.queue.entries()[8].episode.alert.alert_id.clone();
+    press(&mut app, "/");
+    type_text(&mut app, &format!("id:{id}"));
+    let twins = app.queue.visible();
+    assert!(
+        twins.contains(&8) && twins.contains(&9) && twins.len() < 40,
+        "{twins:?}"
+    );
+    assert_eq!(app.queue.selected(), 8, "the nearest ahead");
+    press(&mut app, "Enter n");
+    assert_eq!((app.queue.selected(), app.layers.len()), (9, 0));
+    press(&mut app, "N Esc");
+    assert_eq!(app.queue.selected(), 8);
+    assert!(!app.queue.is_filtered());
+    // A filter given up half-way leaves the one before.
+    press(&mut app, "/");
+    type_text(&mut app, "severity:high");
+    press(&mut app, "Enter /");
+    type_text(&mut app, "nothing at all");
+    assert!(app.queue.visible().is_empty());
+    press(&mut app, "Esc");
+    assert_eq!(app.queue.filter_text, "severity:high");
+    let severities = app.queue.visible().into_iter();
+    let mut severities = severities.map(|at| &app.queue.entries()[at].episode.alert.severity);
+    assert!(severities.all(|severity| severity == "high"));
+}
+
+#[test]
+fn a_filter_finds_lines_and_says_what_is_wrong_or_missing() {
+    let mut app = app();
+    let events = &app.queue.entries()[8].episode.log_window;
+    let (at, event) = (events.len() - 1, events[events.len() - 1].clone());
+    let value = event.fields.values().next().expect("a field");
+    let value = value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned);
+    press(&mut app, "/");
+    type_text(&mut app, &format!("{value} type:{}", event.event_type));
+    press(&mut app, "Enter");
+    assert!(app.queue.visible().contains(&8), "{value} in line {at}");
+    let line = &app.queue.current().expect("an alert").lines[app.queue.line];
+    let header = &app.queue.current().expect("an alert").episode.alert;
+    let in_header = header.summary.contains(&value) || header.user == value || header.host == value;
+    assert!(in_header || line.contains(&value), "{line}");
+    press(&mut app, "Esc / u s e r : Enter");
+    let said = app.toast.as_ref().map_or("", |toast| toast.text.as_str());
+    assert_eq!((said, app.layers.len()), ("user: has no value", 1));
+    press(&mut app, "Esc / Z Z Z Enter");
+    let said = app.toast.as_ref().map_or("", |toast| toast.text.as_str());
+    assert!(said.contains("no alert is let through"), "{said}");
+}
+
+#[test]
+fn a_filter_tells_no_truth_that_is_hidden() {
+    let mut app = app();
+    let rule = app.queue.entries()[0].episode.truth.rule.clone();
+    let filter = format!("rule:{rule}");
+    app.queue.set_filter(&filter).expect("a filter");
+    assert!(app.queue.visible().is_empty());
+    app.queue.set_filter("").expect("none");
+    app.queue.select(0);
+    press(&mut app, "r");
+    app.queue.set_filter(&filter).expect("a filter");
+    assert_eq!(app.queue.visible(), [0]);
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn here(app: &App) -> Vec<(String, String)> {
             // All five stand with their digits in the answers.
             (Verb::ChooseDismiss, _) => ("1-5", hint),
             (Verb::PauseOrResume, _) if is_paused => (key, "resume"),
-            (Verb::Confirm, Some(Layer::Search { .. })) => (key, "search"),
+            (Verb::Confirm, Some(Layer::Search { .. })) => (key, search_word(app)),
             (Verb::Confirm, Some(Layer::Start { .. })) if continues => {
                 (key, "continue the stopped run")
             }
@@ -97,10 +97,23 @@ fn is_useful(app: &App, verb: Verb) -> bool {
     }
 }
 
+/// What `/` does on this screen.
+fn search_word(app: &App) -> &'static str {
+    match app.screen {
+        ScreenName::Episodes => "filter",
+        ScreenName::Training => "search",
+    }
+}
+
 /// Draws the message over the last lines of the screen's body: an error over as many as it needs, three at most.
 pub fn draw_toast(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
     let (text, token) = match (&app.toast, app.layers.last()) {
-        (_, Some(Layer::Search { typed })) => (format!("search: {typed}_"), Token::Accent),
+        (_, Some(Layer::Search { typed, .. })) => {
+            let wrong = app.toast.as_ref().filter(|toast| toast.is_bad);
+            let wrong = wrong.map_or_else(String::new, |toast| format!(" ({})", toast.text));
+            let what = search_word(app);
+            (format!("{what}: {typed}_{wrong}"), Token::Accent)
+        }
         (Some(toast), _) if toast.is_bad => (
             format!("{} error: {}", theme.glyphs.wrong, toast.text),
             Token::Bad,

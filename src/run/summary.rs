@@ -1,0 +1,222 @@
+//! A run in one line: what it is, how far it got, whether anybody is behind it, the best it did.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::layout::{self, Journal};
+use super::reader::{Liveness, liveness_of, read_status};
+use super::tail::Tail;
+use super::{Manifest, RunDir, RunError};
+use crate::link::{EvalRow, RunState, Status};
+
+/// Without a sign of life for so long, a run is silent or crashed: seconds.
+pub const SILENT_AFTER_S: u64 = 30;
+
+/// The hold-out metric that runs are compared by.
+const BEST_BY: &str = "mean_reward";
+
+/// What a list of runs says of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Its folder is there and nothing has happened yet.
+    New,
+    Running,
+    Paused,
+    /// Says it runs, gives no sign of life, and its process is still there.
+    Silent,
+    /// Says it runs, and nobody is behind it.
+    Crashed,
+    Stopped,
+    Finished,
+    Failed,
+}
+
+impl Standing {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Standing::New => "new",
+            Standing::Running => "running",
+            Standing::Paused => "paused",
+            Standing::Silent => "silent",
+            Standing::Crashed => "crashed",
+            Standing::Stopped => "stopped",
+            Standing::Finished => "finished",
+            Standing::Failed => "failed",
+        }
+    }
+
+    /// Whether a process works on it.
+    #[must_use]
+    pub const fn is_alive(self) -> bool {
+        matches!(
+            self,
+            Standing::Running | Standing::Paused | Standing::Silent
+        )
+    }
+
+    fn of(status: &Status, liveness: Liveness) -> Self {
+        match (liveness, status.state) {
+            (Liveness::Crashed, _) => Standing::Crashed,
+            (Liveness::Silent, _) => Standing::Silent,
+            (_, RunState::Running) => Standing::Running,
+            (_, RunState::Paused) => Standing::Paused,
+            (_, RunState::Stopped) => Standing::Stopped,
+            (_, RunState::Finished) => Standing::Finished,
+            (_, RunState::Failed) => Standing::Failed,
+        }
+    }
+}
+
+/// One line of `opensoc runs`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    pub run_id: String,
+    pub run_dir: PathBuf,
+    pub standing: Standing,
+    pub phase: String,
+    pub step: u64,
+    pub total_steps: u64,
+    pub created: String,
+    pub model: String,
+    pub seed: u64,
+    /// Highest mean reward on hold-out episodes so far.
+    pub best_mean_reward: Option<f64>,
+    /// Why it is in this state, in words.
+    pub reason: String,
+}
+
+impl Summary {
+    /// Looks at the run in `dir`, `now` being Unix seconds.
+    ///
+    /// # Errors
+    /// A broken `run.json` or `status.json`, by name.
+    pub fn read(dir: &RunDir, now: u64) -> Result<Self, RunError> {
+        let manifest = Manifest::read(dir)?;
+        let status = read_status(dir)?;
+        let standing = match &status {
+            None => Standing::New,
+            Some(status) => Standing::of(status, liveness_of(dir, status, now, SILENT_AFTER_S)?),
+        };
+        let total_steps = manifest.plan.total_steps();
+        Ok(Self {
+            run_id: manifest.run_id,
+            run_dir: dir.path().to_owned(),
+            standing,
+            phase: status
+                .as_ref()
+                .map_or_else(String::new, |s| s.phase.clone()),
+            step: status.as_ref().map_or(0, |s| s.step),
+            total_steps,
+            created: manifest.created,
+            model: manifest.model,
+            seed: manifest.seed,
+            best_mean_reward: best(dir)?,
+            reason: status.map_or_else(String::new, |s| s.reason),
+        })
+    }
+}
+
+fn best(dir: &RunDir) -> Result<Option<f64>, RunError> {
+    let mut tail: Tail<EvalRow> = Tail::new(dir.journal(Journal::Eval));
+    let mut best: Option<f64> = None;
+    loop {
+        let batch = tail.poll()?;
+        let rewards = batch.rows.iter().filter_map(|row| row.values.get(BEST_BY));
+        best = rewards.copied().chain(best).reduce(f64::max);
+        if !batch.more {
+            return Ok(best);
+        }
+    }
+}
+
+/// Every run under `root` that can be read, newest first, and what is wrong with those that cannot.
+///
+/// # Errors
+/// Where `root` cannot be read.
+pub fn all(root: &std::path::Path, now: u64) -> Result<(Vec<Summary>, Vec<RunError>), RunError> {
+    let (mut found, mut broken) = (Vec::new(), Vec::new());
+    for dir in layout::list(root)? {
+        match Summary::read(&dir, now) {
+            Ok(summary) => found.push(summary),
+            Err(error) => broken.push(error),
+        }
+    }
+    Ok((found, broken))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::RunWriter;
+    use crate::run::layout::replace_file;
+    use crate::train::config::TrainConfig;
+    use std::collections::BTreeMap;
+
+    fn writer(root: &std::path::Path, name: &str) -> (RunDir, RunWriter) {
+        let dir = RunDir::new(root.join(name));
+        std::fs::create_dir_all(dir.path()).expect("folder");
+        let config = TrainConfig::nano();
+        let plan = config.plan(0);
+        let manifest = Manifest::new(&dir, config, plan, "nano", "cpu", BTreeMap::new());
+        let writer = RunWriter::create(dir.clone(), &manifest).expect("starts");
+        (dir, writer)
+    }
+
+    fn status(state: RunState, heartbeat: u64) -> Status {
+        Status {
+            state,
+            phase: "sft".to_owned(),
+            step: 3,
+            total_steps: 9,
+            elapsed_s: 0.0,
+            eta_s: None,
+            heartbeat,
+            pid: 1,
+            reason: "why".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_list_tells_runs_that_live_from_those_that_died() {
+        let root = tempfile::tempdir().expect("folder");
+        let (alive, mut of_alive) = writer(root.path(), "20260103-000000-s1");
+        of_alive
+            .status(&status(RunState::Running, 1_000))
+            .expect("written");
+        let row = |reward| EvalRow {
+            step: 1,
+            stage: "sft".into(),
+            episodes: 8,
+            values: BTreeMap::from([("mean_reward".to_owned(), reward)]),
+        };
+        for reward in [0.25, 0.5, -1.0] {
+            of_alive.eval(&row(reward)).expect("written");
+        }
+        let (_, of_dead) = writer(root.path(), "20260102-000000-s1");
+        of_dead
+            .status(&status(RunState::Running, 10))
+            .expect("written");
+        drop(of_dead);
+        let (_, of_new) = writer(root.path(), "20260101-000000-s1");
+        drop(of_new);
+        let odd = root.path().join("20250101-000000-s1");
+        std::fs::create_dir(&odd).expect("folder");
+        replace_file(&odd.join("run.json"), b"{").expect("written");
+        let (found, broken) = all(root.path(), 1_010).expect("listed");
+        let standings: Vec<Standing> = found.iter().map(|s| s.standing).collect();
+        assert_eq!(
+            standings,
+            [Standing::Running, Standing::Crashed, Standing::New]
+        );
+        assert_eq!(found[0].best_mean_reward, Some(0.5));
+        assert_eq!(
+            (found[0].step, &found[0].run_dir),
+            (3, &alive.path().to_owned())
+        );
+        assert!(broken[0].to_string().contains("run.json"), "{broken:?}");
+    }
+}

@@ -1,0 +1,258 @@
+//! Labelled examples beside the gold ones: read from a file once, kept in the run's folder, learned from like gold.
+//!
+//! A line is what `opensoc generate --format sft` prints: `{"prompt":[{"role","content"}…],"completion":[{"role":
+//! "assistant","content"}]}`, or the same conversation under `messages`. Other keys are passed over: tools add ids.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::error::{Result, TrainError};
+use super::learner::Sequence;
+use crate::env::response;
+use crate::model::tokenizer::Tokenizer;
+use crate::run::layout::{read_bounded, replace_file};
+use crate::run::{RunDir, manifest};
+
+/// The longest file that is read.
+const LIMIT: u64 = 64 << 20;
+
+/// Its name in a run's folder: what a resumed run goes on with, wherever the original is by then.
+pub const FILE: &str = "sft_extra.jsonl";
+
+/// One labelled example.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    pub system: Option<String>,
+    pub user: String,
+    /// Three lines, well formed.
+    pub completion: String,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    #[serde(default)]
+    prompt: Vec<Message>,
+    #[serde(default)]
+    completion: Vec<Message>,
+    #[serde(default)]
+    messages: Vec<Message>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    role: String,
+    content: String,
+}
+
+impl Example {
+    /// Reads one line.
+    ///
+    /// # Errors
+    /// Says what is wrong with it, in words.
+    fn parse(line: &str) -> Result<Self, String> {
+        let line: Line = serde_json::from_str(line).map_err(|error| error.to_string())?;
+        let turns = line
+            .prompt
+            .iter()
+            .chain(&line.completion)
+            .chain(&line.messages);
+        let (mut system, mut user, mut completion) = (None, None, None);
+        for Message { role, content } in turns {
+            let slot = match role.as_str() {
+                "system" => &mut system,
+                "user" => &mut user,
+                "assistant" => &mut completion,
+                other => return Err(format!("role `{other}` is not system, user or assistant")),
+            };
+            if slot.replace(content.clone()).is_some() {
+                return Err(format!(
+                    "two messages of the {role}; one turn is learned from"
+                ));
+            }
+        }
+        let completion = completion.ok_or("no message of the assistant")?;
+        response::parse(&completion)
+            .map_err(|because| format!("its answer is malformed: {because}"))?;
+        Ok(Self {
+            system,
+            user: user.ok_or("no message of the user")?,
+            completion,
+        })
+    }
+
+    /// As a training sequence.
+    #[must_use]
+    pub fn sequence(&self, tokenizer: &Tokenizer) -> Sequence {
+        Sequence {
+            prompt: tokenizer.prompt(self.system.as_deref(), &self.user),
+            completions: vec![tokenizer.completion(&self.completion)],
+        }
+    }
+}
+
+/// The labelled examples of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extra {
+    pub examples: Vec<Example>,
+    /// The file they came from, as it was read.
+    bytes: Vec<u8>,
+}
+
+impl Extra {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`TrainError::Labels`] names the line; an unreadable or empty file.
+    pub fn read(path: &Path) -> Result<Self> {
+        let wrong = |line: usize, reason: String| TrainError::Labels {
+            path: path.to_owned(),
+            line: line as u64,
+            reason,
+        };
+        let bytes = read_bounded(path, LIMIT)?.ok_or_else(|| wrong(0, "no such file".into()))?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+            wrong(line, "not UTF-8".into())
+        })?;
+        let lines = text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim().is_empty());
+        let examples = lines.map(|(n, line)| Example::parse(line).map_err(|why| wrong(n + 1, why)));
+        let examples = examples.collect::<Result<Vec<_>>>()?;
+        if examples.is_empty() {
+            return Err(wrong(0, "it holds no example".into()));
+        }
+        Ok(Self { examples, bytes })
+    }
+
+    /// Those of a run: what its folder keeps where it is resumed, else what `file` holds.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn of_run(dir: &RunDir, file: Option<&Path>, resume: bool) -> Result<Self> {
+        let copy = dir.path().join(FILE);
+        match (resume, file) {
+            (true, _) if copy.is_file() => Self::read(&copy),
+            (false, Some(file)) => Self::read(file),
+            _ => Ok(Self::default()),
+        }
+    }
+
+    /// Leaves a copy in a run's folder.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn keep(&self, dir: &RunDir) -> Result<()> {
+        if !self.examples.is_empty() {
+            replace_file(&dir.path().join(FILE), &self.bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Name and SHA-256, for `run.json`; `None` without examples.
+    #[must_use]
+    pub fn hash(&self) -> Option<(String, String)> {
+        (!self.examples.is_empty()).then(|| (FILE.to_owned(), manifest::sha256(&self.bytes)))
+    }
+}
+
+/// Where the `extra` examples stand among `gold` ones, evenly spread: positions below `gold` are gold's own, in order.
+#[must_use]
+pub fn spread(gold: Vec<u64>, extra: Vec<u64>) -> Vec<u64> {
+    let (n, m) = (gold.len(), extra.len());
+    let mut order = Vec::with_capacity(n + m);
+    let (mut gold, mut extra) = (gold.into_iter(), extra.into_iter());
+    for i in 0..n + m {
+        // The share of extras among the first i + 1, rounded down, less those among the first i.
+        let is_extra = (i + 1) * m / (n + m) > i * m / (n + m);
+        order.extend(if is_extra { extra.next() } else { gold.next() });
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn line(completion: &str) -> String {
+        json!({
+            "id": "x", "prompt": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}],
+            "completion": [{"role": "assistant", "content": completion}]
+        })
+        .to_string()
+    }
+
+    const ANSWER: &str = "Action: monitor\nCitedLog: L1-0\nRationale: seen before.";
+
+    #[test]
+    fn both_shapes_are_read_and_what_is_wrong_is_named_with_its_line() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("extra.jsonl");
+        let write = |text: &str| std::fs::write(&path, text).expect("written");
+        let messages = json!({"messages": [
+            {"role": "user", "content": "u"}, {"role": "assistant", "content": ANSWER}
+        ]});
+        write(&format!("{}\n\n{messages}\n", line(ANSWER)));
+        let Extra { examples, .. } = Extra::read(&path).expect("two examples");
+        assert_eq!(examples.len(), 2);
+        assert_eq!(
+            (examples[0].system.as_deref(), examples[1].system.as_deref()),
+            (Some("s"), None)
+        );
+        for (text, expected) in [
+            (format!("{}\nno json\n", line(ANSWER)), ":2: "),
+            (line("Action: sleep"), "its answer is malformed"),
+            (
+                json!({"messages": [{"role": "tool", "content": ""}]}).to_string(),
+                "role `tool`",
+            ),
+            (
+                json!({"messages": [{"role": "user", "content": "u"}]}).to_string(),
+                "no message of the assistant",
+            ),
+            (String::new(), "it holds no example"),
+        ] {
+            write(&text);
+            let error = Extra::read(&path).expect_err("refused").to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_run_keeps_its_own_copy() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("extra.jsonl");
+        std::fs::write(&path, line(ANSWER)).expect("written");
+        let dir = RunDir::new(folder.path().join("run"));
+        std::fs::create_dir(dir.path()).expect("folder");
+        let given = Extra::of_run(&dir, Some(&path), false).expect("read");
+        given.keep(&dir).expect("kept");
+        std::fs::remove_file(&path).expect("gone");
+        assert_eq!(Extra::of_run(&dir, None, true).expect("read"), given);
+        assert!(given.hash().is_some() && Extra::default().hash().is_none());
+        assert_eq!(
+            Extra::of_run(&dir, None, false).expect("none"),
+            Extra::default()
+        );
+    }
+
+    #[test]
+    fn extras_are_spread_evenly_and_nothing_is_lost() {
+        for (n, m) in [(20u64, 3u64), (5, 5), (4, 0), (0, 3), (1_800, 20)] {
+            let order = spread((0..n).collect(), (n..n + m).collect());
+            let of_gold: Vec<u64> = order.iter().copied().filter(|i| *i < n).collect();
+            assert_eq!(of_gold, (0..n).collect::<Vec<_>>());
+            assert_eq!(order.len() as u64, n + m);
+            if m > 0 {
+                let places: Vec<usize> = (0..order.len()).filter(|&i| order[i] >= n).collect();
+                let gaps: Vec<usize> = places.windows(2).map(|p| p[1] - p[0]).collect();
+                let (least, most) = (gaps.iter().min(), gaps.iter().max());
+                assert!(most.unwrap_or(&0) - least.unwrap_or(&0) <= 1, "{gaps:?}");
+            }
+        }
+    }
+}

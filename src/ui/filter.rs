@@ -1,0 +1,294 @@
+//! The one grammar of filters, on every screen: words, `field:value`, `field=value`, comparisons, and `!` before any of them.
+//!
+//! All terms have to hold. A word holds where the text holds it, letter case aside; `:` where a field's value holds it, `=`
+//! where it is it, `<`, `<=`, `>`, `>=` where a number compares so. Quotes keep spaces together. Pure: knows no screen.
+
+use std::fmt;
+
+/// Something a filter can be held against.
+pub trait Filtered {
+    /// Whether its text holds `word`, which is in small letters.
+    fn holds(&self, word: &str) -> bool;
+    /// What it has under `field`, which is in small letters; nothing where there is no such field, or it is hidden.
+    fn values(&self, field: &str) -> Vec<String>;
+}
+
+/// Terms that all have to hold. Without one everything is let through.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filter {
+    terms: Vec<Term>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Term {
+    is_negated: bool,
+    test: Test,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Test {
+    Word(String),
+    Field {
+        name: String,
+        compare: Compare,
+        value: String,
+    },
+}
+
+/// How a field is held against a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compare {
+    Holds,
+    Is,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Compare {
+    /// Longest first: `<=` begins with `<`.
+    const ALL: [(&str, Compare); 6] = [
+        ("<=", Compare::LessOrEqual),
+        (">=", Compare::GreaterOrEqual),
+        ("<", Compare::Less),
+        (">", Compare::Greater),
+        (":", Compare::Holds),
+        ("=", Compare::Is),
+    ];
+
+    const fn is_numeric(self) -> bool {
+        !matches!(self, Compare::Holds | Compare::Is)
+    }
+
+    /// `found` and `wanted` are in small letters.
+    fn is_met(self, found: &str, wanted: &str) -> bool {
+        let numbers = || Some((found.parse::<f64>().ok()?, wanted.parse::<f64>().ok()?));
+        match self {
+            Compare::Holds => found.contains(wanted),
+            Compare::Is => found == wanted,
+            Compare::Less => numbers().is_some_and(|(a, b)| a < b),
+            Compare::LessOrEqual => numbers().is_some_and(|(a, b)| a <= b),
+            Compare::Greater => numbers().is_some_and(|(a, b)| a > b),
+            Compare::GreaterOrEqual => numbers().is_some_and(|(a, b)| a >= b),
+        }
+    }
+}
+
+/// Why a text is no filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FilterError {
+    /// A quote is not closed.
+    OpenQuote,
+    /// A comparison without a number.
+    NoNumber { term: String },
+    /// A field without a value.
+    NoValue { term: String },
+}
+
+impl fmt::Display for FilterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FilterError::OpenQuote => f.write_str("a quote is not closed"),
+            FilterError::NoNumber { term } => write!(f, "{term} compares with no number"),
+            FilterError::NoValue { term } => write!(f, "{term} has no value"),
+        }
+    }
+}
+
+impl Filter {
+    /// Reads a filter.
+    ///
+    /// # Errors
+    /// Says which term is wrong.
+    pub fn parse(text: &str) -> Result<Self, FilterError> {
+        let terms = pieces(text)?.into_iter().map(Term::parse);
+        Ok(Self {
+            terms: terms.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Whether it lets everything through.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+
+    /// The words that have to be held, in small letters.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        let wanted = self.terms.iter().filter(|term| !term.is_negated);
+        wanted.filter_map(|term| match &term.test {
+            Test::Word(word) => Some(word.as_str()),
+            Test::Field { .. } => None,
+        })
+    }
+
+    /// Whether every term holds of `thing`.
+    #[must_use]
+    pub fn admits(&self, thing: &impl Filtered) -> bool {
+        self.terms.iter().all(|term| term.holds(thing))
+    }
+}
+
+/// A word with quotes around what they keep together.
+struct Piece {
+    /// In small letters, quotes taken off.
+    text: String,
+    /// Where its first quoted part begins: operators from there on are text.
+    quoted_from: usize,
+}
+
+fn pieces(text: &str) -> Result<Vec<Piece>, FilterError> {
+    let (mut pieces, mut piece) = (Vec::new(), None::<Piece>);
+    let mut is_quoted = false;
+    for c in text.chars().flat_map(char::to_lowercase) {
+        if c.is_whitespace() && !is_quoted {
+            pieces.extend(piece.take());
+            continue;
+        }
+        let piece = piece.get_or_insert(Piece {
+            text: String::new(),
+            quoted_from: usize::MAX,
+        });
+        if c == '"' {
+            is_quoted = !is_quoted;
+            piece.quoted_from = piece.quoted_from.min(piece.text.len());
+        } else {
+            piece.text.push(c);
+        }
+    }
+    if is_quoted {
+        return Err(FilterError::OpenQuote);
+    }
+    pieces.extend(piece);
+    Ok(pieces)
+}
+
+impl Term {
+    fn parse(piece: Piece) -> Result<Self, FilterError> {
+        let is_negated = piece.quoted_from > 0 && piece.text.starts_with('!');
+        let skipped = usize::from(is_negated);
+        let text = piece.text.get(skipped..).unwrap_or_default();
+        let unquoted = piece.quoted_from.saturating_sub(skipped).min(text.len());
+        let found = Compare::ALL.iter().filter_map(|(sign, compare)| {
+            let at = text.get(..unquoted)?.find(sign)?;
+            (at > 0).then_some((at, sign.len(), *compare))
+        });
+        // The first sign divides; of two at one place the longer, which stands first in the table.
+        let test = match found.min_by_key(|(at, ..)| *at) {
+            None => Test::Word(text.to_owned()),
+            Some((at, len, compare)) => field(text, at, len, compare)?,
+        };
+        Ok(Self { is_negated, test })
+    }
+
+    fn holds(&self, thing: &impl Filtered) -> bool {
+        let is_met = match &self.test {
+            // A lone `!` is the beginning of a term.
+            Test::Word(word) if word.is_empty() => return true,
+            Test::Word(word) => thing.holds(word),
+            Test::Field {
+                name,
+                compare,
+                value,
+            } => {
+                let found = thing.values(name);
+                found
+                    .iter()
+                    .any(|v| compare.is_met(&v.to_lowercase(), value))
+            }
+        };
+        is_met != self.is_negated
+    }
+}
+
+fn field(text: &str, at: usize, len: usize, compare: Compare) -> Result<Test, FilterError> {
+    let name = text.get(..at).unwrap_or_default().to_owned();
+    let value = text.get(at + len..).unwrap_or_default().to_owned();
+    let term = || text.to_owned();
+    if value.is_empty() {
+        return Err(FilterError::NoValue { term: term() });
+    }
+    if compare.is_numeric() && value.parse::<f64>().is_err() {
+        return Err(FilterError::NoNumber { term: term() });
+    }
+    Ok(Test::Field {
+        name,
+        compare,
+        value,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Thing;
+
+    impl Filtered for Thing {
+        fn holds(&self, word: &str) -> bool {
+            "admin signed in from 10.0.0.7".contains(word)
+        }
+
+        fn values(&self, field: &str) -> Vec<String> {
+            match field {
+                "user" => vec!["A.Blanc".into()],
+                "bytes" => vec!["7".into(), "900".into()],
+                "summary" => vec!["rule match on pc-01".into()],
+                _ => Vec::new(),
+            }
+        }
+    }
+
+    fn admits(text: &str) -> bool {
+        Filter::parse(text).expect("a filter").admits(&Thing)
+    }
+
+    #[test]
+    fn terms_all_hold_letter_case_aside() {
+        for text in [
+            "",
+            "  ",
+            "admin",
+            "ADMIN signed",
+            "user:blanc",
+            "user=a.blanc",
+            "!user=blanc",
+            "bytes>100",
+            "bytes<8",
+            "bytes>=900 bytes<=7",
+            "!guest !nofield:x",
+            "\"signed in\"",
+            "summary:\"match on\"",
+            "!\"signed out\"",
+            "10.0.0.7",
+        ] {
+            assert!(admits(text), "{text}");
+        }
+        for text in [
+            "guest",
+            "admin guest",
+            "!admin",
+            "user=blanc",
+            "bytes>900",
+            "nofield:x",
+            "user>3",
+            "\"in admin\"",
+            "\"user:blanc\"",
+        ] {
+            assert!(!admits(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let wrong = |text: &str| Filter::parse(text).expect_err("no filter").to_string();
+        assert_eq!(wrong("user:"), "user: has no value");
+        assert_eq!(wrong("a bytes>many"), "bytes>many compares with no number");
+        assert_eq!(wrong("\"open"), "a quote is not closed");
+        assert!(
+            Filter::parse(":x =y !").is_ok(),
+            "a sign at the front is a word"
+        );
+    }
+}

@@ -1,0 +1,187 @@
+//! What of the queue a filter lets through, and going through that.
+//!
+//! What is hidden until the reveal is hidden from filters too: else `rule:` would tell the truth.
+
+use serde_json::Value;
+
+use crate::ui::filter::{Filter, FilterError, Filtered};
+use crate::ui::queue::{Answer, Entry, Queue};
+
+/// Alerts generated in search of those that a filter admits, at most.
+const LOOKED_THROUGH: usize = 2_000;
+
+/// Alerts beyond the selected one that are kept in sight of a filter, while there are more to generate.
+const AHEAD: usize = 20;
+
+/// An alert with what is known of it on screen.
+struct Alert<'a> {
+    queue: &'a Queue,
+    at: usize,
+    entry: &'a Entry,
+}
+
+impl Filtered for Alert<'_> {
+    fn holds(&self, word: &str) -> bool {
+        self.entry.holds(word)
+    }
+
+    fn values(&self, field: &str) -> Vec<String> {
+        let alert = &self.entry.episode.alert;
+        let one = |text: &str| vec![text.to_owned()];
+        match field {
+            "id" => one(&alert.alert_id),
+            "severity" => one(&alert.severity),
+            "category" => one(&alert.category),
+            "summary" => one(&alert.summary),
+            "stage" => one(self.queue.stage().as_str()),
+            "split" => one(self.queue.split().as_str()),
+            "model" => self.of_model(),
+            "you" => self.of_analyst(),
+            "truth" | "rule" | "attack" => self.of_truth(field),
+            "type" => self.of_lines(|event| Some(event.event_type.clone())),
+            "src" => self.of_lines(|event| Some(event.source.clone())),
+            "host" => [one(&alert.host), self.of_fields(field)].concat(),
+            "user" => [one(&alert.user), self.of_fields(field)].concat(),
+            _ => self.of_fields(field),
+        }
+    }
+}
+
+impl Alert<'_> {
+    fn of_lines(
+        &self,
+        value: impl Fn(&crate::env::schema::Event) -> Option<String>,
+    ) -> Vec<String> {
+        let window = self.entry.episode.log_window.iter();
+        window.filter_map(value).collect()
+    }
+
+    /// What log lines hold under this name.
+    fn of_fields(&self, field: &str) -> Vec<String> {
+        self.of_lines(|event| match event.fields.get(field)? {
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        })
+    }
+
+    /// What the model answered, as far as it is shown, and whether that is right once the truth is.
+    fn of_model(&self) -> Vec<String> {
+        let Some(Answer::Given { verdict, .. }) = self.queue.answer(self.at) else {
+            return vec!["none".into()];
+        };
+        let is_revealed = self.entry.desk.is_revealed;
+        let mut values = Vec::new();
+        if is_revealed || !self.queue.is_blind {
+            let action = verdict.action.map_or("malformed", |action| action.as_str());
+            values.push(action.to_owned());
+        }
+        if is_revealed {
+            values.push(right(verdict.correct_action));
+        }
+        values
+    }
+
+    fn of_analyst(&self) -> Vec<String> {
+        let desk = &self.entry.desk;
+        let mut values: Vec<String> = desk.decision.iter().map(ToString::to_string).collect();
+        values.extend(desk.own.iter().map(|own| right(own.correct_action)));
+        if values.is_empty() {
+            let seen = if desk.is_revealed { "seen" } else { "none" };
+            values.push(seen.to_owned());
+        }
+        values
+    }
+
+    fn of_truth(&self, field: &str) -> Vec<String> {
+        let truth = &self.entry.episode.truth;
+        match field {
+            _ if !self.entry.desk.is_revealed => Vec::new(),
+            "truth" => vec![truth.action.to_string()],
+            "rule" => vec![truth.rule.clone()],
+            _ => truth.attack.clone(),
+        }
+    }
+}
+
+fn right(is_right: bool) -> String {
+    if is_right { "right" } else { "wrong" }.to_owned()
+}
+
+impl Queue {
+    /// Shows only what `text` lets through, and goes to the nearest such alert, ahead first.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text; the filter before stays.
+    pub fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
+        self.filter = Filter::parse(text)?;
+        self.filter_text = text.trim().to_owned();
+        self.look_ahead();
+        let (visible, here) = (self.visible(), self.selected());
+        let ahead = visible.iter().find(|at| **at >= here);
+        if let Some(at) = ahead.or(visible.last()).filter(|at| **at != here) {
+            self.select(*at);
+        }
+        Ok(())
+    }
+
+    /// Whether a filter hides anything.
+    #[must_use]
+    pub fn is_filtered(&self) -> bool {
+        !self.filter.is_empty()
+    }
+
+    /// Positions of the alerts that the filter admits.
+    #[must_use]
+    pub fn visible(&self) -> Vec<usize> {
+        let entries = self.entries().iter().enumerate();
+        let admitted = entries.filter(|(at, entry)| self.admits(*at, entry));
+        admitted.map(|(at, _)| at).collect()
+    }
+
+    fn admits(&self, at: usize, entry: &Entry) -> bool {
+        let queue = self;
+        self.filter.is_empty() || self.filter.admits(&Alert { queue, at, entry })
+    }
+
+    /// Generates until enough alerts ahead are admitted, or enough have been looked through.
+    fn look_ahead(&mut self) {
+        if self.filter.is_empty() {
+            return;
+        }
+        let here = self.selected();
+        let ahead = |queue: &Self| queue.visible().iter().filter(|at| **at > here).count();
+        while ahead(self) < AHEAD && self.entries().len() < LOOKED_THROUGH {
+            let more = self.entries().len() * 2;
+            self.generate(more.min(LOOKED_THROUGH));
+        }
+    }
+
+    /// Puts the cursor of the log window on the first line that holds a word of the filter, unless the header holds it.
+    pub fn point_at_match(&mut self) {
+        let found = self.current().and_then(|entry| {
+            let mut words = self.filter.words().filter(|word| !entry.header_holds(word));
+            entry.line_with(words.next()?)
+        });
+        if let Some(line) = found {
+            self.line = line;
+        }
+    }
+
+    /// To another of the admitted alerts: `by` 1 is the next, -1 the one before.
+    pub fn move_visible(&mut self, by: isize) {
+        if self.filter.is_empty() {
+            self.select(self.selected().saturating_add_signed(by));
+            return;
+        }
+        self.look_ahead();
+        let (visible, here) = (self.visible(), self.selected());
+        let before = visible.partition_point(|at| *at < here);
+        let is_hidden = visible.get(before) != Some(&here);
+        // From a hidden alert the next one is a step already.
+        let by = if is_hidden && by > 0 { by - 1 } else { by };
+        let to = before.saturating_add_signed(by);
+        if let Some(at) = visible.get(to.min(visible.len().saturating_sub(1))) {
+            self.select(*at);
+        }
+    }
+}
