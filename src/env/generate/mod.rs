@@ -82,9 +82,10 @@ pub fn episode(stage: Stage, split: Split, seed: u64, index: u64) -> Episode {
     loop {
         let attempt_name = attempt.to_string();
         let path = ["episode", stage.as_str(), split.as_str(), &attempt_name];
-        let stream = Stream::named(seed, &path).fork(index / 2);
-        let own = assemble(stage, split, seed, index, labels, stream.clone());
-        let twin = assemble(stage, split, seed, index ^ 1, labels.swapped(), stream);
+        let mut stream = Stream::named(seed, &path).fork(index / 2);
+        let scene = header::scene(stage, split, has_new_template(split, index), &mut stream);
+        let own = assemble(&scene, seed, index, labels, stream.clone());
+        let twin = assemble(&scene, seed, index ^ 1, labels.swapped(), stream);
         if let (Some(own), Some(_)) = (own, twin) {
             return own;
         }
@@ -164,17 +165,16 @@ fn labels(stage: Stage, split: Split, seed: u64, index: u64) -> Labels {
 
 /// One try at an episode; `None` where truth is not what was wanted, or not the same on incident and window.
 fn assemble(
-    stage: Stage,
-    split: Split,
+    scene: &Scene,
     seed: u64,
     index: u64,
     labels: Labels,
     mut stream: Stream,
 ) -> Option<Episode> {
-    let scene = header::scene(stage, split, has_new_template(split, index), &mut stream);
-    let draft = draft::window(&scene, labels, &mut stream)?;
-    let mut alert = header::alert(&scene, draft.severity, &mut stream);
-    let (log_window, incident_events) = header::stamp(&scene, draft, &mut alert, &mut stream);
+    let Scene { stage, split, .. } = *scene;
+    let draft = draft::window(scene, labels, &mut stream)?;
+    let mut alert = header::alert(scene, draft.severity, &mut stream);
+    let (log_window, incident_events) = header::stamp(scene, draft, &mut alert, &mut stream);
     let truth = agreed_truth(&incident_events, &log_window)?;
     let incident = Incident {
         category: alert.category.clone(),

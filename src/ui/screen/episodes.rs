@@ -75,7 +75,7 @@ fn draw_queue(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let room = pane(&title, is_focused, theme, area, buf);
     draw_scores(app, theme, area, buf);
     if visible.is_empty() {
-        let none = "no alert is let through: Esc takes the filter off";
+        let none = "nothing matches; Esc shows all";
         let none = Line::from(span(none, theme.style(Token::Faint)));
         lines([none], room, buf);
         return;

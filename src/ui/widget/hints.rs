@@ -65,7 +65,9 @@ fn here(app: &App) -> Vec<(String, String)> {
             // All five stand with their digits in the answers.
             (Verb::ChooseDismiss, _) => ("1-5", hint),
             (Verb::PauseOrResume, _) if is_paused => (key, "resume"),
-            (Verb::Confirm, Some(Layer::Search { .. })) => (key, search_word(app)),
+            (Verb::Search, _) | (Verb::Confirm, Some(Layer::Search { .. })) => {
+                (key, search_word(app))
+            }
             (Verb::Confirm, Some(Layer::Start { .. })) if continues => {
                 (key, "continue the stopped run")
             }

@@ -1,0 +1,128 @@
+//! Runs from the outside: started in a process of their own, listed, followed, exported, fed with labelled examples.
+
+#![expect(clippy::expect_used, reason = "a test stops where it goes wrong")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// A run of a few small steps.
+const SHORT: [&str; 14] = [
+    "--set",
+    "sft.examples=20",
+    "--set",
+    "sft.epochs=1",
+    "--set",
+    "grpo.steps_per_stage=1",
+    "--set",
+    "grpo.prompts_per_step=2",
+    "--set",
+    "eval.every_steps=0",
+    "--set",
+    "eval.episodes=4",
+    "--set",
+    "eval.final_episodes=4",
+];
+
+fn opensoc(home: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_opensoc"))
+        .args(args)
+        .env("OPENSOC_HOME", home)
+        .output()
+        .expect("starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+fn listed(home: &Path) -> Vec<Value> {
+    let runs = opensoc(home, &["runs", "--json"]);
+    assert!(runs.status.success());
+    let lines = text(&runs.stdout);
+    let lines = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"));
+    lines.collect()
+}
+
+#[test]
+fn a_detached_run_is_listed_followed_to_its_end_and_exported() {
+    let home = tempfile::tempdir().expect("folder");
+    let none = opensoc(home.path(), &["runs"]);
+    assert!(text(&none.stdout).contains("opensoc train"), "what to do");
+    assert!(!opensoc(home.path(), &["watch"]).status.success());
+
+    let started = opensoc(home.path(), &[&["train", "--detach"], &SHORT[..]].concat());
+    assert!(started.status.success(), "{}", text(&started.stderr));
+    assert!(text(&started.stdout).contains("opensoc watch"));
+    let watched = opensoc(home.path(), &["watch"]);
+    let told = text(&watched.stdout);
+    assert!(told.contains("all stages done"), "{told}");
+
+    let runs = listed(home.path());
+    assert_eq!(runs.len(), 1, "{runs:?}");
+    let run = &runs[0];
+    assert_eq!(
+        (&run["standing"], &run["step"]),
+        (&"finished".into(), &5.into())
+    );
+    let id = run["run_id"].as_str().expect("an id");
+    let csv = text(&opensoc(home.path(), &["export", id]).stdout);
+    assert!(csv.starts_with("step,stage,"));
+    assert_eq!(csv.lines().count(), 1 + 5);
+    let rows = text(&opensoc(home.path(), &["export", id, "--format", "jsonl"]).stdout);
+    let last: Value = serde_json::from_str(rows.lines().last().expect("rows")).expect("JSON");
+    assert_eq!(
+        (&last["step"], &last["stage"]),
+        (&5.into(), &"stage4_adversarial".into())
+    );
+    let eval = opensoc(home.path(), &["export", id, "--what", "eval"]);
+    assert!(text(&eval.stdout).contains("episodes"));
+    assert!(
+        !opensoc(home.path(), &["export", "no-such-run"])
+            .status
+            .success()
+    );
+}
+
+#[test]
+fn labelled_examples_are_learned_from_and_stay_with_the_run() {
+    let home = tempfile::tempdir().expect("folder");
+    let generated = opensoc(
+        home.path(),
+        &[
+            "generate", "--stage", "1", "--count", "20", "--format", "sft",
+        ],
+    );
+    let file = home.path().join("extra.jsonl");
+    std::fs::write(&file, &generated.stdout).expect("written");
+    let file = file.to_str().expect("a path");
+    let run = home.path().join("run");
+    let run = run.to_str().expect("a path");
+    let head = ["train", "--headless", "--run-dir", run, "--sft-extra", file];
+    let trained = opensoc(home.path(), &[&head[..], &SHORT[..]].concat());
+    assert!(trained.status.success(), "{}", text(&trained.stderr));
+    // Twenty gold examples are a step; twenty more are another.
+    assert!(
+        text(&trained.stdout).contains("sft 2, "),
+        "{}",
+        text(&trained.stdout)
+    );
+    let manifest = std::fs::read(Path::new(run).join("run.json")).expect("run.json");
+    let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
+    assert!(manifest["hashes"]["sft_extra.jsonl"].is_string());
+    let kept = std::fs::read(Path::new(run).join("sft_extra.jsonl")).expect("a copy");
+    assert_eq!(kept, generated.stdout);
+
+    std::fs::write(file, "{\"messages\":[]}\n").expect("written");
+    let refused = opensoc(home.path(), &["train", "--headless", "--sft-extra", file]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        text(&refused.stderr).contains("extra.jsonl:1: "),
+        "{}",
+        text(&refused.stderr)
+    );
+    assert!(listed(home.path()).is_empty(), "no folder is left behind");
+}
