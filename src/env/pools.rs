@@ -2,6 +2,9 @@
 //!
 //! Words a rule knows (programs, roles, reputations) are vocabulary and live with the families instead.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use super::names;
 use super::schema::Split;
 use crate::stream::Stream;
@@ -111,14 +114,14 @@ pub const fn of(split: Split) -> &'static Pools {
 fn new_word(stream: &mut Stream) -> String {
     loop {
         let made = names::word(stream);
-        if !listed_parts().any(|part| part == made) {
+        if !LISTED_PARTS.contains(made.as_str()) {
             return made;
         }
     }
 }
 
 /// What listed names are made of: `f`, `dubois`; `cdn`, `pebble`, `net`.
-fn listed_parts() -> impl Iterator<Item = &'static str> {
+static LISTED_PARTS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     let all = [
         LISTED.users,
         LISTED.services,
@@ -126,10 +129,9 @@ fn listed_parts() -> impl Iterator<Item = &'static str> {
         LISTED.domains,
         LISTED.files,
     ];
-    all.into_iter()
-        .flatten()
-        .flat_map(|name| name.split(['.', '-']))
-}
+    let names = all.into_iter().flatten();
+    names.flat_map(|name| name.split(['.', '-'])).collect()
+});
 
 /// First octets that are public, unicast and free of special ranges.
 fn public_octet(stream: &mut Stream) -> u64 {
