@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use opensoc::env::events::{self, Kind};
 use opensoc::env::families::{self, Family};
 use opensoc::env::login::{FAILURE, SUCCESS};
-use opensoc::env::rules::{self, Rule};
+use opensoc::env::rules;
 use opensoc::env::schema::{Action, Episode, Event, Split, Stage, Truth};
 use opensoc::env::{generate, plausible, verify};
 use proptest::prelude::*;
@@ -23,10 +23,6 @@ fn episodes() -> impl Strategy<Value = Episode> {
 
 fn truth(events: &[Event]) -> Truth {
     verify::truth(events).expect("ids are sound")
-}
-
-fn rule(truth: &Truth) -> &'static Rule {
-    rules::find(&truth.rule).expect("in the table")
 }
 
 /// What a line shows of its subject: it belongs to the family, or leads up to its events.
@@ -227,7 +223,8 @@ proptest! {
         renumbered(&mut window);
         let after = truth(&window);
         prop_assert!(after.action.cost() >= detection.action.cost());
-        if !rule(&episode.truth).id.is_empty() && episode.truth.evidence.len() > 1 {
+        // Alone it was only watched: an innocent lead may explain that. Led, another lead never takes back what the first said.
+        if episode.truth.evidence.len() > 1 {
             prop_assert!(after.action.cost() >= episode.truth.action.cost());
         }
     }

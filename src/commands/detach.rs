@@ -13,8 +13,9 @@ use crate::run::RunDir;
 
 /// Where the trainer's last words go that are about no run: it has no terminal to say them to.
 const LAST_WORDS: &str = "trainer.err";
-/// So long a detached trainer is waited for to begin its run.
+/// So long a detached trainer is waited for to begin its run; or, where there was a run already, to refuse it.
 const PATIENCE: Duration = Duration::from_secs(20);
+const REFUSAL: Duration = Duration::from_secs(1);
 
 /// Starts this program again as the headless trainer of the stopped run in `run_dir` and says, in lines, where it is and
 /// how to steer it.
@@ -50,8 +51,8 @@ pub fn train(run_dir: &Path) -> anyhow::Result<String> {
         true => spawn_as(args, &dir)?,
         false => spawn(args, &dir)?,
     };
-    let began = Instant::now();
-    while began.elapsed() < PATIENCE && (was_there || !run.is_run()) {
+    let (began, patience) = (Instant::now(), if was_there { REFUSAL } else { PATIENCE });
+    while began.elapsed() < patience && (was_there || !run.is_run()) {
         if let Some(status) = child.try_wait()? {
             let words = std::fs::read_to_string(dir.join(LAST_WORDS)).unwrap_or_default();
             anyhow::ensure!(
@@ -62,9 +63,6 @@ pub fn train(run_dir: &Path) -> anyhow::Result<String> {
             break;
         }
         std::thread::sleep(Duration::from_millis(50));
-        if was_there && began.elapsed() > Duration::from_secs(1) {
-            break;
-        }
     }
     Ok(told(&child, &dir))
 }

@@ -77,7 +77,8 @@ fn end(reader: &RunReader) -> Option<Option<RunFact>> {
         Liveness::Crashed => {
             let mut status = status.clone();
             status.state = RunState::Failed;
-            status.reason = "its process is gone without a word; t continues it".into();
+            status.reason =
+                "its process is gone without a word; opensoc train --resume continues it".into();
             Some(Some(RunFact::Status(status)))
         }
         Liveness::Alive | Liveness::Silent => None,

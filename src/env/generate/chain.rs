@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::draft::other_contexts;
 use super::fields;
 use super::organisation::Person;
 use super::{Labels, Line, Scene};
@@ -74,7 +75,7 @@ impl<'a> Chain<'a> {
             self.family.detection(first)?,
             self.family.detection(second)?,
         ];
-        let others = self.other_contexts(labels, stream);
+        let others = other_contexts(self.family, labels, stream);
         let other = others.first().cloned().unwrap_or_default();
         let cut_at_lead = stream.chance(1, 2);
         let is_led = !self.family.detection(labels.own)?.is_alone();
@@ -137,7 +138,7 @@ impl<'a> Chain<'a> {
             let at = stream.index(lines.len() + 1);
             lines.insert(at, self.lead_line(1, None, stream)?);
         }
-        let others = self.other_contexts(labels, stream);
+        let others = other_contexts(self.family, labels, stream);
         for (i, other) in others.into_iter().take(LOOK_ALIKES).enumerate() {
             let line = self.event_line(i, Some(other), false, stream)?;
             let at = stream.index(lines.len() + 1);
@@ -146,16 +147,6 @@ impl<'a> Chain<'a> {
             }
         }
         Some(lines)
-    }
-
-    /// Contexts of the labels that neither twin has, in random order.
-    fn other_contexts(&self, labels: Labels, stream: &mut Stream) -> Vec<String> {
-        let (first, second) = labels.pair();
-        let others = self.family.detections.iter();
-        let others = others.filter(|d| d.action != first && d.action != second && !d.is_alone());
-        let mut others: Vec<String> = others.map(|d| word(d.values, stream)).collect();
-        stream.shuffle(&mut others);
-        others
     }
 
     /// A lead of the person at this place.

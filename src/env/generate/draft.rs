@@ -202,12 +202,12 @@ fn actor(scene: &Scene, is_decoy: bool, stream: &mut Stream) -> Person {
 }
 
 /// Contexts of the labels that neither twin has, in random order.
-fn other_contexts(family: &Family, labels: Labels, stream: &mut Stream) -> Vec<String> {
+pub(super) fn other_contexts(family: &Family, labels: Labels, stream: &mut Stream) -> Vec<String> {
     let (first, second) = labels.pair();
     let mut contexts: Vec<String> = family
         .detections
         .iter()
-        .filter(|d| d.action != first && d.action != second)
+        .filter(|d| d.action != first && d.action != second && !d.is_alone())
         .map(|d| word(d.values, stream))
         .collect();
     stream.shuffle(&mut contexts);
