@@ -11,6 +11,7 @@ pub mod export;
 pub mod follow;
 pub mod generate;
 pub mod lines;
+pub mod look;
 pub mod model;
 pub mod pretrain;
 pub mod rules;

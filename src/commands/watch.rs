@@ -6,6 +6,7 @@ use std::sync::mpsc::channel;
 use anyhow::Context;
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::look::Look;
 use super::train::told;
 use super::{Outcome, follow};
 use crate::env::schema::{Split, Stage};
@@ -13,7 +14,6 @@ use crate::link::{Fact, RunFact};
 use crate::run::layout::{default_root, list};
 use crate::run::{Manifest, RunDir};
 use crate::ui::queue::EpisodeSource;
-use crate::ui::theme::{ColorChoice, Symbols};
 use crate::ui::{Session, WorkbenchOptions};
 
 /// Arguments of `watch`.
@@ -22,15 +22,8 @@ pub struct Args {
     /// A run's folder or id; without it the newest in progress, or the newest of all
     #[arg(value_name = "RUN")]
     pub run: Option<String>,
-    /// dark, light, high-contrast or mono
-    #[arg(long)]
-    pub theme: Option<String>,
-    /// auto, always or never
-    #[arg(long, default_value = "auto")]
-    pub color: ColorChoice,
-    /// braille, blocks or ascii
-    #[arg(long)]
-    pub symbols: Option<Symbols>,
+    #[command(flatten)]
+    pub look: Look,
 }
 
 /// Shows the run until the watcher leaves; without a terminal prints a line a step until the run ends.
@@ -53,9 +46,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         shipped: None,
     };
     let options = WorkbenchOptions {
-        theme: args.theme.clone(),
-        color: args.color,
-        symbols: args.symbols,
+        theme: args.look.theme.clone(),
+        color: args.look.color,
+        symbols: args.look.symbols,
         source: EpisodeSource {
             split: Split::Holdout,
             seed: 1,

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::base::BaseModel;
+use super::look::Look;
 use super::train::{dtype_choice, use_threads};
 use super::{Outcome, detach, follow};
 use crate::env::schema::{Split, Stage};
@@ -25,7 +26,6 @@ use crate::train::config::{Preset, TrainConfig, resolve};
 use crate::train::worker::{WorkerOptions, spawn};
 use crate::ui::msg::{Exit, ExitReason, RunFate};
 use crate::ui::queue::EpisodeSource;
-use crate::ui::theme::{ColorChoice, Symbols};
 use crate::ui::{Session, WorkbenchOptions};
 
 /// Arguments of the workbench.
@@ -48,15 +48,8 @@ pub struct Args {
     /// Runs started here take minutes, to see them work
     #[arg(long)]
     pub quick: bool,
-    /// dark, light, high-contrast or mono
-    #[arg(long)]
-    pub theme: Option<String>,
-    /// auto, always or never
-    #[arg(long, default_value = "auto")]
-    pub color: ColorChoice,
-    /// braille, blocks or ascii
-    #[arg(long)]
-    pub symbols: Option<Symbols>,
+    #[command(flatten)]
+    pub look: Look,
 }
 
 impl Default for Args {
@@ -68,9 +61,7 @@ impl Default for Args {
             preset: "nano".into(),
             sets: Vec::new(),
             quick: false,
-            theme: None,
-            color: ColorChoice::Auto,
-            symbols: None,
+            look: Look::default(),
         }
     }
 }
@@ -168,9 +159,9 @@ fn steering(
 
 fn options(args: &Args, train_config: TrainConfig) -> anyhow::Result<WorkbenchOptions> {
     Ok(WorkbenchOptions {
-        theme: args.theme.clone(),
-        color: args.color,
-        symbols: args.symbols,
+        theme: args.look.theme.clone(),
+        color: args.look.color,
+        symbols: args.look.symbols,
         source: EpisodeSource {
             split: Split::Holdout,
             seed: args.seed,
