@@ -17,7 +17,7 @@ pub struct Args {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Optimiser steps
-    #[arg(long, default_value_t = 7_200)]
+    #[arg(long, default_value_t = 6_000)]
     pub steps: u64,
     /// Window documents a step
     #[arg(long, default_value_t = 8)]

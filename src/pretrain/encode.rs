@@ -4,6 +4,7 @@
 //! note. Answers count fully, everything else a little and only here and there.
 
 use super::corpus::Document;
+use super::notes::Kind;
 use crate::model::pack::Packed;
 use crate::model::tokenizer::Tokenizer;
 use crate::stream::Stream;
@@ -23,69 +24,85 @@ pub struct Target {
     pub ends: bool,
 }
 
-/// One document as a packing of its own, with all its targets.
-#[must_use]
-pub fn document(tokenizer: &Tokenizer, document: &Document) -> (Packed, Vec<Target>) {
-    let mut packed = Packed::default();
-    let mut targets = Vec::new();
-    append(tokenizer, document, &mut packed, &mut targets);
-    (packed, targets)
+/// Documents in one packing.
+#[derive(Debug, Default)]
+pub struct Encoded {
+    pub packed: Packed,
+    pub targets: Vec<Target>,
+    /// At the end of each log line all words of its mark at once, with weights that add up to 1 a line: row, token, weight.
+    pub early: Vec<((usize, u32), f32)>,
 }
 
-/// Appends a document to a packing.
-pub fn append(
-    tokenizer: &Tokenizer,
-    document: &Document,
-    packed: &mut Packed,
-    targets: &mut Vec<Target>,
-) {
-    match document {
-        Document::Echo { text } => {
-            let once = tokenizer.encode(text);
-            let again = tokenizer.encode(&format!("\n{text}"));
-            let rows = packed.push(&[once.as_slice(), again.as_slice()].concat());
-            for (i, &token) in again.iter().enumerate().skip(1) {
-                let row = rows.start + once.len() + i - 1;
-                targets.push(Target {
-                    row,
-                    token,
-                    is_answer: true,
-                    ends: i + 1 == again.len(),
-                });
-            }
-        }
-        Document::Window { text, notes } => {
-            let context = tokenizer.prompt(None, text);
-            let rows = packed.push(&context);
-            for (i, &token) in context.iter().enumerate().skip(1) {
-                targets.push(Target {
-                    row: rows.start + i - 1,
-                    token,
-                    is_answer: false,
-                    ends: false,
-                });
-            }
-            let ends = line_ends(tokenizer, text);
-            for note in notes {
-                let question = tokenizer.encode(&note.question);
-                let answer = tokenizer.completion(&note.answer);
-                let tokens = [question.as_slice(), answer.as_slice()].concat();
-                let place = note.after.and_then(|line| ends.get(line).copied());
-                let place = place.unwrap_or(context.len());
-                let own = packed.push_branch(&tokens, place);
-                for (i, &token) in tokens.iter().enumerate() {
-                    let row = if i == 0 {
-                        rows.start + place - 1
-                    } else {
-                        own.start + i - 1
-                    };
-                    let is_answer = i >= question.len();
+impl Encoded {
+    /// One document in a packing of its own.
+    #[must_use]
+    pub fn of(tokenizer: &Tokenizer, document: &Document) -> Self {
+        let mut encoded = Self::default();
+        encoded.append(tokenizer, document);
+        encoded
+    }
+
+    /// Appends a document.
+    pub fn append(&mut self, tokenizer: &Tokenizer, document: &Document) {
+        let Self {
+            packed,
+            targets,
+            early,
+        } = self;
+        match document {
+            Document::Echo { text } => {
+                let once = tokenizer.encode(text);
+                let again = tokenizer.encode(&format!("\n{text}"));
+                let rows = packed.push(&[once.as_slice(), again.as_slice()].concat());
+                for (i, &token) in again.iter().enumerate().skip(1) {
+                    let row = rows.start + once.len() + i - 1;
                     targets.push(Target {
                         row,
                         token,
-                        is_answer,
-                        ends: i + 1 == tokens.len(),
+                        is_answer: true,
+                        ends: i + 1 == again.len(),
                     });
+                }
+            }
+            Document::Window { text, notes } => {
+                let context = tokenizer.prompt(None, text);
+                let rows = packed.push(&context);
+                for (i, &token) in context.iter().enumerate().skip(1) {
+                    targets.push(Target {
+                        row: rows.start + i - 1,
+                        token,
+                        is_answer: false,
+                        ends: false,
+                    });
+                }
+                let ends = line_ends(tokenizer, text);
+                for note in notes {
+                    let question = tokenizer.encode(&note.question);
+                    let answer = tokenizer.completion(&note.answer);
+                    let tokens = [question.as_slice(), answer.as_slice()].concat();
+                    let place = note.after.and_then(|line| ends.get(line).copied());
+                    let place = place.unwrap_or(context.len());
+                    let own = packed.push_branch(&tokens, place);
+                    for (i, &token) in tokens.iter().enumerate() {
+                        let row = if i == 0 {
+                            rows.start + place - 1
+                        } else {
+                            own.start + i - 1
+                        };
+                        let is_answer = i >= question.len();
+                        targets.push(Target {
+                            row,
+                            token,
+                            is_answer,
+                            ends: i + 1 == tokens.len(),
+                        });
+                    }
+                    if note.kind == Kind::Mark {
+                        let words = answer.split_last().map_or(&[][..], |(_, words)| words);
+                        let weight = 1.0 / words.len().max(1) as f32;
+                        let row = rows.start + place - 1;
+                        early.extend(words.iter().map(|&word| ((row, word), weight)));
+                    }
                 }
             }
         }
@@ -150,17 +167,26 @@ mod tests {
             };
             let tokens = tokenizer.prompt(None, &text);
             let ends = line_ends(&tokenizer, &text);
-            let lines: Vec<&str> = text.lines().filter(|l| l.starts_with('[')).collect();
+            let whole = text.clone();
+            let lines: Vec<&str> = whole.lines().filter(|l| l.starts_with('[')).collect();
             assert_eq!(ends.len(), lines.len());
             for (line, end) in lines.iter().zip(&ends) {
                 let read = tokenizer.decode(&tokens[..*end]);
                 assert!(read.trim_end().ends_with(line) && read.ends_with('\n'));
             }
-            let (packed, targets) = super::document(&tokenizer, &Document::Window { text, notes });
+            let encoded = Encoded::of(&tokenizer, &Document::Window { text, notes });
+            let Encoded {
+                packed,
+                targets,
+                early,
+            } = encoded;
             let first = &packed.segments()[1];
             assert_eq!(first.context.last().map(|c| c.end), Some(ends[0]));
             let target = targets.iter().find(|t| t.is_answer).expect("a mark");
             assert_eq!(target.row, ends[0] - 1);
+            assert_eq!(early[0].0, (target.row, target.token));
+            let weights: f32 = early.iter().map(|(_, weight)| weight).sum();
+            assert!((weights - lines.len() as f32).abs() < 1e-4, "{weights}");
         }
     }
 }

@@ -20,13 +20,13 @@ use std::time::Instant;
 use candle_core::{DType, Device, Tensor, Var};
 
 use self::corpus::{Document, Names, Words};
+use self::encode::Encoded;
 use self::muon::Muon;
 use self::probes::Probes;
 use crate::env::schema::Split;
 use crate::model::config::{Architecture, ModelConfig};
 use crate::model::decoder::Decoder;
 use crate::model::error::{ModelError, Result};
-use crate::model::pack::Packed;
 use crate::model::tensors::{NamedTensors, TensorSource, to_safetensors};
 use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Weights;
@@ -62,6 +62,13 @@ const LATEST: [f64; 3] = [0.0, 0.3, 0.5];
 const WARMUP: f64 = 0.02;
 const DECAY: f64 = 0.35;
 
+/// Layers after which a line's end has to know its mark, and how much that counts beside the whole loss. Without it a
+/// model of 6 layers finds what led up to a line in its last layer alone (a linear classifier on the residual stream at the
+/// line's end tells the action of such lines in 0.38 of cases after layer 4 and in 0.78 after layer 5), where nothing
+/// after it can read it: SFT then cannot learn these rules.
+const EARLY_LAYERS: [usize; 2] = [4, 5];
+const EARLY_WEIGHT: f64 = 0.25;
+
 /// Nano's shape.
 #[must_use]
 pub fn nano_config() -> ModelConfig {
@@ -70,7 +77,7 @@ pub fn nano_config() -> ModelConfig {
         vocab_size: VOCABULARY,
         hidden_size: 128,
         intermediate_size: 256,
-        layers: 6,
+        layers: 8,
         heads: 4,
         kv_heads: 4,
         max_positions: 1024,
@@ -215,8 +222,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn train_step(&mut self) -> Result<(f64, usize)> {
-        let mut packed = Packed::default();
-        let mut targets = Vec::new();
+        let mut encoded = Encoded::default();
         let options = self.options;
         for i in 0..options.windows {
             let index = self.step * options.windows + i;
@@ -228,7 +234,7 @@ impl<'a> Trainer<'a> {
                 Names::Mixed,
                 options.notes,
             );
-            encode::append(&self.tokenizer, &document, &mut packed, &mut targets);
+            encoded.append(&self.tokenizer, &document);
         }
         for i in 0..options.echoes {
             let document = corpus::echo(
@@ -236,19 +242,24 @@ impl<'a> Trainer<'a> {
                 options.seed,
                 self.step * options.echoes + i,
             );
-            encode::append(&self.tokenizer, &document, &mut packed, &mut targets);
+            encoded.append(&self.tokenizer, &document);
         }
         let mut stream = Stream::named(options.seed, &["pretrain", "targets"]).fork(self.step);
-        let (targets, weights) = encode::weighted(&targets, &mut stream);
-        let tokens = packed.len();
-        let total: f32 = weights.iter().sum();
-        let weights = Tensor::new(weights.as_slice(), &Device::Cpu)?;
-        let log_probs = self
-            .decoder
-            .log_probs(&Arc::new(packed), targets, 1.0)?
-            .get(0)?;
-        let loss = ((log_probs * weights)?.sum_all()? * f64::from(-1.0 / total))?;
-        let store = loss.backward()?;
+        let (targets, weights) = encode::weighted(&encoded.targets, &mut stream);
+        let (early, early_weights): (Vec<_>, Vec<_>) = encoded.early.into_iter().unzip();
+        let tokens = encoded.packed.len();
+        let (last, read) = self.decoder.log_probs_and_early(
+            &Arc::new(encoded.packed),
+            targets,
+            &early,
+            &EARLY_LAYERS,
+        )?;
+        let loss = cross_entropy(&last, &weights)?;
+        let mut total = loss.clone();
+        for read in read {
+            total = (total + (cross_entropy(&read, &early_weights)? * EARLY_WEIGHT)?)?;
+        }
+        let store = total.backward()?;
         let mut for_matrices = Gradients::collect(&self.matrices, &store)?;
         let mut for_others = Gradients::collect(&self.others, &store)?;
         for_matrices.clip(1.0);
@@ -350,6 +361,13 @@ impl<'a> Trainer<'a> {
             &to_safetensors(&tensors, DType::F32)?,
         )
     }
+}
+
+/// Weighted mean of minus the log-probabilities, which stand in the first row of `scored`.
+fn cross_entropy(scored: &Tensor, weights: &[f32]) -> Result<Tensor> {
+    let total: f32 = weights.iter().sum();
+    let weights = Tensor::new(weights, &Device::Cpu)?;
+    Ok(((scored.get(0)? * weights)?.sum_all()? * f64::from(-1.0 / total.max(1.0)))?)
 }
 
 fn tokenizer_config() -> serde_json::Value {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::corpus::{self, Document, Names, Words};
-use super::encode;
+use super::encode::{self, Encoded};
 use super::notes::Kind;
 use crate::env::schema::Split;
 use crate::model::decoder::Decoder;
@@ -38,7 +38,9 @@ pub fn probe(decoder: &Decoder, tokenizer: &Tokenizer, words: &Words, seed: u64)
         let Document::Window { notes, .. } = &document else {
             continue;
         };
-        let (packed, targets) = encode::document(tokenizer, &document);
+        let Encoded {
+            packed, targets, ..
+        } = Encoded::of(tokenizer, &document);
         let right = greedy_right(decoder, packed, &targets)?;
         let mut at = 0;
         for (note, answers) in notes.iter().zip(encode::answers(&targets)) {
@@ -49,7 +51,9 @@ pub fn probe(decoder: &Decoder, tokenizer: &Tokenizer, words: &Words, seed: u64)
     }
     for index in 0..ECHOES {
         let document = corpus::echo(tokenizer, seed.wrapping_add(1 << 40), index);
-        let (packed, targets) = encode::document(tokenizer, &document);
+        let Encoded {
+            packed, targets, ..
+        } = Encoded::of(tokenizer, &document);
         for hit in greedy_right(decoder, packed, &targets)?.into_iter().skip(1) {
             count(&mut tally, "echo", hit);
         }
