@@ -187,6 +187,7 @@ impl App {
 pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(event) => on_key(app, event),
+        Msg::Paste(text) => on_paste(app, &text),
         Msg::Fact(fact) => on_fact(app, fact),
         Msg::FactsEnded => {
             // A thread that told why it ends has said more than its end does.
@@ -258,6 +259,25 @@ fn type_into(app: &mut App, chord: Chord) -> Vec<Effect> {
         return Vec::new();
     }
     app.touch(Urgency::Input);
+    layer::typed(app)
+}
+
+/// Pasted text goes where text is taken, its line breaks as spaces; elsewhere it would press keys nobody meant.
+fn on_paste(app: &mut App, text: &str) -> Vec<Effect> {
+    app.pending.clear();
+    clear_toast(app);
+    app.touch(Urgency::Input);
+    let Some(layer) = app.layers.last_mut().filter(|l| l.place() == Place::Entry) else {
+        app.say("pasted text is taken only where you type, as after /");
+        return Vec::new();
+    };
+    let spaced = text.trim().chars().map(|c| match c {
+        '\r' | '\n' | '\t' => ' ',
+        c => c,
+    });
+    for c in spaced.filter(|c| !gate::is_hostile(*c)) {
+        layer.type_char(c);
+    }
     layer::typed(app)
 }
 

@@ -303,6 +303,7 @@ fn of_input(input: Input) -> Option<Msg> {
     use crossterm::event::{KeyCode, KeyModifiers};
     match input {
         Input::Key(key) => Some(Msg::Key(key)),
+        Input::Paste(text) => Some(Msg::Paste(text)),
         Input::Resized => None,
         Input::SuspendAsked => {
             let key = crossterm::event::KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL);

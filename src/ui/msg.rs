@@ -10,6 +10,8 @@ use crate::link::{Command, Fact};
 #[derive(Debug)]
 pub enum Msg {
     Key(KeyEvent),
+    /// Pasted text.
+    Paste(String),
     Fact(Fact),
     /// The model thread will send no more facts.
     FactsEnded,
