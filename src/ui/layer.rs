@@ -1,9 +1,13 @@
-//! Dialogs over a screen: help, palette, search, and the questions before starting a run and before quitting.
+//! Dialogs over a screen: help, palette, search, a run's note, and the questions before starting or deleting a run and
+//! before quitting.
 //!
 //! Each is a layer; `Esc` takes exactly one away. State and behaviour only, drawn elsewhere.
 
 use crate::link::Command;
+use crate::run::RunDir;
 use crate::ui::app::{App, ScreenName};
+use crate::ui::errand::Errand;
+use crate::ui::filter::FilterError;
 use crate::ui::gate;
 use crate::ui::keys::{Binding, Place, Verb};
 use crate::ui::msg::{Effect, ExitReason};
@@ -33,6 +37,15 @@ pub enum Layer {
     /// Start a run? Shows what with.
     Start {
         scroll: Scroll,
+    },
+    /// Delete the run in this folder?
+    Delete {
+        dir: RunDir,
+    },
+    /// The note on the run in this folder, being written.
+    Note {
+        dir: RunDir,
+        typed: String,
     },
     /// Quit, with a run in progress?
     Quit,
@@ -78,7 +91,8 @@ impl Layer {
     pub const fn place(&self) -> Place {
         match self {
             Self::Help { .. } => Place::Help,
-            Self::Palette { .. } | Self::Search { .. } => Place::Entry,
+            Self::Palette { .. } | Self::Search { .. } | Self::Note { .. } => Place::Entry,
+            Self::Delete { .. } => Place::DeleteDialog,
             Self::Start { .. } => Place::StartDialog,
             Self::Quit => Place::QuitDialog,
         }
@@ -91,7 +105,7 @@ impl Layer {
                 *chosen = 0;
                 push_bounded(typed, c)
             }
-            Self::Search { typed, .. } => push_bounded(typed, c),
+            Self::Search { typed, .. } | Self::Note { typed, .. } => push_bounded(typed, c),
             _ => false,
         }
     }
@@ -99,7 +113,9 @@ impl Layer {
     /// Takes the last typed character back.
     pub fn erase(&mut self) -> bool {
         match self {
-            Self::Palette { typed, .. } | Self::Search { typed, .. } => typed.pop().is_some(),
+            Self::Palette { typed, .. } | Self::Search { typed, .. } | Self::Note { typed, .. } => {
+                typed.pop().is_some()
+            }
             _ => false,
         }
     }
@@ -108,7 +124,7 @@ impl Layer {
     fn scroll(&mut self, verb: Verb) -> bool {
         match self {
             Self::Help { scroll } | Self::Start { scroll } => scroll.follow(verb),
-            Self::Palette { .. } | Self::Search { .. } | Self::Quit => false,
+            _ => false,
         }
     }
 }
@@ -124,10 +140,7 @@ fn push_bounded(typed: &mut String, c: char) -> bool {
 /// The bindings a palette offers: those of the screen below that hold every typed word.
 #[must_use]
 pub fn offered<'a>(app: &'a App, typed: &str) -> Vec<&'a Binding> {
-    let place = match app.screen {
-        ScreenName::Episodes => Place::Episodes,
-        ScreenName::Training => Place::Training,
-    };
+    let place = app.screen.place();
     let typed = typed.to_lowercase();
     let words: Vec<&str> = typed.split_whitespace().collect();
     let holds = |binding: &&Binding| {
@@ -153,10 +166,8 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         (Verb::Back, Layer::Search { before, .. }) => {
             let before = before.clone();
             app.layers.pop();
-            if app.screen == ScreenName::Episodes {
-                // It was one before.
-                let _ = app.queue.set_filter(&before);
-            }
+            // It was one before.
+            let _ = set_filter(app, &before);
         }
         (Verb::Back, _) | (Verb::Help, Layer::Help { .. }) => {
             app.layers.pop();
@@ -170,6 +181,16 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         (Verb::Confirm, Layer::Search { typed, .. }) => {
             let typed = typed.clone();
             return Some(search(app, typed));
+        }
+        (Verb::Confirm, Layer::Note { dir, typed }) => {
+            let (dir, text) = (dir.clone(), typed.clone());
+            app.layers.pop();
+            return Some(vec![Effect::Errand(Errand::Note { dir, text })]);
+        }
+        (Verb::Confirm, Layer::Delete { dir }) => {
+            let dir = dir.clone();
+            app.layers.pop();
+            return Some(vec![Effect::Errand(Errand::Delete(dir))]);
         }
         (Verb::Confirm, Layer::Start { .. }) => {
             // What has been paid for comes first: a new run has a key of its own then.
@@ -195,8 +216,11 @@ fn search(app: &mut App, typed: String) -> Vec<Effect> {
         app.sought = typed;
         return seek(app, true);
     }
-    match app.queue.set_filter(&typed) {
+    match set_filter(app, &typed) {
         Err(error) => app.complain(gate::clean(&error.to_string())),
+        Ok(()) if app.screen == ScreenName::Runs => {
+            app.layers.pop();
+        }
         Ok(()) => {
             app.layers.pop();
             app.queue.point_at_match();
@@ -208,13 +232,22 @@ fn search(app: &mut App, typed: String) -> Vec<Effect> {
     app.queue.ask()
 }
 
+/// Filters what is in front, where it can be filtered.
+fn set_filter(app: &mut App, text: &str) -> Result<(), FilterError> {
+    match app.screen {
+        ScreenName::Episodes => app.queue.set_filter(text),
+        ScreenName::Runs => app.runs.set_filter(text),
+        ScreenName::Training => Ok(()),
+    }
+}
+
 /// What follows when the text of the front layer has changed: a filter shows what it does while it is typed.
 pub fn typed(app: &mut App) -> Vec<Effect> {
     match app.layers.last() {
-        Some(Layer::Search { typed, .. }) if app.screen == ScreenName::Episodes => {
+        Some(Layer::Search { typed, .. }) if app.screen != ScreenName::Training => {
             let typed = typed.clone();
             // Half a term is none yet: what stands goes on standing.
-            match app.queue.set_filter(&typed) {
+            match set_filter(app, &typed) {
                 Ok(()) => app.queue.ask(),
                 Err(_) => Vec::new(),
             }

@@ -1,7 +1,7 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
 //! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`told`], [`layer`], [`scroll`], [`sifting`]) are state without
-//! I/O; [`screen`] and [`widget`] draw it; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`filter`], [`theme`], [`gate`],
+//! I/O, as are [`runs`] and [`tending`]; [`screen`] and [`widget`] draw it; [`errand`] looks after run folders; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`filter`], [`theme`], [`gate`],
 //! [`average`] and [`pace`] are pure. Threads: the loop (here), `keys` and `signals` (see [`input`]), and the caller's model thread behind
 //! two channels. Nothing below this module imports candle, the model or the trainer.
 
@@ -10,6 +10,7 @@ pub mod asking;
 pub mod average;
 pub mod decode;
 pub mod desk;
+pub mod errand;
 pub mod filter;
 pub mod gate;
 pub mod input;
@@ -20,9 +21,11 @@ pub mod pace;
 pub mod perform;
 pub mod plain;
 pub mod queue;
+pub mod runs;
 pub mod screen;
 pub mod scroll;
 pub mod sifting;
+pub mod tending;
 pub mod term;
 pub mod theme;
 pub mod told;
@@ -46,6 +49,7 @@ use crate::run::layout::RunDir;
 use crate::run::shipped::ShippedRun;
 use crate::train::config::TrainConfig;
 use crate::ui::app::{App, ScreenName, Toast, update};
+use crate::ui::errand::Errand;
 use crate::ui::input::{Input, Listener};
 use crate::ui::keys::{KeyTableError, Keymap};
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
@@ -132,10 +136,12 @@ pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError>
         theme,
     };
     let _listener = Listener::start(&sender)?;
+    let errands = errand::start(run_root.clone(), sender.clone())?;
     let outside = Outside {
         inputs,
         facts: session.facts,
         commands: session.commands,
+        errands,
         run_root,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -201,6 +207,7 @@ struct Outside {
     inputs: UnboundedReceiver<Input>,
     facts: UnboundedReceiver<Fact>,
     commands: Sender<Command>,
+    errands: Sender<Errand>,
     run_root: PathBuf,
 }
 
@@ -311,6 +318,7 @@ fn of_input(input: Input) -> Option<Msg> {
         Input::Terminate(signal) => Some(Msg::Terminate(signal)),
         Input::HungUp => Some(Msg::TerminalLost),
         Input::WorkerPanicked(text) => Some(Msg::WorkerPanicked(text)),
+        Input::Report(report) => Some(Msg::Report(report)),
     }
 }
 
@@ -336,6 +344,11 @@ fn perform_effect(
                     app.fail_run(&why);
                     app.complain(gate::clean(&why));
                 }
+            }
+        }
+        Effect::Errand(errand) => {
+            if outside.errands.send(errand).is_err() {
+                app.complain("the thread that looks after run folders has ended");
             }
         }
         Effect::Copy(text) => surface.copy(&text)?,

@@ -105,6 +105,7 @@ fn run_loop(
         inputs: inputs_in,
         facts: facts_in,
         commands,
+        errands: std::sync::mpsc::channel().0,
         run_root: root.path().to_owned(),
     };
     let feeder = std::thread::spawn(move || feed(inputs, facts));
@@ -206,6 +207,7 @@ fn outside() -> (Outside, std::sync::mpsc::Receiver<Command>) {
         inputs,
         facts,
         commands,
+        errands: std::sync::mpsc::channel().0,
         run_root,
     };
     (outside, commands_out)

@@ -15,12 +15,14 @@ use crate::ui::widget::text::{column, lines, more, span, wrap};
 const KEYS_WIDTH: usize = 24;
 
 /// In the order they are read.
-const PLACES: [Place; 8] = [
+const PLACES: [Place; 10] = [
     Place::Episodes,
     Place::Training,
+    Place::Runs,
     Place::Everywhere,
     Place::Always,
     Place::StartDialog,
+    Place::DeleteDialog,
     Place::QuitDialog,
     Place::Help,
     Place::Entry,
