@@ -1,6 +1,6 @@
 //! `opensoc export`: the numbers of a run for other programs.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use super::Outcome;
 use crate::run::RunDir;
@@ -13,7 +13,7 @@ pub struct Args {
     /// A run's folder or id
     #[arg(value_name = "RUN")]
     pub run: String,
-    /// Rows and columns, or one JSON object a line
+    /// Rows and columns, one JSON object a line, or an event file (name it events.out.tfevents.…)
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     pub format: Format,
     /// What to export
@@ -26,6 +26,7 @@ pub struct Args {
 pub enum Format {
     Csv,
     Jsonl,
+    Tensorboard,
 }
 
 /// Prints the rows; a broken one is named on stderr and left out.
@@ -34,10 +35,15 @@ pub enum Format {
 /// When there is no such run, or `out` cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let dir = RunDir::find(&default_root()?, &args.run)?;
+    anyhow::ensure!(
+        args.format != Format::Tensorboard || !std::io::stdout().is_terminal(),
+        "an event file is not text: send it to a file, e.g. > logs/events.out.tfevents.1"
+    );
     let (rows, broken) = export::rows(&dir, args.what)?;
     match args.format {
         Format::Csv => export::csv(&rows, out)?,
         Format::Jsonl => export::jsonl(&rows, out)?,
+        Format::Tensorboard => export::events(&dir, args.what, &rows, out)?,
     }
     if broken > 0 {
         writeln!(std::io::stderr(), "{broken} broken lines left out")?;

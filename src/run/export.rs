@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::layout::{Journal, replace_file};
 use super::tail::Tail;
-use super::{RunDir, RunError};
+use super::writer::SystemRow;
+use super::{Manifest, RunDir, RunError, event_file};
 use crate::link::{EvalRow, MetricRow};
 
 /// Which file of a run.
@@ -83,6 +84,42 @@ fn read<T: DeserializeOwned>(
             return Ok((rows, broken));
         }
     }
+}
+
+/// Unix seconds at which steps of the run in `dir` were done, as its `system.jsonl` tells; before its first line the
+/// run's beginning.
+///
+/// # Errors
+/// A file that is there but cannot be read.
+pub fn times(dir: &RunDir) -> Result<BTreeMap<u64, u64>, RunError> {
+    let mut tail: Tail<SystemRow> = Tail::new(dir.journal(Journal::System));
+    let created = Manifest::read(dir)?.created.parse::<jiff::Timestamp>();
+    let created = created.map_or(0, |time| u64::try_from(time.as_second()).unwrap_or(0));
+    let mut times = BTreeMap::from([(0, created)]);
+    loop {
+        let batch = tail.poll()?;
+        times.extend(batch.rows.iter().map(|row| (row.step, row.time)));
+        if !batch.more {
+            return Ok(times);
+        }
+    }
+}
+
+/// Writes an event file for TensorBoard.
+///
+/// # Errors
+/// Where the times of the run in `dir` cannot be read, or `out` not written.
+pub fn events(dir: &RunDir, what: What, rows: &[Row], out: &mut dyn Write) -> Result<(), RunError> {
+    let times = times(dir)?;
+    let time_of = |step: u64| {
+        let last = times.range(..=step).next_back();
+        last.map_or(0.0, |(_, time)| *time as f64)
+    };
+    let prefix = match what {
+        What::Metrics => "",
+        What::Eval => "eval/",
+    };
+    event_file::write(rows, prefix, time_of, out).map_err(RunError::io(dir.path(), "export"))
 }
 
 /// Writes a column for each metric any row has; what a row lacks is empty.

@@ -7,6 +7,7 @@
 pub mod compare;
 pub mod control;
 mod error;
+pub mod event_file;
 pub mod export;
 pub mod keeping;
 pub mod layout;
