@@ -19,7 +19,6 @@ use opensoc::env::schema::{Split, Stage};
 use opensoc::link::{AdapterChoice, Command, Fact, PhasePlan, Plan, RunFact, RunState, Status};
 use opensoc::train::config::TrainConfig;
 use opensoc::ui::queue::EpisodeSource;
-use opensoc::ui::theme::ColorChoice;
 use opensoc::ui::{Session, WorkbenchOptions, run};
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -42,7 +41,8 @@ fn child() {
     std::thread::spawn(move || model_thread(&role, &facts, &commands_in));
     let options = WorkbenchOptions {
         theme: None,
-        color: ColorChoice::Auto,
+        color: None,
+        plain: false,
         symbols: None,
         source: EpisodeSource {
             split: Split::Holdout,

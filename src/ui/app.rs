@@ -15,6 +15,7 @@ use crate::ui::perform::perform;
 use crate::ui::queue::{Answer, Model, Queue, adapter_name};
 use crate::ui::runs::Runs;
 use crate::ui::tending;
+use crate::ui::theme::{DEFAULT, Themes};
 use crate::ui::watching::Training;
 
 /// Which screen is in front.
@@ -56,6 +57,9 @@ pub struct App {
     pub queue: Queue,
     pub training: Training,
     pub runs: Runs,
+    /// Names of the themes there are, and of the one in use.
+    pub themes: Vec<String>,
+    pub theme: String,
     pub config: TrainConfig,
     /// Labelled examples that runs started here learn from, too.
     pub sft_extra: Option<std::path::PathBuf>,
@@ -94,6 +98,8 @@ impl App {
             queue,
             training,
             runs: Runs::default(),
+            themes: Themes::embedded().names(),
+            theme: DEFAULT.to_owned(),
             config,
             sft_extra: None,
             is_read_only,

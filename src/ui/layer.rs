@@ -22,12 +22,12 @@ const MAX_TYPED: usize = 200;
 pub enum Layer {
     Help {
         scroll: Scroll,
+        /// Words that its lines are filtered by.
+        typed: String,
+        is_typing: bool,
     },
     /// All verbs, filtered by what is typed.
-    Palette {
-        typed: String,
-        chosen: usize,
-    },
+    Palette { typed: String, chosen: usize },
     /// A filter of the queue, applied as it is typed; elsewhere a search.
     Search {
         typed: String,
@@ -35,18 +35,11 @@ pub enum Layer {
         before: String,
     },
     /// Start a run? Shows what with.
-    Start {
-        scroll: Scroll,
-    },
+    Start { scroll: Scroll },
     /// Delete the run in this folder?
-    Delete {
-        dir: RunDir,
-    },
+    Delete { dir: RunDir },
     /// The note on the run in this folder, being written.
-    Note {
-        dir: RunDir,
-        typed: String,
-    },
+    Note { dir: RunDir, typed: String },
     /// Quit, with a run in progress?
     Quit,
 }
@@ -57,6 +50,8 @@ impl Layer {
     pub fn help() -> Self {
         Self::Help {
             scroll: Scroll::default(),
+            typed: String::new(),
+            is_typing: false,
         }
     }
 
@@ -90,7 +85,10 @@ impl Layer {
     #[must_use]
     pub const fn place(&self) -> Place {
         match self {
-            Self::Help { .. } => Place::Help,
+            Self::Help {
+                is_typing: false, ..
+            } => Place::Help,
+            Self::Help { .. } => Place::Entry,
             Self::Palette { .. } | Self::Search { .. } | Self::Note { .. } => Place::Entry,
             Self::Delete { .. } => Place::DeleteDialog,
             Self::Start { .. } => Place::StartDialog,
@@ -106,6 +104,14 @@ impl Layer {
                 push_bounded(typed, c)
             }
             Self::Search { typed, .. } | Self::Note { typed, .. } => push_bounded(typed, c),
+            Self::Help {
+                scroll,
+                typed,
+                is_typing: true,
+            } => {
+                *scroll = Scroll::default();
+                push_bounded(typed, c)
+            }
             _ => false,
         }
     }
@@ -116,6 +122,11 @@ impl Layer {
             Self::Palette { typed, .. } | Self::Search { typed, .. } | Self::Note { typed, .. } => {
                 typed.pop().is_some()
             }
+            Self::Help {
+                typed,
+                is_typing: true,
+                ..
+            } => typed.pop().is_some(),
             _ => false,
         }
     }
@@ -123,7 +134,7 @@ impl Layer {
     /// Moves the text of help and start; false where the verb moves nothing.
     fn scroll(&mut self, verb: Verb) -> bool {
         match self {
-            Self::Help { scroll } | Self::Start { scroll } => scroll.follow(verb),
+            Self::Help { scroll, .. } | Self::Start { scroll } => scroll.follow(verb),
             _ => false,
         }
     }
@@ -135,6 +146,29 @@ fn push_bounded(typed: &mut String, c: char) -> bool {
         typed.push(c);
     }
     fits
+}
+
+/// What `verb` does to the filter of help; false leaves it to others. `Esc` takes the filter off before it closes help.
+fn filter_help(layer: &mut Layer, verb: Verb) -> bool {
+    let Layer::Help {
+        scroll,
+        typed,
+        is_typing,
+    } = layer
+    else {
+        return false;
+    };
+    match verb {
+        Verb::Search => *is_typing = true,
+        Verb::Confirm => *is_typing = false,
+        Verb::Back if *is_typing || !typed.is_empty() => {
+            typed.clear();
+            *is_typing = false;
+        }
+        _ => return false,
+    }
+    *scroll = Scroll::default();
+    true
 }
 
 /// The bindings a palette offers: those of the screen below that hold every typed word.
@@ -158,7 +192,7 @@ pub fn offered<'a>(app: &'a App, typed: &str) -> Vec<&'a Binding> {
 /// What `verb` does in the front layer; `None` leaves it to the screens.
 pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
     let layer = app.layers.last_mut()?;
-    if layer.scroll(verb) {
+    if filter_help(layer, verb) || layer.scroll(verb) {
         return Some(Vec::new());
     }
     match (verb, &*layer) {

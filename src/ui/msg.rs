@@ -34,6 +34,8 @@ pub enum Effect {
     StartRun {
         continue_in: Option<PathBuf>,
     },
+    /// Draw in the theme of this name from now on.
+    UseTheme(String),
     /// Have something done with run folders.
     Errand(Errand),
     /// Hand this text to the terminal's clipboard.

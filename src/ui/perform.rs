@@ -24,6 +24,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
             app.screen = ScreenName::Runs;
             return tending::look();
         }
+        Verb::NextTheme => return next_theme(app),
         Verb::Help => app.layers.push(Layer::help()),
         Verb::Palette => app.layers.push(Layer::palette()),
         Verb::Search => app.layers.push(Layer::search(match app.screen {
@@ -211,6 +212,17 @@ fn back(app: &mut App) -> Vec<Effect> {
         }
     }
     Vec::new()
+}
+
+/// The theme after the one in use; one that is broken says so, and the next press goes past it.
+fn next_theme(app: &mut App) -> Vec<Effect> {
+    let at = app.themes.iter().position(|name| *name == app.theme);
+    let next = at.map_or(0, |at| (at + 1) % app.themes.len().max(1));
+    let Some(name) = app.themes.get(next).cloned() else {
+        return Vec::new();
+    };
+    app.theme.clone_from(&name);
+    vec![Effect::UseTheme(name)]
 }
 
 fn copy(app: &mut App) -> Vec<Effect> {

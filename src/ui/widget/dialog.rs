@@ -20,7 +20,11 @@ pub const MIN_SIZE: (u16, u16) = (60, 16);
 /// Draws the layer in front; search has its line in the hints bar's neighbourhood instead.
 pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffer) {
     match layer {
-        Layer::Help { scroll } => help::draw(app, scroll, theme, area, buf),
+        Layer::Help {
+            scroll,
+            typed,
+            is_typing,
+        } => help::draw(app, scroll, (typed, *is_typing), theme, area, buf),
         Layer::Palette { typed, chosen } => draw_palette(app, typed, *chosen, theme, area, buf),
         Layer::Search { .. } | Layer::Note { .. } => {}
         Layer::Delete { dir } => draw_delete(dir, theme, area, buf),

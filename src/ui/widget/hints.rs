@@ -64,7 +64,8 @@ fn here(app: &App) -> Vec<(String, String)> {
         let (key, hint) = match (verb, app.layers.last()) {
             // All five stand with their digits in the answers.
             (Verb::ChooseDismiss, _) => ("1-5", hint),
-            (Verb::Confirm, Some(Layer::Note { .. })) => (key, "keep"),
+            (Verb::Search, Some(Layer::Help { .. })) => (key, hint),
+            (Verb::Confirm, Some(Layer::Note { .. } | Layer::Help { .. })) => (key, "keep"),
             (Verb::PauseOrResume, _) if is_paused => (key, "resume"),
             (Verb::Search, _) | (Verb::Confirm, Some(Layer::Search { .. })) => {
                 (key, search_word(app))
