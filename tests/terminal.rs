@@ -132,12 +132,22 @@ struct Terminal {
 
 impl Terminal {
     fn open(role: &str, has_controlling_tty: bool) -> Self {
+        Self::open_at(
+            &std::env::temp_dir().join("no-opensoc-home"),
+            role,
+            has_controlling_tty,
+        )
+    }
+
+    /// With what the user has set down in `home`.
+    fn open_at(home: &std::path::Path, role: &str, has_controlling_tty: bool) -> Self {
         let exit_file = tempfile::NamedTempFile::new().expect("a file");
         let exe = std::env::current_exe().expect("this binary");
         let mut command = CommandBuilder::new(exe);
         command.args(["--exact", "child", "--nocapture", "--test-threads=1"]);
         command.env(EXIT_FILE, exit_file.path());
         command.env(ROLE, role);
+        command.env("OPENSOC_HOME", home);
         command.set_controlling_tty(has_controlling_tty);
         Self::spawn(command, exit_file)
     }
@@ -279,6 +289,30 @@ fn it_starts_shows_both_screens_help_and_every_size_and_quits() {
         "the terminal is given back"
     );
     assert!(!screen.screen().hide_cursor());
+}
+
+#[test]
+fn what_the_user_set_down_is_taken_and_what_is_broken_is_told_of() {
+    let home = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(home.path().join(name), text).expect("written");
+    };
+    std::fs::create_dir(home.path().join("themes")).expect("a folder");
+    write("config.toml", "theme = \"mine\"\nsymbols = \"ascii\"\n");
+    write("themes/mine.toml", "inherits = \"dark\"\n[token.bda]\n");
+    write(
+        "keys.toml",
+        "[[binding]]\nverb = \"help\"\non = \"everywhere\"\nkeys = [\"H\"]\n",
+    );
+    let mut terminal = Terminal::open_at(home.path(), "", true);
+    terminal.wait_for("mine.toml:2: ");
+    assert!(terminal.text().contains("+--"), "{}", terminal.text());
+    terminal.press(b"T");
+    terminal.wait_for("theme light");
+    terminal.press(b"H");
+    terminal.wait_for("Decide: dismiss");
+    terminal.press(b"q");
+    assert!(terminal.quit().contains("Quit"));
 }
 
 #[test]

@@ -58,9 +58,9 @@ use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
 use crate::ui::pace::{Pace, Urgency};
 use crate::ui::preferences::Preferences;
 use crate::ui::queue::{EpisodeSource, Model, Queue};
-use crate::ui::surface::{Looks, Surface, TerminalSurface};
+use crate::ui::surface::{Surface, TerminalSurface};
 use crate::ui::term::Tty;
-use crate::ui::theme::{ColorChoice, Depth, Symbols, Theme, ThemeError};
+use crate::ui::theme::{ColorChoice, Symbols, ThemeError};
 use crate::ui::watching::Training;
 
 /// How long a message stands at the bottom unless a key takes it away.
@@ -127,7 +127,7 @@ pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError>
         });
     }
     let mut preferences = Preferences::read(preferences::folder().as_deref())?;
-    let (name, theme, looks) = look(&options, &mut preferences, var)?;
+    let (name, theme, looks) = surface::look(&options, &mut preferences, var)?;
     let run_root = options.run_root.clone();
     let mut app = app_for(options, preferences.keymap, session.shipped);
     app.themes = looks.themes.names();
@@ -156,35 +156,6 @@ pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError>
         .enable_time()
         .build()?;
     Ok(runtime.block_on(drive(&mut app, surface, outside)))
-}
-
-/// The theme to begin with, and its name. One that cannot be used is told of and the default stands in for it.
-fn look(
-    options: &WorkbenchOptions,
-    preferences: &mut Preferences,
-    var: impl Fn(&str) -> Option<String> + Copy,
-) -> Result<(String, Theme, Looks), ThemeError> {
-    let config = &preferences.config;
-    let color = options.color.or(config.color).unwrap_or_default();
-    if color == ColorChoice::Always {
-        crossterm::style::force_color_output(true);
-    }
-    let symbols = options.symbols.or(config.symbols);
-    let looks = Looks {
-        themes: preferences.themes.clone(),
-        depth: Depth::detect(color, var),
-        symbols: symbols.unwrap_or_else(|| Symbols::detect(var)),
-    };
-    let wanted = options.theme.as_ref().or(config.theme.as_ref());
-    let wanted = wanted.map_or(theme::DEFAULT, String::as_str).to_owned();
-    match looks.theme(&wanted) {
-        Ok(theme) => Ok((wanted, theme, looks)),
-        Err(error) => {
-            preferences.complaints.push(error.to_string());
-            let theme = Theme::load(None, looks.depth, looks.symbols)?;
-            Ok((theme::DEFAULT.to_owned(), theme, looks))
-        }
-    }
 }
 
 fn app_for(options: WorkbenchOptions, keymap: Keymap, shipped: Option<ShippedRun>) -> App {
