@@ -23,6 +23,7 @@
 //! | main | the workbench's state and the terminal ([`ui`]); or, headless, the whole run | one queue of messages |
 //! | `model` | every tensor ([`train::worker`]): answers questions, and trains | commands; while training it looks for them between micro-batches |
 //! | `keys` | the terminal's input, read from the descriptor so that a hang-up is seen | the descriptor |
+//! | `errands` | nothing: it reads, deletes, exports and notes run folders for the runs screen ([`ui::errand`]) | errands |
 //! | `signals` | SIGTERM, SIGINT, SIGHUP, SIGCONT as messages | signals |
 //! | `follower` | nothing: it tells the folder of a run in another process as facts ([`commands::follow`]) | the folder, four times a second |
 //! | `steering` | nothing: it writes controls for that run into its `control/` and hands all else to the model thread | commands |
@@ -36,6 +37,7 @@
 //! | model thread | screens | [`link::Fact`] (`tokio::sync::mpsc`, unbounded) | facts are on disk already; dropped |
 //! | screens | `steering`, and through it the model thread | [`link::Command`], while a run of another process is followed | as above |
 //! | `follower` | screens | [`link::Fact::Run`] | it ends |
+//! | screens | `errands` | [`ui::errand::Errand`]; reports come back with keys and signals | it ends |
 //! | trainer | anyone | lines of the run folder ([`run`]) | readers come and go |
 //! | anyone | trainer | files in `control/` ([`run::control`]) | |
 //!

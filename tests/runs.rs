@@ -78,6 +78,12 @@ fn a_detached_run_is_listed_followed_to_its_end_and_exported() {
         (&last["step"], &last["stage"]),
         (&5.into(), &"stage4_adversarial".into())
     );
+    let events = opensoc(home.path(), &["export", id, "--format", "tensorboard"]).stdout;
+    let length = u64::from_le_bytes(events[..8].try_into().expect("eight bytes"));
+    assert_eq!(events[12..12 + length as usize].len() as u64, length);
+    let names = ["brain.Event:2", "loss", "reward"];
+    let holds = |name: &&str| events.windows(name.len()).any(|w| w == name.as_bytes());
+    assert!(names.iter().all(holds));
     let eval = opensoc(home.path(), &["export", id, "--what", "eval"]);
     assert!(text(&eval.stdout).contains("episodes"));
     assert!(

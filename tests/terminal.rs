@@ -19,7 +19,6 @@ use opensoc::env::schema::{Split, Stage};
 use opensoc::link::{AdapterChoice, Command, Fact, PhasePlan, Plan, RunFact, RunState, Status};
 use opensoc::train::config::TrainConfig;
 use opensoc::ui::queue::EpisodeSource;
-use opensoc::ui::theme::ColorChoice;
 use opensoc::ui::{Session, WorkbenchOptions, run};
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -42,7 +41,8 @@ fn child() {
     std::thread::spawn(move || model_thread(&role, &facts, &commands_in));
     let options = WorkbenchOptions {
         theme: None,
-        color: ColorChoice::Auto,
+        color: None,
+        plain: false,
         symbols: None,
         source: EpisodeSource {
             split: Split::Holdout,
@@ -137,12 +137,28 @@ impl Terminal {
 
     /// A terminal that takes at most so many bytes a second, as a slow line does.
     fn open_at(role: &str, has_controlling_tty: bool, bytes_per_second: Option<u32>) -> Self {
+        let home = std::env::temp_dir().join("no-opensoc-home");
+        Self::open_with(&home, role, has_controlling_tty, bytes_per_second)
+    }
+
+    /// With what the user has set down in `home`.
+    fn open_in(home: &Path, role: &str, has_controlling_tty: bool) -> Self {
+        Self::open_with(home, role, has_controlling_tty, None)
+    }
+
+    fn open_with(
+        home: &Path,
+        role: &str,
+        has_controlling_tty: bool,
+        bytes_per_second: Option<u32>,
+    ) -> Self {
         let exit_file = tempfile::NamedTempFile::new().expect("a file");
         let exe = std::env::current_exe().expect("this binary");
         let mut command = CommandBuilder::new(exe);
         command.args(["--exact", "child", "--nocapture", "--test-threads=1"]);
         command.env(EXIT_FILE, exit_file.path());
         command.env(ROLE, role);
+        command.env("OPENSOC_HOME", home);
         command.set_controlling_tty(has_controlling_tty);
         Self::spawn_at(command, exit_file, bytes_per_second)
     }
@@ -300,6 +316,30 @@ fn it_starts_shows_both_screens_help_and_every_size_and_quits() {
         "the terminal is given back"
     );
     assert!(!screen.screen().hide_cursor());
+}
+
+#[test]
+fn what_the_user_set_down_is_taken_and_what_is_broken_is_told_of() {
+    let home = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(home.path().join(name), text).expect("written");
+    };
+    std::fs::create_dir(home.path().join("themes")).expect("a folder");
+    write("config.toml", "theme = \"mine\"\nsymbols = \"ascii\"\n");
+    write("themes/mine.toml", "inherits = \"dark\"\n[token.bda]\n");
+    write(
+        "keys.toml",
+        "[[binding]]\nverb = \"help\"\non = \"everywhere\"\nkeys = [\"H\"]\n",
+    );
+    let mut terminal = Terminal::open_in(home.path(), "", true);
+    terminal.wait_for("mine.toml:2: ");
+    assert!(terminal.text().contains("+--"), "{}", terminal.text());
+    terminal.press(b"T");
+    terminal.wait_for("theme light");
+    terminal.press(b"H");
+    terminal.wait_for("Decide: dismiss");
+    terminal.press(b"q");
+    assert!(terminal.quit().contains("Quit"));
 }
 
 #[test]

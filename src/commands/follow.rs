@@ -3,22 +3,15 @@
 use std::io;
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::link::{Command, RunFact, RunState};
 use crate::run::reader::{Liveness, RunReader, liveness_of};
-use crate::run::summary::{SILENT_AFTER_S, Summary};
+use crate::run::summary::{SILENT_AFTER_S, Summary, now};
 use crate::run::{RunDir, RunError, control, layout};
 
 /// Between two looks at the folder.
 const EVERY: Duration = Duration::from_millis(250);
-
-/// Unix seconds.
-#[must_use]
-pub fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
-}
 
 /// Reads the run in `dir` from its beginning on a thread of its own, until `tell` says nobody listens or the run has ended
 /// and all is told.

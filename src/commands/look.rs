@@ -2,26 +2,19 @@
 
 use crate::ui::theme::{ColorChoice, Symbols};
 
-/// `--theme`, `--color` and `--symbols`.
-#[derive(Clone, Debug, clap::Args)]
+/// `--theme`, `--color`, `--symbols` and `--plain`.
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct Look {
-    /// dark, light, high-contrast or mono
+    /// dark, light, high-contrast, mono, or one in themes/ of the configuration folder
     #[arg(long)]
     pub theme: Option<String>,
     /// auto, always or never
-    #[arg(long, default_value = "auto")]
-    pub color: ColorChoice,
+    #[arg(long)]
+    pub color: Option<ColorChoice>,
     /// braille, blocks or ascii
     #[arg(long)]
     pub symbols: Option<Symbols>,
-}
-
-impl Default for Look {
-    fn default() -> Self {
-        Self {
-            theme: None,
-            color: ColorChoice::Auto,
-            symbols: None,
-        }
-    }
+    /// Numbered lines without boxes, for screen readers; as where stdout is no terminal
+    #[arg(long)]
+    pub plain: bool,
 }

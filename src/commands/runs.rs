@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{Outcome, follow};
+use super::Outcome;
 use crate::run::layout::default_root;
 use crate::run::summary::{self, Summary};
 
@@ -20,7 +20,7 @@ pub struct Args {
 /// When the folder of runs cannot be read, or `out` not written.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let root = default_root()?;
-    let (runs, broken) = summary::all(&root, follow::now())?;
+    let (runs, broken) = summary::all(&root, summary::now())?;
     if args.json {
         for run in &runs {
             writeln!(out, "{}", serde_json::to_string(run)?)?;

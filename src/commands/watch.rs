@@ -33,7 +33,7 @@ pub struct Args {
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let dir = find(args.run.as_deref())?;
     let manifest = Manifest::read(&dir)?;
-    if !std::io::stdout().is_terminal() {
+    if args.look.plain || !std::io::stdout().is_terminal() {
         return print(dir, out);
     }
     let (facts, heard) = unbounded_channel();
@@ -48,6 +48,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let options = WorkbenchOptions {
         theme: args.look.theme.clone(),
         color: args.look.color,
+        plain: args.look.plain,
         symbols: args.look.symbols,
         source: EpisodeSource {
             split: Split::Holdout,

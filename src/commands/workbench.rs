@@ -161,6 +161,7 @@ fn options(args: &Args, train_config: TrainConfig) -> anyhow::Result<WorkbenchOp
     Ok(WorkbenchOptions {
         theme: args.look.theme.clone(),
         color: args.look.color,
+        plain: args.look.plain,
         symbols: args.look.symbols,
         source: EpisodeSource {
             split: Split::Holdout,

@@ -142,6 +142,18 @@ impl RunDir {
         self.0.join("adapters").join(phase)
     }
 
+    /// `notes.txt`: what somebody wrote about the run.
+    #[must_use]
+    pub fn note(&self) -> PathBuf {
+        self.0.join("notes.txt")
+    }
+
+    /// `export/`: what screens write for other programs.
+    #[must_use]
+    pub fn export(&self) -> PathBuf {
+        self.0.join("export")
+    }
+
     /// One of the files that only grow.
     #[must_use]
     pub fn journal(&self, journal: Journal) -> PathBuf {

@@ -1,10 +1,15 @@
 //! The run folder: what a run leaves on disk, how the trainer writes it and how every screen reads it.
 //!
 //! `layout` names the files, `writer` appends facts (under `lock`, so there is one), `reader` follows them, `control`
-//! carries requests the other way, `series` turns facts into what is drawn. Knows neither tensors nor terminals.
+//! carries requests the other way, `series` turns facts into what is drawn, `summary` and `compare` tell runs apart,
+//! `export` and `keeping` are for afterwards. Knows neither tensors nor terminals.
 
+pub mod compare;
 pub mod control;
 mod error;
+pub mod event_file;
+pub mod export;
+pub mod keeping;
 pub mod layout;
 pub mod lock;
 pub mod manifest;

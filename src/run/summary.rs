@@ -1,14 +1,26 @@
 //! A run in one line: what it is, how far it got, whether anybody is behind it, the best it did.
 
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use super::compare::nearest_preset;
+use super::keeping::note;
 use super::layout::{self, Journal};
 use super::reader::{Liveness, liveness_of, read_status};
+use super::series::Series;
 use super::tail::Tail;
 use super::{Manifest, RunDir, RunError};
 use crate::link::{EvalRow, RunState, Status};
+use crate::train::config::TrainConfig;
+
+/// Unix seconds.
+#[must_use]
+pub fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
 
 /// Without a sign of life for so long, a run is silent or crashed: seconds.
 pub const SILENT_AFTER_S: u64 = 30;
@@ -87,6 +99,15 @@ pub struct Summary {
     pub best_mean_reward: Option<f64>,
     /// Why it is in this state, in words.
     pub reason: String,
+    /// The preset its configuration is nearest to.
+    pub preset: &'static str,
+    /// What somebody wrote about it.
+    pub note: String,
+    #[serde(skip)]
+    pub config: TrainConfig,
+    /// Mean reward on hold-out episodes, over steps.
+    #[serde(skip)]
+    pub evaluations: Series,
 }
 
 impl Summary {
@@ -102,6 +123,7 @@ impl Summary {
             Some(status) => Standing::of(status, liveness_of(dir, status, now, SILENT_AFTER_S)?),
         };
         let total_steps = manifest.plan.total_steps();
+        let (evaluations, best_mean_reward) = evaluations(dir)?;
         Ok(Self {
             run_id: manifest.run_id,
             run_dir: dir.path().to_owned(),
@@ -114,21 +136,30 @@ impl Summary {
             created: manifest.created,
             model: manifest.model,
             seed: manifest.seed,
-            best_mean_reward: best(dir)?,
+            best_mean_reward,
             reason: status.map_or_else(String::new, |s| s.reason),
+            preset: nearest_preset(&manifest.config).as_str(),
+            note: note(dir)?,
+            config: manifest.config,
+            evaluations,
         })
     }
 }
 
-fn best(dir: &RunDir) -> Result<Option<f64>, RunError> {
+/// Mean rewards over steps (of several at one step the last), and the best of all.
+fn evaluations(dir: &RunDir) -> Result<(Series, Option<f64>), RunError> {
     let mut tail: Tail<EvalRow> = Tail::new(dir.journal(Journal::Eval));
-    let mut best: Option<f64> = None;
+    let (mut series, mut best) = (Series::new(), None::<f64>);
     loop {
         let batch = tail.poll()?;
-        let rewards = batch.rows.iter().filter_map(|row| row.values.get(BEST_BY));
-        best = rewards.copied().chain(best).reduce(f64::max);
+        for row in &batch.rows {
+            if let Some(reward) = row.values.get(BEST_BY) {
+                series.push(row.step, *reward);
+                best = Some(best.map_or(*reward, |best| best.max(*reward)));
+            }
+        }
         if !batch.more {
-            return Ok(best);
+            return Ok((series, best));
         }
     }
 }
@@ -152,8 +183,8 @@ pub fn all(root: &std::path::Path, now: u64) -> Result<(Vec<Summary>, Vec<RunErr
 mod tests {
     use super::*;
     use crate::run::RunWriter;
+    use crate::run::keeping::write_note;
     use crate::run::layout::replace_file;
-    use crate::train::config::TrainConfig;
     use std::collections::BTreeMap;
 
     fn writer(root: &std::path::Path, name: &str) -> (RunDir, RunWriter) {
@@ -187,15 +218,16 @@ mod tests {
         of_alive
             .status(&status(RunState::Running, 1_000))
             .expect("written");
-        let row = |reward| EvalRow {
-            step: 1,
+        let row = |step, reward| EvalRow {
+            step,
             stage: "sft".into(),
             episodes: 8,
             values: BTreeMap::from([("mean_reward".to_owned(), reward)]),
         };
-        for reward in [0.25, 0.5, -1.0] {
-            of_alive.eval(&row(reward)).expect("written");
+        for (step, reward) in [(1, 0.25), (2, 0.5), (3, -1.0)] {
+            of_alive.eval(&row(step, reward)).expect("written");
         }
+        write_note(&alive, "the first").expect("written");
         let (_, of_dead) = writer(root.path(), "20260102-000000-s1");
         of_dead
             .status(&status(RunState::Running, 10))
@@ -213,6 +245,11 @@ mod tests {
             [Standing::Running, Standing::Crashed, Standing::New]
         );
         assert_eq!(found[0].best_mean_reward, Some(0.5));
+        assert_eq!(
+            (found[0].note.as_str(), found[0].preset),
+            ("the first", "nano")
+        );
+        assert_eq!(found[0].evaluations.points().len(), 3);
         assert_eq!(
             (found[0].step, &found[0].run_dir),
             (3, &alive.path().to_owned())

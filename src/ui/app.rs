@@ -13,6 +13,9 @@ use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
 use crate::ui::pace::Urgency;
 use crate::ui::perform::perform;
 use crate::ui::queue::{Answer, Model, Queue, adapter_name};
+use crate::ui::runs::Runs;
+use crate::ui::tending;
+use crate::ui::theme::{DEFAULT, Themes};
 use crate::ui::watching::Training;
 
 /// Which screen is in front.
@@ -20,6 +23,19 @@ use crate::ui::watching::Training;
 pub enum ScreenName {
     Episodes,
     Training,
+    Runs,
+}
+
+impl ScreenName {
+    /// Whose keys work on it.
+    #[must_use]
+    pub const fn place(self) -> Place {
+        match self {
+            ScreenName::Episodes => Place::Episodes,
+            ScreenName::Training => Place::Training,
+            ScreenName::Runs => Place::Runs,
+        }
+    }
 }
 
 /// A message at the bottom of the screen.
@@ -40,6 +56,10 @@ pub struct App {
     pub toast: Option<Toast>,
     pub queue: Queue,
     pub training: Training,
+    pub runs: Runs,
+    /// Names of the themes there are, and of the one in use.
+    pub themes: Vec<String>,
+    pub theme: String,
     pub config: TrainConfig,
     /// Labelled examples that runs started here learn from, too.
     pub sft_extra: Option<std::path::PathBuf>,
@@ -77,6 +97,9 @@ impl App {
             toast: None,
             queue,
             training,
+            runs: Runs::default(),
+            themes: Themes::embedded().names(),
+            theme: DEFAULT.to_owned(),
             config,
             sft_extra: None,
             is_read_only,
@@ -100,10 +123,9 @@ impl App {
     /// Which keys work now.
     #[must_use]
     pub fn place(&self) -> Place {
-        match (self.layers.last(), self.screen) {
-            (Some(layer), _) => layer.place(),
-            (None, ScreenName::Episodes) => Place::Episodes,
-            (None, ScreenName::Training) => Place::Training,
+        match self.layers.last() {
+            Some(layer) => layer.place(),
+            None => self.screen.place(),
         }
     }
 
@@ -210,6 +232,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             app.complain(format!("a worker thread failed: {text}"));
             Vec::new()
         }
+        Msg::Report(report) => tending::report(app, report),
     }
 }
 
@@ -340,6 +363,8 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
     let in_title = matches!(fact, RunFact::Started { .. } | RunFact::Status(_));
     let is_outdated = app.training.outdates_answers(&fact);
     let had_failed = app.training.failure().is_some();
+    let before = app.training.live().and_then(|run| run.status.as_ref());
+    let relists = app.screen == ScreenName::Runs && tending::outdates_list(&fact, before);
     app.training.apply(fact);
     app.follow_run();
     if let (Some(why), false) = (app.training.failure(), had_failed) {
@@ -349,9 +374,10 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
     if is_seen || in_title {
         app.touch(Urgency::Data);
     }
+    let mut effects = if relists { tending::look() } else { Vec::new() };
     if is_outdated {
         app.queue.forget_live();
-        return app.queue.ask();
+        effects.extend(app.queue.ask());
     }
-    Vec::new()
+    effects
 }

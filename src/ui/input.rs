@@ -15,6 +15,7 @@ use signal_hook::iterator::{Handle, Signals};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::ui::decode::{Decoder, Typed};
+use crate::ui::errand::Report;
 
 /// How often the terminal is asked whether it is still there.
 const ASK_EVERY: Timespec = Timespec {
@@ -41,6 +42,8 @@ pub enum Input {
     /// The terminal is gone.
     HungUp,
     WorkerPanicked(String),
+    /// An errand is done.
+    Report(Report),
 }
 
 /// The two threads; they end when this is dropped.

@@ -2,12 +2,16 @@
 //!
 //! What a key does is a [`Verb`] (the word action belongs to the five triage actions). Knows no screen's state.
 
-use std::fmt;
+mod chord;
+mod patch;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use serde::Deserialize;
 
 use crate::env::schema::Action;
+
+pub use chord::Chord;
+pub use patch::PatchError;
+pub(super) use patch::line_of;
 
 /// Everything a key can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -54,6 +58,14 @@ pub enum Verb {
     Copy,
     ShowEpisodes,
     ShowTraining,
+    ShowRuns,
+    NextTheme,
+    OpenRun,
+    MarkRun,
+    DeleteRun,
+    EditNote,
+    ExportRun,
+    ListRuns,
     Palette,
     Help,
     Quit,
@@ -93,7 +105,9 @@ pub enum Place {
     Everywhere,
     Episodes,
     Training,
+    Runs,
     StartDialog,
+    DeleteDialog,
     QuitDialog,
     Help,
     /// Palette and search: letters are text there.
@@ -107,6 +121,8 @@ impl Place {
         match self {
             Place::Episodes => &[Place::Episodes, Place::Everywhere, Place::Always],
             Place::Training => &[Place::Training, Place::Everywhere, Place::Always],
+            Place::Runs => &[Place::Runs, Place::Everywhere, Place::Always],
+            Place::DeleteDialog => &[Place::DeleteDialog, Place::Always],
             Place::StartDialog => &[Place::StartDialog, Place::Always],
             Place::QuitDialog => &[Place::QuitDialog, Place::Always],
             Place::Help => &[Place::Help, Place::Always],
@@ -124,82 +140,12 @@ impl Place {
             Place::Everywhere => "Every screen",
             Place::Episodes => "Episodes",
             Place::Training => "Training",
+            Place::Runs => "Runs",
+            Place::DeleteDialog => "When deleting a run",
             Place::StartDialog => "When starting a run",
             Place::QuitDialog => "When quitting",
             Place::Help => "In help",
             Place::Entry => "While typing",
-        }
-    }
-}
-
-/// One key press.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Chord {
-    pub code: KeyCode,
-    pub ctrl: bool,
-}
-
-impl Chord {
-    /// The press in `event`; `None` for releases and for modifiers we have no name for.
-    #[must_use]
-    pub fn of(event: KeyEvent) -> Option<Self> {
-        if event.kind == KeyEventKind::Release || event.modifiers.contains(KeyModifiers::ALT) {
-            return None;
-        }
-        let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
-        let code = match event.code {
-            KeyCode::Char(c) if ctrl => KeyCode::Char(c.to_ascii_lowercase()),
-            KeyCode::Tab if event.modifiers.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
-            code => code,
-        };
-        Some(Self { code, ctrl })
-    }
-
-    pub(super) fn parse(name: &str) -> Option<Self> {
-        let (ctrl, name) = match name.strip_prefix("ctrl-") {
-            Some(rest) => (true, rest),
-            None => (false, name),
-        };
-        let code = match name {
-            "Space" => KeyCode::Char(' '),
-            "Enter" => KeyCode::Enter,
-            "Esc" => KeyCode::Esc,
-            "Tab" => KeyCode::Tab,
-            "S-Tab" => KeyCode::BackTab,
-            "Up" => KeyCode::Up,
-            "Down" => KeyCode::Down,
-            "Left" => KeyCode::Left,
-            "Right" => KeyCode::Right,
-            "Home" => KeyCode::Home,
-            "End" => KeyCode::End,
-            "PageUp" => KeyCode::PageUp,
-            "PageDown" => KeyCode::PageDown,
-            other => Self::parse_rest(other)?,
-        };
-        Some(Self { code, ctrl })
-    }
-
-    fn parse_rest(name: &str) -> Option<KeyCode> {
-        let mut chars = name.chars();
-        match (chars.next(), chars.next()) {
-            (Some(c), None) => Some(KeyCode::Char(c)),
-            (Some('F'), Some(_)) => name.strip_prefix('F')?.parse().ok().map(KeyCode::F),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Chord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.ctrl {
-            f.write_str("ctrl-")?;
-        }
-        match self.code {
-            KeyCode::Char(' ') => f.write_str("Space"),
-            KeyCode::Char(c) => write!(f, "{c}"),
-            KeyCode::BackTab => f.write_str("S-Tab"),
-            KeyCode::F(n) => write!(f, "F{n}"),
-            other => write!(f, "{other:?}"),
         }
     }
 }
@@ -230,6 +176,15 @@ pub enum KeyTableError {
         first: Verb,
         second: Verb,
     },
+}
+
+impl KeyTableError {
+    /// Without the name of the table in the binary.
+    fn bare(&self) -> String {
+        let text = self.to_string();
+        let bare = text.strip_prefix("assets/keys.toml: ").unwrap_or(&text);
+        bare.to_owned()
+    }
 }
 
 /// What a sequence of presses means.
@@ -392,6 +347,8 @@ fn spell(chords: &[Chord]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
     use super::*;
 
     fn chords(text: &str) -> Vec<Chord> {
@@ -424,6 +381,10 @@ mod tests {
             (Place::Training, "S-Tab", Verb::PreviousPane),
             (Place::QuitDialog, "ctrl-c", Verb::Interrupt),
             (Place::Entry, "Esc", Verb::Back),
+            (Place::Episodes, "F4", Verb::ShowRuns),
+            (Place::Training, "g r", Verb::ShowRuns),
+            (Place::Runs, "d", Verb::DeleteRun),
+            (Place::Runs, "Space", Verb::MarkRun),
             (Place::Help, "ctrl-z", Verb::Suspend),
         ];
         for (place, keys, verb) in table {

@@ -1,9 +1,13 @@
-//! Dialogs over a screen: help, palette, search, and the questions before starting a run and before quitting.
+//! Dialogs over a screen: help, palette, search, a run's note, and the questions before starting or deleting a run and
+//! before quitting.
 //!
 //! Each is a layer; `Esc` takes exactly one away. State and behaviour only, drawn elsewhere.
 
 use crate::link::Command;
+use crate::run::RunDir;
 use crate::ui::app::{App, ScreenName};
+use crate::ui::errand::Errand;
+use crate::ui::filter::FilterError;
 use crate::ui::gate;
 use crate::ui::keys::{Binding, Place, Verb};
 use crate::ui::msg::{Effect, ExitReason};
@@ -18,12 +22,12 @@ const MAX_TYPED: usize = 200;
 pub enum Layer {
     Help {
         scroll: Scroll,
+        /// Words that its lines are filtered by.
+        typed: String,
+        is_typing: bool,
     },
     /// All verbs, filtered by what is typed.
-    Palette {
-        typed: String,
-        chosen: usize,
-    },
+    Palette { typed: String, chosen: usize },
     /// A filter of the queue, applied as it is typed; elsewhere a search.
     Search {
         typed: String,
@@ -31,9 +35,11 @@ pub enum Layer {
         before: String,
     },
     /// Start a run? Shows what with.
-    Start {
-        scroll: Scroll,
-    },
+    Start { scroll: Scroll },
+    /// Delete the run in this folder?
+    Delete { dir: RunDir },
+    /// The note on the run in this folder, being written.
+    Note { dir: RunDir, typed: String },
     /// Quit, with a run in progress?
     Quit,
 }
@@ -44,6 +50,8 @@ impl Layer {
     pub fn help() -> Self {
         Self::Help {
             scroll: Scroll::default(),
+            typed: String::new(),
+            is_typing: false,
         }
     }
 
@@ -77,8 +85,12 @@ impl Layer {
     #[must_use]
     pub const fn place(&self) -> Place {
         match self {
-            Self::Help { .. } => Place::Help,
-            Self::Palette { .. } | Self::Search { .. } => Place::Entry,
+            Self::Help {
+                is_typing: false, ..
+            } => Place::Help,
+            Self::Help { .. } => Place::Entry,
+            Self::Palette { .. } | Self::Search { .. } | Self::Note { .. } => Place::Entry,
+            Self::Delete { .. } => Place::DeleteDialog,
             Self::Start { .. } => Place::StartDialog,
             Self::Quit => Place::QuitDialog,
         }
@@ -91,7 +103,15 @@ impl Layer {
                 *chosen = 0;
                 push_bounded(typed, c)
             }
-            Self::Search { typed, .. } => push_bounded(typed, c),
+            Self::Search { typed, .. } | Self::Note { typed, .. } => push_bounded(typed, c),
+            Self::Help {
+                scroll,
+                typed,
+                is_typing: true,
+            } => {
+                *scroll = Scroll::default();
+                push_bounded(typed, c)
+            }
             _ => false,
         }
     }
@@ -99,7 +119,14 @@ impl Layer {
     /// Takes the last typed character back.
     pub fn erase(&mut self) -> bool {
         match self {
-            Self::Palette { typed, .. } | Self::Search { typed, .. } => typed.pop().is_some(),
+            Self::Palette { typed, .. } | Self::Search { typed, .. } | Self::Note { typed, .. } => {
+                typed.pop().is_some()
+            }
+            Self::Help {
+                typed,
+                is_typing: true,
+                ..
+            } => typed.pop().is_some(),
             _ => false,
         }
     }
@@ -107,8 +134,8 @@ impl Layer {
     /// Moves the text of help and start; false where the verb moves nothing.
     fn scroll(&mut self, verb: Verb) -> bool {
         match self {
-            Self::Help { scroll } | Self::Start { scroll } => scroll.follow(verb),
-            Self::Palette { .. } | Self::Search { .. } | Self::Quit => false,
+            Self::Help { scroll, .. } | Self::Start { scroll } => scroll.follow(verb),
+            _ => false,
         }
     }
 }
@@ -121,13 +148,33 @@ fn push_bounded(typed: &mut String, c: char) -> bool {
     fits
 }
 
+/// What `verb` does to the filter of help; false leaves it to others. `Esc` takes the filter off before it closes help.
+fn filter_help(layer: &mut Layer, verb: Verb) -> bool {
+    let Layer::Help {
+        scroll,
+        typed,
+        is_typing,
+    } = layer
+    else {
+        return false;
+    };
+    match verb {
+        Verb::Search => *is_typing = true,
+        Verb::Confirm => *is_typing = false,
+        Verb::Back if *is_typing || !typed.is_empty() => {
+            typed.clear();
+            *is_typing = false;
+        }
+        _ => return false,
+    }
+    *scroll = Scroll::default();
+    true
+}
+
 /// The bindings a palette offers: those of the screen below that hold every typed word.
 #[must_use]
 pub fn offered<'a>(app: &'a App, typed: &str) -> Vec<&'a Binding> {
-    let place = match app.screen {
-        ScreenName::Episodes => Place::Episodes,
-        ScreenName::Training => Place::Training,
-    };
+    let place = app.screen.place();
     let typed = typed.to_lowercase();
     let words: Vec<&str> = typed.split_whitespace().collect();
     let holds = |binding: &&Binding| {
@@ -145,7 +192,7 @@ pub fn offered<'a>(app: &'a App, typed: &str) -> Vec<&'a Binding> {
 /// What `verb` does in the front layer; `None` leaves it to the screens.
 pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
     let layer = app.layers.last_mut()?;
-    if layer.scroll(verb) {
+    if filter_help(layer, verb) || layer.scroll(verb) {
         return Some(Vec::new());
     }
     match (verb, &*layer) {
@@ -153,10 +200,8 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         (Verb::Back, Layer::Search { before, .. }) => {
             let before = before.clone();
             app.layers.pop();
-            if app.screen == ScreenName::Episodes {
-                // It was one before.
-                let _ = app.queue.set_filter(&before);
-            }
+            // It was one before.
+            let _ = set_filter(app, &before);
         }
         (Verb::Back, _) | (Verb::Help, Layer::Help { .. }) => {
             app.layers.pop();
@@ -170,6 +215,16 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         (Verb::Confirm, Layer::Search { typed, .. }) => {
             let typed = typed.clone();
             return Some(search(app, typed));
+        }
+        (Verb::Confirm, Layer::Note { dir, typed }) => {
+            let (dir, text) = (dir.clone(), typed.clone());
+            app.layers.pop();
+            return Some(vec![Effect::Errand(Errand::Note { dir, text })]);
+        }
+        (Verb::Confirm, Layer::Delete { dir }) => {
+            let dir = dir.clone();
+            app.layers.pop();
+            return Some(vec![Effect::Errand(Errand::Delete(dir))]);
         }
         (Verb::Confirm, Layer::Start { .. }) => {
             // What has been paid for comes first: a new run has a key of its own then.
@@ -195,8 +250,11 @@ fn search(app: &mut App, typed: String) -> Vec<Effect> {
         app.sought = typed;
         return seek(app, true);
     }
-    match app.queue.set_filter(&typed) {
+    match set_filter(app, &typed) {
         Err(error) => app.complain(gate::clean(&error.to_string())),
+        Ok(()) if app.screen == ScreenName::Runs => {
+            app.layers.pop();
+        }
         Ok(()) => {
             app.layers.pop();
             app.queue.point_at_match();
@@ -208,13 +266,22 @@ fn search(app: &mut App, typed: String) -> Vec<Effect> {
     app.queue.ask()
 }
 
+/// Filters what is in front, where it can be filtered.
+fn set_filter(app: &mut App, text: &str) -> Result<(), FilterError> {
+    match app.screen {
+        ScreenName::Episodes => app.queue.set_filter(text),
+        ScreenName::Runs => app.runs.set_filter(text),
+        ScreenName::Training => Ok(()),
+    }
+}
+
 /// What follows when the text of the front layer has changed: a filter shows what it does while it is typed.
 pub fn typed(app: &mut App) -> Vec<Effect> {
     match app.layers.last() {
-        Some(Layer::Search { typed, .. }) if app.screen == ScreenName::Episodes => {
+        Some(Layer::Search { typed, .. }) if app.screen != ScreenName::Training => {
             let typed = typed.clone();
             // Half a term is none yet: what stands goes on standing.
-            match app.queue.set_filter(&typed) {
+            match set_filter(app, &typed) {
                 Ok(()) => app.queue.ask(),
                 Err(_) => Vec::new(),
             }

@@ -1,8 +1,8 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
 //! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`told`], [`layer`], [`scroll`], [`sifting`]) are state without
-//! I/O; [`screen`] and [`widget`] draw it; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`filter`], [`theme`], [`gate`],
-//! [`average`] and [`pace`] are pure. Threads: the loop (here), `keys` and `signals` (see [`input`]), and the caller's model thread behind
+//! I/O, as are [`runs`] and [`tending`]; [`screen`] and [`widget`] draw it; [`errand`] looks after run folders; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`filter`], [`theme`], [`gate`],
+//! [`average`] and [`pace`] are pure; [`preferences`] is what the user set down. Threads: the loop (here), `keys` and `signals` (see [`input`]), and the caller's model thread behind
 //! two channels. Nothing below this module imports candle, the model or the trainer.
 
 pub mod app;
@@ -10,6 +10,7 @@ pub mod asking;
 pub mod average;
 pub mod decode;
 pub mod desk;
+pub mod errand;
 pub mod filter;
 pub mod gate;
 pub mod input;
@@ -19,10 +20,14 @@ pub mod msg;
 pub mod pace;
 pub mod perform;
 pub mod plain;
+pub mod preferences;
 pub mod queue;
+pub mod runs;
 pub mod screen;
 pub mod scroll;
 pub mod sifting;
+mod surface;
+pub mod tending;
 pub mod term;
 pub mod theme;
 pub mod told;
@@ -46,13 +51,16 @@ use crate::run::layout::RunDir;
 use crate::run::shipped::ShippedRun;
 use crate::train::config::TrainConfig;
 use crate::ui::app::{App, ScreenName, Toast, update};
+use crate::ui::errand::Errand;
 use crate::ui::input::{Input, Listener};
 use crate::ui::keys::{KeyTableError, Keymap};
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
 use crate::ui::pace::{Pace, Urgency};
+use crate::ui::preferences::Preferences;
 use crate::ui::queue::{EpisodeSource, Model, Queue};
+use crate::ui::surface::{Surface, TerminalSurface};
 use crate::ui::term::Tty;
-use crate::ui::theme::{ColorChoice, Depth, Symbols, Theme, ThemeError};
+use crate::ui::theme::{ColorChoice, Symbols, ThemeError};
 use crate::ui::watching::Training;
 
 /// How long a message stands at the bottom unless a key takes it away.
@@ -63,10 +71,13 @@ const FACTS_AT_ONCE: usize = 1_000;
 
 /// What the workbench is started with.
 pub struct WorkbenchOptions {
-    /// `dark`, `light`, `high-contrast` or `mono`.
+    /// `dark`, `light`, `high-contrast`, `mono` or one of the user's; else as the user's configuration says.
     pub theme: Option<String>,
-    pub color: ColorChoice,
-    /// Told by the locale unless set.
+    /// As the user's configuration says unless set.
+    pub color: Option<ColorChoice>,
+    /// Plain text, even on a terminal.
+    pub plain: bool,
+    /// As the user's configuration says unless set, else told by the locale.
     pub symbols: Option<Symbols>,
     /// Which episodes are shown; hold-out ones unless somebody wants others.
     pub source: EpisodeSource,
@@ -107,35 +118,38 @@ pub enum UiError {
 /// Without a terminal it prints a plain text instead. A run in progress is the caller's to look after, as [`Exit`] says.
 pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError> {
     let var = |name: &str| std::env::var(name).ok();
-    if !io::stdout().is_terminal() || var("TERM").as_deref() == Some("dumb") {
+    let is_poor = !io::stdout().is_terminal() || var("TERM").as_deref() == Some("dumb");
+    if options.plain || is_poor {
         plain::print(options.source, options.stage, &mut io::stdout().lock())?;
         return Ok(Exit {
             reason: ExitReason::Plain,
             run: RunFate::None,
         });
     }
-    if options.color == ColorChoice::Always {
-        crossterm::style::force_color_output(true);
-    }
-    let theme = Theme::load(
-        options.theme.as_deref(),
-        Depth::detect(options.color, var),
-        options.symbols.unwrap_or_else(|| Symbols::detect(var)),
-    )?;
+    let mut preferences = Preferences::read(preferences::folder().as_deref())?;
+    let (name, theme, looks) = surface::look(&options, &mut preferences, var)?;
     let run_root = options.run_root.clone();
-    let mut app = app_for(options, session.shipped)?;
+    let mut app = app_for(options, preferences.keymap, session.shipped);
+    app.themes = looks.themes.names();
+    app.theme = name;
+    if !preferences.complaints.is_empty() {
+        app.complain(gate::clean(&preferences.complaints.join("; ")));
+    }
     let (sender, inputs) = unbounded_channel();
     let on_panic = sender.clone();
     let tell = move |text| drop(on_panic.send(Input::WorkerPanicked(text)));
     let surface = TerminalSurface {
         tty: Tty::enter(Box::new(tell))?,
         theme,
+        looks,
     };
     let _listener = Listener::start(&sender)?;
+    let errands = errand::start(run_root.clone(), sender.clone())?;
     let outside = Outside {
         inputs,
         facts: session.facts,
         commands: session.commands,
+        errands,
         run_root,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -144,14 +158,14 @@ pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError>
     Ok(runtime.block_on(drive(&mut app, surface, outside)))
 }
 
-fn app_for(options: WorkbenchOptions, shipped: Option<ShippedRun>) -> Result<App, UiError> {
+fn app_for(options: WorkbenchOptions, keymap: Keymap, shipped: Option<ShippedRun>) -> App {
     let model = if options.is_read_only {
         Model::Absent
     } else {
         Model::Loading
     };
     let mut app = App::new(
-        Keymap::embedded()?,
+        keymap,
         Queue::new(options.source, options.stage, model),
         Training::new(shipped),
         options.train_config,
@@ -161,39 +175,7 @@ fn app_for(options: WorkbenchOptions, shipped: Option<ShippedRun>) -> Result<App
     if options.start_on_training {
         app.screen = ScreenName::Training;
     }
-    Ok(app)
-}
-
-/// What the loop draws on.
-trait Surface {
-    fn draw(&mut self, app: &App) -> io::Result<()>;
-    fn redraw(&mut self) -> io::Result<()>;
-    fn suspend(&mut self) -> io::Result<()>;
-    fn copy(&mut self, text: &str) -> io::Result<()>;
-}
-
-struct TerminalSurface {
-    tty: Tty,
-    theme: Theme,
-}
-
-impl Surface for TerminalSurface {
-    fn draw(&mut self, app: &App) -> io::Result<()> {
-        let theme = &self.theme;
-        self.tty.draw(|frame| screen::draw(app, theme, frame))
-    }
-
-    fn redraw(&mut self) -> io::Result<()> {
-        self.tty.redraw()
-    }
-
-    fn suspend(&mut self) -> io::Result<()> {
-        self.tty.suspend()
-    }
-
-    fn copy(&mut self, text: &str) -> io::Result<()> {
-        self.tty.copy(text, std::env::var_os("TMUX").is_some())
-    }
+    app
 }
 
 /// Channels and paths of the loop.
@@ -201,6 +183,7 @@ struct Outside {
     inputs: UnboundedReceiver<Input>,
     facts: UnboundedReceiver<Fact>,
     commands: Sender<Command>,
+    errands: Sender<Errand>,
     run_root: PathBuf,
 }
 
@@ -312,6 +295,7 @@ fn of_input(input: Input) -> Option<Msg> {
         Input::Terminate(signal) => Some(Msg::Terminate(signal)),
         Input::HungUp => Some(Msg::TerminalLost),
         Input::WorkerPanicked(text) => Some(Msg::WorkerPanicked(text)),
+        Input::Report(report) => Some(Msg::Report(report)),
     }
 }
 
@@ -339,6 +323,15 @@ fn perform_effect(
                 }
             }
         }
+        Effect::Errand(errand) => {
+            if outside.errands.send(errand).is_err() {
+                app.complain("the thread that looks after run folders has ended");
+            }
+        }
+        Effect::UseTheme(name) => match surface.use_theme(&name) {
+            Ok(()) => app.say(gate::clean(&format!("theme {name}"))),
+            Err(error) => app.complain(gate::clean(&error.to_string())),
+        },
         Effect::Copy(text) => surface.copy(&text)?,
         Effect::Suspend => {
             surface.suspend()?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crossterm::event::KeyEvent;
 
 use crate::link::{Command, Fact};
+use crate::ui::errand::{Errand, Report};
 
 /// Something happened.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub enum Msg {
     TerminalLost,
     /// Another thread panicked; its text.
     WorkerPanicked(String),
+    /// An errand is done.
+    Report(Report),
 }
 
 /// Something to do that the state may not do itself.
@@ -33,6 +36,10 @@ pub enum Effect {
     StartRun {
         continue_in: Option<PathBuf>,
     },
+    /// Draw in the theme of this name from now on.
+    UseTheme(String),
+    /// Have something done with run folders.
+    Errand(Errand),
     /// Hand this text to the terminal's clipboard.
     Copy(String),
     /// Give the terminal back and stop this process until it is continued.

@@ -7,9 +7,10 @@ use crate::ui::keys::Verb;
 use crate::ui::layer::{self, Layer};
 use crate::ui::msg::{Effect, ExitReason};
 use crate::ui::queue::{Model, QueuePane};
+use crate::ui::tending;
 
 /// Lines that half a page is.
-const HALF_PAGE: isize = 10;
+pub(super) const HALF_PAGE: isize = 10;
 
 /// Does what a verb says: the front layer first, then what every screen does, then the screen in front.
 pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
@@ -19,9 +20,17 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
     match verb {
         Verb::ShowEpisodes => app.screen = ScreenName::Episodes,
         Verb::ShowTraining => app.screen = ScreenName::Training,
+        Verb::ShowRuns => {
+            app.screen = ScreenName::Runs;
+            return tending::look();
+        }
+        Verb::NextTheme => return next_theme(app),
         Verb::Help => app.layers.push(Layer::help()),
         Verb::Palette => app.layers.push(Layer::palette()),
-        Verb::Search => app.layers.push(Layer::search(&app.queue.filter_text)),
+        Verb::Search => app.layers.push(Layer::search(match app.screen {
+            ScreenName::Runs => &app.runs.filter_text,
+            _ => &app.queue.filter_text,
+        })),
         Verb::NextMatch => return seek(app, true),
         Verb::PreviousMatch => return seek(app, false),
         Verb::Back => return back(app),
@@ -38,6 +47,7 @@ fn perform_on_screen(app: &mut App, verb: Verb) -> Vec<Effect> {
     match app.screen {
         ScreenName::Episodes => perform_on_episodes(app, verb),
         ScreenName::Training => perform_on_training(app, verb),
+        ScreenName::Runs => tending::perform(app, verb),
     }
 }
 
@@ -175,7 +185,8 @@ pub fn seek(app: &mut App, forward: bool) -> Vec<Effect> {
             app.queue.move_visible(if forward { 1 } else { -1 });
             app.queue.point_at_match();
         }
-        ScreenName::Episodes => app.say("/ filters first"),
+        ScreenName::Runs if app.runs.is_filtered() => app.runs.step(if forward { 1 } else { -1 }),
+        ScreenName::Episodes | ScreenName::Runs => app.say("/ filters first"),
         ScreenName::Training if app.sought.is_empty() => app.say("/ searches first"),
         ScreenName::Training => {
             if !app.training.seek(&app.sought, forward) {
@@ -195,14 +206,30 @@ fn back(app: &mut App) -> Vec<Effect> {
             let _ = app.queue.set_filter("");
         }
         ScreenName::Training => app.training.groups_back = 0,
+        ScreenName::Runs => {
+            // An empty filter is always one.
+            let _ = app.runs.set_filter("");
+        }
     }
     Vec::new()
+}
+
+/// The theme after the one in use; one that is broken says so, and the next press goes past it.
+fn next_theme(app: &mut App) -> Vec<Effect> {
+    let at = app.themes.iter().position(|name| *name == app.theme);
+    let next = at.map_or(0, |at| (at + 1) % app.themes.len().max(1));
+    let Some(name) = app.themes.get(next).cloned() else {
+        return Vec::new();
+    };
+    app.theme.clone_from(&name);
+    vec![Effect::UseTheme(name)]
 }
 
 fn copy(app: &mut App) -> Vec<Effect> {
     let text = match app.screen {
         ScreenName::Episodes => app.queue.line_under_cursor(),
         ScreenName::Training => app.training.line_under_cursor(),
+        ScreenName::Runs => (app.runs.current()).map(|run| run.run_dir.display().to_string()),
     };
     match text {
         Some(text) => {

@@ -3,7 +3,7 @@
 //! Where the facts come from (this process, a followed folder, the binary) makes no difference here.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::link::{EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, Status};
 use crate::run::series::History;
@@ -23,6 +23,8 @@ pub struct Watching {
     pub run_dir: Option<PathBuf>,
     /// Read-only and finished: the run that came with the program.
     pub is_shipped: bool,
+    /// Read from its folder to be looked at.
+    pub is_opened: bool,
     pub plan: Plan,
     pub status: Option<Status>,
     pub history: History,
@@ -111,6 +113,12 @@ impl Watching {
         });
     }
 
+    /// Whether its folder is `dir`.
+    #[must_use]
+    pub fn is_in(&self, dir: &Path) -> bool {
+        self.run_dir.as_deref() == Some(dir)
+    }
+
     /// Why the run failed; `None` as long as it has not.
     #[must_use]
     pub fn failure(&self) -> Option<&str> {
@@ -145,6 +153,7 @@ impl Watching {
     #[must_use]
     pub fn is_in_progress(&self) -> bool {
         !self.is_shipped
+            && !self.is_opened
             && matches!(
                 self.state(),
                 None | Some(RunState::Running | RunState::Paused)

@@ -2,7 +2,7 @@
 //!
 //! Knows no terminal, no clock, no files: a run in this process, a followed run folder and the shipped run look the same here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::link::{Control, RolloutGroup, RunFact, RunState};
 use crate::run::shipped::ShippedRun;
@@ -45,7 +45,10 @@ impl TrainingPane {
 pub struct Training {
     shipped: Option<Watching>,
     live: Option<Watching>,
+    /// One opened from the list of runs.
+    opened: Option<Watching>,
     shows_shipped: bool,
+    shows_opened: bool,
     pub pane: TrainingPane,
     cursors: [usize; 4],
     has_chosen: bool,
@@ -69,7 +72,9 @@ impl Training {
     /// The run on screen.
     #[must_use]
     pub fn shown(&self) -> Option<&Watching> {
-        if self.shows_shipped {
+        if let (true, Some(opened)) = (self.shows_opened, &self.opened) {
+            Some(opened)
+        } else if self.shows_shipped {
             self.shipped.as_ref().or(self.live.as_ref())
         } else {
             self.live.as_ref().or(self.shipped.as_ref())
@@ -91,6 +96,7 @@ impl Training {
     /// A run is about to begin: its screen starts empty, unless the run is continued.
     pub fn begin(&mut self, continues: bool) {
         self.shows_shipped = false;
+        self.shows_opened = false;
         self.is_pause_asked = false;
         if continues {
             if let Some(live) = &mut self.live {
@@ -139,17 +145,46 @@ impl Training {
         self.live.get_or_insert_default().apply(fact);
     }
 
-    /// Shows the shipped run or the live one; false where there is only one.
+    /// Shows the next of live run, shipped run and opened run; false where there is only one.
     pub fn toggle_run(&mut self) -> bool {
-        let both = self.has_both();
-        self.shows_shipped = both && !self.shows_shipped;
-        both
+        let is_last = self.shows_shipped || !(self.live.is_some() && self.shipped.is_some());
+        let opens = !self.shows_opened && is_last && self.opened.is_some();
+        self.shows_shipped = !self.shows_opened && !is_last;
+        self.shows_opened = opens;
+        self.has_both()
     }
 
-    /// Whether there is a shipped run and another.
+    /// Whether there is more than one run to show.
     #[must_use]
-    pub const fn has_both(&self) -> bool {
-        self.shipped.is_some() && self.live.is_some()
+    pub fn has_both(&self) -> bool {
+        let runs = [&self.shipped, &self.live, &self.opened];
+        runs.into_iter().flatten().count() > 1
+    }
+
+    /// Shows a run read from its folder.
+    pub fn open(&mut self, run: Watching) {
+        self.opened = Some(run);
+        self.shows_opened = true;
+        self.groups_back = 0;
+    }
+
+    /// Shows the run in this process or followed, if it is the one in `dir`; false where it is not.
+    pub fn show_live(&mut self, dir: &Path) -> bool {
+        let is_it = self.live.as_ref().is_some_and(|live| live.is_in(dir));
+        if is_it {
+            self.shows_shipped = false;
+            self.shows_opened = false;
+        }
+        is_it
+    }
+
+    /// The run in `dir` is gone.
+    pub fn forget(&mut self, dir: &Path) {
+        let is_in_progress = self.is_in_progress();
+        let stays = |run: &Watching| !run.is_in(dir);
+        self.opened = self.opened.take().filter(stays);
+        self.live = (self.live.take()).filter(|run| is_in_progress || stays(run));
+        self.shows_opened &= self.opened.is_some();
     }
 
     /// Cursor of the pane in focus.

@@ -110,6 +110,9 @@ fn draw_head(
             theme.style(Token::Text),
         ));
     } else {
+        if run.is_opened {
+            spans.push(span("opened, read-only ", theme.style(Token::Accent)));
+        }
         let token = match run.state() {
             Some(RunState::Failed) => Token::Bad,
             Some(RunState::Paused | RunState::Stopped) => Token::Warn,

@@ -14,13 +14,15 @@ use crate::env::schema::{Split, Stage};
 use crate::link::{Command, Control, Fact, RunFact, RunState};
 use crate::ui::app::{App, ScreenName, update};
 use crate::ui::input::Input;
+use crate::ui::keys::Keymap;
 use crate::ui::layer::train_command;
 use crate::ui::msg::{Exit, ExitReason, Msg, RunFate};
 use crate::ui::queue::EpisodeSource;
+use crate::ui::surface::Surface;
 use crate::ui::term::FrameBytes;
 use crate::ui::tests::fixtures::{app, config, event, group, press, row, status, theme, train};
-use crate::ui::theme::{ColorChoice, Depth, Symbols};
-use crate::ui::{Outside, Surface, WorkbenchOptions, app_for, drive, lost, screen, send};
+use crate::ui::theme::{Depth, Symbols, Theme, ThemeError};
+use crate::ui::{Outside, WorkbenchOptions, app_for, drive, lost, perform_effect, screen, send};
 
 /// Frames of a training run at 160x45, as bytes on the wire.
 fn frame_sizes(keys: &str) -> Vec<usize> {
@@ -86,6 +88,10 @@ impl Surface for Counting {
     fn copy(&mut self, _: &str) -> io::Result<()> {
         Err(io::ErrorKind::BrokenPipe.into())
     }
+
+    fn use_theme(&mut self, name: &str) -> Result<(), ThemeError> {
+        Theme::load(Some(name), Depth::None, Symbols::Ascii).map(drop)
+    }
 }
 
 /// Runs the loop on `app`, feeding it as `feed` says; gives the frames drawn and how it ended.
@@ -105,6 +111,7 @@ fn run_loop(
         inputs: inputs_in,
         facts: facts_in,
         commands,
+        errands: std::sync::mpsc::channel().0,
         run_root: root.path().to_owned(),
     };
     let feeder = std::thread::spawn(move || feed(inputs, facts));
@@ -206,6 +213,7 @@ fn outside() -> (Outside, std::sync::mpsc::Receiver<Command>) {
         inputs,
         facts,
         commands,
+        errands: std::sync::mpsc::channel().0,
         run_root,
     };
     (outside, commands_out)
@@ -250,7 +258,8 @@ fn a_workbench_that_trains_opens_on_training() {
     ] {
         let options = WorkbenchOptions {
             theme: None,
-            color: ColorChoice::Auto,
+            color: None,
+            plain: false,
             symbols: None,
             source: EpisodeSource {
                 split: Split::Holdout,
@@ -263,7 +272,30 @@ fn a_workbench_that_trains_opens_on_training() {
             is_elsewhere: false,
             start_on_training,
         };
-        let app = app_for(options, None).expect("an app");
+        let app = app_for(options, Keymap::embedded().expect("sound"), None);
         assert_eq!(app.screen, screen);
     }
+}
+
+#[test]
+fn themes_go_round_and_a_broken_one_is_told_of_and_passed() {
+    let (outside, _heard) = outside();
+    let mut app = app();
+    app.themes.push("mine".into());
+    let mut surface = Counting(Rc::default());
+    let mut said = Vec::new();
+    for _ in 0..5 {
+        for effect in press(&mut app, "T") {
+            let ended = perform_effect(&mut app, effect, &mut surface, &outside);
+            assert!(ended.expect("performed").is_none());
+        }
+        said.push(app.toast.clone().expect("said"));
+    }
+    let texts: Vec<_> = said.iter().map(|toast| toast.text.as_str()).collect();
+    assert_eq!(
+        &texts[..3],
+        ["theme light", "theme high-contrast", "theme mono"]
+    );
+    assert!(said[3].is_bad && texts[3].contains("mine"));
+    assert_eq!(texts[4], "theme dark");
 }

@@ -13,9 +13,12 @@ use crate::link::{
     AdapterChoice, Command, Control, EvalRow, Fact, MetricRow, PhasePlan, Plan, Rollout,
     RolloutGroup, RunFact, RunState, Status,
 };
+use crate::run::series::Series;
 use crate::run::shipped::ShippedRun;
+use crate::run::summary::{Standing, Summary};
 use crate::train::config::TrainConfig;
 use crate::ui::app::{App, update};
+use crate::ui::errand::{Listing, Report};
 use crate::ui::keys::{Chord, Keymap};
 use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Exit, Msg};
@@ -315,6 +318,40 @@ pub fn controls(effects: &[Effect]) -> Vec<Control> {
     effects.iter().filter_map(control).collect()
 }
 
+/// A run as the list of runs shows it.
+pub fn summary(id: &str, standing: Standing) -> Summary {
+    let config = config();
+    let mut evaluations = Series::new();
+    evaluations.push(40, -0.25);
+    evaluations.push(160, 0.75);
+    Summary {
+        run_id: id.into(),
+        run_dir: format!("/runs/{id}").into(),
+        standing,
+        phase: "stage1_basic".into(),
+        step: 120,
+        total_steps: 160,
+        created: "2026-01-01T00:00:00Z".into(),
+        model: "nano".into(),
+        seed: config.seed,
+        best_mean_reward: Some(0.75),
+        reason: String::new(),
+        preset: "nano",
+        note: String::new(),
+        config,
+        evaluations,
+    }
+}
+
+/// The runs screen with these runs found.
+pub fn with_runs(app: &mut App, runs: Vec<Summary>) {
+    press(app, "F4");
+    let root = "/runs".into();
+    let broken = vec!["/runs/odd/run.json: line 1: no run".into()];
+    let listing = Listing { root, runs, broken };
+    update(app, Msg::Report(Report::Listed(listing)));
+}
+
 /// An app in every state a screen can be in.
 pub fn states() -> Vec<App> {
     let mut states = Vec::new();
@@ -345,6 +382,17 @@ pub fn states() -> Vec<App> {
     let message = "weights unreadable: model.safetensors is cut off".into();
     update(&mut failed, Msg::Fact(Fact::ModelFailed { message }));
     states.push(failed);
+    for keys in ["Tab", "e a b", "j d", "/ s t"] {
+        let mut runs = app();
+        let standings = [Standing::Running, Standing::Crashed, Standing::Finished];
+        let found = standings.map(|standing| summary(standing.as_str(), standing));
+        with_runs(&mut runs, found.into());
+        press(&mut runs, keys);
+        states.push(runs);
+    }
+    let mut none = app();
+    with_runs(&mut none, Vec::new());
+    states.push(none);
     let mut empty = app();
     empty.training = Training::new(None);
     press(&mut empty, "F2");

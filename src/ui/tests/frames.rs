@@ -162,7 +162,7 @@ fn hints_begin_with_what_matters_now() {
     let mut app = app();
     let wanted = " 1-5 decide  Space cite  Enter submit  r reveal  ] next  s stage  ? help  q quit";
     assert_eq!(bar(&app, 80), wanted);
-    let wide = bar(&app, 140);
+    let wide = bar(&app, 160);
     for wanted in ["a adapter", "v blind", "F2 training", "/ filter"] {
         assert!(wide.contains(wanted), "{wanted}: {wide}");
     }
@@ -246,6 +246,39 @@ fn help_and_the_start_dialog_scroll_by_half_pages_and_to_the_ends() {
             assert_eq!(seen(&app, (80, 24)), end, "{down}");
         }
     }
+}
+
+#[test]
+fn help_is_filtered_by_what_is_typed_and_esc_leaves_one_layer_at_a_time() {
+    let mut app = app();
+    press(&mut app, "? / c h e C K p o i n t");
+    let shown = seen(&app, (80, 24));
+    for wanted in [
+        "filter: cheCKpoint_",
+        "Write a checkpoint now",
+        "When quitting",
+    ] {
+        assert!(shown.contains(wanted), "{wanted}:\n{shown}");
+    }
+    for other in ["Decide: dismiss", "escape-time"] {
+        assert!(!shown.contains(other), "{other}:\n{shown}");
+    }
+    press(&mut app, "Enter j");
+    let shown = seen(&app, (80, 24));
+    assert!(
+        shown.contains("filter: cheCKpoint ─"),
+        "typed no more:\n{shown}"
+    );
+    let mut app = self::app();
+    press(&mut app, "? / z z z");
+    assert!(seen(&app, (80, 24)).contains("no line holds that"));
+    press(&mut app, "Esc");
+    assert!(
+        seen(&app, (80, 24)).contains("Decide: dismiss"),
+        "filter off"
+    );
+    press(&mut app, "Esc");
+    assert!(app.layers.is_empty());
 }
 
 #[test]

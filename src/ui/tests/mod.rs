@@ -5,3 +5,4 @@ pub(super) mod fixtures;
 mod frames;
 mod keys;
 mod run_keys;
+mod run_list;

@@ -1,10 +1,12 @@
-//! Boxes over the screen: help, palette, the questions before starting and quitting; and the page of a terminal too small.
+//! Boxes over the screen: help, palette, the questions before starting, deleting and quitting; and the page of a terminal too small.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::{Clear, Widget};
 
+use crate::run::RunDir;
+use crate::run::compare::settings;
 use crate::ui::app::App;
 use crate::ui::layer::{Layer, offered};
 use crate::ui::scroll::Scroll;
@@ -18,9 +20,14 @@ pub const MIN_SIZE: (u16, u16) = (60, 16);
 /// Draws the layer in front; search has its line in the hints bar's neighbourhood instead.
 pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffer) {
     match layer {
-        Layer::Help { scroll } => help::draw(app, scroll, theme, area, buf),
+        Layer::Help {
+            scroll,
+            typed,
+            is_typing,
+        } => help::draw(app, scroll, (typed, *is_typing), theme, area, buf),
         Layer::Palette { typed, chosen } => draw_palette(app, typed, *chosen, theme, area, buf),
-        Layer::Search { .. } => {}
+        Layer::Search { .. } | Layer::Note { .. } => {}
+        Layer::Delete { dir } => draw_delete(dir, theme, area, buf),
         Layer::Start { scroll } => draw_start(app, scroll, theme, area, buf),
         Layer::Quit => draw_quit(theme, area, buf),
     }
@@ -125,28 +132,24 @@ fn start_rows(app: &App, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     rows
 }
 
-/// Every number of the configuration, as `section.key` and value.
-fn settings(config: &crate::train::config::TrainConfig) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    if let Ok(value) = serde_json::to_value(config) {
-        flatten("", &value, &mut found);
+fn draw_delete(dir: &RunDir, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let room = open("Delete this run?", (64, 9), theme, area, buf);
+    let text = format!(
+        "{} goes with its adapters, checkpoints, numbers and note. There is no undo.",
+        dir.path().display()
+    );
+    let style = theme.style(Token::Text);
+    let wrapped = wrap(&text, usize::from(room.width)).into_iter();
+    let mut rows: Vec<_> = wrapped.map(|l| Line::from(span(l, style))).collect();
+    // The keys stay in sight below a long path.
+    rows.truncate(usize::from(room.height.saturating_sub(2)));
+    for (key, what) in [("y", "delete it"), ("Esc", "keep it")] {
+        rows.push(Line::from(vec![
+            span(format!("  {key:>4}  "), theme.style(Token::Key)),
+            span(what, style),
+        ]));
     }
-    found
-}
-
-fn flatten(path: &str, value: &serde_json::Value, found: &mut Vec<(String, String)>) {
-    let Some(map) = value.as_object() else {
-        found.push((path.to_owned(), value.to_string()));
-        return;
-    };
-    for (key, value) in map {
-        let below = if path.is_empty() {
-            key.clone()
-        } else {
-            format!("{path}.{key}")
-        };
-        flatten(&below, value, found);
-    }
+    lines(rows, room, buf);
 }
 
 fn draw_quit(theme: &Theme, area: Rect, buf: &mut Buffer) {

@@ -64,6 +64,8 @@ fn here(app: &App) -> Vec<(String, String)> {
         let (key, hint) = match (verb, app.layers.last()) {
             // All five stand with their digits in the answers.
             (Verb::ChooseDismiss, _) => ("1-5", hint),
+            (Verb::Search, Some(Layer::Help { .. })) => (key, hint),
+            (Verb::Confirm, Some(Layer::Note { .. } | Layer::Help { .. })) => (key, "keep"),
             (Verb::PauseOrResume, _) if is_paused => (key, "resume"),
             (Verb::Search, _) | (Verb::Confirm, Some(Layer::Search { .. })) => {
                 (key, search_word(app))
@@ -82,13 +84,20 @@ fn is_useful(app: &App, verb: Verb) -> bool {
     let queue = &app.queue;
     let is_revealed = queue.current().is_some_and(|e| e.desk.is_revealed);
     let in_progress = app.training.is_in_progress() && !app.is_read_only;
-    let has_list = !matches!(app.layers.last(), Some(Layer::Search { .. }));
+    let has_list = !matches!(
+        app.layers.last(),
+        Some(Layer::Search { .. } | Layer::Note { .. })
+    );
+    let has_run = app.runs.current().is_some();
     match verb {
         Verb::Mark | Verb::Submit | Verb::Reveal => !is_revealed,
         Verb::NextMismatch | Verb::Undo => is_revealed,
         Verb::AskAgain => queue.adapter() == Some(&AdapterChoice::Live),
         Verb::ShowEpisodes => app.screen != ScreenName::Episodes,
         Verb::ShowTraining => app.screen != ScreenName::Training,
+        Verb::ShowRuns => app.screen != ScreenName::Runs,
+        Verb::OpenRun | Verb::MarkRun | Verb::EditNote | Verb::ExportRun => has_run,
+        Verb::DeleteRun => has_run && !app.is_read_only,
         Verb::Down | Verb::Up => has_list,
         Verb::Back => !app.layers.is_empty(),
         Verb::StartTraining => app.why_no_run().is_none(),
@@ -102,9 +111,15 @@ fn is_useful(app: &App, verb: Verb) -> bool {
 /// What `/` does on this screen.
 fn search_word(app: &App) -> &'static str {
     match app.screen {
-        ScreenName::Episodes => "filter",
+        ScreenName::Episodes | ScreenName::Runs => "filter",
         ScreenName::Training => "search",
     }
+}
+
+/// The last `room` characters: where one types.
+fn end_of(typed: &str, room: usize) -> String {
+    let skipped = typed.chars().count().saturating_sub(room);
+    typed.chars().skip(skipped).collect()
 }
 
 /// Draws the message over the last lines of the screen's body: an error over as many as it needs, three at most.
@@ -115,6 +130,11 @@ pub fn draw_toast(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
             let wrong = wrong.map_or_else(String::new, |toast| format!(" ({})", toast.text));
             let what = search_word(app);
             (format!("{what}: {typed}_{wrong}"), Token::Accent)
+        }
+        (_, Some(Layer::Note { dir, typed })) => {
+            let head = format!("note on {}: ", dir.id());
+            let room = usize::from(body.width).saturating_sub(head.chars().count() + 3);
+            (format!("{head}{}_", end_of(typed, room)), Token::Accent)
         }
         (Some(toast), _) if toast.is_bad => (
             format!("{} error: {}", theme.glyphs.wrong, toast.text),

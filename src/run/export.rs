@@ -1,0 +1,226 @@
+//! The numbers of a run for other programs: rows and columns, JSON lines, or an event file for TensorBoard.
+//!
+//! One reading for the command line and the screen. Knows neither.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+
+use super::layout::{Journal, replace_file};
+use super::tail::Tail;
+use super::writer::SystemRow;
+use super::{Manifest, RunDir, RunError, event_file};
+use crate::link::{EvalRow, MetricRow};
+
+/// Which file of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum What {
+    /// A row an optimiser step
+    Metrics,
+    /// A row an evaluation on hold-out episodes
+    Eval,
+}
+
+impl What {
+    /// Both.
+    pub const ALL: [What; 2] = [What::Metrics, What::Eval];
+
+    /// Its name, without an ending.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            What::Metrics => "metrics",
+            What::Eval => "eval",
+        }
+    }
+}
+
+/// A row of either file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    pub step: u64,
+    pub stage: String,
+    pub values: BTreeMap<String, f64>,
+}
+
+/// All rows of a file of the run in `dir`, and how many of its lines are broken.
+///
+/// # Errors
+/// A file that is there but cannot be read.
+pub fn rows(dir: &RunDir, what: What) -> Result<(Vec<Row>, u64), RunError> {
+    match what {
+        What::Metrics => read(dir, Journal::Metrics, |row: MetricRow| Row {
+            step: row.step,
+            stage: row.stage,
+            values: row.values,
+        }),
+        What::Eval => read(dir, Journal::Eval, |row: EvalRow| Row {
+            step: row.step,
+            stage: row.stage,
+            values: with_episodes(row.values, row.episodes),
+        }),
+    }
+}
+
+fn with_episodes(mut values: BTreeMap<String, f64>, episodes: u64) -> BTreeMap<String, f64> {
+    values.insert("episodes".into(), episodes as f64);
+    values
+}
+
+fn read<T: DeserializeOwned>(
+    dir: &RunDir,
+    journal: Journal,
+    as_row: impl Fn(T) -> Row,
+) -> Result<(Vec<Row>, u64), RunError> {
+    let mut tail: Tail<T> = Tail::new(dir.journal(journal));
+    let (mut rows, mut broken) = (Vec::new(), 0);
+    loop {
+        let batch = tail.poll()?;
+        rows.extend(batch.rows.into_iter().map(&as_row));
+        broken += batch.corrupt_count;
+        if !batch.more {
+            return Ok((rows, broken));
+        }
+    }
+}
+
+/// Unix seconds at which steps of the run in `dir` were done, as its `system.jsonl` tells; before its first line the
+/// run's beginning.
+///
+/// # Errors
+/// A file that is there but cannot be read.
+pub fn times(dir: &RunDir) -> Result<BTreeMap<u64, u64>, RunError> {
+    let mut tail: Tail<SystemRow> = Tail::new(dir.journal(Journal::System));
+    let created = Manifest::read(dir)?.created.parse::<jiff::Timestamp>();
+    let created = created.map_or(0, |time| u64::try_from(time.as_second()).unwrap_or(0));
+    let mut times = BTreeMap::from([(0, created)]);
+    loop {
+        let batch = tail.poll()?;
+        times.extend(batch.rows.iter().map(|row| (row.step, row.time)));
+        if !batch.more {
+            return Ok(times);
+        }
+    }
+}
+
+/// Writes an event file for TensorBoard.
+///
+/// # Errors
+/// Where the times of the run in `dir` cannot be read, or `out` not written.
+pub fn events(dir: &RunDir, what: What, rows: &[Row], out: &mut dyn Write) -> Result<(), RunError> {
+    let times = times(dir)?;
+    let time_of = |step: u64| {
+        let last = times.range(..=step).next_back();
+        last.map_or(0.0, |(_, time)| *time as f64)
+    };
+    let prefix = match what {
+        What::Metrics => "",
+        What::Eval => "eval/",
+    };
+    event_file::write(rows, prefix, time_of, out).map_err(RunError::io(dir.path(), "export"))
+}
+
+/// Writes a column for each metric any row has; what a row lacks is empty.
+///
+/// # Errors
+/// Where `out` cannot be written.
+pub fn csv(rows: &[Row], out: &mut dyn Write) -> std::io::Result<()> {
+    let names: BTreeSet<&String> = rows.iter().flat_map(|row| row.values.keys()).collect();
+    let mut writer = csv::Writer::from_writer(out);
+    let head = ["step", "stage"].into_iter();
+    writer.write_record(head.chain(names.iter().map(|name| name.as_str())))?;
+    for row in rows {
+        let value = |name: &&String| {
+            row.values
+                .get(*name)
+                .map_or_else(String::new, f64::to_string)
+        };
+        let mut record = vec![row.step.to_string(), row.stage.clone()];
+        record.extend(names.iter().map(value));
+        writer.write_record(&record)?;
+    }
+    writer.flush()
+}
+
+/// Writes one object a line.
+///
+/// # Errors
+/// Where `out` cannot be written.
+pub fn jsonl(rows: &[Row], out: &mut dyn Write) -> std::io::Result<()> {
+    for row in rows {
+        let mut object = serde_json::Map::new();
+        object.insert("step".into(), row.step.into());
+        object.insert("stage".into(), row.stage.clone().into());
+        for (name, value) in &row.values {
+            object.insert(name.clone(), (*value).into());
+        }
+        writeln!(out, "{}", serde_json::Value::Object(object))?;
+    }
+    Ok(())
+}
+
+/// Writes both files of the run as CSV into `export/` of its folder, and says where they are.
+///
+/// # Errors
+/// Where the run cannot be read or the folder not written.
+pub fn into_folder(dir: &RunDir) -> Result<Vec<PathBuf>, RunError> {
+    let folder = dir.export();
+    std::fs::create_dir_all(&folder).map_err(RunError::io(&folder, "make the folder"))?;
+    let mut written = Vec::new();
+    for what in What::ALL {
+        let (rows, _) = rows(dir, what)?;
+        let path = folder.join(what.as_str()).with_extension("csv");
+        let mut text = Vec::new();
+        csv(&rows, &mut text).map_err(RunError::io(&path, "write"))?;
+        replace_file(&path, &text)?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_have_every_column_and_lose_no_digit() {
+        let row = |step, name: &str, value| Row {
+            step,
+            stage: "sft".into(),
+            values: BTreeMap::from([(name.to_owned(), value)]),
+        };
+        let rows = [row(1, "loss", 0.1), row(2, "reward, mean", -1.0 / 3.0)];
+        let mut text = Vec::new();
+        csv(&rows, &mut text).expect("written");
+        assert_eq!(
+            String::from_utf8(text).expect("text"),
+            "step,stage,loss,\"reward, mean\"\n1,sft,0.1,\n2,sft,,-0.3333333333333333\n"
+        );
+        let mut text = Vec::new();
+        jsonl(&rows, &mut text).expect("written");
+        assert_eq!(
+            String::from_utf8(text).expect("text"),
+            "{\"step\":1,\"stage\":\"sft\",\"loss\":0.1}\n{\"step\":2,\"stage\":\"sft\",\"reward, mean\":-0.3333333333333333}\n"
+        );
+    }
+
+    #[test]
+    fn a_folder_gets_both_files() {
+        let folder = tempfile::tempdir().expect("folder");
+        let dir = RunDir::new(folder.path());
+        std::fs::write(
+            dir.journal(Journal::Metrics),
+            "{\"step\":1,\"stage\":\"sft\",\"loss\":0.5}\n",
+        )
+        .expect("written");
+        let written = into_folder(&dir).expect("exported");
+        let texts: Vec<String> = written
+            .iter()
+            .map(|path| std::fs::read_to_string(path).expect("there"))
+            .collect();
+        assert_eq!(texts, ["step,stage,loss\n1,sft,0.5\n", "step,stage\n"]);
+        assert!(written.iter().all(|path| path.starts_with(dir.export())));
+    }
+}

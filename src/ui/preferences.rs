@@ -1,0 +1,193 @@
+//! What the user has set down in the configuration folder: `config.toml`, `keys.toml` and `themes/*.toml`.
+//!
+//! Read once, at the start. What is wrong is told and left out; it never keeps the workbench from starting.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::run::layout::read_bounded;
+use crate::ui::keys::{KeyTableError, Keymap, line_of};
+use crate::ui::theme::{ColorChoice, Symbols, Themes};
+
+/// The longest of these files: bytes.
+const LIMIT: u64 = 1 << 18;
+
+/// Themes read at most.
+const MOST_THEMES: usize = 200;
+
+/// The content of `config.toml`; the command line goes before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub theme: Option<String>,
+    pub color: Option<ColorChoice>,
+    pub symbols: Option<Symbols>,
+}
+
+/// All of it.
+#[derive(Clone, Debug)]
+pub struct Preferences {
+    pub config: Config,
+    pub keymap: Keymap,
+    pub themes: Themes,
+    /// What is wrong, by file and line.
+    pub complaints: Vec<String>,
+}
+
+/// The configuration folder: `$OPENSOC_HOME`, else `opensoc` where the system keeps configuration.
+#[must_use]
+pub fn folder() -> Option<PathBuf> {
+    let home = std::env::var_os("OPENSOC_HOME").filter(|home| !home.is_empty());
+    let system =
+        || directories::ProjectDirs::from("", "", "opensoc").map(|d| d.config_dir().to_owned());
+    home.map(PathBuf::from).or_else(system)
+}
+
+impl Preferences {
+    /// Reads what is in `folder`; without one all is as in the binary.
+    ///
+    /// # Errors
+    /// Only where the key table in the binary is broken.
+    pub fn read(folder: Option<&Path>) -> Result<Self, KeyTableError> {
+        let mut preferences = Self {
+            config: Config::default(),
+            keymap: Keymap::embedded()?,
+            themes: Themes::embedded(),
+            complaints: Vec::new(),
+        };
+        if let Some(folder) = folder {
+            preferences.read_config(&folder.join("config.toml"));
+            preferences.read_keys(&folder.join("keys.toml"));
+            preferences.read_themes(&folder.join("themes"));
+        }
+        Ok(preferences)
+    }
+
+    fn read_config(&mut self, path: &Path) {
+        let Some(text) = self.text(path) else { return };
+        match toml::from_str(&text) {
+            Ok(config) => self.config = config,
+            Err(error) => {
+                let line = line_of(&text, error.span().map_or(0, |span| span.start));
+                let (path, message) = (path.display(), error.message());
+                self.complaints.push(format!("{path}:{line}: {message}"));
+            }
+        }
+    }
+
+    fn read_keys(&mut self, path: &Path) {
+        let Some(text) = self.text(path) else { return };
+        match self.keymap.patched(&text, &path.display().to_string()) {
+            Ok(keymap) => self.keymap = keymap,
+            Err(error) => self.complaints.push(error.to_string()),
+        }
+    }
+
+    fn read_themes(&mut self, folder: &Path) {
+        // No folder, no themes.
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path());
+        let mut paths: Vec<PathBuf> = paths
+            .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
+            .take(MOST_THEMES)
+            .collect();
+        paths.sort();
+        // Each is put before those added earlier: the first by name comes to stand first.
+        for path in paths.iter().rev() {
+            let name = path.file_stem().and_then(|name| name.to_str());
+            if let (Some(name), Some(text)) = (name, self.text(path)) {
+                self.themes.add(name, &path.display().to_string(), text);
+            }
+        }
+    }
+
+    /// The text of a file; nothing where there is none, or it cannot be read.
+    fn text(&mut self, path: &Path) -> Option<String> {
+        let read = match read_bounded(path, LIMIT) {
+            Ok(bytes) => bytes.map(String::from_utf8),
+            Err(error) => {
+                self.complaints.push(error.to_string());
+                None
+            }
+        };
+        let text = read?.ok();
+        if text.is_none() {
+            self.complaints
+                .push(format!("{}: not UTF-8", path.display()));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::keys::{Chord, Lookup, Place, Verb};
+    use crate::ui::theme::Depth;
+
+    fn read(files: &[(&str, &[u8])]) -> Preferences {
+        let folder = tempfile::tempdir().expect("folder");
+        fs::create_dir(folder.path().join("themes")).expect("folder");
+        for (name, content) in files {
+            fs::write(folder.path().join(name), content).expect("written");
+        }
+        Preferences::read(Some(folder.path())).expect("a sound table")
+    }
+
+    fn press(preferences: &Preferences, key: &str) -> Lookup {
+        let chord = Chord::parse(key).expect("a key");
+        preferences.keymap.lookup(Place::Training, &[chord])
+    }
+
+    #[test]
+    fn what_is_set_down_is_taken() {
+        let found = read(&[
+            (
+                "config.toml",
+                b"theme = \"mine\"\ncolor = \"never\"\nsymbols = \"ascii\"\n",
+            ),
+            (
+                "keys.toml",
+                b"[[binding]]\nverb = \"quit\"\non = \"everywhere\"\nkeys = [\"Q\"]\n",
+            ),
+            ("themes/mine.toml", b"inherits = \"mono\"\n"),
+        ]);
+        assert!(found.complaints.is_empty(), "{:?}", found.complaints);
+        let config = Config {
+            theme: Some("mine".to_owned()),
+            color: Some(ColorChoice::Never),
+            symbols: Some(Symbols::Ascii),
+        };
+        assert_eq!(found.config, config);
+        assert_eq!(press(&found, "Q"), Lookup::Verb(Verb::Quit));
+        let theme = found.themes.load("mine", Depth::Ansi16, Symbols::Ascii);
+        assert!(theme.is_ok());
+        assert!(read(&[]).complaints.is_empty(), "nothing is needed");
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_and_left_out() {
+        let found = read(&[
+            ("config.toml", b"theme = \"light\"\nthme = \"x\"\n"),
+            (
+                "keys.toml",
+                b"\n[[binding]]\nverb = \"fly\"\non = \"everywhere\"\nkeys = [\"f\"]\n",
+            ),
+            ("themes/mine.toml", b"\xff"),
+        ]);
+        assert_eq!(found.config, Config::default());
+        assert_eq!(press(&found, "q"), Lookup::Verb(Verb::Quit));
+        let told = found.complaints.join("\n");
+        for wanted in [
+            "config.toml:2: unknown field `thme`",
+            "keys.toml:3: ",
+            "`fly`",
+            "mine.toml: not UTF-8",
+        ] {
+            assert!(told.contains(wanted), "{wanted}:\n{told}");
+        }
+        assert_eq!(found.complaints.len(), 3);
+    }
+}

@@ -1,0 +1,199 @@
+//! State of the runs screen: the runs there are, the one under the cursor, the marked one, and a filter.
+//!
+//! Knows no folders: what is in them comes as a [`Listing`].
+
+use std::path::PathBuf;
+
+use crate::run::RunDir;
+use crate::run::compare::{Difference, differences, nearest_preset, settings};
+use crate::run::summary::Summary;
+use crate::ui::errand::Listing;
+use crate::ui::filter::{Filter, FilterError, Filtered};
+use crate::ui::scroll::Scroll;
+
+/// The two panes of the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum RunsPane {
+    #[default]
+    List,
+    Details,
+}
+
+/// The runs screen.
+#[derive(Debug, Default)]
+pub struct Runs {
+    /// Where the runs are; `None` before anybody looked.
+    pub root: Option<PathBuf>,
+    all: Vec<Summary>,
+    pub broken: Vec<String>,
+    /// Position among the runs let through.
+    cursor: usize,
+    /// Id of the run that others are compared with.
+    marked: Option<String>,
+    pub pane: RunsPane,
+    pub details_scroll: Scroll,
+    filter: Filter,
+    pub filter_text: String,
+}
+
+impl Filtered for Summary {
+    fn holds(&self, word: &str) -> bool {
+        let texts = [
+            self.run_id.as_str(),
+            self.standing.as_str(),
+            &self.phase,
+            &self.model,
+            self.preset,
+            &self.note,
+            &self.reason,
+        ];
+        texts.iter().any(|text| text.to_lowercase().contains(word))
+    }
+
+    fn values(&self, field: &str) -> Vec<String> {
+        let one = |text: &str| vec![text.to_owned()];
+        match field {
+            "run" | "id" => one(&self.run_id),
+            "state" => one(self.standing.as_str()),
+            "phase" => one(&self.phase),
+            "model" => one(&self.model),
+            "preset" => one(self.preset),
+            "note" => one(&self.note),
+            "created" => one(&self.created),
+            "reason" => one(&self.reason),
+            "step" => vec![self.step.to_string()],
+            "reward" => self.best_mean_reward.iter().map(f64::to_string).collect(),
+            // The seed is a key of the configuration, as all others are.
+            key => {
+                let settings = settings(&self.config).into_iter();
+                let said = settings.filter(|(name, _)| name == key);
+                said.map(|(_, value)| value.trim_matches('"').to_owned())
+                    .collect()
+            }
+        }
+    }
+}
+
+impl Runs {
+    /// Takes in what was found; the cursor stays on its run.
+    pub fn take(&mut self, listing: Listing) {
+        let here = self.current().map(|run| run.run_id.clone());
+        self.root = Some(listing.root);
+        self.all = listing.runs;
+        self.broken = listing.broken;
+        let found = here.and_then(|id| self.visible().iter().position(|run| run.run_id == id));
+        self.move_to(found.unwrap_or(self.cursor));
+        if self.marked().is_none() {
+            self.marked = None;
+        }
+    }
+
+    /// How many there are, whatever the filter lets through.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The runs that the filter lets through, newest first.
+    #[must_use]
+    pub fn visible(&self) -> Vec<&Summary> {
+        let all = self.all.iter();
+        all.filter(|run| self.filter.admits(*run)).collect()
+    }
+
+    /// The run under the cursor.
+    #[must_use]
+    pub fn current(&self) -> Option<&Summary> {
+        self.visible().get(self.cursor).copied()
+    }
+
+    /// The folder of the run under the cursor.
+    #[must_use]
+    pub fn dir(&self) -> Option<RunDir> {
+        self.current().map(|run| RunDir::new(&run.run_dir))
+    }
+
+    /// Position of the cursor.
+    #[must_use]
+    pub const fn cursor(&self) -> usize {
+        self.cursor
+    }
+
+    /// Moves the cursor by so many runs.
+    pub fn step(&mut self, by: isize) {
+        self.move_to(self.cursor.saturating_add_signed(by));
+    }
+
+    fn move_to(&mut self, at: usize) {
+        let at = at.min(self.visible().len().saturating_sub(1));
+        if at != self.cursor {
+            self.cursor = at;
+            self.details_scroll = Scroll::default();
+        }
+    }
+
+    /// To the other pane.
+    pub fn step_pane(&mut self) {
+        self.pane = match self.pane {
+            RunsPane::List => RunsPane::Details,
+            RunsPane::Details => RunsPane::List,
+        };
+    }
+
+    /// Marks the run under the cursor for comparison, or takes the mark off it; false where there is no run.
+    pub fn toggle_mark(&mut self) -> bool {
+        let Some(id) = self.current().map(|run| run.run_id.clone()) else {
+            return false;
+        };
+        self.marked = Some(id).filter(|id| self.marked.as_ref() != Some(id));
+        true
+    }
+
+    /// The marked run.
+    #[must_use]
+    pub fn marked(&self) -> Option<&Summary> {
+        let id = self.marked.as_ref()?;
+        self.all.iter().find(|run| run.run_id == *id)
+    }
+
+    /// What the run under the cursor is held against, and where its configuration differs: the marked run, else the
+    /// preset it is nearest to.
+    #[must_use]
+    pub fn compared(&self) -> Option<(String, Vec<Difference>)> {
+        let run = self.current()?;
+        let marked = self.marked().filter(|other| other.run_id != run.run_id);
+        Some(match marked {
+            Some(other) => (
+                format!("run {}", other.run_id),
+                differences(&run.config, &other.config),
+            ),
+            None => {
+                let preset = nearest_preset(&run.config);
+                (
+                    format!("preset {}", preset.as_str()),
+                    differences(&run.config, &preset.config()),
+                )
+            }
+        })
+    }
+
+    /// Shows only what `text` lets through.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text; the filter before stays.
+    pub fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
+        let filter = Filter::parse(text)?;
+        let here = self.current().map(|run| run.run_id.clone());
+        self.filter = filter;
+        self.filter_text = text.trim().to_owned();
+        let found = here.and_then(|id| self.visible().iter().position(|run| run.run_id == id));
+        self.move_to(found.unwrap_or(0));
+        Ok(())
+    }
+
+    /// Whether a filter hides anything.
+    #[must_use]
+    pub fn is_filtered(&self) -> bool {
+        !self.filter.is_empty()
+    }
+}

@@ -1,0 +1,259 @@
+//! The runs screen: the list, and of the run under the cursor its note, its configuration where it differs, and its
+//! rewards on hold-out episodes over those of the marked run.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::Line;
+
+use crate::run::compare::Difference;
+use crate::run::summary::{Standing, Summary};
+use crate::ui::app::App;
+use crate::ui::runs::{Runs, RunsPane};
+use crate::ui::theme::{Theme, Token};
+use crate::ui::widget::chart::{Chart, ChartSeries, x_end};
+use crate::ui::widget::text::{column, lines, more, page_of, pane, select_row, span, wrap};
+
+/// From this width on the details stand beside the list.
+const WIDE: u16 = 130;
+
+/// From this height on the rewards are drawn under the details.
+const CHART_FROM: u16 = 22;
+
+/// The range every reward lies in.
+const REWARD_RANGE: (f64, f64) = (-1.5, 1.1);
+
+/// Cells for the id of a run.
+const ID_WIDTH: usize = 21;
+
+/// Draws the screen's body.
+pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let [list, details] = if area.width >= WIDE {
+        Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(area)
+    } else {
+        Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(area)
+    };
+    draw_list(&app.runs, theme, list, buf);
+    let with_chart = details.height >= CHART_FROM && app.runs.current().is_some();
+    if with_chart {
+        let [top, bottom] =
+            Layout::vertical([Constraint::Fill(3), Constraint::Fill(2)]).areas(details);
+        draw_details(&app.runs, theme, top, buf);
+        draw_rewards(&app.runs, theme, bottom, buf);
+    } else {
+        draw_details(&app.runs, theme, details, buf);
+    }
+}
+
+fn draw_list(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let visible = runs.visible();
+    let place = if visible.is_empty() {
+        "0".to_owned()
+    } else {
+        (runs.cursor() + 1).to_string()
+    };
+    let filter = if runs.is_filtered() {
+        format!(" of {} by {}", runs.count(), runs.filter_text)
+    } else {
+        String::new()
+    };
+    let title = format!("Runs {place}/{}{filter}", visible.len());
+    let room = pane(&title, runs.pane == RunsPane::List, theme, area, buf);
+    if visible.is_empty() {
+        say(&nothing(runs), theme, room, buf);
+        return;
+    }
+    let head = format!(
+        "  {} {:<8} {:>11} {:>7} {:<9} note",
+        column("run", ID_WIDTH, ""),
+        "state",
+        "step",
+        "reward",
+        "preset"
+    );
+    let head = column(&head, usize::from(room.width), "");
+    let faint = theme.style(Token::Faint);
+    lines([Line::from(span(head, faint))], room, buf);
+    let below = Rect {
+        y: room.y + 1,
+        height: room.height.saturating_sub(1),
+        ..room
+    };
+    let first = page_of(runs.cursor(), usize::from(below.height));
+    let marked = runs.marked().map(|run| run.run_id.as_str());
+    let rows = visible.iter().skip(first);
+    let rows = rows.map(|run| row(run, marked == Some(run.run_id.as_str()), theme, room.width));
+    lines(rows, below, buf);
+    if below.height > 0 {
+        select_row(below, (runs.cursor() - first) as u16, theme, buf);
+    }
+}
+
+/// Why the list is empty, and what to press.
+fn nothing(runs: &Runs) -> String {
+    match &runs.root {
+        None => "looking for runs".to_owned(),
+        Some(_) if runs.is_filtered() => {
+            "the filter lets no run through; Esc takes it off".to_owned()
+        }
+        Some(root) => format!(
+            "No runs in {} yet. F2 and then t starts one here; `opensoc train --detach` starts one that goes on by itself.",
+            root.display()
+        ),
+    }
+}
+
+fn row(run: &Summary, is_marked: bool, theme: &Theme, width: u16) -> Line<'static> {
+    let cut = theme.glyphs.cut;
+    let text = theme.style(Token::Text);
+    let best = run.best_mean_reward;
+    let best = best.map_or_else(|| "-".to_owned(), |best| format!("{best:+.3}"));
+    let steps = format!("{}/{}", run.step, run.total_steps);
+    let rest = usize::from(width).saturating_sub(ID_WIDTH + 43);
+    Line::from(vec![
+        span(
+            if is_marked { "* " } else { "  " },
+            theme.style(Token::Mark),
+        ),
+        span(column(&run.run_id, ID_WIDTH, cut), text),
+        span(
+            format!(" {:<8}", run.standing.as_str()),
+            theme.style(token(run.standing)),
+        ),
+        span(format!(" {} {best:>7} ", right(&steps, 11)), text),
+        span(column(run.preset, 9, cut), theme.style(Token::Faint)),
+        span(
+            format!(" {}", column(&run.note, rest, cut)),
+            theme.style(Token::Accent),
+        ),
+    ])
+}
+
+fn right(text: &str, width: usize) -> String {
+    format!("{text:>width$}")
+}
+
+/// What a standing is drawn in; its word stands there too.
+const fn token(standing: Standing) -> Token {
+    match standing {
+        Standing::Running => Token::Good,
+        Standing::Crashed | Standing::Failed => Token::Bad,
+        Standing::Paused | Standing::Silent | Standing::Stopped => Token::Warn,
+        Standing::New => Token::Faint,
+        Standing::Finished => Token::Text,
+    }
+}
+
+fn say(text: &str, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let style = theme.style(Token::Text);
+    let rows = wrap(text, usize::from(area.width)).into_iter();
+    lines(rows.map(|l| Line::from(span(l, style))), area, buf);
+}
+
+fn draw_details(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let rows = detail_rows(runs, theme, usize::from(area.width.saturating_sub(2)));
+    let height = usize::from(area.height.saturating_sub(2));
+    let first = runs.details_scroll.page(rows.len(), height);
+    let title = format!("Run{}", more(first, rows.len(), height, theme));
+    let is_focused = runs.pane == RunsPane::Details;
+    let room = pane(&title, is_focused, theme, area, buf);
+    lines(rows.into_iter().skip(first), room, buf);
+}
+
+fn detail_rows(runs: &Runs, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    let mut rows = Vec::new();
+    let mut say = |name: &str, text: &str, token: Token| {
+        for (at, line) in wrap(text, width.saturating_sub(9)).into_iter().enumerate() {
+            let name = if at == 0 { name } else { "" };
+            rows.push(Line::from(vec![
+                span(format!("{name:<9}"), theme.style(Token::Faint)),
+                span(line, theme.style(token)),
+            ]));
+        }
+    };
+    if let Some(run) = runs.current() {
+        let phase = if run.phase.is_empty() {
+            String::new()
+        } else {
+            format!(" in {}", run.phase)
+        };
+        let state = format!("{}{phase} {}", run.standing.as_str(), run.reason);
+        say("state", &state, token(run.standing));
+        let note = match run.note.as_str() {
+            "" => "none; e writes one",
+            note => note,
+        };
+        say("note", note, Token::Accent);
+        let made = format!("{}, seed {}, {}", run.model, run.seed, run.created);
+        say("made", &made, Token::Text);
+        say("folder", &run.run_dir.display().to_string(), Token::Text);
+    }
+    for broken in &runs.broken {
+        say("broken", broken, Token::Bad);
+    }
+    if let Some((other, differences)) = runs.compared() {
+        diff_rows(&other, &differences, theme, width, &mut rows);
+    }
+    rows
+}
+
+/// Key, value of the run under the cursor, value of the other.
+fn diff_rows(
+    other: &str,
+    differences: &[Difference],
+    theme: &Theme,
+    width: usize,
+    rows: &mut Vec<Line<'static>>,
+) {
+    let faint = theme.style(Token::Faint);
+    let text = match differences.len() {
+        0 => format!("configured as {other}"),
+        count => format!("{count} values unlike {other} (here, there):"),
+    };
+    rows.extend(
+        wrap(&text, width)
+            .into_iter()
+            .map(|l| Line::from(span(l, faint))),
+    );
+    let half = width.saturating_sub(30) / 2;
+    let said = |value: &str| if value.is_empty() { "-" } else { value }.to_owned();
+    let cut = theme.glyphs.cut;
+    for difference in differences {
+        rows.push(Line::from(vec![
+            span(
+                format!(" {}", column(&difference.key, 28, cut)),
+                theme.style(Token::Key),
+            ),
+            span(
+                column(&said(&difference.this), half, cut),
+                theme.style(Token::Text),
+            ),
+            span(
+                format!(" {}", column(&said(&difference.other), half, cut)),
+                faint,
+            ),
+        ]));
+    }
+}
+
+/// Mean reward on hold-out episodes, the marked run's under it.
+fn draw_rewards(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let here = runs.current();
+    let marked = runs.marked();
+    let marked = marked.filter(|run| here.is_some_and(|here| here.run_id != run.run_id));
+    let shown: Vec<&Summary> = here.into_iter().chain(marked).collect();
+    let series = shown.iter().enumerate().map(|(at, run)| ChartSeries {
+        name: &run.run_id,
+        raw: Some(&run.evaluations),
+        smooth: None,
+        token: Token::series(at),
+    });
+    let steps = shown.iter().map(|run| run.total_steps).max().unwrap_or(1);
+    let chart = Chart {
+        title: "hold-out reward",
+        series: series.collect(),
+        x_end: x_end(steps, steps),
+        y_fixed: Some(REWARD_RANGE),
+        bands: &[],
+    };
+    chart.draw(theme, area, buf);
+}
