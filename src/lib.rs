@@ -10,6 +10,7 @@
 //! | [`eval`] | metrics with intervals, baselines, comparisons | models, terminals |
 //! | [`link`] | commands in, facts out: plain data between trainer and screens | tensors, terminals |
 //! | [`run`] | the run folder: writer, readers, series | tensors, terminals |
+//! | [`label`] | what people decide on alerts: store, agreement, exports | tensors, terminals |
 //! | [`model`] | decoder, adapters, tokenizer, sampling | alerts, rewards, terminals |
 //! | [`pretrain`] | nano from nothing | runs, terminals |
 //! | [`train`] | SFT, GRPO, curriculum, the model thread | terminals |
@@ -52,6 +53,7 @@ pub mod cli;
 pub mod commands;
 pub mod env;
 pub mod eval;
+pub mod label;
 pub mod link;
 pub mod model;
 pub mod pretrain;
