@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    Outcome, adapter, audit, completions, eval, export, generate, model, pretrain, rules, runs,
-    score, train, verify, watch, workbench,
+    Outcome, adapter, audit, completions, eval, export, generate, label, model, pretrain, rules,
+    runs, score, train, verify, watch, workbench,
 };
 use crate::train::config::ConfigError;
 use crate::ui::gate::clean_lines;
@@ -68,6 +68,9 @@ enum Command {
     /// Print the numbers of a run for other programs
     #[command(after_help = "Example: opensoc export RUN --format csv > metrics.csv")]
     Export(export::Args),
+    /// The labelled set: alerts in, examples to train on out, counts and agreement
+    #[command(after_help = "Example: opensoc label stats")]
+    Label(label::Args),
     /// Print a script that completes this command line in a shell
     #[command(
         after_help = "Example: opensoc completions bash > ~/.local/share/bash-completion/completions/opensoc"
@@ -125,6 +128,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         Command::Runs(args) => runs::run(&args, out),
         Command::Watch(args) => watch::run(&args, out),
         Command::Export(args) => export::run(&args, out),
+        Command::Label(args) => label::run(&args, out),
         Command::Completions(args) => completions::run(&args, Cli::command(), out),
     }
 }
