@@ -12,7 +12,7 @@ use clap::Subcommand;
 
 use super::Outcome;
 use crate::env::schema::Episode;
-use crate::label::{LabelError, Store};
+use crate::label::{LabelError, Store, annotator, annotator_from};
 use crate::run::RunError;
 use crate::run::layout::default_root;
 
@@ -60,6 +60,21 @@ impl Folder {
             None => Ok(Store::new(default_root()?.with_file_name("labels"))),
         }
     }
+}
+
+/// The annotator who is named, else the one the system knows.
+///
+/// # Errors
+/// When the name is none.
+pub fn who(name: Option<&str>) -> Result<String, LabelError> {
+    if let Some(name) = name {
+        return annotator(name);
+    }
+    let var = |name| std::env::var(name).ok().filter(|user| !user.is_empty());
+    let user = var("USER")
+        .or_else(|| var("LOGNAME"))
+        .or_else(|| var("USERNAME"));
+    Ok(annotator_from(user.as_deref()))
 }
 
 /// Does what is asked.

@@ -8,6 +8,7 @@ use crate::link::{AdapterChoice, Command, Control, Fact, RunFact};
 use crate::train::config::TrainConfig;
 use crate::ui::gate;
 use crate::ui::keys::{Chord, Keymap, Lookup, Place};
+use crate::ui::labelling::{Labelling, verbs};
 use crate::ui::layer::{self, Layer};
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
 use crate::ui::pace::Urgency;
@@ -20,6 +21,19 @@ use crate::ui::watching::Training;
 pub enum ScreenName {
     Episodes,
     Training,
+    Labelling,
+}
+
+impl ScreenName {
+    /// Whose keys work on it.
+    #[must_use]
+    pub const fn place(self) -> Place {
+        match self {
+            ScreenName::Episodes => Place::Episodes,
+            ScreenName::Training => Place::Training,
+            ScreenName::Labelling => Place::Labelling,
+        }
+    }
 }
 
 /// A message at the bottom of the screen.
@@ -40,6 +54,7 @@ pub struct App {
     pub toast: Option<Toast>,
     pub queue: Queue,
     pub training: Training,
+    pub labelling: Labelling,
     pub config: TrainConfig,
     /// Labelled examples that runs started here learn from, too.
     pub sft_extra: Option<std::path::PathBuf>,
@@ -75,6 +90,7 @@ impl App {
             layers: Vec::new(),
             pending: Vec::new(),
             toast: None,
+            labelling: Labelling::new("analyst".into(), queue.seed()),
             queue,
             training,
             config,
@@ -100,10 +116,9 @@ impl App {
     /// Which keys work now.
     #[must_use]
     pub fn place(&self) -> Place {
-        match (self.layers.last(), self.screen) {
-            (Some(layer), _) => layer.place(),
-            (None, ScreenName::Episodes) => Place::Episodes,
-            (None, ScreenName::Training) => Place::Training,
+        match self.layers.last() {
+            Some(layer) => layer.place(),
+            None => self.screen.place(),
         }
     }
 
@@ -147,6 +162,15 @@ impl App {
         effects
     }
 
+    /// Asks the model what the screens want to know.
+    fn ask(&mut self) -> Vec<Effect> {
+        let mut effects = self.queue.ask();
+        if self.screen == ScreenName::Labelling {
+            effects.extend(self.labelling.ask(&self.queue));
+        }
+        effects
+    }
+
     /// Why no run can be started now; `None` when one can.
     #[must_use]
     pub fn why_no_run(&self) -> Option<String> {
@@ -161,6 +185,7 @@ impl App {
     /// The model thread is gone: nothing is answered any more, and a run in progress has failed.
     pub fn thread_ended(&mut self, why: &str) {
         self.queue.model_failed(why);
+        self.labelling.model_failed(why);
         self.fail_run(why);
         self.complain(gate::clean(why));
     }
@@ -209,6 +234,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             app.complain(format!("a worker thread failed: {text}"));
             Vec::new()
         }
+        Msg::Label(outcome) => verbs::heard(app, outcome),
     }
 }
 
@@ -272,7 +298,7 @@ fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
             app.queue
                 .model_ready(model, parameters, adapters, &default_adapter);
             app.touch(Urgency::Data);
-            app.queue.ask()
+            app.ask()
         }
         Fact::Inference {
             id,
@@ -299,10 +325,15 @@ fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
 }
 
 fn on_answer(app: &mut App, id: u64, answer: Answer) -> Vec<Effect> {
-    if app.queue.answered(id, answer) && app.screen == ScreenName::Episodes {
+    let (labelling, screen) = (&mut app.labelling, app.screen);
+    let is_seen = match labelling.answered(id, answer.clone()) {
+        true => screen == ScreenName::Labelling,
+        false => app.queue.answered(id, answer) && screen == ScreenName::Episodes,
+    };
+    if is_seen {
         app.touch(Urgency::Data);
     }
-    app.queue.ask()
+    app.ask()
 }
 
 /// The adapter in training is another one after every step: its name says which answered.
@@ -331,7 +362,8 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
     }
     if is_outdated {
         app.queue.forget_live();
-        return app.queue.ask();
+        app.labelling.forget_live();
+        return app.ask();
     }
     Vec::new()
 }

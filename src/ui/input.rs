@@ -14,6 +14,7 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::{Handle, Signals};
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::ui::clerk::Outcome;
 use crate::ui::decode::Decoder;
 
 /// How often the terminal is asked whether it is still there.
@@ -40,6 +41,8 @@ pub enum Input {
     /// The terminal is gone.
     HungUp,
     WorkerPanicked(String),
+    /// What came of a request to the clerk.
+    Label(Outcome),
 }
 
 /// The two threads; they end when this is dropped.

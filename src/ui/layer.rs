@@ -4,8 +4,10 @@
 
 use crate::link::Command;
 use crate::ui::app::{App, ScreenName};
+use crate::ui::filter::FilterError;
 use crate::ui::gate;
 use crate::ui::keys::{Binding, Place, Verb};
+use crate::ui::labelling::verbs;
 use crate::ui::msg::{Effect, ExitReason};
 use crate::ui::perform::{perform as perform_below, seek};
 use crate::ui::scroll::Scroll;
@@ -30,6 +32,15 @@ pub enum Layer {
         /// The filter before, which `Esc` brings back.
         before: String,
     },
+    /// A line of the selected alert's label, being written.
+    Line {
+        of: LineOf,
+        typed: String,
+    },
+    /// How to label.
+    Guidelines {
+        scroll: Scroll,
+    },
     /// Start a run? Shows what with.
     Start {
         scroll: Scroll,
@@ -38,11 +49,29 @@ pub enum Layer {
     Quit,
 }
 
+/// What a typed line is of a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineOf {
+    Rationale {
+        /// The label waits for it only to be submitted.
+        submits: bool,
+    },
+    NoteOnAlert,
+}
+
 impl Layer {
     /// Help, from its beginning.
     #[must_use]
     pub fn help() -> Self {
         Self::Help {
+            scroll: Scroll::default(),
+        }
+    }
+
+    /// The guidelines, from their beginning.
+    #[must_use]
+    pub fn guidelines() -> Self {
+        Self::Guidelines {
             scroll: Scroll::default(),
         }
     }
@@ -77,8 +106,8 @@ impl Layer {
     #[must_use]
     pub const fn place(&self) -> Place {
         match self {
-            Self::Help { .. } => Place::Help,
-            Self::Palette { .. } | Self::Search { .. } => Place::Entry,
+            Self::Help { .. } | Self::Guidelines { .. } => Place::Help,
+            Self::Palette { .. } | Self::Search { .. } | Self::Line { .. } => Place::Entry,
             Self::Start { .. } => Place::StartDialog,
             Self::Quit => Place::QuitDialog,
         }
@@ -91,7 +120,7 @@ impl Layer {
                 *chosen = 0;
                 push_bounded(typed, c)
             }
-            Self::Search { typed, .. } => push_bounded(typed, c),
+            Self::Search { typed, .. } | Self::Line { typed, .. } => push_bounded(typed, c),
             _ => false,
         }
     }
@@ -99,7 +128,9 @@ impl Layer {
     /// Takes the last typed character back.
     pub fn erase(&mut self) -> bool {
         match self {
-            Self::Palette { typed, .. } | Self::Search { typed, .. } => typed.pop().is_some(),
+            Self::Palette { typed, .. } | Self::Search { typed, .. } | Self::Line { typed, .. } => {
+                typed.pop().is_some()
+            }
             _ => false,
         }
     }
@@ -107,8 +138,10 @@ impl Layer {
     /// Moves the text of help and start; false where the verb moves nothing.
     fn scroll(&mut self, verb: Verb) -> bool {
         match self {
-            Self::Help { scroll } | Self::Start { scroll } => scroll.follow(verb),
-            Self::Palette { .. } | Self::Search { .. } | Self::Quit => false,
+            Self::Help { scroll } | Self::Guidelines { scroll } | Self::Start { scroll } => {
+                scroll.follow(verb)
+            }
+            _ => false,
         }
     }
 }
@@ -124,10 +157,7 @@ fn push_bounded(typed: &mut String, c: char) -> bool {
 /// The bindings a palette offers: those of the screen below that hold every typed word.
 #[must_use]
 pub fn offered<'a>(app: &'a App, typed: &str) -> Vec<&'a Binding> {
-    let place = match app.screen {
-        ScreenName::Episodes => Place::Episodes,
-        ScreenName::Training => Place::Training,
-    };
+    let place = app.screen.place();
     let typed = typed.to_lowercase();
     let words: Vec<&str> = typed.split_whitespace().collect();
     let holds = |binding: &&Binding| {
@@ -153,10 +183,8 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         (Verb::Back, Layer::Search { before, .. }) => {
             let before = before.clone();
             app.layers.pop();
-            if app.screen == ScreenName::Episodes {
-                // It was one before.
-                let _ = app.queue.set_filter(&before);
-            }
+            // It was one before.
+            let _ = set_filter(app, &before);
         }
         (Verb::Back, _) | (Verb::Help, Layer::Help { .. }) => {
             app.layers.pop();
@@ -170,6 +198,11 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         (Verb::Confirm, Layer::Search { typed, .. }) => {
             let typed = typed.clone();
             return Some(search(app, typed));
+        }
+        (Verb::Confirm, Layer::Line { of, typed }) => {
+            let (of, text) = (*of, typed.clone());
+            app.layers.pop();
+            return Some(verbs::typed(app, of, &text));
         }
         (Verb::Confirm, Layer::Start { .. }) => {
             // What has been paid for comes first: a new run has a key of its own then.
@@ -195,8 +228,15 @@ fn search(app: &mut App, typed: String) -> Vec<Effect> {
         app.sought = typed;
         return seek(app, true);
     }
-    match app.queue.set_filter(&typed) {
+    match set_filter(app, &typed) {
         Err(error) => app.complain(gate::clean(&error.to_string())),
+        Ok(()) if app.screen == ScreenName::Labelling => {
+            app.layers.pop();
+            if app.labelling.visible().is_empty() {
+                app.say("no alert is let through; Esc takes the filter off");
+            }
+            return app.labelling.ask(&app.queue);
+        }
         Ok(()) => {
             app.layers.pop();
             app.queue.point_at_match();
@@ -208,13 +248,23 @@ fn search(app: &mut App, typed: String) -> Vec<Effect> {
     app.queue.ask()
 }
 
+/// Filters what is in front, where it can be filtered.
+fn set_filter(app: &mut App, text: &str) -> Result<(), FilterError> {
+    match app.screen {
+        ScreenName::Episodes => app.queue.set_filter(text),
+        ScreenName::Labelling => app.labelling.set_filter(text),
+        ScreenName::Training => Ok(()),
+    }
+}
+
 /// What follows when the text of the front layer has changed: a filter shows what it does while it is typed.
 pub fn typed(app: &mut App) -> Vec<Effect> {
     match app.layers.last() {
-        Some(Layer::Search { typed, .. }) if app.screen == ScreenName::Episodes => {
+        Some(Layer::Search { typed, .. }) if app.screen != ScreenName::Training => {
             let typed = typed.clone();
             // Half a term is none yet: what stands goes on standing.
-            match app.queue.set_filter(&typed) {
+            match set_filter(app, &typed) {
+                Ok(()) if app.screen == ScreenName::Labelling => app.labelling.ask(&app.queue),
                 Ok(()) => app.queue.ask(),
                 Err(_) => Vec::new(),
             }

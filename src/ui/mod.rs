@@ -1,19 +1,21 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
-//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`told`], [`layer`], [`scroll`], [`sifting`]) are state without
+//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`labelling`], [`told`], [`layer`], [`scroll`], [`sifting`]) are state without
 //! I/O; [`screen`] and [`widget`] draw it; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`filter`], [`theme`], [`gate`],
-//! [`average`] and [`pace`] are pure. Threads: the loop (here), `keys` and `signals` (see [`input`]), and the caller's model thread behind
+//! [`average`], [`toast`] and [`pace`] are pure. Threads: the loop (here), `keys` and `signals` (see [`input`]), `labels` (see [`clerk`]), and the caller's model thread behind
 //! two channels. Nothing below this module imports candle, the model or the trainer.
 
 pub mod app;
 pub mod asking;
 pub mod average;
+pub mod clerk;
 pub mod decode;
 pub mod desk;
 pub mod filter;
 pub mod gate;
 pub mod input;
 pub mod keys;
+pub mod labelling;
 pub mod layer;
 pub mod msg;
 pub mod pace;
@@ -25,6 +27,7 @@ pub mod scroll;
 pub mod sifting;
 pub mod term;
 pub mod theme;
+pub mod toast;
 pub mod told;
 pub mod watching;
 pub mod widget;
@@ -40,23 +43,24 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::env::schema::Stage;
+use crate::label::Store;
 use crate::link::{Command, Fact};
 use crate::run::RunError;
 use crate::run::layout::RunDir;
 use crate::run::shipped::ShippedRun;
 use crate::train::config::TrainConfig;
-use crate::ui::app::{App, ScreenName, Toast, update};
+use crate::ui::app::{App, ScreenName, update};
+use crate::ui::clerk::Request;
 use crate::ui::input::{Input, Listener};
 use crate::ui::keys::{KeyTableError, Keymap};
+use crate::ui::labelling::Labelling;
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
 use crate::ui::pace::{Pace, Urgency};
 use crate::ui::queue::{EpisodeSource, Model, Queue};
 use crate::ui::term::Tty;
 use crate::ui::theme::{ColorChoice, Depth, Symbols, Theme, ThemeError};
+use crate::ui::toast::ToastClock;
 use crate::ui::watching::Training;
-
-/// How long a message stands at the bottom unless a key takes it away.
-const TOAST_STANDS: Duration = Duration::from_secs(8);
 
 /// Facts taken in before the next look at keys.
 const FACTS_AT_ONCE: usize = 1_000;
@@ -74,6 +78,9 @@ pub struct WorkbenchOptions {
     pub stage: Stage,
     /// Under which new runs get their folders.
     pub run_root: PathBuf,
+    /// Where labels are kept, and whose they are.
+    pub labels: Store,
+    pub annotator: String,
     /// What a run is started with.
     pub train_config: TrainConfig,
     /// A run elsewhere is followed: no commands, no model.
@@ -123,6 +130,7 @@ pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError>
         options.symbols.unwrap_or_else(|| Symbols::detect(var)),
     )?;
     let run_root = options.run_root.clone();
+    let (store, annotator) = (options.labels.clone(), options.annotator.clone());
     let mut app = app_for(options, session.shipped)?;
     let (sender, inputs) = unbounded_channel();
     let on_panic = sender.clone();
@@ -132,16 +140,21 @@ pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError>
         theme,
     };
     let _listener = Listener::start(&sender)?;
+    let (labels, clerk) = clerk::start(store, annotator, sender)?;
     let outside = Outside {
         inputs,
         facts: session.facts,
         commands: session.commands,
+        labels,
         run_root,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;
-    Ok(runtime.block_on(drive(&mut app, surface, outside)))
+    let exit = runtime.block_on(drive(&mut app, surface, outside));
+    // What was asked last is to be on disk before the process ends.
+    let _ = clerk.join();
+    Ok(exit)
 }
 
 fn app_for(options: WorkbenchOptions, shipped: Option<ShippedRun>) -> Result<App, UiError> {
@@ -157,6 +170,7 @@ fn app_for(options: WorkbenchOptions, shipped: Option<ShippedRun>) -> Result<App
         options.train_config,
         options.is_read_only,
     );
+    app.labelling = Labelling::new(options.annotator, options.source.seed);
     app.is_elsewhere = options.is_elsewhere;
     if options.start_on_training {
         app.screen = ScreenName::Training;
@@ -201,6 +215,7 @@ struct Outside {
     inputs: UnboundedReceiver<Input>,
     facts: UnboundedReceiver<Fact>,
     commands: Sender<Command>,
+    labels: Sender<Request>,
     run_root: PathBuf,
 }
 
@@ -311,6 +326,7 @@ fn of_input(input: Input) -> Option<Msg> {
         Input::Terminate(signal) => Some(Msg::Terminate(signal)),
         Input::HungUp => Some(Msg::TerminalLost),
         Input::WorkerPanicked(text) => Some(Msg::WorkerPanicked(text)),
+        Input::Label(outcome) => Some(Msg::Label(outcome)),
     }
 }
 
@@ -336,6 +352,11 @@ fn perform_effect(
                     app.fail_run(&why);
                     app.complain(gate::clean(&why));
                 }
+            }
+        }
+        Effect::Label(request) => {
+            if outside.labels.send(request).is_err() {
+                app.complain("the thread that keeps labels has ended; nothing is saved any more");
             }
         }
         Effect::Copy(text) => surface.copy(&text)?,
@@ -365,24 +386,4 @@ fn send(app: &mut App, outside: &Outside, command: Command) {
 
 fn new_run_dir(app: &App, root: &Path) -> Result<PathBuf, RunError> {
     RunDir::create(root, app.config.seed).map(|dir| dir.path().to_owned())
-}
-
-/// When the message at the bottom goes away by itself.
-#[derive(Default)]
-struct ToastClock {
-    shown: Option<Toast>,
-    until: Option<Duration>,
-}
-
-impl ToastClock {
-    fn follow(&mut self, toast: Option<&Toast>, now: Duration) {
-        if self.shown.as_ref() != toast {
-            self.shown = toast.cloned();
-            self.until = toast.map(|_| now + TOAST_STANDS);
-        }
-    }
-
-    fn wait(&self, now: Duration) -> Option<Duration> {
-        self.until.map(|until| until.saturating_sub(now))
-    }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crossterm::event::KeyEvent;
 
 use crate::link::{Command, Fact};
+use crate::ui::clerk::{Outcome, Request};
 
 /// Something happened.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub enum Msg {
     TerminalLost,
     /// Another thread panicked; its text.
     WorkerPanicked(String),
+    /// What came of a request to the clerk.
+    Label(Outcome),
 }
 
 /// Something to do that the state may not do itself.
@@ -31,6 +34,8 @@ pub enum Effect {
     StartRun {
         continue_in: Option<PathBuf>,
     },
+    /// Have the clerk read or write labels.
+    Label(Request),
     /// Hand this text to the terminal's clipboard.
     Copy(String),
     /// Give the terminal back and stop this process until it is continued.

@@ -4,6 +4,7 @@ use crate::link::{Command, Control};
 use crate::ui::app::{App, ScreenName};
 use crate::ui::gate;
 use crate::ui::keys::Verb;
+use crate::ui::labelling::verbs;
 use crate::ui::layer::{self, Layer};
 use crate::ui::msg::{Effect, ExitReason};
 use crate::ui::queue::{Model, QueuePane};
@@ -19,9 +20,13 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
     match verb {
         Verb::ShowEpisodes => app.screen = ScreenName::Episodes,
         Verb::ShowTraining => app.screen = ScreenName::Training,
+        Verb::ShowLabelling => return verbs::show(app),
         Verb::Help => app.layers.push(Layer::help()),
         Verb::Palette => app.layers.push(Layer::palette()),
-        Verb::Search => app.layers.push(Layer::search(&app.queue.filter_text)),
+        Verb::Search => app.layers.push(Layer::search(match app.screen {
+            ScreenName::Labelling => &app.labelling.filter_text,
+            _ => &app.queue.filter_text,
+        })),
         Verb::NextMatch => return seek(app, true),
         Verb::PreviousMatch => return seek(app, false),
         Verb::Back => return back(app),
@@ -38,6 +43,7 @@ fn perform_on_screen(app: &mut App, verb: Verb) -> Vec<Effect> {
     match app.screen {
         ScreenName::Episodes => perform_on_episodes(app, verb),
         ScreenName::Training => perform_on_training(app, verb),
+        ScreenName::Labelling => verbs::perform(app, verb),
     }
 }
 
@@ -175,7 +181,11 @@ pub fn seek(app: &mut App, forward: bool) -> Vec<Effect> {
             app.queue.move_visible(if forward { 1 } else { -1 });
             app.queue.point_at_match();
         }
-        ScreenName::Episodes => app.say("/ filters first"),
+        ScreenName::Labelling if app.labelling.is_filtered() => {
+            app.labelling.move_visible(if forward { 1 } else { -1 });
+            return app.labelling.ask(&app.queue);
+        }
+        ScreenName::Episodes | ScreenName::Labelling => app.say("/ filters first"),
         ScreenName::Training if app.sought.is_empty() => app.say("/ searches first"),
         ScreenName::Training => {
             if !app.training.seek(&app.sought, forward) {
@@ -195,6 +205,10 @@ fn back(app: &mut App) -> Vec<Effect> {
             let _ = app.queue.set_filter("");
         }
         ScreenName::Training => app.training.groups_back = 0,
+        ScreenName::Labelling => {
+            // An empty filter is always one.
+            let _ = app.labelling.set_filter("");
+        }
     }
     Vec::new()
 }
@@ -203,6 +217,7 @@ fn copy(app: &mut App) -> Vec<Effect> {
     let text = match app.screen {
         ScreenName::Episodes => app.queue.line_under_cursor(),
         ScreenName::Training => app.training.line_under_cursor(),
+        ScreenName::Labelling => app.labelling.line_under_cursor(),
     };
     match text {
         Some(text) => {

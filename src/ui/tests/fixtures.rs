@@ -9,6 +9,7 @@ use ratatui::buffer::Buffer;
 
 use crate::env::schema::{Action, Split, Stage};
 use crate::env::verdict::judge;
+use crate::label::Labels;
 use crate::link::{
     AdapterChoice, Command, Control, EvalRow, Fact, MetricRow, PhasePlan, Plan, Rollout,
     RolloutGroup, RunFact, RunState, Status,
@@ -16,6 +17,7 @@ use crate::link::{
 use crate::run::shipped::ShippedRun;
 use crate::train::config::TrainConfig;
 use crate::ui::app::{App, update};
+use crate::ui::clerk::Outcome;
 use crate::ui::keys::{Chord, Keymap};
 use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Exit, Msg};
@@ -315,6 +317,37 @@ pub fn controls(effects: &[Effect]) -> Vec<Control> {
     effects.iter().filter_map(control).collect()
 }
 
+/// The labelling screen: reading, failed, at work, and with its dialogs.
+fn labelling() -> Vec<App> {
+    let opened = || Outcome::Opened {
+        episodes: Vec::new(),
+        labels: Labels::default(),
+    };
+    let scripts = ["F3", "F3 2 Space f s", "F3 3 e", "F3 i", "F3 / x"];
+    let at_work = scripts.into_iter().map(|keys| {
+        let mut app = app();
+        let effects = update(&mut app, ready());
+        answer(&mut app, effects, wrong);
+        let effects = press(&mut app, "F3");
+        answer(&mut app, effects, wrong);
+        let effects = update(&mut app, Msg::Label(opened()));
+        answer(&mut app, effects, wrong);
+        press(&mut app, keys);
+        app
+    });
+    let mut states: Vec<App> = at_work.collect();
+    for outcome in [
+        None,
+        Some(Outcome::NotOpened("labels.jsonl: line 3: not UTF-8".into())),
+    ] {
+        let mut app = app();
+        press(&mut app, "F3");
+        outcome.map(|outcome| update(&mut app, Msg::Label(outcome)));
+        states.push(app);
+    }
+    states
+}
+
 /// An app in every state a screen can be in.
 pub fn states() -> Vec<App> {
     let mut states = Vec::new();
@@ -345,6 +378,7 @@ pub fn states() -> Vec<App> {
     let message = "weights unreadable: model.safetensors is cut off".into();
     update(&mut failed, Msg::Fact(Fact::ModelFailed { message }));
     states.push(failed);
+    states.extend(labelling());
     let mut empty = app();
     empty.training = Training::new(None);
     press(&mut empty, "F2");

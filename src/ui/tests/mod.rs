@@ -4,4 +4,5 @@ mod event_loop;
 pub(super) mod fixtures;
 mod frames;
 mod keys;
+mod labelling;
 mod run_keys;

@@ -20,10 +20,26 @@ pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffe
     match layer {
         Layer::Help { scroll } => help::draw(app, scroll, theme, area, buf),
         Layer::Palette { typed, chosen } => draw_palette(app, typed, *chosen, theme, area, buf),
-        Layer::Search { .. } => {}
+        Layer::Search { .. } | Layer::Line { .. } => {}
+        Layer::Guidelines { scroll } => draw_guidelines(scroll, theme, area, buf),
         Layer::Start { scroll } => draw_start(app, scroll, theme, area, buf),
         Layer::Quit => draw_quit(theme, area, buf),
     }
+}
+
+/// How to label.
+const GUIDELINES: &str = include_str!("../../../assets/guidelines.txt");
+
+fn draw_guidelines(scroll: &Scroll, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let size = (92.min(area.width), area.height);
+    let rows = wrap(GUIDELINES.trim_end(), usize::from(size.0.saturating_sub(2)));
+    let height = usize::from(size.1.saturating_sub(2));
+    let first = scroll.page(rows.len(), height);
+    let title = format!("Guidelines{}", more(first, rows.len(), height, theme));
+    let room = open(&title, size, theme, area, buf);
+    let style = theme.style(Token::Text);
+    let rows = rows.into_iter().skip(first);
+    lines(rows.map(|l| Line::from(span(l, style))), room, buf);
 }
 
 /// A cleared box in the middle of `area`, with a title; returns the room inside.

@@ -15,9 +15,10 @@ use crate::ui::widget::text::{column, lines, more, span, wrap};
 const KEYS_WIDTH: usize = 24;
 
 /// In the order they are read.
-const PLACES: [Place; 8] = [
+const PLACES: [Place; 9] = [
     Place::Episodes,
     Place::Training,
+    Place::Labelling,
     Place::Everywhere,
     Place::Always,
     Place::StartDialog,
