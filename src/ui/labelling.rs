@@ -3,6 +3,7 @@
 //! Every change is a new revision that goes to the clerk; it counts once the clerk has told that it is on disk. Knows no
 //! terminal, no files and no clock.
 
+pub mod agreeing;
 pub mod asking;
 pub mod sifting;
 pub mod verbs;

@@ -41,6 +41,10 @@ pub enum Layer {
     Guidelines {
         scroll: Scroll,
     },
+    /// How far the labels agree with others; the cursor is on a disagreement.
+    Agreement {
+        cursor: usize,
+    },
     /// Start a run? Shows what with.
     Start {
         scroll: Scroll,
@@ -108,6 +112,7 @@ impl Layer {
         match self {
             Self::Help { .. } | Self::Guidelines { .. } => Place::Help,
             Self::Palette { .. } | Self::Search { .. } | Self::Line { .. } => Place::Entry,
+            Self::Agreement { .. } => Place::Agreement,
             Self::Start { .. } => Place::StartDialog,
             Self::Quit => Place::QuitDialog,
         }
@@ -203,6 +208,17 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
             let (of, text) = (*of, typed.clone());
             app.layers.pop();
             return Some(verbs::typed(app, of, &text));
+        }
+        (Verb::Confirm, Layer::Agreement { cursor }) => {
+            let cursor = *cursor;
+            app.layers.pop();
+            return Some(verbs::open_disagreement(app, cursor));
+        }
+        (_, Layer::Agreement { cursor }) if verb.is_movement() => {
+            let at = *cursor;
+            let cursor = verbs::step_disagreement(app, at, verb);
+            app.layers.pop();
+            app.layers.push(Layer::Agreement { cursor });
         }
         (Verb::Confirm, Layer::Start { .. }) => {
             // What has been paid for comes first: a new run has a key of its own then.

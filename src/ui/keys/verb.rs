@@ -58,6 +58,7 @@ pub enum Verb {
     WriteNote,
     NextPending,
     ShowGuidelines,
+    ShowAgreement,
     Palette,
     Help,
     Quit,
@@ -73,6 +74,15 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Whether it moves a cursor.
+    #[must_use]
+    pub const fn is_movement(self) -> bool {
+        matches!(
+            self,
+            Verb::Down | Verb::Up | Verb::HalfDown | Verb::HalfUp | Verb::Top | Verb::Bottom
+        )
+    }
+
     /// The triage action this verb decides for.
     #[must_use]
     pub const fn chosen_action(self) -> Option<Action> {

@@ -6,6 +6,7 @@ use crate::ui::app::{App, ScreenName};
 use crate::ui::clerk::Outcome;
 use crate::ui::gate;
 use crate::ui::keys::Verb;
+use crate::ui::labelling::agreeing::disagreements;
 use crate::ui::labelling::{Labelling, Standing};
 use crate::ui::layer::{Layer, LineOf};
 use crate::ui::msg::Effect;
@@ -42,6 +43,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
         }
         Verb::NextAlert => labelling.move_visible(1),
         Verb::PreviousAlert => labelling.move_visible(-1),
+        Verb::ShowAgreement => show_agreement(app),
         Verb::ShowGuidelines => app.layers.push(Layer::guidelines()),
         _ => effects = decide(app, verb),
     }
@@ -63,6 +65,43 @@ fn jump(labelling: &mut Labelling, to_end: bool) {
     if let Some(at) = edge {
         labelling.select(*at);
     }
+}
+
+/// The page is of what is on disk: nothing is there before it is read.
+fn show_agreement(app: &mut App) {
+    match app.labelling.standing {
+        Standing::Open => app.layers.push(Layer::Agreement { cursor: 0 }),
+        _ => app.say("the labels are not read yet"),
+    }
+}
+
+/// Where a verb of movement takes the cursor of the agreement page.
+pub fn step_disagreement(app: &App, cursor: usize, verb: Verb) -> usize {
+    let by = match verb {
+        Verb::Down => 1,
+        Verb::Up => -1,
+        Verb::HalfDown => HALF_PAGE,
+        Verb::HalfUp => -HALF_PAGE,
+        Verb::Top => isize::MIN,
+        _ => isize::MAX,
+    };
+    let last = disagreements(&app.labelling.sides())
+        .len()
+        .saturating_sub(1);
+    cursor.saturating_add_signed(by).min(last)
+}
+
+/// To the alert of a disagreement.
+pub fn open_disagreement(app: &mut App, cursor: usize) -> Vec<Effect> {
+    let all = disagreements(&app.labelling.sides());
+    let Some(found) = all.get(cursor) else {
+        app.say("there is no disagreement to go to");
+        return Vec::new();
+    };
+    if !app.labelling.go_to(&found.episode_id) {
+        app.say("that alert is not in the folder of labels");
+    }
+    app.labelling.ask(&app.queue)
 }
 
 /// Decisions on the selected alert.

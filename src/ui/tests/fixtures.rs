@@ -323,7 +323,7 @@ fn labelling() -> Vec<App> {
         episodes: Vec::new(),
         labels: Labels::default(),
     };
-    let scripts = ["F3", "F3 2 Space f s", "F3 3 e", "F3 i", "F3 / x"];
+    let scripts = ["F3", "F3 2 Space f s", "F3 3 e", "F3 i", "F3 v", "F3 / x"];
     let at_work = scripts.into_iter().map(|keys| {
         let mut app = app();
         let effects = update(&mut app, ready());

@@ -374,6 +374,55 @@ fn the_filter_knows_states_and_tells_no_truth() {
 }
 
 #[test]
+fn the_agreement_page_lists_disagreements_and_goes_to_their_alerts() {
+    let mut desk = Desk::on(&imported());
+    desk.press("v");
+    let shown = seen(&desk.app, (80, 24));
+    assert!(shown.contains("no alert that both have decided"), "{shown}");
+    desk.press("Enter");
+    assert!(desk.said().contains("no disagreement"), "{}", desk.said());
+    // Bob is wrong on the first two; the analyst is right on the first and the third and wrong on the second.
+    let truth = |at: usize| imported()[at].truth.action;
+    let other = |at: usize| {
+        Action::ALL
+            .into_iter()
+            .find(|a| *a != truth(at))
+            .expect("five")
+    };
+    let store = desk.clerk.store.clone();
+    let mut bob = crate::label::Writer::open(&store, "bob").expect("free");
+    for at in 0..2 {
+        let decision = crate::label::testing::decided(other(at), "L1-0", "r");
+        let label = crate::label::testing::label("bob", &imported()[at].episode_id, decision);
+        bob.append(&label).expect("written");
+    }
+    let mut desk = desk.again();
+    for action in [truth(0), other(1), truth(2)] {
+        desk.press(&format!("{} Enter", action.index() + 1));
+        desk.type_line("as I see it");
+    }
+    desk.press("v");
+    let shown = seen(&desk.app, (100, 30));
+    for wanted in [
+        "analyst and the verifier",
+        "2 of 3 actions the same (66.7 %)",
+        "analyst and bob",
+        "1 of 2 actions the same (50.0 %)",
+    ] {
+        assert!(shown.contains(wanted), "{wanted}:\n{shown}");
+    }
+    desk.press("Enter");
+    assert_eq!(
+        desk.app.labelling.selected(),
+        1,
+        "the verifier's comes first"
+    );
+    desk.press("v j j j Enter");
+    assert_eq!(desk.app.labelling.selected(), 0, "bob's, and no further");
+    assert!(desk.app.layers.is_empty());
+}
+
+#[test]
 fn guidelines_progress_and_keys_are_on_the_screen() {
     let mut desk = Desk::on(&imported());
     desk.press("i");

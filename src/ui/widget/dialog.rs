@@ -9,8 +9,8 @@ use crate::ui::app::App;
 use crate::ui::layer::{Layer, offered};
 use crate::ui::scroll::Scroll;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::help;
 use crate::ui::widget::text::{column, cut, lines, more, page_of, pane, select_row, span, wrap};
+use crate::ui::widget::{agreement, help};
 
 /// Smallest terminal the screens are drawn in.
 pub const MIN_SIZE: (u16, u16) = (60, 16);
@@ -21,6 +21,7 @@ pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffe
         Layer::Help { scroll } => help::draw(app, scroll, theme, area, buf),
         Layer::Palette { typed, chosen } => draw_palette(app, typed, *chosen, theme, area, buf),
         Layer::Search { .. } | Layer::Line { .. } => {}
+        Layer::Agreement { cursor } => agreement::draw(app, *cursor, theme, area, buf),
         Layer::Guidelines { scroll } => draw_guidelines(scroll, theme, area, buf),
         Layer::Start { scroll } => draw_start(app, scroll, theme, area, buf),
         Layer::Quit => draw_quit(theme, area, buf),

@@ -15,10 +15,11 @@ use crate::ui::widget::text::{column, lines, more, span, wrap};
 const KEYS_WIDTH: usize = 24;
 
 /// In the order they are read.
-const PLACES: [Place; 9] = [
+const PLACES: [Place; 10] = [
     Place::Episodes,
     Place::Training,
     Place::Labelling,
+    Place::Agreement,
     Place::Everywhere,
     Place::Always,
     Place::StartDialog,
