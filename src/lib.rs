@@ -24,6 +24,7 @@
 //! | main | the workbench's state and the terminal ([`ui`]); or, headless, the whole run | one queue of messages |
 //! | `model` | every tensor ([`train::worker`]): answers questions, and trains | commands; while training it looks for them between micro-batches |
 //! | `keys` | the terminal's input, read from the descriptor so that a hang-up is seen | the descriptor |
+//! | `labels` | one annotator's labels on disk ([`ui::clerk`]) | requests of the labelling screen |
 //! | `signals` | SIGTERM, SIGINT, SIGHUP, SIGCONT as messages | signals |
 //! | `follower` | nothing: it tells the folder of a run in another process as facts ([`commands::follow`]) | the folder, four times a second |
 //! | `steering` | nothing: it writes controls for that run into its `control/` and hands all else to the model thread | commands |
@@ -36,6 +37,7 @@
 //! | screens | model thread | [`link::Command`] (`std::sync::mpsc`) | the run goes on to its end |
 //! | model thread | screens | [`link::Fact`] (`tokio::sync::mpsc`, unbounded) | facts are on disk already; dropped |
 //! | screens | `steering`, and through it the model thread | [`link::Command`], while a run of another process is followed | as above |
+//! | labelling screen | `labels` | [`ui::clerk::Request`]; what came of it comes back as a message | nothing is saved, and said so |
 //! | `follower` | screens | [`link::Fact::Run`] | it ends |
 //! | trainer | anyone | lines of the run folder ([`run`]) | readers come and go |
 //! | anyone | trainer | files in `control/` ([`run::control`]) | |

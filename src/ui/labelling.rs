@@ -235,6 +235,12 @@ impl Labelling {
         Some(event.log_id.clone())
     }
 
+    /// Puts the cursor of the log window on the cited event, where one is cited.
+    fn point_at_citation(&mut self) {
+        let mark = self.current().and_then(|item| item.entry.desk.mark);
+        self.line = mark.unwrap_or(self.line);
+    }
+
     /// Changes the decision on the selected alert, as a step of undo; nothing where it stays as it is and is on disk.
     fn edit(&mut self, change: impl FnOnce(&mut Decision)) -> Vec<Effect> {
         let at = self.selected;
@@ -247,8 +253,10 @@ impl Labelling {
         if after == before && item.trouble.is_none() {
             return Vec::new();
         }
-        if after.action.is_some() && after.model.is_none() {
-            after.model = self.asked.given(&item.entry.episode.episode_id);
+        if after.action.is_some() {
+            // The newest that was seen: other weights may have been asked since.
+            let seen = self.asked.given(&item.entry.episode.episode_id);
+            after.model = seen.or(after.model);
         }
         self.undo.push(Step {
             at,

@@ -136,7 +136,7 @@ fn agree(one: &str, two: &str, found: &Agreement, out: &mut dyn Write) -> anyhow
     );
     writeln!(
         out,
-        "  {one} and {two}: {} of {} actions the same ({percent:.1} %), Cohen's kappa {kappa}; {} citations the same",
+        "  {one} and {two}: {} of {} actions the same ({percent:.1} %), Cohen's kappa {kappa}; citations the same: {}",
         found.same_action, found.both, found.same_citation
     )?;
     for pair in &found.disagreements {

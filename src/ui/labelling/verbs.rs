@@ -280,13 +280,17 @@ fn accept(app: &mut App) -> Vec<Effect> {
         window.any(|event| event.log_id == id)
     };
     match taken {
-        Ok(answer) if in_window(&answer.cited_log_id) => app.labelling.edit(|decision| {
-            decision.action = Some(answer.action);
-            decision.cited_log_id = Some(answer.cited_log_id);
-            decision.rationale = answer.rationale;
-            decision.state = State::Draft;
-            decision.is_accepted = true;
-        }),
+        Ok(answer) if in_window(&answer.cited_log_id) => {
+            let effects = app.labelling.edit(|decision| {
+                decision.action = Some(answer.action);
+                decision.cited_log_id = Some(answer.cited_log_id);
+                decision.rationale = answer.rationale;
+                decision.state = State::Draft;
+                decision.is_accepted = true;
+            });
+            app.labelling.point_at_citation();
+            effects
+        }
         Ok(answer) => {
             let id = gate::clean(&answer.cited_log_id).into_owned();
             app.say(format!(

@@ -17,6 +17,8 @@ pub struct LogView<'a> {
     /// The line under the cursor.
     pub line: usize,
     pub is_focused: bool,
+    /// Who may cite a line, and by which letter.
+    pub legend: &'static str,
     /// The event the model cites, where that is shown.
     pub by_model: Option<&'a str>,
 }
@@ -30,6 +32,7 @@ impl<'a> LogView<'a> {
         Self {
             line: queue.line,
             is_focused: queue.pane == QueuePane::Log,
+            legend: "Y you, M model, T truth",
             by_model: cited.filter(|_| !is_hidden),
         }
     }
@@ -96,10 +99,11 @@ pub fn draw_log(view: &LogView, entry: &Entry, theme: &Theme, area: Rect, buf: &
     let heights: Vec<usize> = blocks.iter().map(Vec::len).collect();
     let first = page_of_block(view.line, &heights, height);
     let title = format!(
-        "Log window {}/{}{}: cited by Y you, M model, T truth",
+        "Log window {}/{}{}: cited by {}",
         view.line + 1,
         entry.lines.len(),
-        more(first, heights.iter().sum(), height, theme)
+        more(first, heights.iter().sum(), height, theme),
+        view.legend
     );
     let room = pane(&title, view.is_focused, theme, area, buf);
     let rows = blocks.iter().enumerate().flat_map(|(at, texts)| {

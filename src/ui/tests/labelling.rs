@@ -218,6 +218,9 @@ fn the_models_answer_is_hidden_and_taken_over_only_after_ones_own_choice() {
     let decision = desk.decision(0).clone();
     assert_eq!(decision.action, Some(truth.action));
     assert_eq!(decision.cited_log_id, Some(truth.triggering_log_id.clone()));
+    let mut window = imported()[0].log_window.clone().into_iter();
+    let cited = window.position(|event| event.log_id == truth.triggering_log_id);
+    assert_eq!(Some(desk.app.labelling.line), cited, "the cursor is on it");
     assert!(decision.is_accepted && decision.state == State::Draft);
     assert!(decision.model.is_some_and(|model| model.adapter == "sft"));
     desk.press("Enter");

@@ -84,6 +84,6 @@ fn summary(found: &Agreement) -> Vec<String> {
             "{} of {} actions the same ({percent:.1} %), {kappa}",
             found.same_action, found.both
         ),
-        format!("{} citations the same", found.same_citation),
+        format!("citations the same: {}", found.same_citation),
     ]
 }
