@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use opensoc::env::schema::{Split, Stage};
+use opensoc::label::Store;
 use opensoc::link::{AdapterChoice, Command, Fact, PhasePlan, Plan, RunFact, RunState, Status};
 use opensoc::train::config::TrainConfig;
 use opensoc::ui::queue::EpisodeSource;
@@ -50,6 +51,8 @@ fn child() {
         },
         stage: Stage::Multi,
         run_root: std::env::temp_dir(),
+        labels: Store::new(std::env::temp_dir().join("opensoc-test-labels")),
+        annotator: "analyst".into(),
         train_config: TrainConfig::nano(),
         is_read_only: false,
         is_elsewhere: false,
@@ -572,6 +575,30 @@ fn sigterm_stops_the_run_after_a_checkpoint() {
         exit.contains("Signal(15)") && exit.contains("StopAfterCheckpoint"),
         "{exit}"
     );
+}
+
+#[test]
+fn a_label_typed_and_left_at_once_is_on_disk() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = CommandBuilder::new(Path::new(env!("CARGO_BIN_EXE_opensoc")));
+    command.cwd(folder.path());
+    command.env("OPENSOC_HOME", folder.path());
+    command.args(["--as", "ann"]);
+    let mut terminal = Terminal::spawn(command, tempfile::NamedTempFile::new().expect("a file"));
+    terminal.wait_for("F1 Episodes");
+    terminal.press(b"\x1bOR");
+    terminal.wait_for("ann: generated train alerts of seed 1");
+    terminal.press(b"2");
+    terminal.wait_for("saved, revision 1");
+    // Submitted and quit in one go: nobody waits for the disk but the end of the process.
+    terminal.press(b"\rseen before\rq");
+    let status = Terminal::ended(&mut terminal.child, PATIENCE);
+    assert!(status.success(), "{status:?}");
+    let store = Store::new(folder.path().join("labels"));
+    let labels = store.labels().expect("labels");
+    let states: Vec<_> = labels.of("ann").map(|l| l.decision.state).collect();
+    assert_eq!(states, [opensoc::label::State::Submitted]);
+    assert_eq!(store.episodes().expect("episodes").len(), 1);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::{Handle, Signals};
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::ui::clerk::Outcome;
 use crate::ui::decode::{Decoder, Typed};
 use crate::ui::errand::Report;
 
@@ -44,6 +45,8 @@ pub enum Input {
     WorkerPanicked(String),
     /// An errand is done.
     Report(Report),
+    /// What came of a request to the clerk.
+    Label(Outcome),
 }
 
 /// The two threads; they end when this is dropped.

@@ -10,6 +10,7 @@ use crate::ui::errand::Errand;
 use crate::ui::filter::FilterError;
 use crate::ui::gate;
 use crate::ui::keys::{Binding, Place, Verb};
+use crate::ui::labelling::verbs;
 use crate::ui::msg::{Effect, ExitReason};
 use crate::ui::perform::{perform as perform_below, seek};
 use crate::ui::scroll::Scroll;
@@ -34,6 +35,12 @@ pub enum Layer {
         /// The filter before, which `Esc` brings back.
         before: String,
     },
+    /// A line of the selected alert's label, being written.
+    Line { of: LineOf, typed: String },
+    /// How to label.
+    Guidelines { scroll: Scroll },
+    /// How far the labels agree with others; the cursor is on a disagreement.
+    Agreement { cursor: usize },
     /// Start a run? Shows what with.
     Start { scroll: Scroll },
     /// Delete the run in this folder?
@@ -44,6 +51,16 @@ pub enum Layer {
     Quit,
 }
 
+/// What a typed line is of a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineOf {
+    Rationale {
+        /// The label waits for it only to be submitted.
+        submits: bool,
+    },
+    NoteOnAlert,
+}
+
 impl Layer {
     /// Help, from its beginning.
     #[must_use]
@@ -52,6 +69,14 @@ impl Layer {
             scroll: Scroll::default(),
             typed: String::new(),
             is_typing: false,
+        }
+    }
+
+    /// The guidelines, from their beginning.
+    #[must_use]
+    pub fn guidelines() -> Self {
+        Self::Guidelines {
+            scroll: Scroll::default(),
         }
     }
 
@@ -87,10 +112,15 @@ impl Layer {
         match self {
             Self::Help {
                 is_typing: false, ..
-            } => Place::Help,
-            Self::Help { .. } => Place::Entry,
-            Self::Palette { .. } | Self::Search { .. } | Self::Note { .. } => Place::Entry,
+            }
+            | Self::Guidelines { .. } => Place::Help,
+            Self::Help { .. }
+            | Self::Palette { .. }
+            | Self::Search { .. }
+            | Self::Note { .. }
+            | Self::Line { .. } => Place::Entry,
             Self::Delete { .. } => Place::DeleteDialog,
+            Self::Agreement { .. } => Place::Agreement,
             Self::Start { .. } => Place::StartDialog,
             Self::Quit => Place::QuitDialog,
         }
@@ -103,7 +133,9 @@ impl Layer {
                 *chosen = 0;
                 push_bounded(typed, c)
             }
-            Self::Search { typed, .. } | Self::Note { typed, .. } => push_bounded(typed, c),
+            Self::Search { typed, .. } | Self::Note { typed, .. } | Self::Line { typed, .. } => {
+                push_bounded(typed, c)
+            }
             Self::Help {
                 scroll,
                 typed,
@@ -119,9 +151,10 @@ impl Layer {
     /// Takes the last typed character back.
     pub fn erase(&mut self) -> bool {
         match self {
-            Self::Palette { typed, .. } | Self::Search { typed, .. } | Self::Note { typed, .. } => {
-                typed.pop().is_some()
-            }
+            Self::Palette { typed, .. }
+            | Self::Search { typed, .. }
+            | Self::Note { typed, .. }
+            | Self::Line { typed, .. } => typed.pop().is_some(),
             Self::Help {
                 typed,
                 is_typing: true,
@@ -134,7 +167,9 @@ impl Layer {
     /// Moves the text of help and start; false where the verb moves nothing.
     fn scroll(&mut self, verb: Verb) -> bool {
         match self {
-            Self::Help { scroll, .. } | Self::Start { scroll } => scroll.follow(verb),
+            Self::Help { scroll, .. } | Self::Guidelines { scroll } | Self::Start { scroll } => {
+                scroll.follow(verb)
+            }
             _ => false,
         }
     }
@@ -226,6 +261,22 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
             app.layers.pop();
             return Some(vec![Effect::Errand(Errand::Delete(dir))]);
         }
+        (Verb::Confirm, Layer::Line { of, typed }) => {
+            let (of, text) = (*of, typed.clone());
+            app.layers.pop();
+            return Some(verbs::typed(app, of, &text));
+        }
+        (Verb::Confirm, Layer::Agreement { cursor }) => {
+            let cursor = *cursor;
+            app.layers.pop();
+            return Some(verbs::open_disagreement(app, cursor));
+        }
+        (_, Layer::Agreement { cursor }) if verb.is_movement() => {
+            let at = *cursor;
+            let cursor = verbs::step_disagreement(app, at, verb);
+            app.layers.pop();
+            app.layers.push(Layer::Agreement { cursor });
+        }
         (Verb::Confirm, Layer::Start { .. }) => {
             // What has been paid for comes first: a new run has a key of its own then.
             let continues = app.training.can_continue().is_some();
@@ -255,6 +306,13 @@ fn search(app: &mut App, typed: String) -> Vec<Effect> {
         Ok(()) if app.screen == ScreenName::Runs => {
             app.layers.pop();
         }
+        Ok(()) if app.screen == ScreenName::Labelling => {
+            app.layers.pop();
+            if app.labelling.visible().is_empty() {
+                app.say("no alert is let through; Esc takes the filter off");
+            }
+            return app.labelling.ask(&app.queue);
+        }
         Ok(()) => {
             app.layers.pop();
             app.queue.point_at_match();
@@ -271,6 +329,7 @@ fn set_filter(app: &mut App, text: &str) -> Result<(), FilterError> {
     match app.screen {
         ScreenName::Episodes => app.queue.set_filter(text),
         ScreenName::Runs => app.runs.set_filter(text),
+        ScreenName::Labelling => app.labelling.set_filter(text),
         ScreenName::Training => Ok(()),
     }
 }
@@ -282,6 +341,7 @@ pub fn typed(app: &mut App) -> Vec<Effect> {
             let typed = typed.clone();
             // Half a term is none yet: what stands goes on standing.
             match set_filter(app, &typed) {
+                Ok(()) if app.screen == ScreenName::Labelling => app.labelling.ask(&app.queue),
                 Ok(()) => app.queue.ask(),
                 Err(_) => Vec::new(),
             }

@@ -4,6 +4,7 @@ use crate::link::{Command, Control};
 use crate::ui::app::{App, ScreenName};
 use crate::ui::gate;
 use crate::ui::keys::Verb;
+use crate::ui::labelling::verbs;
 use crate::ui::layer::{self, Layer};
 use crate::ui::msg::{Effect, ExitReason};
 use crate::ui::queue::{Model, QueuePane};
@@ -20,6 +21,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
     match verb {
         Verb::ShowEpisodes => app.screen = ScreenName::Episodes,
         Verb::ShowTraining => app.screen = ScreenName::Training,
+        Verb::ShowLabelling => return verbs::show(app),
         Verb::ShowRuns => {
             app.screen = ScreenName::Runs;
             return tending::look();
@@ -29,6 +31,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::Palette => app.layers.push(Layer::palette()),
         Verb::Search => app.layers.push(Layer::search(match app.screen {
             ScreenName::Runs => &app.runs.filter_text,
+            ScreenName::Labelling => &app.labelling.filter_text,
             _ => &app.queue.filter_text,
         })),
         Verb::NextMatch => return seek(app, true),
@@ -48,6 +51,7 @@ fn perform_on_screen(app: &mut App, verb: Verb) -> Vec<Effect> {
         ScreenName::Episodes => perform_on_episodes(app, verb),
         ScreenName::Training => perform_on_training(app, verb),
         ScreenName::Runs => tending::perform(app, verb),
+        ScreenName::Labelling => verbs::perform(app, verb),
     }
 }
 
@@ -186,7 +190,13 @@ pub fn seek(app: &mut App, forward: bool) -> Vec<Effect> {
             app.queue.point_at_match();
         }
         ScreenName::Runs if app.runs.is_filtered() => app.runs.step(if forward { 1 } else { -1 }),
-        ScreenName::Episodes | ScreenName::Runs => app.say("/ filters first"),
+        ScreenName::Labelling if app.labelling.is_filtered() => {
+            app.labelling.move_visible(if forward { 1 } else { -1 });
+            return app.labelling.ask(&app.queue);
+        }
+        ScreenName::Episodes | ScreenName::Labelling | ScreenName::Runs => {
+            app.say("/ filters first");
+        }
         ScreenName::Training if app.sought.is_empty() => app.say("/ searches first"),
         ScreenName::Training => {
             if !app.training.seek(&app.sought, forward) {
@@ -210,6 +220,10 @@ fn back(app: &mut App) -> Vec<Effect> {
             // An empty filter is always one.
             let _ = app.runs.set_filter("");
         }
+        ScreenName::Labelling => {
+            // An empty filter is always one.
+            let _ = app.labelling.set_filter("");
+        }
     }
     Vec::new()
 }
@@ -230,6 +244,7 @@ fn copy(app: &mut App) -> Vec<Effect> {
         ScreenName::Episodes => app.queue.line_under_cursor(),
         ScreenName::Training => app.training.line_under_cursor(),
         ScreenName::Runs => (app.runs.current()).map(|run| run.run_dir.display().to_string()),
+        ScreenName::Labelling => app.labelling.line_under_cursor(),
     };
     match text {
         Some(text) => {

@@ -9,6 +9,7 @@ use ratatui::buffer::Buffer;
 
 use crate::env::schema::{Action, Split, Stage};
 use crate::env::verdict::judge;
+use crate::label::Labels;
 use crate::link::{
     AdapterChoice, Command, Control, EvalRow, Fact, MetricRow, PhasePlan, Plan, Rollout,
     RolloutGroup, RunFact, RunState, Status,
@@ -18,6 +19,7 @@ use crate::run::shipped::ShippedRun;
 use crate::run::summary::{Standing, Summary};
 use crate::train::config::TrainConfig;
 use crate::ui::app::{App, update};
+use crate::ui::clerk::Outcome;
 use crate::ui::errand::{Listing, Report};
 use crate::ui::keys::{Chord, Keymap};
 use crate::ui::layer::Layer;
@@ -352,6 +354,37 @@ pub fn with_runs(app: &mut App, runs: Vec<Summary>) {
     update(app, Msg::Report(Report::Listed(listing)));
 }
 
+/// The labelling screen: reading, failed, at work, and with its dialogs.
+fn labelling() -> Vec<App> {
+    let opened = || Outcome::Opened {
+        episodes: Vec::new(),
+        labels: Labels::default(),
+    };
+    let scripts = ["F3", "F3 2 Space f s", "F3 3 e", "F3 i", "F3 v", "F3 / x"];
+    let at_work = scripts.into_iter().map(|keys| {
+        let mut app = app();
+        let effects = update(&mut app, ready());
+        answer(&mut app, effects, wrong);
+        let effects = press(&mut app, "F3");
+        answer(&mut app, effects, wrong);
+        let effects = update(&mut app, Msg::Label(opened()));
+        answer(&mut app, effects, wrong);
+        press(&mut app, keys);
+        app
+    });
+    let mut states: Vec<App> = at_work.collect();
+    for outcome in [
+        None,
+        Some(Outcome::NotOpened("labels.jsonl: line 3: not UTF-8".into())),
+    ] {
+        let mut app = app();
+        press(&mut app, "F3");
+        outcome.map(|outcome| update(&mut app, Msg::Label(outcome)));
+        states.push(app);
+    }
+    states
+}
+
 /// An app in every state a screen can be in.
 pub fn states() -> Vec<App> {
     let mut states = Vec::new();
@@ -393,6 +426,7 @@ pub fn states() -> Vec<App> {
     let mut none = app();
     with_runs(&mut none, Vec::new());
     states.push(none);
+    states.extend(labelling());
     let mut empty = app();
     empty.training = Training::new(None);
     press(&mut empty, "F2");

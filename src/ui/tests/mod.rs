@@ -4,5 +4,6 @@ mod event_loop;
 pub(super) mod fixtures;
 mod frames;
 mod keys;
+mod labelling;
 mod run_keys;
 mod run_list;
