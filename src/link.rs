@@ -131,8 +131,12 @@ pub enum RunFact {
     Status(Status),
     /// A line of `metrics.jsonl`.
     Metrics(MetricRow),
+    /// A line of `system.jsonl`.
+    System(SystemRow),
     /// A line of `rollouts.jsonl`.
     Rollouts(Box<RolloutGroup>),
+    /// A line of `attacker.jsonl`.
+    Attack(AttackRow),
     /// A line of `eval.jsonl`.
     Evaluation(EvalRow),
     /// A line of `log.txt` the watcher should see: collapse, zero-variance groups, a non-finite value.
@@ -200,6 +204,20 @@ pub struct MetricRow {
     /// Phase name: `sft` or a stage id.
     pub stage: String,
     /// Metric name to value; a value that is not finite is left out and named under `non_finite` in `log.txt`.
+    #[serde(flatten)]
+    pub values: BTreeMap<String, f64>,
+}
+
+/// A line of `system.jsonl`: what the seed does not determine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SystemRow {
+    pub step: u64,
+    pub stage: String,
+    /// Unix seconds.
+    pub time: u64,
+    /// `cpu`, `cuda:0`, `metal`.
+    pub device: String,
+    /// Rates, times, memory.
     #[serde(flatten)]
     pub values: BTreeMap<String, f64>,
 }

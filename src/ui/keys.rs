@@ -2,86 +2,14 @@
 //!
 //! What a key does is a [`Verb`] (the word action belongs to the five triage actions). Knows no screen's state.
 
+mod verb;
+
 use std::fmt;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use serde::Deserialize;
 
-use crate::env::schema::Action;
-
-/// Everything a key can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verb {
-    ChooseDismiss,
-    ChooseMonitor,
-    ChooseQuarantineHost,
-    ChooseBlockIp,
-    ChooseEscalate,
-    Mark,
-    Submit,
-    Reveal,
-    NextAlert,
-    PreviousAlert,
-    NextStage,
-    PreviousStage,
-    NextAdapter,
-    PreviousAdapter,
-    NextMismatch,
-    ToggleBlind,
-    AskAgain,
-    Undo,
-    Redo,
-    StartTraining,
-    PauseOrResume,
-    StopTraining,
-    SaveCheckpoint,
-    ToggleSmoothing,
-    ToggleRun,
-    PreviousGroup,
-    NextGroup,
-    NextPane,
-    PreviousPane,
-    Down,
-    Up,
-    Top,
-    Bottom,
-    HalfDown,
-    HalfUp,
-    Search,
-    NextMatch,
-    PreviousMatch,
-    Copy,
-    ShowEpisodes,
-    ShowTraining,
-    Palette,
-    Help,
-    Quit,
-    Confirm,
-    NewRun,
-    ContinueRun,
-    LeaveRunning,
-    StopAndQuit,
-    Back,
-    Interrupt,
-    Suspend,
-    Redraw,
-}
-
-impl Verb {
-    /// The triage action this verb decides for.
-    #[must_use]
-    pub const fn chosen_action(self) -> Option<Action> {
-        match self {
-            Verb::ChooseDismiss => Some(Action::Dismiss),
-            Verb::ChooseMonitor => Some(Action::Monitor),
-            Verb::ChooseQuarantineHost => Some(Action::QuarantineHost),
-            Verb::ChooseBlockIp => Some(Action::BlockIp),
-            Verb::ChooseEscalate => Some(Action::Escalate),
-            _ => None,
-        }
-    }
-}
+pub use verb::Verb;
 
 /// Where a key works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]

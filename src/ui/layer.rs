@@ -4,6 +4,7 @@
 
 use crate::link::Command;
 use crate::ui::app::{App, ScreenName};
+use crate::ui::filter::FilterError;
 use crate::ui::gate;
 use crate::ui::keys::{Binding, Place, Verb};
 use crate::ui::msg::{Effect, ExitReason};
@@ -153,10 +154,8 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         (Verb::Back, Layer::Search { before, .. }) => {
             let before = before.clone();
             app.layers.pop();
-            if app.screen == ScreenName::Episodes {
-                // It was one before.
-                let _ = app.queue.set_filter(&before);
-            }
+            // It was one before.
+            let _ = set_filter(app, &before);
         }
         (Verb::Back, _) | (Verb::Help, Layer::Help { .. }) => {
             app.layers.pop();
@@ -188,15 +187,28 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
     Some(Vec::new())
 }
 
+/// Filters what `/` filters on this screen; elsewhere nothing is done.
+fn set_filter(app: &mut App, text: &str) -> Result<(), FilterError> {
+    match app.screen {
+        ScreenName::Episodes => app.queue.set_filter(text),
+        ScreenName::Training if app.training.filters() => app.training.set_filter(text),
+        ScreenName::Training => Ok(()),
+    }
+}
+
 /// Takes a finished filter or search; a filter that is none stays open, with what is wrong below it.
 fn search(app: &mut App, typed: String) -> Vec<Effect> {
-    if app.screen == ScreenName::Training {
+    let is_training = app.screen == ScreenName::Training;
+    if is_training && !app.training.filters() {
         app.layers.pop();
         app.sought = typed;
         return seek(app, true);
     }
-    match app.queue.set_filter(&typed) {
+    match set_filter(app, &typed) {
         Err(error) => app.complain(gate::clean(&error.to_string())),
+        Ok(()) if is_training => {
+            app.layers.pop();
+        }
         Ok(()) => {
             app.layers.pop();
             app.queue.point_at_match();
@@ -210,16 +222,14 @@ fn search(app: &mut App, typed: String) -> Vec<Effect> {
 
 /// What follows when the text of the front layer has changed: a filter shows what it does while it is typed.
 pub fn typed(app: &mut App) -> Vec<Effect> {
-    match app.layers.last() {
-        Some(Layer::Search { typed, .. }) if app.screen == ScreenName::Episodes => {
-            let typed = typed.clone();
-            // Half a term is none yet: what stands goes on standing.
-            match app.queue.set_filter(&typed) {
-                Ok(()) => app.queue.ask(),
-                Err(_) => Vec::new(),
-            }
-        }
-        _ => Vec::new(),
+    let Some(Layer::Search { typed, .. }) = app.layers.last() else {
+        return Vec::new();
+    };
+    let typed = typed.clone();
+    // Half a term is none yet: what stands goes on standing.
+    match set_filter(app, &typed) {
+        Ok(()) => app.queue.ask(),
+        Err(_) => Vec::new(),
     }
 }
 

@@ -1,13 +1,15 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
-//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`told`], [`layer`], [`scroll`], [`sifting`]) are state without
+//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`told`], [`layer`], [`scroll`], [`sifting`], [`curves`], [`view`]) are state without
 //! I/O; [`screen`] and [`widget`] draw it; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`filter`], [`theme`], [`gate`],
-//! [`average`] and [`pace`] are pure. Threads: the loop (here), `keys` and `signals` (see [`input`]), and the caller's model thread behind
+//! [`average`], [`catalogue`] and [`pace`] are pure. Threads: the loop (here), `keys` and `signals` (see [`input`]), and the caller's model thread behind
 //! two channels. Nothing below this module imports candle, the model or the trainer.
 
 pub mod app;
 pub mod asking;
 pub mod average;
+pub mod catalogue;
+pub mod curves;
 pub mod decode;
 pub mod desk;
 pub mod filter;
@@ -26,6 +28,7 @@ pub mod sifting;
 pub mod term;
 pub mod theme;
 pub mod told;
+pub mod view;
 pub mod watching;
 pub mod widget;
 

@@ -6,9 +6,9 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use crate::link::{EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, Status};
-use crate::run::series::History;
 use crate::run::shipped::ShippedRun;
-use crate::ui::average::Averages;
+use crate::ui::curves::Curves;
+use crate::ui::view::{Extent, x_end};
 
 /// Groups kept for looking back.
 pub const GROUPS: usize = 64;
@@ -25,8 +25,7 @@ pub struct Watching {
     pub is_shipped: bool,
     pub plan: Plan,
     pub status: Option<Status>,
-    pub history: History,
-    pub averages: Averages,
+    pub curves: Curves,
     /// Step of the latest row of metrics.
     pub last_step: u64,
     pub groups: VecDeque<RolloutGroup>,
@@ -42,18 +41,30 @@ impl Watching {
             run_id: run.run_id,
             is_shipped: true,
             plan: run.plan,
-            evaluations: run.evaluations,
             ..Self::default()
         };
         run.metrics.iter().for_each(|row| watching.push(row));
+        let evaluations = run.evaluations.into_iter();
+        evaluations.for_each(|row| watching.evaluate(row));
         watching
     }
 
     fn push(&mut self, row: &MetricRow) {
-        let is_again = row.step <= self.last_step;
         self.last_step = row.step;
-        self.history.push(row);
-        self.averages.follow(&self.history, row.step, is_again);
+        self.curves.metrics(row);
+    }
+
+    /// A resumed run says old evaluations again: those of its step and later ones are forgotten first.
+    fn evaluate(&mut self, row: EvalRow) {
+        while self
+            .evaluations
+            .last()
+            .is_some_and(|last| last.step > row.step)
+        {
+            self.evaluations.pop();
+        }
+        self.curves.evaluation(&row);
+        self.evaluations.push(row);
     }
 
     /// Takes a fact in.
@@ -71,7 +82,9 @@ impl Watching {
             RunFact::Status(status) => self.take_status(status),
             RunFact::Metrics(row) => self.push(&row),
             RunFact::Rollouts(group) => push_bounded(&mut self.groups, *group, GROUPS),
-            RunFact::Evaluation(row) => self.evaluations.push(row),
+            RunFact::System(row) => self.curves.system(&row),
+            RunFact::Attack(_) => {}
+            RunFact::Evaluation(row) => self.evaluate(row),
             RunFact::Warning { step, message } => self.warn(step, message),
         }
     }
@@ -156,6 +169,23 @@ impl Watching {
     pub fn total_steps(&self) -> u64 {
         let told = self.status.as_ref().map_or(0, |status| status.total_steps);
         told.max(self.plan.total_steps()).max(self.last_step)
+    }
+
+    /// Step at which the adapter was written that did best on hold-out episodes.
+    #[must_use]
+    pub fn best_step(&self) -> Option<u64> {
+        let mut rows = self.evaluations.iter().rev();
+        let is_best = |row: &&EvalRow| row.values.get("is_best") == Some(&1.0);
+        rows.find(is_best).map(|row| row.step)
+    }
+
+    /// How far the curves reach.
+    #[must_use]
+    pub fn extent(&self) -> Extent {
+        Extent {
+            all: x_end(self.last_step, self.plan.total_steps()),
+            last: self.last_step,
+        }
     }
 
     /// First steps of the phases after the first, with the names of the phases: where bands begin.

@@ -2,6 +2,7 @@
 
 mod alert;
 mod answer;
+mod curves;
 mod episodes;
 mod panes;
 mod training;

@@ -26,7 +26,12 @@ pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf:
             pane.title().to_owned()
         }
     });
-    let room = pane(&names.join(" "), true, theme, area, buf);
+    let filter = match training.filter_text.as_str() {
+        text if training.filters() && !text.is_empty() => format!(" /{text}"),
+        _ => String::new(),
+    };
+    let title = names.join(" ") + &filter;
+    let room = pane(&title, true, theme, area, buf);
     match training.pane {
         TrainingPane::Metrics => draw_metrics(training, run, theme, room, buf),
         TrainingPane::Rollouts => draw_rollouts(training, theme, room, buf),
@@ -72,8 +77,12 @@ fn draw_metrics(training: &Training, run: &Watching, theme: &Theme, area: Rect, 
             span(format!("{value:>10}"), theme.style(Token::Text)),
         ])
     };
-    let rows = run.history.iter().map(row).collect();
-    list(rows, training.cursor(), "no metrics yet", theme, area, buf);
+    let rows = training.metrics().map(row).collect();
+    let none = match run.curves.iter().next() {
+        Some(_) => "no metric is let through; Esc takes the filter off",
+        None => "no metrics yet",
+    };
+    list(rows, training.cursor(), none, theme, area, buf);
 }
 
 fn draw_rollouts(training: &Training, theme: &Theme, area: Rect, buf: &mut Buffer) {

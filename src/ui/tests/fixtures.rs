@@ -11,7 +11,7 @@ use crate::env::schema::{Action, Split, Stage};
 use crate::env::verdict::judge;
 use crate::link::{
     AdapterChoice, Command, Control, EvalRow, Fact, MetricRow, PhasePlan, Plan, Rollout,
-    RolloutGroup, RunFact, RunState, Status,
+    RolloutGroup, RunFact, RunState, Status, SystemRow,
 };
 use crate::run::shipped::ShippedRun;
 use crate::train::config::TrainConfig;
@@ -183,6 +183,25 @@ pub fn row(step: u64) -> MetricRow {
     }
 }
 
+/// A row of the machine's as a trainer writes them: two seconds a step.
+pub fn system_row(step: u64) -> SystemRow {
+    let values = [
+        ("step_time", 2.0),
+        ("rollout_time", 1.25),
+        ("update_time", 0.75),
+        ("tokens_per_second", 900.0 + (step % 7) as f64),
+        ("resident_mb", 400.0),
+        ("cpu_percent", 190.0),
+    ];
+    SystemRow {
+        step,
+        stage: if step > 40 { "stage1_basic" } else { "sft" }.into(),
+        time: 1_700_000_000 + step * 2,
+        device: "cpu".into(),
+        values: values.map(|(name, value)| (name.to_owned(), value)).into(),
+    }
+}
+
 pub fn status(step: u64, state: RunState) -> Status {
     Status {
         state,
@@ -250,6 +269,7 @@ pub fn train(app: &mut App, step: u64) {
     );
     for step in 1..=step {
         update(app, fact(RunFact::Metrics(row(step))));
+        update(app, fact(RunFact::System(system_row(step))));
     }
     update(app, fact(RunFact::Status(status(step, RunState::Running))));
     update(app, fact(RunFact::Rollouts(Box::new(group(step)))));

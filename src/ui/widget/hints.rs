@@ -95,6 +95,8 @@ fn is_useful(app: &App, verb: Verb) -> bool {
         Verb::PauseOrResume | Verb::StopTraining | Verb::SaveCheckpoint => in_progress,
         Verb::NewRun => app.training.can_continue().is_some(),
         Verb::ToggleRun => app.training.has_both(),
+        Verb::ToggleAlone => app.training.filters() || app.training.view.is_alone,
+        Verb::ZoomAll => app.training.view.is_zoomed(),
         other => other.chosen_action().is_none() || !is_revealed,
     }
 }
@@ -103,6 +105,7 @@ fn is_useful(app: &App, verb: Verb) -> bool {
 fn search_word(app: &App) -> &'static str {
     match app.screen {
         ScreenName::Episodes => "filter",
+        ScreenName::Training if app.training.filters() => "filter",
         ScreenName::Training => "search",
     }
 }
