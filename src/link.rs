@@ -264,12 +264,25 @@ pub struct AttackRow {
 }
 
 /// A line of `eval.jsonl`: greedy answers on hold-out episodes at one point of the run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EvalRow {
     pub step: u64,
     /// The phase just ended or in progress.
     pub stage: String,
     pub episodes: u64,
+    /// Truth to answer (an action, or `malformed`) to how often; nothing in files of older versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub confusion: BTreeMap<String, BTreeMap<String, u64>>,
+    /// How each rule's episodes were answered; nothing in files of older versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_rule: BTreeMap<String, RuleAnswers>,
     #[serde(flatten)]
     pub values: BTreeMap<String, f64>,
+}
+
+/// How often a rule's episodes came up, and how often the action was wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleAnswers {
+    pub episodes: u64,
+    pub wrong: u64,
 }

@@ -192,6 +192,7 @@ mod tests {
             stage: "sft".into(),
             episodes: 8,
             values: BTreeMap::from([("mean_reward".to_owned(), reward)]),
+            ..EvalRow::default()
         };
         for reward in [0.25, 0.5, -1.0] {
             of_alive.eval(&row(reward)).expect("written");

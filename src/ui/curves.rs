@@ -115,6 +115,7 @@ mod tests {
             stage: "stage1_basic".into(),
             episodes: 10,
             values: values.into(),
+            ..EvalRow::default()
         });
         for name in [
             "loss",

@@ -8,7 +8,7 @@ use crate::ui::filter::FilterError;
 use crate::ui::gate;
 use crate::ui::keys::{Binding, Place, Verb};
 use crate::ui::msg::{Effect, ExitReason};
-use crate::ui::perform::{perform as perform_below, seek};
+use crate::ui::perform::{go_to_step, perform as perform_below, seek};
 use crate::ui::scroll::Scroll;
 
 /// Longest text that can be typed.
@@ -30,6 +30,10 @@ pub enum Layer {
         typed: String,
         /// The filter before, which `Esc` brings back.
         before: String,
+    },
+    /// The number of a step to go to.
+    Step {
+        typed: String,
     },
     /// Start a run? Shows what with.
     Start {
@@ -74,12 +78,20 @@ impl Layer {
         }
     }
 
+    /// A question for a step, with nothing typed.
+    #[must_use]
+    pub const fn step() -> Self {
+        Self::Step {
+            typed: String::new(),
+        }
+    }
+
     /// Which keys work in it.
     #[must_use]
     pub const fn place(&self) -> Place {
         match self {
             Self::Help { .. } => Place::Help,
-            Self::Palette { .. } | Self::Search { .. } => Place::Entry,
+            Self::Palette { .. } | Self::Search { .. } | Self::Step { .. } => Place::Entry,
             Self::Start { .. } => Place::StartDialog,
             Self::Quit => Place::QuitDialog,
         }
@@ -93,6 +105,7 @@ impl Layer {
                 push_bounded(typed, c)
             }
             Self::Search { typed, .. } => push_bounded(typed, c),
+            Self::Step { typed } if c.is_ascii_digit() => push_bounded(typed, c),
             _ => false,
         }
     }
@@ -100,7 +113,9 @@ impl Layer {
     /// Takes the last typed character back.
     pub fn erase(&mut self) -> bool {
         match self {
-            Self::Palette { typed, .. } | Self::Search { typed, .. } => typed.pop().is_some(),
+            Self::Palette { typed, .. } | Self::Search { typed, .. } | Self::Step { typed } => {
+                typed.pop().is_some()
+            }
             _ => false,
         }
     }
@@ -109,7 +124,7 @@ impl Layer {
     fn scroll(&mut self, verb: Verb) -> bool {
         match self {
             Self::Help { scroll } | Self::Start { scroll } => scroll.follow(verb),
-            Self::Palette { .. } | Self::Search { .. } | Self::Quit => false,
+            Self::Palette { .. } | Self::Search { .. } | Self::Step { .. } | Self::Quit => false,
         }
     }
 }
@@ -169,6 +184,11 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         (Verb::Confirm, Layer::Search { typed, .. }) => {
             let typed = typed.clone();
             return Some(search(app, typed));
+        }
+        (Verb::Confirm, Layer::Step { typed }) => {
+            let typed = typed.clone();
+            app.layers.pop();
+            go_to_step(app, &typed);
         }
         (Verb::Confirm, Layer::Start { .. }) => {
             // What has been paid for comes first: a new run has a key of its own then.

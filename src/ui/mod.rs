@@ -2,7 +2,7 @@
 //!
 //! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`told`], [`layer`], [`scroll`], [`sifting`], [`curves`], [`view`]) are state without
 //! I/O; [`screen`] and [`widget`] draw it; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`filter`], [`theme`], [`gate`],
-//! [`average`], [`catalogue`] and [`pace`] are pure. Threads: the loop (here), `keys` and `signals` (see [`input`]), and the caller's model thread behind
+//! [`average`], [`catalogue`], [`signs`] and [`pace`] are pure. Threads: the loop (here), `keys` and `signals` (see [`input`]), and the caller's model thread behind
 //! two channels. Nothing below this module imports candle, the model or the trainer.
 
 pub mod app;
@@ -25,6 +25,7 @@ pub mod queue;
 pub mod screen;
 pub mod scroll;
 pub mod sifting;
+pub mod signs;
 pub mod term;
 pub mod theme;
 pub mod told;

@@ -2,6 +2,8 @@
 
 mod training;
 
+pub use training::go_to_step;
+
 use crate::ui::app::{App, ScreenName};
 use crate::ui::gate;
 use crate::ui::keys::Verb;

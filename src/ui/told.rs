@@ -2,12 +2,13 @@
 //!
 //! Where the facts come from (this process, a followed folder, the binary) makes no difference here.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
-use crate::link::{EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, Status};
+use crate::link::{AttackRow, EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, Status};
 use crate::run::shipped::ShippedRun;
 use crate::ui::curves::Curves;
+use crate::ui::signs::{Sign, signs};
 use crate::ui::view::{Extent, x_end};
 
 /// Groups kept for looking back.
@@ -31,6 +32,28 @@ pub struct Watching {
     pub groups: VecDeque<RolloutGroup>,
     pub warnings: VecDeque<(u64, String)>,
     pub evaluations: Vec<EvalRow>,
+    /// What the attacker tried, in order.
+    attacks: Vec<AttackRow>,
+    /// What is wrong now, by the curves.
+    pub signs: Vec<Sign>,
+}
+
+/// What one arm of the attacker did.
+#[derive(Clone, Debug)]
+pub struct ArmRecord<'a> {
+    pub tries: u64,
+    pub refused: u64,
+    /// Sum of what was won by tries that were not refused.
+    won: f64,
+    pub last: &'a AttackRow,
+}
+
+impl ArmRecord<'_> {
+    /// Share of wrong answers to its crafts.
+    #[must_use]
+    pub fn win_share(&self) -> f64 {
+        self.won / (self.tries - self.refused).max(1) as f64
+    }
 }
 
 impl Watching {
@@ -52,6 +75,54 @@ impl Watching {
     fn push(&mut self, row: &MetricRow) {
         self.last_step = row.step;
         self.curves.metrics(row);
+        self.signs = signs(&self.curves, self.phase_begin(row.step));
+    }
+
+    /// The last step before the phase that `step` belongs to.
+    fn phase_begin(&self, step: u64) -> u64 {
+        let begins = self.bands().into_iter().map(|(begin, _)| begin);
+        begins.take_while(|begin| *begin < step).last().unwrap_or(0)
+    }
+
+    /// A resumed run says old tries again.
+    fn attack(&mut self, row: AttackRow) {
+        if self.attacks.last().is_some_and(|last| last.step > row.step) {
+            self.attacks.retain(|old| old.step < row.step);
+        }
+        self.attacks.push(row);
+    }
+
+    /// The attacker's arms, the most winning first.
+    #[must_use]
+    pub fn arms(&self) -> Vec<ArmRecord<'_>> {
+        let mut arms: BTreeMap<&str, ArmRecord<'_>> = BTreeMap::new();
+        for row in &self.attacks {
+            let arm = arms.entry(&row.arm).or_insert(ArmRecord {
+                tries: 0,
+                refused: 0,
+                won: 0.0,
+                last: row,
+            });
+            arm.tries += 1;
+            match row.refused {
+                Some(_) => arm.refused += 1,
+                None => arm.won += row.won,
+            }
+            arm.last = row;
+        }
+        let mut arms: Vec<_> = arms.into_values().collect();
+        arms.sort_by(|a, b| b.win_share().total_cmp(&a.win_share()));
+        arms
+    }
+
+    /// What is wrong now, then the warnings, the newest first: step and text.
+    pub fn log(&self) -> impl Iterator<Item = (u64, &str)> {
+        let signs = self
+            .signs
+            .iter()
+            .map(|sign| (sign.step, sign.text.as_str()));
+        let told = self.warnings.iter().rev();
+        signs.chain(told.map(|(step, text)| (*step, text.as_str())))
     }
 
     /// A resumed run says old evaluations again: those of its step and later ones are forgotten first.
@@ -83,7 +154,7 @@ impl Watching {
             RunFact::Metrics(row) => self.push(&row),
             RunFact::Rollouts(group) => push_bounded(&mut self.groups, *group, GROUPS),
             RunFact::System(row) => self.curves.system(&row),
-            RunFact::Attack(_) => {}
+            RunFact::Attack(row) => self.attack(row),
             RunFact::Evaluation(row) => self.evaluate(row),
             RunFact::Warning { step, message } => self.warn(step, message),
         }

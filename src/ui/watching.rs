@@ -20,15 +20,17 @@ pub enum TrainingPane {
     Rollouts,
     Log,
     Evaluations,
+    Attacker,
 }
 
 impl TrainingPane {
     /// All of them, in the order of `Tab`.
-    pub const ALL: [TrainingPane; 4] = [
+    pub const ALL: [TrainingPane; 5] = [
         TrainingPane::Metrics,
         TrainingPane::Rollouts,
         TrainingPane::Log,
         TrainingPane::Evaluations,
+        TrainingPane::Attacker,
     ];
 
     /// What it is called.
@@ -39,6 +41,7 @@ impl TrainingPane {
             TrainingPane::Rollouts => "Rollouts",
             TrainingPane::Log => "Log",
             TrainingPane::Evaluations => "Evaluations",
+            TrainingPane::Attacker => "Attacker",
         }
     }
 }
@@ -50,7 +53,7 @@ pub struct Training {
     live: Option<Watching>,
     shows_shipped: bool,
     pub pane: TrainingPane,
-    cursors: [usize; 4],
+    cursors: [usize; 5],
     has_chosen: bool,
     /// Position from the newest group; 0 follows the run.
     pub groups_back: usize,
@@ -173,8 +176,9 @@ impl Training {
         match self.pane {
             TrainingPane::Metrics => self.metrics().count(),
             TrainingPane::Rollouts => self.group().map_or(0, |group| group.rollouts.len()),
-            TrainingPane::Log => run.warnings.len(),
+            TrainingPane::Log => run.log().count(),
             TrainingPane::Evaluations => run.evaluations.len(),
+            TrainingPane::Attacker => run.arms().len(),
         }
     }
 
@@ -234,6 +238,16 @@ impl Training {
     #[must_use]
     pub fn filters(&self) -> bool {
         self.pane == TrainingPane::Metrics
+    }
+
+    /// Goes to the rollouts of the kept step nearest to `step`; says which that is, `None` without any.
+    pub fn show_rollouts_of(&mut self, step: u64) -> Option<u64> {
+        let groups = self.shown()?.groups.iter().rev().enumerate();
+        let (back, found) = groups.min_by_key(|(_, group)| group.step.abs_diff(step))?;
+        let found = found.step;
+        self.groups_back = back;
+        self.pane = TrainingPane::Rollouts;
+        Some(found)
     }
 
     /// The metric under the cursor of the metrics pane.
@@ -332,13 +346,14 @@ impl Training {
             }
             TrainingPane::Rollouts => Some(self.group()?.rollouts.get(at)?.response.clone()),
             TrainingPane::Log => {
-                let (step, message) = run.warnings.iter().rev().nth(at)?;
+                let (step, message) = run.log().nth(at)?;
                 Some(format!("{step} {message}"))
             }
             TrainingPane::Evaluations => {
                 let row = run.evaluations.iter().rev().nth(at)?;
                 serde_json::to_string(row).ok()
             }
+            TrainingPane::Attacker => serde_json::to_string(run.arms().get(at)?.last).ok(),
         }
     }
 }

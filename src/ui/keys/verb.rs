@@ -48,6 +48,8 @@ pub enum Verb {
     ToggleLog,
     NextAxis,
     ToggleAlone,
+    ShowRollouts,
+    GoToStep,
     NextPane,
     PreviousPane,
     Down,

@@ -30,6 +30,12 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::ToggleRun if !training.toggle_run() => app.say("there is only one run to show"),
         Verb::ToggleAlone => toggle_alone(app),
         Verb::NextAxis => next_axis(app),
+        Verb::ShowRollouts => {
+            let last = training.shown().map_or(0, |run| run.last_step);
+            let step = training.view.cursor.unwrap_or(last);
+            show_rollouts(app, step);
+        }
+        Verb::GoToStep => app.layers.push(Layer::step()),
         Verb::StartTraining => return ask_to_start(app),
         Verb::PauseOrResume | Verb::StopTraining | Verb::SaveCheckpoint => {
             return control(app, verb);
@@ -61,17 +67,45 @@ fn look(training: &mut Training, verb: Verb) {
     }
 }
 
-/// The metric under the cursor alone, or the grid again.
+/// The metric under the cursor, or the list in focus, in all the room there is; or everything again.
 fn toggle_alone(app: &mut App) {
     let training = &mut app.training;
     if training.view.is_alone {
         training.view.is_alone = false;
-    } else if training.pane != TrainingPane::Metrics {
-        app.say("Enter shows a metric alone: Tab to the metrics first");
-    } else if training.chosen_metric().is_none() {
+    } else if training.pane == TrainingPane::Metrics && training.chosen_metric().is_none() {
         app.say("no metric here to show");
     } else {
         training.view.is_alone = true;
+    }
+}
+
+/// The rollouts behind a step of the curves, or the nearest there are.
+fn show_rollouts(app: &mut App, step: u64) {
+    match app.training.show_rollouts_of(step) {
+        None => {
+            app.say("no rollouts here: they come with GRPO steps, and the shipped run has none")
+        }
+        Some(found) if found != step => {
+            app.say(format!(
+                "of step {step} no rollouts are kept; the nearest are of step {found}"
+            ));
+        }
+        Some(_) => {}
+    }
+}
+
+/// Puts the value cursor on a step that was typed, and shows its rollouts where the browser is open.
+pub fn go_to_step(app: &mut App, typed: &str) {
+    let Ok(step) = typed.trim().parse::<u64>() else {
+        app.say("a step is a number");
+        return;
+    };
+    let Some(extent) = app.training.shown().map(Watching::extent) else {
+        return;
+    };
+    app.training.view.put_cursor(step, extent);
+    if app.training.pane == TrainingPane::Rollouts {
+        show_rollouts(app, step.clamp(1, extent.last.max(1)));
     }
 }
 

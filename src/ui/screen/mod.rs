@@ -2,9 +2,12 @@
 
 mod alert;
 mod answer;
+mod attacks;
 mod curves;
 mod episodes;
+mod evaluations;
 mod panes;
+mod rollouts;
 mod training;
 
 use ratatui::Frame;

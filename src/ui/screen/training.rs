@@ -11,7 +11,7 @@ use crate::ui::theme::{Theme, Token};
 use crate::ui::told::Watching;
 use crate::ui::watching::{Training, TrainingPane};
 use crate::ui::widget::chart::clock;
-use crate::ui::widget::text::{lines, pane, span, wrap};
+use crate::ui::widget::text::{cut, lines, pane, span, wrap};
 
 /// From this width on the lists stand beside the curves.
 const WIDE: u16 = 110;
@@ -22,13 +22,17 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         draw_empty(app, theme, area, buf);
         return;
     };
-    let failure = failure_rows(run, theme, area);
+    let mut failure = failure_rows(run, theme, area);
+    failure.extend(sign_row(run, theme, area));
     let height = 2 + failure.len() as u16;
     let [head, body] =
         Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
     draw_head(run, failure, theme, head, buf);
     if app.training.view.is_alone {
-        curves::draw_alone(&app.training, run, theme, body, buf);
+        match app.training.pane {
+            TrainingPane::Metrics => curves::draw_alone(&app.training, run, theme, body, buf),
+            _ => panes::draw(&app.training, run, theme, body, buf),
+        }
         return;
     }
     let [charts, list] = if area.width >= WIDE {
@@ -73,6 +77,18 @@ fn failure_rows(run: &Watching, theme: &Theme, area: Rect) -> Vec<Line<'static>>
         .collect()
 }
 
+/// The worst of what is wrong now; the log has the rest.
+fn sign_row(run: &Watching, theme: &Theme, area: Rect) -> Option<Line<'static>> {
+    let first = run.signs.first()?;
+    let more = match run.signs.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more in the log)"),
+    };
+    let text = format!("warning{more}: {}", first.text);
+    let text = cut(&text, usize::from(area.width), theme.glyphs.cut);
+    Some(Line::from(span(text, theme.style(Token::Warn))))
+}
+
 /// State, phase and times in words, then why the run failed, then a gauge over the whole run.
 fn draw_head(
     run: &Watching,
@@ -109,7 +125,7 @@ fn draw_head(
             .map_or_else(String::new, |s| format!(", {} left", clock(s)));
         let times = format!("{} {}{left} ", status.phase, clock(status.elapsed_s));
         spans.push(span(times, theme.style(Token::Text)));
-        if !status.reason.is_empty() && failure.is_empty() {
+        if !status.reason.is_empty() && run.failure().is_none() {
             spans.push(span(
                 format!("{} ", status.reason),
                 theme.style(Token::Faint),

@@ -198,8 +198,12 @@ fn the_list_of_metrics_filters_and_shows_one_alone() {
     press(&mut app, "Enter Enter");
     assert!(said(&app).contains("no metric here"), "{}", said(&app));
     assert!(seen(&app, LARGE).contains("no metric is let through"));
-    press(&mut app, "Esc Tab Enter");
-    assert!(said(&app).contains("Tab to the metrics"), "{}", said(&app));
+    press(&mut app, "Esc Tab Tab Enter");
+    let large = seen(&app, SMALL);
+    assert!(
+        large.contains("[Log]") && !large.contains("charts 1/"),
+        "{large}"
+    );
 }
 
 #[test]
@@ -216,6 +220,7 @@ fn the_best_adapter_and_the_note_on_the_loss_stand_at_their_charts() {
                 ("accuracy".to_owned(), 0.5),
             ]
             .into(),
+            ..EvalRow::default()
         };
         update(&mut app, Msg::Fact(Fact::Run(RunFact::Evaluation(row))));
     }

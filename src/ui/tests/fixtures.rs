@@ -226,6 +226,7 @@ fn shipped() -> ShippedRun {
             stage: "stage2_multi".into(),
             episodes: 200,
             values: [("accuracy".to_owned(), 0.81)].into(),
+            ..EvalRow::default()
         }],
     }
 }
@@ -239,7 +240,7 @@ pub fn group(step: u64) -> RolloutGroup {
         action: (n != 6).then(|| Action::ALL[n % 5]),
         cited_log_id: (n != 6).then(|| format!("L1-{n}")),
         reward: n as f64 / 10.0,
-        components: BTreeMap::new(),
+        components: [("partial_credit".to_owned(), n as f64 / 10.0)].into(),
         advantage: n as f64 / 10.0 - 0.35,
         truncated: n == 6,
     };
@@ -344,7 +345,7 @@ pub fn states() -> Vec<App> {
     answer(&mut answered, effects, right);
     press(&mut answered, "3 Enter");
     states.push(answered);
-    for pane in 0..4 {
+    for pane in 0..5 {
         let mut training = app();
         train(&mut training, 120);
         press(&mut training, "F2");

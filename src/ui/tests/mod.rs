@@ -6,3 +6,4 @@ pub(super) mod fixtures;
 mod frames;
 mod keys;
 mod run_keys;
+mod run_lists;

@@ -20,7 +20,8 @@ pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffe
     match layer {
         Layer::Help { scroll } => help::draw(app, scroll, theme, area, buf),
         Layer::Palette { typed, chosen } => draw_palette(app, typed, *chosen, theme, area, buf),
-        Layer::Search { .. } => {}
+        // What is typed stands in the line of messages.
+        Layer::Search { .. } | Layer::Step { .. } => {}
         Layer::Start { scroll } => draw_start(app, scroll, theme, area, buf),
         Layer::Quit => draw_quit(theme, area, buf),
     }

@@ -68,6 +68,7 @@ fn here(app: &App) -> Vec<(String, String)> {
             (Verb::Search, _) | (Verb::Confirm, Some(Layer::Search { .. })) => {
                 (key, search_word(app))
             }
+            (Verb::Confirm, Some(Layer::Step { .. })) => (key, "go there"),
             (Verb::Confirm, Some(Layer::Start { .. })) if continues => {
                 (key, "continue the stopped run")
             }
@@ -82,7 +83,10 @@ fn is_useful(app: &App, verb: Verb) -> bool {
     let queue = &app.queue;
     let is_revealed = queue.current().is_some_and(|e| e.desk.is_revealed);
     let in_progress = app.training.is_in_progress() && !app.is_read_only;
-    let has_list = !matches!(app.layers.last(), Some(Layer::Search { .. }));
+    let has_list = !matches!(
+        app.layers.last(),
+        Some(Layer::Search { .. } | Layer::Step { .. })
+    );
     match verb {
         Verb::Mark | Verb::Submit | Verb::Reveal => !is_revealed,
         Verb::NextMismatch | Verb::Undo => is_revealed,
@@ -95,7 +99,6 @@ fn is_useful(app: &App, verb: Verb) -> bool {
         Verb::PauseOrResume | Verb::StopTraining | Verb::SaveCheckpoint => in_progress,
         Verb::NewRun => app.training.can_continue().is_some(),
         Verb::ToggleRun => app.training.has_both(),
-        Verb::ToggleAlone => app.training.filters() || app.training.view.is_alone,
         Verb::ZoomAll => app.training.view.is_zoomed(),
         other => other.chosen_action().is_none() || !is_revealed,
     }
@@ -119,6 +122,7 @@ pub fn draw_toast(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
             let what = search_word(app);
             (format!("{what}: {typed}_{wrong}"), Token::Accent)
         }
+        (_, Some(Layer::Step { typed })) => (format!("step: {typed}_"), Token::Accent),
         (Some(toast), _) if toast.is_bad => (
             format!("{} error: {}", theme.glyphs.wrong, toast.text),
             Token::Bad,
