@@ -12,7 +12,7 @@ use crate::ui::gate;
 use crate::ui::keys::{Binding, Place, Verb};
 use crate::ui::labelling::verbs;
 use crate::ui::msg::{Effect, ExitReason};
-use crate::ui::perform::{perform as perform_below, seek};
+use crate::ui::perform::{go_to_step, perform as perform_below, seek};
 use crate::ui::scroll::Scroll;
 
 /// Longest text that can be typed.
@@ -41,6 +41,8 @@ pub enum Layer {
     Guidelines { scroll: Scroll },
     /// How far the labels agree with others; the cursor is on a disagreement.
     Agreement { cursor: usize },
+    /// The number of a step to go to.
+    Step { typed: String },
     /// Start a run? Shows what with.
     Start { scroll: Scroll },
     /// Delete the run in this folder?
@@ -106,6 +108,14 @@ impl Layer {
         }
     }
 
+    /// A question for a step, with nothing typed.
+    #[must_use]
+    pub const fn step() -> Self {
+        Self::Step {
+            typed: String::new(),
+        }
+    }
+
     /// Which keys work in it.
     #[must_use]
     pub const fn place(&self) -> Place {
@@ -118,6 +128,7 @@ impl Layer {
             | Self::Palette { .. }
             | Self::Search { .. }
             | Self::Note { .. }
+            | Self::Step { .. }
             | Self::Line { .. } => Place::Entry,
             Self::Delete { .. } => Place::DeleteDialog,
             Self::Agreement { .. } => Place::Agreement,
@@ -144,6 +155,7 @@ impl Layer {
                 *scroll = Scroll::default();
                 push_bounded(typed, c)
             }
+            Self::Step { typed } if c.is_ascii_digit() => push_bounded(typed, c),
             _ => false,
         }
     }
@@ -154,6 +166,7 @@ impl Layer {
             Self::Palette { typed, .. }
             | Self::Search { typed, .. }
             | Self::Note { typed, .. }
+            | Self::Step { typed }
             | Self::Line { typed, .. } => typed.pop().is_some(),
             Self::Help {
                 typed,
@@ -277,6 +290,11 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
             app.layers.pop();
             app.layers.push(Layer::Agreement { cursor });
         }
+        (Verb::Confirm, Layer::Step { typed }) => {
+            let typed = typed.clone();
+            app.layers.pop();
+            go_to_step(app, &typed);
+        }
         (Verb::Confirm, Layer::Start { .. }) => {
             // What has been paid for comes first: a new run has a key of its own then.
             let continues = app.training.can_continue().is_some();
@@ -294,9 +312,21 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
     Some(Vec::new())
 }
 
+/// Filters what `/` filters on this screen; elsewhere nothing is done.
+fn set_filter(app: &mut App, text: &str) -> Result<(), FilterError> {
+    match app.screen {
+        ScreenName::Episodes => app.queue.set_filter(text),
+        ScreenName::Runs => app.runs.set_filter(text),
+        ScreenName::Labelling => app.labelling.set_filter(text),
+        ScreenName::Training if app.training.filters() => app.training.set_filter(text),
+        ScreenName::Training => Ok(()),
+    }
+}
+
 /// Takes a finished filter or search; a filter that is none stays open, with what is wrong below it.
 fn search(app: &mut App, typed: String) -> Vec<Effect> {
-    if app.screen == ScreenName::Training {
+    let is_training = app.screen == ScreenName::Training;
+    if is_training && !app.training.filters() {
         app.layers.pop();
         app.sought = typed;
         return seek(app, true);
@@ -313,6 +343,9 @@ fn search(app: &mut App, typed: String) -> Vec<Effect> {
             }
             return app.labelling.ask(&app.queue);
         }
+        Ok(()) if is_training => {
+            app.layers.pop();
+        }
         Ok(()) => {
             app.layers.pop();
             app.queue.point_at_match();
@@ -324,29 +357,17 @@ fn search(app: &mut App, typed: String) -> Vec<Effect> {
     app.queue.ask()
 }
 
-/// Filters what is in front, where it can be filtered.
-fn set_filter(app: &mut App, text: &str) -> Result<(), FilterError> {
-    match app.screen {
-        ScreenName::Episodes => app.queue.set_filter(text),
-        ScreenName::Runs => app.runs.set_filter(text),
-        ScreenName::Labelling => app.labelling.set_filter(text),
-        ScreenName::Training => Ok(()),
-    }
-}
-
 /// What follows when the text of the front layer has changed: a filter shows what it does while it is typed.
 pub fn typed(app: &mut App) -> Vec<Effect> {
-    match app.layers.last() {
-        Some(Layer::Search { typed, .. }) if app.screen != ScreenName::Training => {
-            let typed = typed.clone();
-            // Half a term is none yet: what stands goes on standing.
-            match set_filter(app, &typed) {
-                Ok(()) if app.screen == ScreenName::Labelling => app.labelling.ask(&app.queue),
-                Ok(()) => app.queue.ask(),
-                Err(_) => Vec::new(),
-            }
-        }
-        _ => Vec::new(),
+    let Some(Layer::Search { typed, .. }) = app.layers.last() else {
+        return Vec::new();
+    };
+    let typed = typed.clone();
+    // Half a term is none yet: what stands goes on standing.
+    match set_filter(app, &typed) {
+        Ok(()) if app.screen == ScreenName::Labelling => app.labelling.ask(&app.queue),
+        Ok(()) => app.queue.ask(),
+        Err(_) => Vec::new(),
     }
 }
 

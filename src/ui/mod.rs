@@ -1,16 +1,18 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
 //! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`labelling`], [`runs`], [`tending`], [`told`], [`layer`],
-//! [`scroll`], [`sifting`]) are state without I/O; [`screen`] and [`widget`] draw it; [`errand`] looks after run folders, [`clerk`] after
-//! labels; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`filter`], [`theme`], [`gate`], [`average`],
-//! [`toast`] and [`pace`] are pure; [`preferences`] is what the user set down. Threads: the loop (here), `keys` and `signals` (see
-//! [`input`]), `errands` (see [`errand`]), `labels` (see [`clerk`]), and the caller's model thread behind
+//! [`scroll`], [`sifting`], [`curves`], [`view`]) are state without I/O; [`screen`] and [`widget`] draw it; [`errand`] looks after run
+//! folders, [`clerk`] after labels; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`filter`], [`theme`],
+//! [`gate`], [`average`], [`catalogue`], [`signs`], [`toast`] and [`pace`] are pure; [`preferences`] is what the user set down. Threads:
+//! the loop (here), `keys` and `signals` (see [`input`]), `errands` (see [`errand`]), `labels` (see [`clerk`]), and the caller's model thread behind
 //! two channels. Nothing below this module imports candle, the model or the trainer.
 
 pub mod app;
 pub mod asking;
 pub mod average;
+pub mod catalogue;
 pub mod clerk;
+pub mod curves;
 pub mod decode;
 pub mod desk;
 pub mod errand;
@@ -30,12 +32,14 @@ pub mod runs;
 pub mod screen;
 pub mod scroll;
 pub mod sifting;
+pub mod signs;
 mod surface;
 pub mod tending;
 pub mod term;
 pub mod theme;
 pub mod toast;
 pub mod told;
+pub mod view;
 pub mod watching;
 pub mod widget;
 

@@ -2,9 +2,13 @@
 
 mod alert;
 mod answer;
+mod attacks;
+mod curves;
 mod episodes;
+mod evaluations;
 mod labelling;
 mod panes;
+mod rollouts;
 mod runs;
 mod training;
 

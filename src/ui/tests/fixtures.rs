@@ -12,7 +12,7 @@ use crate::env::verdict::judge;
 use crate::label::Labels;
 use crate::link::{
     AdapterChoice, Command, Control, EvalRow, Fact, MetricRow, PhasePlan, Plan, Rollout,
-    RolloutGroup, RunFact, RunState, Status,
+    RolloutGroup, RunFact, RunState, Status, SystemRow,
 };
 use crate::run::series::Series;
 use crate::run::shipped::ShippedRun;
@@ -188,6 +188,25 @@ pub fn row(step: u64) -> MetricRow {
     }
 }
 
+/// A row of the machine's as a trainer writes them: two seconds a step.
+pub fn system_row(step: u64) -> SystemRow {
+    let values = [
+        ("step_time", 2.0),
+        ("rollout_time", 1.25),
+        ("update_time", 0.75),
+        ("tokens_per_second", 900.0 + (step % 7) as f64),
+        ("resident_mb", 400.0),
+        ("cpu_percent", 190.0),
+    ];
+    SystemRow {
+        step,
+        stage: if step > 40 { "stage1_basic" } else { "sft" }.into(),
+        time: 1_700_000_000 + step * 2,
+        device: "cpu".into(),
+        values: values.map(|(name, value)| (name.to_owned(), value)).into(),
+    }
+}
+
 pub fn status(step: u64, state: RunState) -> Status {
     Status {
         state,
@@ -212,6 +231,7 @@ fn shipped() -> ShippedRun {
             stage: "stage2_multi".into(),
             episodes: 200,
             values: [("accuracy".to_owned(), 0.81)].into(),
+            ..EvalRow::default()
         }],
     }
 }
@@ -225,7 +245,7 @@ pub fn group(step: u64) -> RolloutGroup {
         action: (n != 6).then(|| Action::ALL[n % 5]),
         cited_log_id: (n != 6).then(|| format!("L1-{n}")),
         reward: n as f64 / 10.0,
-        components: BTreeMap::new(),
+        components: [("partial_credit".to_owned(), n as f64 / 10.0)].into(),
         advantage: n as f64 / 10.0 - 0.35,
         truncated: n == 6,
     };
@@ -255,6 +275,7 @@ pub fn train(app: &mut App, step: u64) {
     );
     for step in 1..=step {
         update(app, fact(RunFact::Metrics(row(step))));
+        update(app, fact(RunFact::System(system_row(step))));
     }
     update(app, fact(RunFact::Status(status(step, RunState::Running))));
     update(app, fact(RunFact::Rollouts(Box::new(group(step)))));
@@ -394,7 +415,7 @@ pub fn states() -> Vec<App> {
     answer(&mut answered, effects, right);
     press(&mut answered, "3 Enter");
     states.push(answered);
-    for pane in 0..4 {
+    for pane in 0..5 {
         let mut training = app();
         train(&mut training, 120);
         press(&mut training, "F2");

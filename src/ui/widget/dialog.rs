@@ -26,7 +26,8 @@ pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffe
             is_typing,
         } => help::draw(app, scroll, (typed, *is_typing), theme, area, buf),
         Layer::Palette { typed, chosen } => draw_palette(app, typed, *chosen, theme, area, buf),
-        Layer::Search { .. } | Layer::Note { .. } | Layer::Line { .. } => {}
+        // What is typed stands in the line of messages.
+        Layer::Search { .. } | Layer::Step { .. } | Layer::Note { .. } | Layer::Line { .. } => {}
         Layer::Delete { dir } => draw_delete(dir, theme, area, buf),
         Layer::Agreement { cursor } => agreement::draw(app, *cursor, theme, area, buf),
         Layer::Guidelines { scroll } => draw_guidelines(scroll, theme, area, buf),

@@ -74,6 +74,7 @@ fn here(app: &App) -> Vec<(String, String)> {
             (Verb::Search, _) | (Verb::Confirm, Some(Layer::Search { .. })) => {
                 (key, search_word(app))
             }
+            (Verb::Confirm, Some(Layer::Step { .. })) => (key, "go there"),
             (Verb::Confirm, Some(Layer::Start { .. })) if continues => {
                 (key, "continue the stopped run")
             }
@@ -90,7 +91,7 @@ fn is_useful(app: &App, verb: Verb) -> bool {
     let in_progress = app.training.is_in_progress() && !app.is_read_only;
     let has_list = !matches!(
         app.layers.last(),
-        Some(Layer::Search { .. } | Layer::Note { .. } | Layer::Line { .. })
+        Some(Layer::Search { .. } | Layer::Step { .. } | Layer::Note { .. } | Layer::Line { .. })
     );
     let has_run = app.runs.current().is_some();
     if app.place() == Place::Labelling && !matches!(verb, Verb::ShowLabelling | Verb::Back) {
@@ -112,6 +113,7 @@ fn is_useful(app: &App, verb: Verb) -> bool {
         Verb::PauseOrResume | Verb::StopTraining | Verb::SaveCheckpoint => in_progress,
         Verb::NewRun => app.training.can_continue().is_some(),
         Verb::ToggleRun => app.training.has_both(),
+        Verb::ZoomAll => app.training.view.is_zoomed(),
         other => other.chosen_action().is_none() || !is_revealed,
     }
 }
@@ -137,6 +139,7 @@ fn is_useful_labelling(app: &App, verb: Verb) -> bool {
 fn search_word(app: &App) -> &'static str {
     match app.screen {
         ScreenName::Episodes | ScreenName::Labelling | ScreenName::Runs => "filter",
+        ScreenName::Training if app.training.filters() => "filter",
         ScreenName::Training => "search",
     }
 }
@@ -169,6 +172,7 @@ pub fn draw_toast(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
             let room = usize::from(body.width).saturating_sub(head.len() + 3);
             (format!("{head}{}_", tail(typed, room)), Token::Accent)
         }
+        (_, Some(Layer::Step { typed })) => (format!("step: {typed}_"), Token::Accent),
         (Some(toast), _) if toast.is_bad => (
             format!("{} error: {}", theme.glyphs.wrong, toast.text),
             Token::Bad,
