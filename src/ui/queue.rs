@@ -50,6 +50,8 @@ pub enum Answer {
         adapter: String,
         response: String,
         verdict: Box<Verdict>,
+        /// Of each action, in the order of [`crate::env::schema::Action::ALL`].
+        probabilities: Option<[f64; 5]>,
         millis: u64,
     },
     Failed(String),

@@ -9,6 +9,7 @@ use crate::env::schema::Verdict;
 use crate::ui::app::App;
 use crate::ui::queue::{Answer, Entry, Model, QueuePane, adapter_name};
 use crate::ui::screen::episodes::{hit, signed};
+use crate::ui::screen::inside;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{lines, more, pane, span, wrap};
 
@@ -46,10 +47,15 @@ fn rows(app: &App, entry: &Entry, theme: &Theme, pane_width: u16) -> Rows {
         own_rows(entry, theme, &mut rows);
         truth_rows(entry, theme, width, &mut rows);
     }
+    let is_hidden = app.queue.is_blind && !entry.desk.is_revealed;
+    if let (Some(answer), false) = (app.queue.answer(app.queue.selected()), is_hidden) {
+        rows.extend(inside::rows(answer, entry, theme, width));
+    }
     rows
 }
 
-fn label(name: &str, theme: &Theme) -> Span<'static> {
+/// The word a row of answers begins with.
+pub fn label(name: &str, theme: &Theme) -> Span<'static> {
     span(format!("{name:<7}"), theme.style(Token::Title))
 }
 
@@ -73,6 +79,7 @@ fn model_rows(app: &App, entry: &Entry, theme: &Theme, width: usize, rows: &mut 
                 response,
                 verdict,
                 millis,
+                ..
             }),
             _,
         ) => {

@@ -3,6 +3,7 @@
 mod alert;
 mod answer;
 mod episodes;
+mod inside;
 mod panes;
 mod training;
 

@@ -74,6 +74,7 @@ pub fn answer(
                 adapter: "stage4_adversarial".into(),
                 response,
                 verdict,
+                probabilities: Some([0.625, 0.25, 0.125, 0.0, 0.0]),
                 millis: 12,
             }),
         ));

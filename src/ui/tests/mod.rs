@@ -3,5 +3,6 @@
 mod event_loop;
 pub(super) mod fixtures;
 mod frames;
+mod insight;
 mod keys;
 mod run_keys;
