@@ -30,6 +30,12 @@ pub enum Verb {
     NextMismatch,
     ToggleBlind,
     AskAgain,
+    OpenDetail,
+    NextLine,
+    PreviousLine,
+    OnlyValue,
+    ExcludeValue,
+    Defang,
     Undo,
     Redo,
     StartTraining,
@@ -96,6 +102,10 @@ pub enum Place {
     StartDialog,
     QuitDialog,
     Help,
+    /// All fields of a log line.
+    Detail,
+    /// The list of what can be copied.
+    Copying,
     /// Palette and search: letters are text there.
     Entry,
 }
@@ -110,6 +120,8 @@ impl Place {
             Place::StartDialog => &[Place::StartDialog, Place::Always],
             Place::QuitDialog => &[Place::QuitDialog, Place::Always],
             Place::Help => &[Place::Help, Place::Always],
+            Place::Detail => &[Place::Detail, Place::Always],
+            Place::Copying => &[Place::Copying, Place::Always],
             Place::Entry => &[Place::Entry, Place::Always],
             Place::Everywhere => &[Place::Everywhere, Place::Always],
             Place::Always => &[Place::Always],
@@ -127,6 +139,8 @@ impl Place {
             Place::StartDialog => "When starting a run",
             Place::QuitDialog => "When quitting",
             Place::Help => "In help",
+            Place::Detail => "In all fields of a line",
+            Place::Copying => "When copying",
             Place::Entry => "While typing",
         }
     }

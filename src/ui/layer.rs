@@ -4,6 +4,8 @@
 
 use crate::link::Command;
 use crate::ui::app::{App, ScreenName};
+use crate::ui::copying;
+use crate::ui::detail;
 use crate::ui::gate;
 use crate::ui::keys::{Binding, Place, Verb};
 use crate::ui::msg::{Effect, ExitReason};
@@ -36,6 +38,16 @@ pub enum Layer {
     },
     /// Quit, with a run in progress?
     Quit,
+    /// All fields of the log line under the cursor.
+    Detail {
+        /// The field under this list's cursor.
+        field: usize,
+    },
+    /// What to copy?
+    Copy {
+        chosen: usize,
+        is_defanged: bool,
+    },
 }
 
 impl Layer {
@@ -81,6 +93,8 @@ impl Layer {
             Self::Palette { .. } | Self::Search { .. } => Place::Entry,
             Self::Start { .. } => Place::StartDialog,
             Self::Quit => Place::QuitDialog,
+            Self::Detail { .. } => Place::Detail,
+            Self::Copy { .. } => Place::Copying,
         }
     }
 
@@ -108,7 +122,7 @@ impl Layer {
     fn scroll(&mut self, verb: Verb) -> bool {
         match self {
             Self::Help { scroll } | Self::Start { scroll } => scroll.follow(verb),
-            Self::Palette { .. } | Self::Search { .. } | Self::Quit => false,
+            _ => false,
         }
     }
 }
@@ -144,6 +158,9 @@ pub fn offered<'a>(app: &'a App, typed: &str) -> Vec<&'a Binding> {
 
 /// What `verb` does in the front layer; `None` leaves it to the screens.
 pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
+    if let Some(effects) = detail::perform(app, verb).or_else(|| copying::perform(app, verb)) {
+        return Some(effects);
+    }
     let layer = app.layers.last_mut()?;
     if layer.scroll(verb) {
         return Some(Vec::new());

@@ -1,15 +1,18 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
-//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`told`], [`layer`], [`scroll`], [`sifting`]) are state without
-//! I/O; [`screen`] and [`widget`] draw it; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`filter`], [`theme`], [`gate`],
+//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`told`], [`layer`], [`detail`], [`copying`], [`scroll`], [`sifting`]) are state without
+//! I/O; [`screen`] and [`widget`] draw it; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`filter`], [`record`], [`defang`], [`theme`], [`gate`],
 //! [`average`] and [`pace`] are pure. Threads: the loop (here), `keys` and `signals` (see [`input`]), and the caller's model thread behind
 //! two channels. Nothing below this module imports candle, the model or the trainer.
 
 pub mod app;
 pub mod asking;
 pub mod average;
+pub mod copying;
 pub mod decode;
+pub mod defang;
 pub mod desk;
+pub mod detail;
 pub mod filter;
 pub mod gate;
 pub mod input;
@@ -20,6 +23,7 @@ pub mod pace;
 pub mod perform;
 pub mod plain;
 pub mod queue;
+pub mod record;
 pub mod screen;
 pub mod scroll;
 pub mod sifting;

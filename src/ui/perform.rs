@@ -70,6 +70,10 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::NextAdapter => queue.step_adapter(1),
         Verb::PreviousAdapter => queue.step_adapter(-1),
         Verb::AskAgain => queue.forget_answer(),
+        Verb::OpenDetail => {
+            app.layers.push(Layer::Detail { field: 0 });
+            return Vec::new();
+        }
         Verb::ToggleBlind => queue.is_blind = !queue.is_blind,
         _ => decide(app, verb),
     }
@@ -199,12 +203,16 @@ fn back(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 
+/// On episodes there is a choice of what to copy; elsewhere it is the line under the cursor.
 fn copy(app: &mut App) -> Vec<Effect> {
-    let text = match app.screen {
-        ScreenName::Episodes => app.queue.line_under_cursor(),
-        ScreenName::Training => app.training.line_under_cursor(),
-    };
-    match text {
+    if app.screen == ScreenName::Episodes {
+        app.layers.push(Layer::Copy {
+            chosen: 0,
+            is_defanged: false,
+        });
+        return Vec::new();
+    }
+    match app.training.line_under_cursor() {
         Some(text) => {
             app.say("sent to the terminal's clipboard (OSC 52)");
             vec![Effect::Copy(text)]

@@ -248,15 +248,17 @@ impl Queue {
     pub fn step(&mut self, by: isize) {
         match self.pane {
             QueuePane::Alerts => self.move_visible(by),
-            QueuePane::Log => {
-                let last = self
-                    .current()
-                    .map_or(0, |e| e.lines.len().saturating_sub(1));
-                self.line = self.line.saturating_add_signed(by).min(last);
-            }
+            QueuePane::Log => self.step_line(by),
             // They are text to scroll, without a cursor.
             QueuePane::Answers => {}
         }
+    }
+
+    /// Moves the cursor of the log window by `by` lines.
+    pub fn step_line(&mut self, by: isize) {
+        let lines = self.current().map_or(0, |entry| entry.lines.len());
+        let last = lines.saturating_sub(1);
+        self.line = self.line.saturating_add_signed(by).min(last);
     }
 
     /// The next pane (`by` 1) or the one before (`by` -1).

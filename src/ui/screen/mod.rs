@@ -2,6 +2,7 @@
 
 mod alert;
 mod answer;
+pub mod detail;
 mod episodes;
 mod inside;
 mod panes;

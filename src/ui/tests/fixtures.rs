@@ -332,7 +332,9 @@ pub fn states() -> Vec<App> {
         (0..pane).for_each(|_| drop(press(&mut training, "Tab")));
         states.push(training);
     }
-    for keys in ["?", ": r e v", "F2 t", "/ a b"] {
+    for keys in [
+        "?", ": r e v", "F2 t", "/ a b", "o j", "r o G", "y", "r y j d",
+    ] {
         let mut dialog = app();
         press(&mut dialog, keys);
         states.push(dialog);

@@ -7,6 +7,7 @@ use ratatui::widgets::{Clear, Widget};
 
 use crate::ui::app::App;
 use crate::ui::layer::{Layer, offered};
+use crate::ui::screen::detail;
 use crate::ui::scroll::Scroll;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::help;
@@ -23,6 +24,11 @@ pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffe
         Layer::Search { .. } => {}
         Layer::Start { scroll } => draw_start(app, scroll, theme, area, buf),
         Layer::Quit => draw_quit(theme, area, buf),
+        Layer::Detail { field } => detail::draw_fields(app, *field, theme, area, buf),
+        Layer::Copy {
+            chosen,
+            is_defanged,
+        } => detail::draw_copies(*chosen, *is_defanged, theme, area, buf),
     }
 }
 

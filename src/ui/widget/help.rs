@@ -15,11 +15,13 @@ use crate::ui::widget::text::{column, lines, more, span, wrap};
 const KEYS_WIDTH: usize = 24;
 
 /// In the order they are read.
-const PLACES: [Place; 8] = [
+const PLACES: [Place; 10] = [
     Place::Episodes,
     Place::Training,
     Place::Everywhere,
     Place::Always,
+    Place::Detail,
+    Place::Copying,
     Place::StartDialog,
     Place::QuitDialog,
     Place::Help,
