@@ -30,6 +30,8 @@ pub enum Verb {
     NextMismatch,
     ToggleBlind,
     AskAgain,
+    ToggleCompare,
+    NextCompared,
     OpenDetail,
     NextLine,
     PreviousLine,

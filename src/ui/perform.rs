@@ -70,6 +70,11 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::NextAdapter => queue.step_adapter(1),
         Verb::PreviousAdapter => queue.step_adapter(-1),
         Verb::AskAgain => queue.forget_answer(),
+        Verb::ToggleCompare if !queue.toggle_compare() => {
+            app.say("there is no second adapter to compare with");
+        }
+        Verb::NextCompared if !queue.step_compared() => app.say("c compares two adapters first"),
+        Verb::ToggleCompare | Verb::NextCompared => {}
         Verb::OpenDetail => {
             app.layers.push(Layer::Detail { field: 0 });
             return Vec::new();

@@ -102,6 +102,8 @@ pub struct Queue {
     /// What can be asked, and which of it is.
     pub adapters: Vec<AdapterChoice>,
     pub(super) chosen: usize,
+    /// The adapter whose answers stand beside the chosen one's.
+    pub(super) compared: Option<usize>,
     pub(super) answers: HashMap<AnswerKey, Answer>,
     pub(super) pending: HashMap<u64, AnswerKey>,
     pub(super) next_id: u64,
@@ -131,6 +133,7 @@ impl Queue {
             model,
             adapters: Vec::new(),
             chosen: 0,
+            compared: None,
             answers: HashMap::new(),
             pending: HashMap::new(),
             next_id: 0,
@@ -242,6 +245,9 @@ impl Queue {
     /// The next or previous adapter, round and round.
     pub fn step_adapter(&mut self, by: isize) {
         self.chosen = wrap(self.chosen, by, self.adapters.len());
+        if self.compared == Some(self.chosen) {
+            self.step_compared();
+        }
     }
 
     /// Moves the cursor of the pane in focus by `by` lines.
@@ -353,7 +359,8 @@ pub fn adapter_name(choice: &AdapterChoice) -> String {
     }
 }
 
-fn wrap(at: usize, by: isize, len: usize) -> usize {
+/// `at` moved by `by` in a ring of `len`.
+pub(super) fn wrap(at: usize, by: isize, len: usize) -> usize {
     let len = isize::try_from(len.max(1)).unwrap_or(1);
     let at = isize::try_from(at).unwrap_or(0);
     usize::try_from((at + by).rem_euclid(len)).unwrap_or(0)

@@ -9,7 +9,7 @@ use crate::env::schema::Verdict;
 use crate::ui::app::App;
 use crate::ui::queue::{Answer, Entry, Model, QueuePane, adapter_name};
 use crate::ui::screen::episodes::{hit, signed};
-use crate::ui::screen::inside;
+use crate::ui::screen::{compare, inside};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{lines, more, pane, span, wrap};
 
@@ -47,7 +47,8 @@ fn rows(app: &App, entry: &Entry, theme: &Theme, pane_width: u16) -> Rows {
         own_rows(entry, theme, &mut rows);
         truth_rows(entry, theme, width, &mut rows);
     }
-    let is_hidden = app.queue.is_blind && !entry.desk.is_revealed;
+    let is_elsewhere = app.queue.second_adapter().is_some();
+    let is_hidden = app.queue.is_blind && !entry.desk.is_revealed || is_elsewhere;
     if let (Some(answer), false) = (app.queue.answer(app.queue.selected()), is_hidden) {
         rows.extend(inside::rows(answer, entry, theme, width));
     }
@@ -60,6 +61,10 @@ pub fn label(name: &str, theme: &Theme) -> Span<'static> {
 }
 
 fn model_rows(app: &App, entry: &Entry, theme: &Theme, width: usize, rows: &mut Rows) {
+    if let Some(both) = compare::rows(app, entry, theme, width) {
+        rows.extend(both);
+        return;
+    }
     let faint = theme.style(Token::Faint);
     let is_revealed = entry.desk.is_revealed;
     let mut note = |text: &str, style: Style| {

@@ -89,7 +89,7 @@ fn bars(
 }
 
 /// A share as filled cells of `room`: something above nothing shows at least one.
-fn bar(share: f64, room: usize, theme: &Theme) -> String {
+pub fn bar(share: f64, room: usize, theme: &Theme) -> String {
     let filled = (share.clamp(0.0, 1.0) * room as f64).round() as usize;
     let filled = filled.max(usize::from(share >= 0.01)).min(room);
     theme.glyphs.bar.repeat(filled) + &theme.glyphs.empty_bar.repeat(room - filled)

@@ -2,6 +2,7 @@
 
 mod alert;
 mod answer;
+mod compare;
 pub mod detail;
 mod episodes;
 mod inside;

@@ -325,6 +325,12 @@ pub fn states() -> Vec<App> {
     answer(&mut answered, effects, right);
     press(&mut answered, "3 Enter");
     states.push(answered);
+    let mut compared = app();
+    let effects = update(&mut compared, ready());
+    answer(&mut compared, effects, right);
+    let effects = press(&mut compared, "c");
+    answer(&mut compared, effects, wrong);
+    states.push(compared);
     for pane in 0..4 {
         let mut training = app();
         train(&mut training, 120);

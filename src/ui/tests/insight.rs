@@ -1,9 +1,12 @@
 //! What the episodes screen tells of an alert in depth: probabilities, the table of log lines, all fields, copies.
 
+use crate::link::{AdapterChoice, Command};
 use crate::ui::app::{App, update};
 use crate::ui::msg::Effect;
 use crate::ui::record::Role;
-use crate::ui::tests::fixtures::{answer, app, frame, press, ready, right, seen, text, theme};
+use crate::ui::tests::fixtures::{
+    answer, app, frame, press, ready, right, seen, text, theme, wrong,
+};
 use crate::ui::theme::{Depth, Symbols};
 
 /// A workbench whose model has answered rightly.
@@ -204,4 +207,70 @@ fn what_is_copied_tells_no_hidden_truth_and_can_be_defanged() {
         harmless.contains(&address.replace('.', "[.]")),
         "{harmless}"
     );
+}
+
+#[test]
+fn two_adapters_answer_the_same_alert_side_by_side() {
+    let mut app = app();
+    press(&mut app, "c");
+    assert!(
+        app.toast
+            .as_ref()
+            .is_some_and(|t| t.text.contains("no second adapter"))
+    );
+    let effects = update(&mut app, ready());
+    answer(&mut app, effects, right);
+    press(&mut app, "C");
+    assert!(
+        app.toast
+            .as_ref()
+            .is_some_and(|t| t.text.contains("c compares"))
+    );
+    let effects = press(&mut app, "c");
+    let [Effect::Send(Command::Infer(request))] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(request.adapter, AdapterChoice::Named("sft".into()));
+    assert_eq!(request.episode.index, 0, "the same alert");
+    assert!(seen(&app, (160, 45)).contains("not answered yet"));
+    answer(&mut app, effects, wrong);
+    for size in [(80, 24), (120, 35), (160, 45)] {
+        let shown = seen(&app, size);
+        assert!(
+            shown.contains("another action, another citation"),
+            "{shown}"
+        );
+        let mut lines = shown.lines();
+        let is_beside = |line: &str| {
+            line.contains("Model with stage4_adversarial") && line.contains("Model with sft")
+        };
+        assert!(lines.any(is_beside), "{shown}");
+        assert!(
+            !shown.contains("wrong") && !shown.contains("reward"),
+            "{shown}"
+        );
+    }
+    let narrow = seen(&app, (60, 45));
+    assert!(narrow.contains("Model with stage4_adversarial"), "{narrow}");
+    press(&mut app, "r");
+    let shown = seen(&app, (160, 50));
+    assert!(
+        shown.contains("✓ right") && shown.contains("✗ wrong"),
+        "{shown}"
+    );
+    press(&mut app, "u v");
+    let blind = seen(&app, (160, 50));
+    assert!(
+        !blind.contains("another action") && !blind.contains("cites L9"),
+        "{blind}"
+    );
+    press(&mut app, "v C");
+    assert_eq!(app.queue.second_adapter(), Some(&AdapterChoice::Base));
+    press(&mut app, "C a");
+    assert_eq!(
+        app.queue.second_adapter(),
+        Some(&AdapterChoice::Named("sft".into()))
+    );
+    press(&mut app, "c");
+    assert_eq!(app.queue.second_adapter(), None);
 }
