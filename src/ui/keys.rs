@@ -32,6 +32,7 @@ pub enum Verb {
     AskAgain,
     ToggleCompare,
     NextCompared,
+    NextOrder,
     OpenDetail,
     NextLine,
     PreviousLine,

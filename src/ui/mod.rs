@@ -1,6 +1,6 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
-//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`told`], [`layer`], [`detail`], [`copying`], [`scroll`], [`sifting`]) are state without
+//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`told`], [`layer`], [`detail`], [`copying`], [`order`], [`scroll`], [`sifting`]) are state without
 //! I/O; [`screen`] and [`widget`] draw it; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`filter`], [`record`], [`defang`], [`theme`], [`gate`],
 //! [`average`] and [`pace`] are pure. Threads: the loop (here), `keys` and `signals` (see [`input`]), and the caller's model thread behind
 //! two channels. Nothing below this module imports candle, the model or the trainer.
@@ -19,6 +19,7 @@ pub mod input;
 pub mod keys;
 pub mod layer;
 pub mod msg;
+pub mod order;
 pub mod pace;
 pub mod perform;
 pub mod plain;

@@ -75,6 +75,7 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
         }
         Verb::NextCompared if !queue.step_compared() => app.say("c compares two adapters first"),
         Verb::ToggleCompare | Verb::NextCompared => {}
+        Verb::NextOrder => queue.step_order(),
         Verb::OpenDetail => {
             app.layers.push(Layer::Detail { field: 0 });
             return Vec::new();

@@ -9,6 +9,7 @@ use crate::env::{generate, prompt};
 use crate::link::AdapterChoice;
 use crate::ui::desk::Desk;
 use crate::ui::filter::Filter;
+use crate::ui::order::Order;
 use crate::ui::scroll::Scroll;
 
 /// Alerts kept ready beyond the selected one.
@@ -110,6 +111,7 @@ pub struct Queue {
     /// While a run is in progress only the selected alert is asked about: answers cost it time.
     pub is_training: bool,
     pub(super) ask_until: usize,
+    pub(super) order: Order,
     pub(super) filter: Filter,
     /// The filter as it was typed.
     pub filter_text: String,
@@ -139,6 +141,7 @@ impl Queue {
             next_id: 0,
             is_training: false,
             ask_until: 0,
+            order: Order::default(),
             filter: Filter::default(),
             filter_text: String::new(),
             undo: Vec::new(),

@@ -274,3 +274,52 @@ fn two_adapters_answer_the_same_alert_side_by_side() {
     press(&mut app, "c");
     assert_eq!(app.queue.second_adapter(), None);
 }
+
+#[test]
+fn the_queue_is_listed_in_orders_that_tell_no_hidden_truth() {
+    let mut app = answered();
+    press(&mut app, "O");
+    let severities = |app: &App| -> Vec<String> {
+        let entries = app.queue.entries();
+        let listed = app.queue.visible().into_iter();
+        listed
+            .map(|at| entries[at].episode.alert.severity.clone())
+            .collect()
+    };
+    let mut groups = severities(&app);
+    let all = groups.len();
+    groups.dedup();
+    assert_eq!(app.queue.selected(), 0, "the alert stays");
+    let unique: std::collections::BTreeSet<_> = groups.iter().collect();
+    assert_eq!(unique.len(), groups.len(), "{groups:?}");
+    let here = app
+        .queue
+        .current()
+        .expect("an alert")
+        .episode
+        .alert
+        .severity
+        .clone();
+    let count = severities(&app).iter().filter(|one| **one == here).count();
+    for size in [(80, 24), (120, 35)] {
+        let shown = seen(&app, size);
+        let wanted = format!("by severity: {here} {count}/{all},");
+        assert!(shown.contains(&wanted), "{wanted}:\n{shown}");
+    }
+    press(&mut app, "g g");
+    assert_eq!(app.queue.selected(), app.queue.visible()[0]);
+    let second = app.queue.visible()[1];
+    press(&mut app, "]");
+    assert_eq!(app.queue.selected(), second);
+    press(&mut app, "O O O O");
+    let before = app.queue.visible();
+    assert!(before.is_sorted(), "hidden rules order nothing: {before:?}");
+    press(&mut app, "r");
+    assert_eq!(
+        app.queue.visible()[0],
+        second,
+        "the only rule that is known"
+    );
+    press(&mut app, "O");
+    assert!(app.queue.visible().is_sorted());
+}
