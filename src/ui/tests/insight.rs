@@ -264,7 +264,12 @@ fn two_adapters_answer_the_same_alert_side_by_side() {
         !blind.contains("another action") && !blind.contains("cites L9"),
         "{blind}"
     );
-    press(&mut app, "v C");
+}
+
+#[test]
+fn the_second_adapter_is_never_the_chosen_one() {
+    let mut app = answered();
+    press(&mut app, "c C");
     assert_eq!(app.queue.second_adapter(), Some(&AdapterChoice::Base));
     press(&mut app, "C a");
     assert_eq!(
