@@ -108,6 +108,10 @@ pub enum Fact {
         adapter: String,
         response: String,
         verdict: Box<Verdict>,
+        /// How likely each action was to be said, in the order of [`Action::ALL`], summing to one; none where the model could
+        /// not be asked for it.
+        probabilities: Option<[f64; 5]>,
+        /// How long the response took, without what came after it.
         millis: u64,
     },
     /// No answer: why, and what to do.

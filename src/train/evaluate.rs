@@ -111,6 +111,15 @@ pub fn action_log_probs(
     Ok(sums)
 }
 
+/// What five log-probabilities are as shares of each other; none where one of them is no number.
+#[must_use]
+pub fn normalised(log_probs: [f64; 5]) -> Option<[f64; 5]> {
+    let most = log_probs.into_iter().fold(f64::NEG_INFINITY, f64::max);
+    let weights = log_probs.map(|one| (one - most).exp());
+    let sum: f64 = weights.iter().sum();
+    sum.is_finite().then(|| weights.map(|weight| weight / sum))
+}
+
 /// The shares of a row of `eval.jsonl`.
 #[must_use]
 pub fn shares<'a>(
@@ -197,5 +206,24 @@ impl Tally {
             self.answers - malicious,
         );
         values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_probabilities_become_shares() {
+        let thirds = [-900.0, -900.0, -900.0, f64::NEG_INFINITY, -1e9];
+        let shares = normalised(thirds).expect("numbers");
+        assert!(
+            shares[..3]
+                .iter()
+                .all(|share| (share - 1.0 / 3.0).abs() < 1e-12)
+        );
+        assert_eq!(shares[3..], [0.0, 0.0]);
+        assert_eq!(normalised([f64::NAN, 0.0, 0.0, 0.0, 0.0]), None);
+        assert_eq!(normalised([f64::NEG_INFINITY; 5]), None);
     }
 }

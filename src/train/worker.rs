@@ -164,15 +164,8 @@ struct Desk<'a> {
 
 impl Desk<'_> {
     fn answer(&mut self, request: &InferRequest, live: Option<&Decoder>) -> Fact {
-        let started = Instant::now();
         match self.try_answer(request, live) {
-            Ok((adapter, response, verdict)) => Fact::Inference {
-                id: request.id,
-                adapter,
-                response,
-                verdict: Box::new(verdict),
-                millis: started.elapsed().as_millis() as u64,
-            },
+            Ok(fact) => fact,
             Err(message) => Fact::InferenceFailed {
                 id: request.id,
                 message,
@@ -184,24 +177,42 @@ impl Desk<'_> {
         &mut self,
         request: &InferRequest,
         live: Option<&Decoder>,
-    ) -> Result<(String, String, crate::env::schema::Verdict), String> {
-        let (name, decoder) = match &request.adapter {
-            AdapterChoice::Base => ("base".to_string(), self.model.decoder.clone()),
-            AdapterChoice::Named(name) => (name.clone(), self.named(name)?),
-            AdapterChoice::Live => {
-                let live = live.or(self.last_live.as_ref());
-                (
-                    "live".to_string(),
-                    live.cloned()
-                        .ok_or("no adapter is in training; press t to start a run")?,
-                )
-            }
-        };
+    ) -> Result<Fact, String> {
+        let started = Instant::now();
+        let (adapter, decoder) = self.chosen(&request.adapter, live)?;
+        let tokenizer = &self.model.tokenizer;
         let episodes = std::slice::from_ref(&*request.episode);
-        let answers = evaluate::answer(&decoder, &self.model.tokenizer, episodes, || true);
+        let answers = evaluate::answer(&decoder, tokenizer, episodes, || true);
         let answer = answers.map_err(|e| e.to_string())?.pop();
         let (response, verdict) = answer.ok_or("the model gave no answer")?;
-        Ok((name, response, verdict))
+        // The probabilities are asked for afterwards: they are no part of the answer's time, nor is it lost without them.
+        let millis = started.elapsed().as_millis() as u64;
+        let log_probs = evaluate::action_log_probs(&decoder, tokenizer, &request.episode);
+        Ok(Fact::Inference {
+            id: request.id,
+            adapter,
+            response,
+            verdict: Box::new(verdict),
+            probabilities: log_probs.ok().and_then(evaluate::normalised),
+            millis,
+        })
+    }
+
+    /// The name and weights that are asked for.
+    fn chosen(
+        &mut self,
+        adapter: &AdapterChoice,
+        live: Option<&Decoder>,
+    ) -> Result<(String, Decoder), String> {
+        match adapter {
+            AdapterChoice::Base => Ok(("base".to_string(), self.model.decoder.clone())),
+            AdapterChoice::Named(name) => Ok((name.clone(), self.named(name)?)),
+            AdapterChoice::Live => {
+                let live = live.or(self.last_live.as_ref()).cloned();
+                let live = live.ok_or("no adapter is in training; press t to start a run")?;
+                Ok(("live".to_string(), live))
+            }
+        }
     }
 
     fn named(&mut self, name: &str) -> Result<Decoder, String> {

@@ -338,12 +338,14 @@ fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
             adapter,
             response,
             verdict,
+            probabilities,
             millis,
         } => {
             let answer = Answer::Given {
                 adapter: with_step(app, adapter),
                 response,
                 verdict,
+                probabilities,
                 millis,
             };
             on_answer(app, id, answer)

@@ -2,7 +2,7 @@
 
 use crate::link::{AdapterChoice, Command, InferRequest};
 use crate::ui::msg::Effect;
-use crate::ui::queue::{Answer, Model, Queue, adapter_name};
+use crate::ui::queue::{Answer, Model, Queue, adapter_name, wrap};
 
 /// How many alerts ahead the model is asked about when looking for a mismatch.
 const LOOK_FOR: usize = 24;
@@ -20,6 +20,7 @@ impl Queue {
         default: &AdapterChoice,
     ) {
         let before = self.adapter().cloned();
+        let beside = self.second_adapter().cloned();
         self.model = Model::Ready { name, parameters };
         self.adapters = vec![AdapterChoice::Base];
         self.adapters
@@ -31,6 +32,42 @@ impl Queue {
         let wanted = before.as_ref().unwrap_or(default);
         let at = self.adapters.iter().position(|choice| choice == wanted);
         self.chosen = at.unwrap_or(0);
+        let place = |wanted| self.adapters.iter().position(|choice| *choice == wanted);
+        self.compared = beside.and_then(place);
+    }
+
+    /// The weights whose answers stand beside the chosen ones'.
+    #[must_use]
+    pub fn second_adapter(&self) -> Option<&AdapterChoice> {
+        self.adapters.get(self.compared?)
+    }
+
+    /// What the second weights say of the alert at `at`.
+    #[must_use]
+    pub fn second_answer(&self, at: usize) -> Option<&Answer> {
+        let key = (self.stage, at as u64, adapter_name(self.second_adapter()?));
+        self.answers.get(&key)
+    }
+
+    /// Sets the adapter before the chosen one beside it, or ends comparing; false where there is only one.
+    pub fn toggle_compare(&mut self) -> bool {
+        if self.compared.take().is_none() && self.adapters.len() > 1 {
+            self.compared = Some(wrap(self.chosen, -1, self.adapters.len()));
+            return true;
+        }
+        self.adapters.len() > 1
+    }
+
+    /// Compares with the next adapter that is not the chosen one; false where nothing is compared.
+    pub fn step_compared(&mut self) -> bool {
+        let Some(at) = self.compared else {
+            return false;
+        };
+        let len = self.adapters.len();
+        let next = wrap(at, 1, len);
+        let is_free = next != self.chosen;
+        self.compared = Some(if is_free { next } else { wrap(next, 1, len) });
+        true
     }
 
     /// Nothing asked will be answered any more.
@@ -86,7 +123,13 @@ impl Queue {
             self.ask_until.max(self.selected())
         };
         let mut effects = Vec::new();
-        for at in self.selected()..=last {
+        let here = self.selected();
+        let beside = self.second_adapter().cloned().map(|second| (here, second));
+        let ahead = (here + 1..=last).map(|at| (at, adapter.clone()));
+        let wanted = std::iter::once((here, adapter.clone()))
+            .chain(beside)
+            .chain(ahead);
+        for (at, adapter) in wanted {
             let key = (self.stage, at as u64, adapter_name(&adapter));
             if self.pending.len() >= IN_FLIGHT || self.answers.contains_key(&key) {
                 continue;
@@ -101,7 +144,7 @@ impl Queue {
             effects.push(Effect::Send(Command::Infer(InferRequest {
                 id: self.next_id,
                 episode,
-                adapter: adapter.clone(),
+                adapter,
             })));
         }
         effects

@@ -30,6 +30,10 @@ pub enum Place {
     DeleteDialog,
     QuitDialog,
     Help,
+    /// All fields of a log line.
+    Detail,
+    /// The list of what can be copied.
+    Copying,
     /// Palette and search: letters are text there.
     Entry,
 }
@@ -48,6 +52,8 @@ impl Place {
             Place::StartDialog => &[Place::StartDialog, Place::Always],
             Place::QuitDialog => &[Place::QuitDialog, Place::Always],
             Place::Help => &[Place::Help, Place::Always],
+            Place::Detail => &[Place::Detail, Place::Always],
+            Place::Copying => &[Place::Copying, Place::Always],
             Place::Entry => &[Place::Entry, Place::Always],
             Place::Everywhere => &[Place::Everywhere, Place::Always],
             Place::Always => &[Place::Always],
@@ -69,6 +75,8 @@ impl Place {
             Place::StartDialog => "When starting a run",
             Place::QuitDialog => "When quitting",
             Place::Help => "In help",
+            Place::Detail => "In all fields of a line",
+            Place::Copying => "When copying",
             Place::Entry => "While typing",
         }
     }

@@ -6,6 +6,8 @@
 use crate::link::Command;
 use crate::run::RunDir;
 use crate::ui::app::{App, ScreenName};
+use crate::ui::copying;
+use crate::ui::detail;
 use crate::ui::errand::Errand;
 use crate::ui::filter::FilterError;
 use crate::ui::gate;
@@ -51,6 +53,13 @@ pub enum Layer {
     Note { dir: RunDir, typed: String },
     /// Quit, with a run in progress?
     Quit,
+    /// All fields of the log line under the cursor.
+    Detail {
+        /// The field under this list's cursor.
+        field: usize,
+    },
+    /// What to copy?
+    Copy { chosen: usize, is_defanged: bool },
 }
 
 /// What a typed line is of a label.
@@ -134,6 +143,8 @@ impl Layer {
             Self::Agreement { .. } => Place::Agreement,
             Self::Start { .. } => Place::StartDialog,
             Self::Quit => Place::QuitDialog,
+            Self::Detail { .. } => Place::Detail,
+            Self::Copy { .. } => Place::Copying,
         }
     }
 
@@ -239,6 +250,9 @@ pub fn offered<'a>(app: &'a App, typed: &str) -> Vec<&'a Binding> {
 
 /// What `verb` does in the front layer; `None` leaves it to the screens.
 pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
+    if let Some(effects) = detail::perform(app, verb).or_else(|| copying::perform(app, verb)) {
+        return Some(effects);
+    }
     let layer = app.layers.last_mut()?;
     if filter_help(layer, verb) || layer.scroll(verb) {
         return Some(Vec::new());

@@ -1,10 +1,11 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
 //! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`labelling`], [`runs`], [`tending`], [`told`], [`layer`],
-//! [`scroll`], [`sifting`], [`curves`], [`view`]) are state without I/O; [`screen`] and [`widget`] draw it; [`errand`] looks after run
-//! folders, [`clerk`] after labels; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`filter`], [`theme`],
-//! [`gate`], [`average`], [`catalogue`], [`signs`], [`toast`] and [`pace`] are pure; [`preferences`] is what the user set down. Threads:
-//! the loop (here), `keys` and `signals` (see [`input`]), `errands` (see [`errand`]), `labels` (see [`clerk`]), and the caller's model thread behind
+//! [`detail`], [`copying`], [`order`], [`scroll`], [`sifting`], [`curves`], [`view`]) are state without I/O; [`screen`] and [`widget`]
+//! draw it; [`errand`] looks after run folders, [`clerk`] after labels; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`],
+//! [`decode`], [`filter`], [`record`], [`defang`], [`theme`], [`gate`], [`average`], [`catalogue`], [`signs`], [`toast`] and [`pace`] are
+//! pure; [`preferences`] is what the user set down. Threads: the loop (here), `keys` and `signals` (see [`input`]), `errands` (see
+//! [`errand`]), `labels` (see [`clerk`]), and the caller's model thread behind
 //! two channels. Nothing below this module imports candle, the model or the trainer.
 
 pub mod app;
@@ -12,9 +13,12 @@ pub mod asking;
 pub mod average;
 pub mod catalogue;
 pub mod clerk;
+pub mod copying;
 pub mod curves;
 pub mod decode;
+pub mod defang;
 pub mod desk;
+pub mod detail;
 pub mod errand;
 pub mod filter;
 pub mod gate;
@@ -23,11 +27,13 @@ pub mod keys;
 pub mod labelling;
 pub mod layer;
 pub mod msg;
+pub mod order;
 pub mod pace;
 pub mod perform;
 pub mod plain;
 pub mod preferences;
 pub mod queue;
+pub mod record;
 pub mod runs;
 pub mod screen;
 pub mod scroll;

@@ -91,6 +91,16 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::NextAdapter => queue.step_adapter(1),
         Verb::PreviousAdapter => queue.step_adapter(-1),
         Verb::AskAgain => queue.forget_answer(),
+        Verb::ToggleCompare if !queue.toggle_compare() => {
+            app.say("there is no second adapter to compare with");
+        }
+        Verb::NextCompared if !queue.step_compared() => app.say("c compares two adapters first"),
+        Verb::ToggleCompare | Verb::NextCompared => {}
+        Verb::NextOrder => queue.step_order(),
+        Verb::OpenDetail => {
+            app.layers.push(Layer::Detail { field: 0 });
+            return Vec::new();
+        }
         Verb::ToggleBlind => queue.is_blind = !queue.is_blind,
         _ => decide(app, verb),
     }
@@ -192,9 +202,16 @@ fn next_theme(app: &mut App) -> Vec<Effect> {
     vec![Effect::UseTheme(name)]
 }
 
+/// On episodes there is a choice of what to copy; elsewhere it is the line under the cursor.
 fn copy(app: &mut App) -> Vec<Effect> {
     let text = match app.screen {
-        ScreenName::Episodes => app.queue.line_under_cursor(),
+        ScreenName::Episodes => {
+            app.layers.push(Layer::Copy {
+                chosen: 0,
+                is_defanged: false,
+            });
+            return Vec::new();
+        }
         ScreenName::Training => app.training.line_under_cursor(),
         ScreenName::Runs => (app.runs.current()).map(|run| run.run_dir.display().to_string()),
         ScreenName::Labelling => app.labelling.line_under_cursor(),

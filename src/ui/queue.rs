@@ -9,6 +9,7 @@ use crate::env::{generate, prompt};
 use crate::link::AdapterChoice;
 use crate::ui::desk::Desk;
 use crate::ui::filter::Filter;
+use crate::ui::order::Order;
 use crate::ui::scroll::Scroll;
 
 /// Alerts kept ready beyond the selected one.
@@ -50,6 +51,8 @@ pub enum Answer {
         adapter: String,
         response: String,
         verdict: Box<Verdict>,
+        /// Of each action, in the order of [`crate::env::schema::Action::ALL`].
+        probabilities: Option<[f64; 5]>,
         millis: u64,
     },
     Failed(String),
@@ -100,12 +103,15 @@ pub struct Queue {
     /// What can be asked, and which of it is.
     pub adapters: Vec<AdapterChoice>,
     pub(super) chosen: usize,
+    /// The adapter whose answers stand beside the chosen one's.
+    pub(super) compared: Option<usize>,
     pub(super) answers: HashMap<AnswerKey, Answer>,
     pub(super) pending: HashMap<u64, AnswerKey>,
     pub(super) next_id: u64,
     /// While a run is in progress only the selected alert is asked about: answers cost it time.
     pub is_training: bool,
     pub(super) ask_until: usize,
+    pub(super) order: Order,
     pub(super) filter: Filter,
     /// The filter as it was typed.
     pub filter_text: String,
@@ -129,11 +135,13 @@ impl Queue {
             model,
             adapters: Vec::new(),
             chosen: 0,
+            compared: None,
             answers: HashMap::new(),
             pending: HashMap::new(),
             next_id: 0,
             is_training: false,
             ask_until: 0,
+            order: Order::default(),
             filter: Filter::default(),
             filter_text: String::new(),
             undo: Vec::new(),
@@ -246,21 +254,26 @@ impl Queue {
     /// The next or previous adapter, round and round.
     pub fn step_adapter(&mut self, by: isize) {
         self.chosen = wrap(self.chosen, by, self.adapters.len());
+        if self.compared == Some(self.chosen) {
+            self.step_compared();
+        }
     }
 
     /// Moves the cursor of the pane in focus by `by` lines.
     pub fn step(&mut self, by: isize) {
         match self.pane {
             QueuePane::Alerts => self.move_visible(by),
-            QueuePane::Log => {
-                let last = self
-                    .current()
-                    .map_or(0, |e| e.lines.len().saturating_sub(1));
-                self.line = self.line.saturating_add_signed(by).min(last);
-            }
+            QueuePane::Log => self.step_line(by),
             // They are text to scroll, without a cursor.
             QueuePane::Answers => {}
         }
+    }
+
+    /// Moves the cursor of the log window by `by` lines.
+    pub fn step_line(&mut self, by: isize) {
+        let lines = self.current().map_or(0, |entry| entry.lines.len());
+        let last = lines.saturating_sub(1);
+        self.line = self.line.saturating_add_signed(by).min(last);
     }
 
     /// The next pane (`by` 1) or the one before (`by` -1).
@@ -355,7 +368,8 @@ pub fn adapter_name(choice: &AdapterChoice) -> String {
     }
 }
 
-fn wrap(at: usize, by: isize, len: usize) -> usize {
+/// `at` moved by `by` in a ring of `len`.
+pub(super) fn wrap(at: usize, by: isize, len: usize) -> usize {
     let len = isize::try_from(len.max(1)).unwrap_or(1);
     let at = isize::try_from(at).unwrap_or(0);
     usize::try_from((at + by).rem_euclid(len)).unwrap_or(0)

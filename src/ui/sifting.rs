@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::env::schema::Event;
 use crate::ui::filter::{Filter, FilterError, Filtered};
+use crate::ui::order::Order;
 use crate::ui::queue::{Answer, Entry, Queue};
 
 /// Alerts generated in search of those that a filter admits, at most.
@@ -133,12 +134,14 @@ impl Queue {
         !self.filter.is_empty()
     }
 
-    /// Positions of the alerts that the filter admits.
+    /// Positions of the alerts that the filter admits, in the order they are listed.
     #[must_use]
     pub fn visible(&self) -> Vec<usize> {
         let entries = self.entries().iter().enumerate();
         let admitted = entries.filter(|(at, entry)| self.admits(*at, entry));
-        admitted.map(|(at, _)| at).collect()
+        let mut listed: Vec<usize> = admitted.map(|(at, _)| at).collect();
+        self.put_in_order(&mut listed);
+        listed
     }
 
     fn admits(&self, at: usize, entry: &Entry) -> bool {
@@ -170,15 +173,23 @@ impl Queue {
         }
     }
 
+    /// Where the selected alert stands in a list, or where it would if the filter hides it.
+    #[must_use]
+    pub fn place_in(&self, listed: &[usize]) -> usize {
+        let here = self.selected();
+        let place = listed.iter().position(|at| *at == here);
+        place.unwrap_or_else(|| listed.partition_point(|at| *at < here))
+    }
+
     /// To another of the admitted alerts: `by` 1 is the next, -1 the one before.
     pub fn move_visible(&mut self, by: isize) {
-        if self.filter.is_empty() {
+        if self.filter.is_empty() && self.order == Order::Queue {
             self.select(self.selected().saturating_add_signed(by));
             return;
         }
         self.look_ahead();
         let (visible, here) = (self.visible(), self.selected());
-        let before = visible.partition_point(|at| *at < here);
+        let before = self.place_in(&visible);
         let is_hidden = visible.get(before) != Some(&here);
         // From a hidden alert the next one is a step already.
         let by = if is_hidden && by > 0 { by - 1 } else { by };

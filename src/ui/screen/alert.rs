@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::ui::queue::{Entry, Queue, QueuePane};
+use crate::ui::record::{self, Role};
 use crate::ui::screen::episodes::severity;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{column, cut, lines, more, page_of_block, pane, span, wrap};
@@ -12,12 +13,15 @@ use crate::ui::widget::text::{column, cut, lines, more, page_of_block, pane, spa
 /// Cells before an event's text: cursor, and who cites it.
 const MARGIN: usize = 6;
 
+/// Cells of the word that says what an event is to the truth, once that is revealed.
+const WORD: usize = 9;
+
 /// What a log window is drawn with beside the alert itself.
 pub struct LogView<'a> {
     /// The line under the cursor.
     pub line: usize,
     pub is_focused: bool,
-    /// Who may cite a line, and by which letter.
+    /// What the letters before a line say, as long as the truth is hidden.
     pub legend: &'static str,
     /// The event the model cites, where that is shown.
     pub by_model: Option<&'a str>,
@@ -32,7 +36,7 @@ impl<'a> LogView<'a> {
         Self {
             line: queue.line,
             is_focused: queue.pane == QueuePane::Log,
-            legend: "Y you, M model, T truth",
+            legend: "cited by Y you, M model; o all fields",
             by_model: cited.filter(|_| !is_hidden),
         }
     }
@@ -45,7 +49,7 @@ pub fn title(entry: &Entry) -> String {
     format!(
         "Alert {}  {}  number {index}, twin of {}",
         alert.alert_id,
-        alert.timestamp,
+        record::utc(&alert.timestamp),
         index ^ 1
     )
 }
@@ -95,15 +99,21 @@ pub fn draw_log(view: &LogView, entry: &Entry, theme: &Theme, area: Rect, buf: &
         usize::from(area.width.saturating_sub(2)),
         usize::from(area.height.saturating_sub(2)),
     );
-    let blocks = blocks(view, entry, theme, width.saturating_sub(MARGIN), height);
+    let word = if entry.desk.is_revealed { WORD } else { 0 };
+    let room = width.saturating_sub(MARGIN + word);
+    let blocks = blocks(view, entry, theme, room, height);
     let heights: Vec<usize> = blocks.iter().map(Vec::len).collect();
     let first = page_of_block(view.line, &heights, height);
+    let signs = if entry.desk.is_revealed {
+        "Y you, M model, T trigger, E evidence, D decoy"
+    } else {
+        view.legend
+    };
     let title = format!(
-        "Log window {}/{}{}: cited by {}",
+        "Log window {}/{}{}: {signs}",
         view.line + 1,
         entry.lines.len(),
-        more(first, heights.iter().sum(), height, theme),
-        view.legend
+        more(first, heights.iter().sum(), height, theme)
     );
     let room = pane(&title, view.is_focused, theme, area, buf);
     let rows = blocks.iter().enumerate().flat_map(|(at, texts)| {
@@ -125,20 +135,25 @@ fn blocks(
     width: usize,
     height: usize,
 ) -> Vec<Vec<String>> {
-    let whole: Vec<Vec<String>> = entry.lines.iter().map(|l| wrap(l, width)).collect();
+    let window = &entry.episode.log_window;
+    let texts = window.iter().enumerate().map(|(at, event)| {
+        let before = at.checked_sub(1).and_then(|before| window.get(before));
+        record::row(before, event)
+    });
+    let texts: Vec<String> = texts.collect();
+    let whole: Vec<Vec<String>> = texts.iter().map(|text| wrap(text, width)).collect();
     if whole.iter().map(Vec::len).sum::<usize>() <= height {
         return whole;
     }
-    let texts = whole.into_iter().zip(&entry.lines).enumerate();
-    texts
-        .map(|(at, (rows, line))| {
-            if at == view.line || rows.len() == 1 {
-                rows
-            } else {
-                vec![cut(line, width, theme.glyphs.cut)]
-            }
-        })
-        .collect()
+    let both = whole.into_iter().zip(&texts).enumerate();
+    both.map(|(at, (rows, text))| {
+        if at == view.line || rows.len() == 1 {
+            rows
+        } else {
+            vec![cut(text, width, theme.glyphs.cut)]
+        }
+    })
+    .collect()
 }
 
 fn event_row(
@@ -149,18 +164,29 @@ fn event_row(
     at: usize,
     theme: &Theme,
 ) -> Line<'static> {
-    let is_trigger =
-        entry.desk.is_revealed && is_event(entry, at, &entry.episode.truth.triggering_log_id);
-    let token = match (is_trigger, entry.desk.mark == Some(at), is_cursor) {
-        (true, _, _) => Token::Good,
+    let role = role(entry, at);
+    let token = match (role, entry.desk.mark == Some(at), is_cursor) {
+        (Some(Role::Trigger), _, _) => Token::Good,
         (_, true, _) => Token::Mark,
         (_, _, true) => Token::Title,
-        _ => Token::Text,
+        (Some(role), _, _) => role.token(),
+        (None, _, _) => Token::Text,
     };
-    Line::from(vec![
-        span(column(margin, MARGIN, ""), theme.style(Token::Key)),
-        span(text, theme.style(token)),
-    ])
+    let mut spans = vec![span(column(margin, MARGIN, ""), theme.style(Token::Key))];
+    if entry.desk.is_revealed {
+        let word = role.filter(|_| !margin.is_empty()).map_or("", Role::word);
+        let style = theme.style(role.map_or(Token::Text, Role::token));
+        spans.push(span(column(word, WORD, ""), style));
+    }
+    spans.push(span(text, theme.style(token)));
+    Line::from(spans)
+}
+
+/// What an event is to the truth, once that is revealed.
+fn role(entry: &Entry, at: usize) -> Option<Role> {
+    let event = entry.episode.log_window.get(at)?;
+    let role = Role::of(&entry.episode, &event.log_id);
+    role.filter(|_| entry.desk.is_revealed)
 }
 
 fn is_event(entry: &Entry, at: usize, log_id: &str) -> bool {
@@ -168,7 +194,7 @@ fn is_event(entry: &Entry, at: usize, log_id: &str) -> bool {
     event.is_some_and(|event| event.log_id == log_id)
 }
 
-/// Cursor, then who cites the event: you, the model, and after the reveal the truth.
+/// Cursor, then who cites the event: you, the model, and after the reveal what it is to the truth.
 fn margin(view: &LogView, entry: &Entry, at: usize, theme: &Theme) -> String {
     let cursor = if at == view.line {
         theme.glyphs.cursor
@@ -176,13 +202,11 @@ fn margin(view: &LogView, entry: &Entry, at: usize, theme: &Theme) -> String {
         " "
     };
     let by_model = view.by_model.is_some_and(|id| is_event(entry, at, id));
-    let by_truth =
-        entry.desk.is_revealed && is_event(entry, at, &entry.episode.truth.triggering_log_id);
     let sign = |is: bool, letter: &'static str| if is { letter } else { " " };
     format!(
         "{cursor} {}{}{}",
         sign(entry.desk.mark == Some(at), "Y"),
         sign(by_model, "M"),
-        sign(by_truth, "T")
+        role(entry, at).map_or(" ", Role::letter)
     )
 }

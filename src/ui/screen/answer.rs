@@ -9,6 +9,7 @@ use crate::env::schema::Verdict;
 use crate::ui::app::App;
 use crate::ui::queue::{Answer, Entry, Model, QueuePane, adapter_name};
 use crate::ui::screen::episodes::{hit, signed};
+use crate::ui::screen::{compare, inside};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{lines, more, pane, span, wrap};
 
@@ -46,14 +47,24 @@ fn rows(app: &App, entry: &Entry, theme: &Theme, pane_width: u16) -> Rows {
         own_rows(entry, theme, &mut rows);
         truth_rows(entry, theme, width, &mut rows);
     }
+    let is_elsewhere = app.queue.second_adapter().is_some();
+    let is_hidden = app.queue.is_blind && !entry.desk.is_revealed || is_elsewhere;
+    if let (Some(answer), false) = (app.queue.answer(app.queue.selected()), is_hidden) {
+        rows.extend(inside::rows(answer, entry, theme, width));
+    }
     rows
 }
 
-fn label(name: &str, theme: &Theme) -> Span<'static> {
+/// The word a row of answers begins with.
+pub fn label(name: &str, theme: &Theme) -> Span<'static> {
     span(format!("{name:<7}"), theme.style(Token::Title))
 }
 
 fn model_rows(app: &App, entry: &Entry, theme: &Theme, width: usize, rows: &mut Rows) {
+    if let Some(both) = compare::rows(app, entry, theme, width) {
+        rows.extend(both);
+        return;
+    }
     let faint = theme.style(Token::Faint);
     let is_revealed = entry.desk.is_revealed;
     let mut note = |text: &str, style: Style| {
@@ -73,6 +84,7 @@ fn model_rows(app: &App, entry: &Entry, theme: &Theme, width: usize, rows: &mut 
                 response,
                 verdict,
                 millis,
+                ..
             }),
             _,
         ) => {

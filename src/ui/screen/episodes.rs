@@ -73,6 +73,10 @@ fn draw_queue(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let queue = &app.queue;
     let visible = queue.visible();
     let title = queue_title(app, visible.len());
+    let title = match queue.group_told(&visible) {
+        Some(group) => format!("{}, {title}", crate::ui::gate::clean(&group)),
+        None => title,
+    };
     let is_focused = queue.pane == QueuePane::Alerts;
     let room = pane(&title, is_focused, theme, area, buf);
     draw_scores(app, theme, area, buf);
@@ -82,7 +86,7 @@ fn draw_queue(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         lines([none], room, buf);
         return;
     }
-    let cursor = visible.partition_point(|at| *at < queue.selected());
+    let cursor = queue.place_in(&visible);
     let first = page_of(cursor, usize::from(room.height));
     let shown = visible.iter().skip(first).take(usize::from(room.height));
     let rows =

@@ -65,7 +65,7 @@ fn draw_open(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         let view = LogView {
             line: app.labelling.line,
             is_focused: app.labelling.pane == QueuePane::Log,
-            legend: "Y you, M model",
+            legend: "cited by Y you, M model",
             by_model: model_citation(&app.labelling),
         };
         alert::draw_log(&view, &item.entry, theme, log, buf);

@@ -3,9 +3,12 @@
 mod alert;
 mod answer;
 mod attacks;
+mod compare;
 mod curves;
+pub mod detail;
 mod episodes;
 mod evaluations;
+mod inside;
 mod labelling;
 mod panes;
 mod rollouts;

@@ -173,7 +173,9 @@ fn a_terminal_that_takes_no_bytes_ends_the_loop_and_leaves_the_run() {
     let mut app = app();
     train(&mut app, 1);
     let (_, exit, commands) = run_loop(app, |inputs, _facts| {
-        inputs.send(Input::Key(event("y"))).expect("heard");
+        for key in ["y", "y"] {
+            inputs.send(Input::Key(event(key))).expect("heard");
+        }
         std::thread::sleep(Duration::from_millis(50));
     });
     assert_eq!(

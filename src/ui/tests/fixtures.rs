@@ -79,6 +79,7 @@ pub fn answer(
                 adapter: "stage4_adversarial".into(),
                 response,
                 verdict,
+                probabilities: Some([0.625, 0.25, 0.125, 0.0, 0.0]),
                 millis: 12,
             }),
         ));
@@ -415,6 +416,12 @@ pub fn states() -> Vec<App> {
     answer(&mut answered, effects, right);
     press(&mut answered, "3 Enter");
     states.push(answered);
+    let mut compared = app();
+    let effects = update(&mut compared, ready());
+    answer(&mut compared, effects, right);
+    let effects = press(&mut compared, "c");
+    answer(&mut compared, effects, wrong);
+    states.push(compared);
     for pane in 0..5 {
         let mut training = app();
         train(&mut training, 120);
@@ -422,7 +429,9 @@ pub fn states() -> Vec<App> {
         (0..pane).for_each(|_| drop(press(&mut training, "Tab")));
         states.push(training);
     }
-    for keys in ["?", ": r e v", "F2 t", "/ a b"] {
+    for keys in [
+        "?", ": r e v", "F2 t", "/ a b", "o j", "r o G", "y", "r y j d",
+    ] {
         let mut dialog = app();
         press(&mut dialog, keys);
         states.push(dialog);

@@ -86,6 +86,7 @@ impl Desk {
                         verdict: Box::new(judge(&request.episode, &response)),
                         response,
                         millis: 1,
+                        probabilities: None,
                     })
                 }
                 _ => continue,

@@ -203,6 +203,7 @@ fn answer_live(app: &mut App, effects: Vec<Effect>) {
             adapter: "live".into(),
             verdict: Box::new(judge(&request.episode, &response)),
             response,
+            probabilities: None,
             millis: 1,
         };
         update(app, Msg::Fact(fact));

@@ -9,6 +9,7 @@ use crate::run::RunDir;
 use crate::run::compare::settings;
 use crate::ui::app::App;
 use crate::ui::layer::{Layer, offered};
+use crate::ui::screen::detail;
 use crate::ui::scroll::Scroll;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{column, cut, lines, more, page_of, pane, select_row, span, wrap};
@@ -33,6 +34,11 @@ pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffe
         Layer::Guidelines { scroll } => draw_guidelines(scroll, theme, area, buf),
         Layer::Start { scroll } => draw_start(app, scroll, theme, area, buf),
         Layer::Quit => draw_quit(theme, area, buf),
+        Layer::Detail { field } => detail::draw_fields(app, *field, theme, area, buf),
+        Layer::Copy {
+            chosen,
+            is_defanged,
+        } => detail::draw_copies(*chosen, *is_defanged, theme, area, buf),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::ui::widget::text::{column, lines, more, span, wrap};
 const KEYS_WIDTH: usize = 24;
 
 /// In the order they are read.
-const PLACES: [Place; 12] = [
+const PLACES: [Place; 14] = [
     Place::Episodes,
     Place::Training,
     Place::Runs,
@@ -23,6 +23,8 @@ const PLACES: [Place; 12] = [
     Place::Agreement,
     Place::Everywhere,
     Place::Always,
+    Place::Detail,
+    Place::Copying,
     Place::StartDialog,
     Place::DeleteDialog,
     Place::QuitDialog,

@@ -1,0 +1,226 @@
+//! What of an alert can be copied, and the list to choose from. Nothing copied tells a truth that is hidden.
+
+use std::fmt::Write as _;
+
+use crate::env::events::{self, Kind};
+use crate::env::prompt;
+use crate::env::schema::{Episode, Verdict};
+use crate::ui::app::App;
+use crate::ui::defang::defang;
+use crate::ui::gate;
+use crate::ui::keys::Verb;
+use crate::ui::layer::Layer;
+use crate::ui::msg::Effect;
+use crate::ui::queue::{Answer, Entry};
+use crate::ui::record;
+
+/// Something to copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copied {
+    Line,
+    Prompt,
+    Json,
+    Case,
+}
+
+impl Copied {
+    /// All four, in the order of the list.
+    pub const ALL: [Copied; 4] = [Copied::Line, Copied::Prompt, Copied::Json, Copied::Case];
+
+    /// What it is called.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Copied::Line => "the log line under the cursor",
+            Copied::Prompt => "the prompt, as the model reads it",
+            Copied::Json => "the episode as JSON",
+            Copied::Case => "the case in Markdown",
+        }
+    }
+
+    /// Its text for the selected alert.
+    #[must_use]
+    pub fn text(self, app: &App) -> Option<String> {
+        let entry = app.queue.current()?;
+        let episode = &entry.episode;
+        match self {
+            Copied::Line => app.queue.line_under_cursor(),
+            Copied::Prompt => Some(prompt::user_message(&episode.alert, &episode.log_window)),
+            Copied::Json => json(entry),
+            Copied::Case => Some(case(app, entry)),
+        }
+    }
+}
+
+/// Does what `verb` says in the list; `None` leaves it to others.
+pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
+    let Some(Layer::Copy {
+        chosen,
+        is_defanged,
+    }) = app.layers.last_mut()
+    else {
+        return None;
+    };
+    match verb {
+        Verb::Down => *chosen = (*chosen + 1).min(Copied::ALL.len() - 1),
+        Verb::Up => *chosen = chosen.saturating_sub(1),
+        Verb::Defang => *is_defanged = !*is_defanged,
+        Verb::Copy | Verb::Confirm => {
+            let is_defanged = *is_defanged;
+            let what = Copied::ALL.get(*chosen).copied();
+            let what = what.filter(|_| verb == Verb::Confirm);
+            app.layers.pop();
+            return Some(copy(app, what.unwrap_or(Copied::Line), is_defanged));
+        }
+        _ => return None,
+    }
+    Some(Vec::new())
+}
+
+fn copy(app: &mut App, what: Copied, is_defanged: bool) -> Vec<Effect> {
+    let Some(text) = what.text(app) else {
+        app.say("nothing here to copy");
+        return Vec::new();
+    };
+    let domains = app
+        .queue
+        .current()
+        .map_or_else(Vec::new, |entry| domains(&entry.episode));
+    let text = if is_defanged {
+        defang(&text, &domains)
+    } else {
+        text
+    };
+    let how = if is_defanged { ", defanged" } else { "" };
+    app.say(format!(
+        "{}{how}: sent to the terminal's clipboard (OSC 52)",
+        what.title()
+    ));
+    vec![Effect::Copy(text)]
+}
+
+/// The domain names in the records of an episode.
+fn domains(episode: &Episode) -> Vec<String> {
+    let mut found = Vec::new();
+    for event in &episode.log_window {
+        let known = events::find(&event.event_type);
+        for (name, value) in &event.fields {
+            let kind = known
+                .and_then(|known| known.field(name))
+                .map(|field| field.kind);
+            if let (Some(Kind::Domain), Some(domain)) = (kind, value.as_str()) {
+                found.push(domain.to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// The episode; while the truth is hidden without it, and without what tells incident and decoys apart.
+fn json(entry: &Entry) -> Option<String> {
+    let mut value = serde_json::to_value(&entry.episode).ok()?;
+    if let (Some(object), false) = (value.as_object_mut(), entry.desk.is_revealed) {
+        object.remove("truth");
+        object.remove("incident");
+    }
+    Some(value.to_string())
+}
+
+/// A case for a ticket. What others wrote stands in indented blocks, where no sign of Markdown means anything.
+fn case(app: &App, entry: &Entry) -> String {
+    let alert = &entry.episode.alert;
+    let mut text = String::from("# Alert\n\n");
+    for (name, value) in [
+        ("id", alert.alert_id.as_str()),
+        ("time", &record::utc(&alert.timestamp)),
+        ("severity", &alert.severity),
+        ("category", &alert.category),
+        ("host", &alert.host),
+        ("user", &alert.user),
+        ("summary", &alert.summary),
+    ] {
+        put(&mut text, &format!("{name}: {value}"));
+    }
+    text += "\n# Decisions\n\n";
+    decisions(app, entry, &mut text);
+    if entry.desk.is_revealed {
+        verified(entry, &mut text);
+    }
+    text += "\n# Log window\n\n";
+    for (event, line) in entry.episode.log_window.iter().zip(&entry.lines) {
+        let role = record::Role::of(&entry.episode, &event.log_id);
+        let role = role.filter(|_| entry.desk.is_revealed);
+        let role = role.map_or_else(String::new, |role| format!("({}) ", role.word()));
+        put(&mut text, &format!("{role}{line}"));
+    }
+    text
+}
+
+/// A line of an indented block.
+fn put(text: &mut String, line: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "    {}", gate::clean(line));
+}
+
+fn decisions(app: &App, entry: &Entry, text: &mut String) {
+    let desk = &entry.desk;
+    match (&desk.own, desk.decision) {
+        (Some(own), _) => put(text, &format!("analyst: {}", said(own, true))),
+        (None, Some(action)) if !desk.is_revealed => {
+            put(text, &format!("analyst: {action}, not submitted"));
+        }
+        (None, _) => put(text, "analyst: none"),
+    }
+    let is_hidden = app.queue.is_blind && !desk.is_revealed;
+    let answer = app.queue.answer(app.queue.selected());
+    let Some(Answer::Given {
+        adapter, verdict, ..
+    }) = answer.filter(|_| !is_hidden)
+    else {
+        return;
+    };
+    put(
+        text,
+        &format!("model ({adapter}): {}", said(verdict, desk.is_revealed)),
+    );
+    if let Some(rationale) = &verdict.rationale {
+        put(text, &format!("rationale: {rationale}"));
+    }
+}
+
+/// Action and citation; with the reward once the truth is revealed.
+fn said(verdict: &Verdict, is_revealed: bool) -> String {
+    let action = verdict.action.map_or("malformed", |action| action.as_str());
+    let cited = verdict.cited_log_id.as_deref().unwrap_or("nothing");
+    let word = if verdict.correct_action {
+        "right"
+    } else {
+        "wrong"
+    };
+    let judged = if is_revealed {
+        format!(" ({word}, reward {:+.2})", verdict.reward + 0.0)
+    } else {
+        String::new()
+    };
+    format!("{action}, cites {cited}{judged}")
+}
+
+fn verified(entry: &Entry, text: &mut String) {
+    let truth = &entry.episode.truth;
+    let techniques = if truth.attack.is_empty() {
+        "none".to_owned()
+    } else {
+        truth.attack.join(", ")
+    };
+    *text += "\n# Truth\n\n";
+    put(
+        text,
+        &format!(
+            "action: {}, because of {}",
+            truth.action, truth.triggering_log_id
+        ),
+    );
+    put(text, &format!("rule: {} ({})", truth.rule, truth.reason));
+    put(text, &format!("evidence: {}", truth.evidence.join(", ")));
+    put(text, &format!("ATT&CK techniques: {techniques}"));
+}

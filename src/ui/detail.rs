@@ -1,0 +1,183 @@
+//! All fields of the log line under the cursor, one a row; the value under this list's own cursor can be copied, or made a
+//! term of the filter. State and behaviour only, drawn elsewhere.
+
+use crate::ui::app::App;
+use crate::ui::gate;
+use crate::ui::keys::Verb;
+use crate::ui::layer::Layer;
+use crate::ui::msg::Effect;
+use crate::ui::queue::Entry;
+use crate::ui::record;
+
+/// Rows that half a page is.
+const HALF_PAGE: usize = 8;
+
+/// One field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub name: String,
+    pub value: String,
+    /// What filters call it; none where they do not know it.
+    pub filtered_as: Option<String>,
+}
+
+/// What the line at `line` holds: what every record has, then its fields in the order of its type.
+#[must_use]
+pub fn rows(entry: &Entry, line: usize) -> Vec<Row> {
+    let window = &entry.episode.log_window;
+    let Some(event) = window.get(line) else {
+        return Vec::new();
+    };
+    let row = |name: &str, value: String, filtered_as: Option<&str>| Row {
+        name: name.to_owned(),
+        value,
+        filtered_as: filtered_as.map(str::to_owned),
+    };
+    let before = line.checked_sub(1).and_then(|before| window.get(before));
+    let mut rows = vec![
+        row("log_id", event.log_id.clone(), None),
+        row("timestamp", record::utc(&event.timestamp), None),
+    ];
+    if before.is_some() {
+        rows.push(row(
+            "since the line before",
+            record::time(before, event),
+            None,
+        ));
+    }
+    rows.push(row("source", event.source.clone(), Some("src")));
+    rows.push(row("event_type", event.event_type.clone(), Some("type")));
+    let fields = record::fields(event).into_iter();
+    rows.extend(fields.map(|(name, value)| row(name, record::printed(value), Some(name))));
+    rows
+}
+
+/// Does what `verb` says in the list; `None` leaves it to others.
+pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
+    let &Layer::Detail { field } = app.layers.last()? else {
+        return None;
+    };
+    let rows = app
+        .queue
+        .current()
+        .map_or_else(Vec::new, |entry| rows(entry, app.queue.line));
+    let last = rows.len().saturating_sub(1);
+    let to = match verb {
+        Verb::Down => field + 1,
+        Verb::Up => field.saturating_sub(1),
+        Verb::HalfDown => field + HALF_PAGE,
+        Verb::HalfUp => field.saturating_sub(HALF_PAGE),
+        Verb::Top => 0,
+        Verb::Bottom => last,
+        Verb::NextLine | Verb::PreviousLine => {
+            app.queue
+                .step_line(if verb == Verb::NextLine { 1 } else { -1 });
+            0
+        }
+        Verb::OpenDetail => {
+            app.layers.pop();
+            return Some(Vec::new());
+        }
+        Verb::Copy => {
+            app.say("the value: sent to the terminal's clipboard (OSC 52)");
+            let value = rows.get(field)?.value.clone();
+            return Some(vec![Effect::Copy(value)]);
+        }
+        Verb::OnlyValue | Verb::ExcludeValue => {
+            return Some(narrow(app, rows.get(field)?, verb == Verb::ExcludeValue));
+        }
+        _ => return None,
+    };
+    if let Some(Layer::Detail { field }) = app.layers.last_mut() {
+        *field = to.min(last);
+    }
+    Some(Vec::new())
+}
+
+/// Adds the value as a term to the filter, or its opposite; what says the contrary goes.
+fn narrow(app: &mut App, row: &Row, is_excluded: bool) -> Vec<Effect> {
+    let Some(term) = term(row) else {
+        app.say(format!("{} cannot be filtered by", gate::clean(&row.name)));
+        return Vec::new();
+    };
+    let (wanted, contrary) = if is_excluded {
+        (format!("!{term}"), term)
+    } else {
+        (term.clone(), format!("!{term}"))
+    };
+    let filter = added(&app.queue.filter_text, &wanted, &contrary);
+    app.layers.pop();
+    match app.queue.set_filter(&filter) {
+        Ok(()) => app.say(format!(
+            "filter: {}; Esc takes it off",
+            gate::clean(&filter)
+        )),
+        Err(error) => app.complain(gate::clean(&error.to_string())),
+    }
+    app.queue.ask()
+}
+
+/// `name="value"`; none where filters could not read it back.
+fn term(row: &Row) -> Option<String> {
+    let name = row.filtered_as.as_deref()?;
+    let is_plain = |c: char| c.is_alphanumeric() || c == '_';
+    let is_sound = !name.is_empty() && name.chars().all(is_plain) && !row.value.contains('"');
+    (is_sound && !row.value.is_empty()).then(|| format!("{name}=\"{}\"", row.value))
+}
+
+/// `filter` with `wanted` once, and without `contrary`.
+fn added(filter: &str, wanted: &str, contrary: &str) -> String {
+    // Spaces around make each term whole: `!x` must not be taken for `x`.
+    let mut text = format!(" {filter} ");
+    for term in [contrary, wanted] {
+        text = text.replace(&format!(" {term} "), " ");
+    }
+    format!("{} {wanted}", text.trim()).trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_term_is_added_once_and_takes_its_contrary_away() {
+        for (filter, wanted) in [
+            ("", "user=\"b\""),
+            ("high", "high user=\"b\""),
+            ("user=\"b\" high", "high user=\"b\""),
+            ("!user=\"b\" high", "high user=\"b\""),
+            ("!user=\"bc\"", "!user=\"bc\" user=\"b\""),
+        ] {
+            assert_eq!(
+                added(filter, "user=\"b\"", "!user=\"b\""),
+                wanted,
+                "{filter}"
+            );
+        }
+        assert_eq!(
+            added("user=\"b\"", "!user=\"b\"", "user=\"b\""),
+            "!user=\"b\""
+        );
+    }
+
+    #[test]
+    fn what_no_filter_could_read_back_is_no_term() {
+        let row = |filtered_as: Option<&str>, value: &str| Row {
+            name: "x".into(),
+            value: value.into(),
+            filtered_as: filtered_as.map(str::to_owned),
+        };
+        assert_eq!(
+            term(&row(Some("user"), "a b")).as_deref(),
+            Some("user=\"a b\"")
+        );
+        for bad in [
+            row(None, "x"),
+            row(Some("a b"), "x"),
+            row(Some("a=b"), "x"),
+            row(Some("a"), "say \"x\""),
+        ] {
+            assert_eq!(term(&bad), None, "{bad:?}");
+        }
+    }
+}

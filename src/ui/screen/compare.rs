@@ -1,0 +1,147 @@
+//! Two adapters' answers to one alert, side by side where there is room, else one under the other.
+
+use ratatui::text::{Line, Span};
+
+use crate::env::schema::Action;
+use crate::ui::app::App;
+use crate::ui::queue::{Answer, Entry, adapter_name};
+use crate::ui::screen::answer::label;
+use crate::ui::screen::episodes::{hit, signed};
+use crate::ui::screen::inside::bar;
+use crate::ui::theme::{Theme, Token};
+use crate::ui::widget::text::{column, span, wrap};
+
+/// From this width on the answers stand side by side.
+const WIDE: usize = 66;
+
+/// Cells of an action's name.
+const NAME: usize = 16;
+
+type Cells = Vec<(String, Token)>;
+
+/// What both say; nothing where no second adapter is compared.
+pub fn rows(app: &App, entry: &Entry, theme: &Theme, width: usize) -> Option<Vec<Line<'static>>> {
+    let second = adapter_name(app.queue.second_adapter()?);
+    let first = adapter_name(app.queue.adapter()?);
+    let at = app.queue.selected();
+    let answers = [app.queue.answer(at), app.queue.second_answer(at)];
+    let mut rows = vec![headline(answers, app, entry, theme)];
+    if app.queue.is_blind && !entry.desk.is_revealed {
+        return Some(rows);
+    }
+    let is_wide = width >= WIDE;
+    let room = if is_wide { (width - 2) / 2 } else { width };
+    let [left, right] = [(first, answers[0]), (second, answers[1])]
+        .map(|(name, answer)| side(&name, answer, entry, theme, room));
+    let line = |cells: &(String, Token)| span(&cells.0, theme.style(cells.1));
+    if !is_wide {
+        rows.extend(
+            left.iter()
+                .chain(&right)
+                .map(|cells| Line::from(line(cells))),
+        );
+        return Some(rows);
+    }
+    for at in 0..left.len().max(right.len()) {
+        let padded = left.get(at).map_or_else(
+            || span(" ".repeat(room), theme.style(Token::Text)),
+            |(text, token)| span(column(text, room, theme.glyphs.cut), theme.style(*token)),
+        );
+        let between: Span<'static> = span(
+            format!("{} ", theme.glyphs.separator),
+            theme.style(Token::Border),
+        );
+        let right = right.get(at).map(line);
+        rows.push(Line::from_iter([padded, between].into_iter().chain(right)));
+    }
+    Some(rows)
+}
+
+/// Whether the two say the same.
+fn headline(
+    answers: [Option<&Answer>; 2],
+    app: &App,
+    entry: &Entry,
+    theme: &Theme,
+) -> Line<'static> {
+    let text = match answers {
+        _ if app.queue.is_blind && !entry.desk.is_revealed => {
+            "hidden until the truth is revealed (v shows it)".to_owned()
+        }
+        [
+            Some(Answer::Given { verdict: one, .. }),
+            Some(Answer::Given { verdict: two, .. }),
+        ] => {
+            let word = |is_same: bool| if is_same { "the same" } else { "another" };
+            format!(
+                "{} action, {} citation",
+                word(one.action == two.action),
+                word(one.cited_log_id == two.cited_log_id)
+            )
+        }
+        _ => "waiting for both answers".to_owned(),
+    };
+    let both = format!("{text} (c ends comparing, C next adapter)");
+    Line::from(vec![
+        label("Both", theme),
+        span(both, theme.style(Token::Accent)),
+    ])
+}
+
+fn side(name: &str, answer: Option<&Answer>, entry: &Entry, theme: &Theme, width: usize) -> Cells {
+    let mut cells = vec![(format!("Model with {name}"), Token::Title)];
+    let (response, verdict, probabilities, millis) = match answer {
+        Some(Answer::Given {
+            response,
+            verdict,
+            probabilities,
+            millis,
+            ..
+        }) => (response, verdict, probabilities, millis),
+        Some(Answer::Failed(why)) => {
+            cells.push((format!("no answer: {why}"), Token::Bad));
+            return cells;
+        }
+        Some(Answer::Thinking) | None => {
+            cells.push(("not answered yet".to_owned(), Token::Faint));
+            return cells;
+        }
+    };
+    let judged = |text: String, is_right: bool| {
+        if !entry.desk.is_revealed {
+            return (text, Token::Accent);
+        }
+        let token = if is_right { Token::Good } else { Token::Bad };
+        (format!("{text} {}", hit(is_right, theme).0), token)
+    };
+    let action = verdict.action.map_or("malformed", |action| action.as_str());
+    cells.push(judged(action.to_owned(), verdict.correct_action));
+    let cited = verdict.cited_log_id.as_deref().unwrap_or("nothing");
+    cells.push(judged(format!("cites {cited}"), verdict.correct_citation));
+    if entry.desk.is_revealed {
+        let token = if verdict.reward > 0.0 {
+            Token::Good
+        } else {
+            Token::Bad
+        };
+        cells.push((format!("reward {}", signed(verdict.reward)), token));
+    }
+    for (action, share) in Action::ALL.into_iter().zip(probabilities.iter().flatten()) {
+        let room = width.saturating_sub(NAME + 7).clamp(4, 20);
+        let bar = bar(*share, room, theme);
+        let token = if verdict.action == Some(action) {
+            Token::Accent
+        } else {
+            Token::Text
+        };
+        cells.push((
+            format!("{action:<NAME$}{bar}{:>5.1}%", share * 100.0),
+            token,
+        ));
+    }
+    let said = verdict.rationale.as_deref().unwrap_or(response.trim_end());
+    let wrapped = wrap(&format!("\"{said}\""), width);
+    cells.extend(wrapped.into_iter().take(4).map(|text| (text, Token::Faint)));
+    cells.push((format!("{millis} ms"), Token::Faint));
+    cells
+}
