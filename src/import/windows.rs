@@ -21,6 +21,41 @@ const TYPES: [(u64, bool, &str, &str); 12] = [
     (1102, false, "log.clear", "audit log cleared"),
 ];
 
+/// Where records keep their id, time, writer, machine and number, in the spellings of the three.
+const ID: [&str; 4] = [
+    "Event.System.EventID.#text",
+    "Event.System.EventID",
+    "winlog.event_id",
+    "EventID",
+];
+const TIME: [&str; 5] = [
+    "Event.System.TimeCreated.#attributes.SystemTime",
+    "Event.System.TimeCreated.@SystemTime",
+    "@timestamp",
+    "UtcTime",
+    "EventTime",
+];
+const PROVIDER: [&str; 5] = [
+    "Event.System.Provider.#attributes.Name",
+    "Event.System.Provider.@Name",
+    "winlog.provider_name",
+    "SourceName",
+    "Channel",
+];
+const HOST: [&str; 5] = [
+    "Event.System.Computer",
+    "winlog.computer_name",
+    "host.name",
+    "Hostname",
+    "Computer",
+];
+const NUMBER: [&str; 4] = [
+    "Event.System.EventRecordID",
+    "winlog.record_id",
+    "RecordNumber",
+    "RecordID",
+];
+
 /// Ours, and theirs below the record's data.
 const FIELDS: [(&str, &str); 19] = [
     ("image", "Image"),
@@ -46,77 +81,23 @@ const FIELDS: [(&str, &str); 19] = [
 
 /// Reads a record.
 pub fn read(value: &Value) -> Result<Imported, ImportError> {
-    let paths = [
-        "Event.System.EventID.#text",
-        "Event.System.EventID",
-        "winlog.event_id",
-        "EventID",
-    ];
-    let id = paths
-        .iter()
-        .find_map(|path| text(value, path)?.parse::<u64>().ok());
-    let id = id.ok_or_else(|| ImportError::at("EventID", "is no number"))?;
-    let timestamp = time(
-        value,
-        &[
-            "Event.System.TimeCreated.#attributes.SystemTime",
-            "Event.System.TimeCreated.@SystemTime",
-            "@timestamp",
-            "UtcTime",
-            "EventTime",
-        ],
-    )?;
-    let provider = first(
-        value,
-        &[
-            "Event.System.Provider.#attributes.Name",
-            "Event.System.Provider.@Name",
-            "winlog.provider_name",
-            "SourceName",
-            "Channel",
-        ],
-    );
+    let id = ID.iter().find_map(|path| text(value, path)?.parse().ok());
+    let id: u64 = id.ok_or_else(|| ImportError::at("EventID", "is no number"))?;
+    let timestamp = time(value, &TIME)?;
+    let provider = first(value, &PROVIDER);
     let is_sysmon = provider.contains("Sysmon");
-    let known = TYPES
-        .iter()
-        .find(|(of, sysmon, ..)| (*of, *sysmon) == (id, is_sysmon));
-    let (kind, what) = known.map_or_else(
-        || (format!("windows.{id}"), format!("event {id} of {provider}")),
-        |(_, _, kind, what)| ((*kind).to_owned(), (*what).to_owned()),
-    );
+    let (kind, what) = named(id, is_sysmon, &provider);
     let data = ["Event.EventData", "winlog.event_data"];
-    let data = data
-        .iter()
-        .find_map(|path| get(value, path))
-        .unwrap_or(value);
-    let fields = pick(data, &FIELDS);
-    let said = |name: &str| {
-        fields
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or("-")
-            .to_owned()
-    };
-    let host = [
-        "Event.System.Computer",
-        "winlog.computer_name",
-        "host.name",
-        "Hostname",
-        "Computer",
-    ];
-    let number = [
-        "Event.System.EventRecordID",
-        "winlog.record_id",
-        "RecordNumber",
-        "RecordID",
-    ];
+    let data = data.iter().find_map(|path| get(value, path));
+    let fields = pick(data.unwrap_or(value), &FIELDS);
+    let user = fields.get("user").and_then(Value::as_str);
     let alert = Alert {
-        alert_id: first(value, &number),
+        alert_id: first(value, &NUMBER),
         timestamp: timestamp.clone(),
         severity: "medium".to_owned(),
         category: kind.split('.').next().unwrap_or_default().to_owned(),
-        host: first(value, &host),
-        user: said("user"),
+        host: first(value, &HOST),
+        user: user.unwrap_or("-").to_owned(),
         summary: what,
     };
     let source = if is_sysmon { "sysmon" } else { "windows" };
@@ -126,4 +107,15 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
         log_window: vec![event(0, &timestamp, source, &kind, fields)],
     }
     .checked()
+}
+
+/// Our type for an event id, and what it is in words; one we do not know keeps its number.
+fn named(id: u64, is_sysmon: bool, provider: &str) -> (String, String) {
+    let known = TYPES
+        .iter()
+        .find(|(of, sysmon, ..)| (*of, *sysmon) == (id, is_sysmon));
+    known.map_or_else(
+        || (format!("windows.{id}"), format!("event {id} of {provider}")),
+        |(_, _, kind, what)| ((*kind).to_owned(), (*what).to_owned()),
+    )
 }
