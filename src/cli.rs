@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    Outcome, adapter, audit, completions, doctor, eval, export, generate, model, pretrain, rules,
-    runs, schema, score, train, triage, verify, watch, workbench,
+    Outcome, adapter, audit, completions, doctor, eval, export, generate, label, model, pretrain,
+    rules, runs, schema, score, train, triage, verify, watch, workbench,
 };
 use crate::train::config::ConfigError;
 use crate::ui::gate::clean_lines;
@@ -77,6 +77,9 @@ enum Command {
     /// Look at device, threads, terminal, folders and runs, and say what to do about what is amiss
     #[command(after_help = "Example: opensoc doctor --json")]
     Doctor(doctor::Args),
+    /// The labelled set: alerts in, examples to train on out, counts and agreement
+    #[command(after_help = "Example: opensoc label stats")]
+    Label(label::Args),
     /// Print a script that completes this command line in a shell
     #[command(
         after_help = "Example: opensoc completions bash > ~/.local/share/bash-completion/completions/opensoc"
@@ -137,6 +140,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         Command::Triage(args) => triage::run(&args, out),
         Command::Schema(args) => schema::run(&args, out),
         Command::Doctor(args) => doctor::run(&args, out),
+        Command::Label(args) => label::run(&args, out),
         Command::Completions(args) => completions::run(&args, Cli::command(), out),
     }
 }

@@ -11,6 +11,7 @@
 //! | [`import`] | alerts of other programs as ours | models, files, terminals |
 //! | [`link`] | commands in, facts out: plain data between trainer and screens | tensors, terminals |
 //! | [`run`] | the run folder: writer, readers, series | tensors, terminals |
+//! | [`label`] | what people decide on alerts: store, agreement, exports | tensors, terminals |
 //! | [`model`] | decoder, adapters, tokenizer, sampling | alerts, rewards, terminals |
 //! | [`pretrain`] | nano from nothing | runs, terminals |
 //! | [`train`] | SFT, GRPO, curriculum, the model thread | terminals |
@@ -25,6 +26,7 @@
 //! | `model` | every tensor ([`train::worker`]): answers questions, and trains | commands; while training it looks for them between micro-batches |
 //! | `keys` | the terminal's input, read from the descriptor so that a hang-up is seen | the descriptor |
 //! | `errands` | nothing: it reads, deletes, exports and notes run folders for the runs screen ([`ui::errand`]) | errands |
+//! | `labels` | one annotator's labels on disk ([`ui::clerk`]) | requests of the labelling screen |
 //! | `signals` | SIGTERM, SIGINT, SIGHUP, SIGCONT as messages | signals |
 //! | `follower` | nothing: it tells the folder of a run in another process as facts ([`commands::follow`]) | the folder, four times a second |
 //! | `steering` | nothing: it writes controls for that run into its `control/` and hands all else to the model thread | commands |
@@ -37,6 +39,7 @@
 //! | screens | model thread | [`link::Command`] (`std::sync::mpsc`) | the run goes on to its end |
 //! | model thread | screens | [`link::Fact`] (`tokio::sync::mpsc`, unbounded) | facts are on disk already; dropped |
 //! | screens | `steering`, and through it the model thread | [`link::Command`], while a run of another process is followed | as above |
+//! | labelling screen | `labels` | [`ui::clerk::Request`]; what came of it comes back as a message | nothing is saved, and said so |
 //! | `follower` | screens | [`link::Fact::Run`] | it ends |
 //! | screens | `errands` | [`ui::errand::Errand`]; reports come back with keys and signals | it ends |
 //! | trainer | anyone | lines of the run folder ([`run`]) | readers come and go |
@@ -56,6 +59,7 @@ pub mod commands;
 pub mod env;
 pub mod eval;
 pub mod import;
+pub mod label;
 pub mod link;
 pub mod model;
 pub mod pretrain;

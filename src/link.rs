@@ -131,8 +131,12 @@ pub enum RunFact {
     Status(Status),
     /// A line of `metrics.jsonl`.
     Metrics(MetricRow),
+    /// A line of `system.jsonl`.
+    System(SystemRow),
     /// A line of `rollouts.jsonl`.
     Rollouts(Box<RolloutGroup>),
+    /// A line of `attacker.jsonl`.
+    Attack(AttackRow),
     /// A line of `eval.jsonl`.
     Evaluation(EvalRow),
     /// A line of `log.txt` the watcher should see: collapse, zero-variance groups, a non-finite value.
@@ -204,6 +208,20 @@ pub struct MetricRow {
     pub values: BTreeMap<String, f64>,
 }
 
+/// A line of `system.jsonl`: what the seed does not determine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SystemRow {
+    pub step: u64,
+    pub stage: String,
+    /// Unix seconds.
+    pub time: u64,
+    /// `cpu`, `cuda:0`, `metal`.
+    pub device: String,
+    /// Rates, times, memory.
+    #[serde(flatten)]
+    pub values: BTreeMap<String, f64>,
+}
+
 /// A line of `rollouts.jsonl`: the responses sampled for one prompt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RolloutGroup {
@@ -246,12 +264,25 @@ pub struct AttackRow {
 }
 
 /// A line of `eval.jsonl`: greedy answers on hold-out episodes at one point of the run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EvalRow {
     pub step: u64,
     /// The phase just ended or in progress.
     pub stage: String,
     pub episodes: u64,
+    /// Truth to answer (an action, or `malformed`) to how often; nothing in files of older versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub confusion: BTreeMap<String, BTreeMap<String, u64>>,
+    /// How each rule's episodes were answered; nothing in files of older versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_rule: BTreeMap<String, RuleAnswers>,
     #[serde(flatten)]
     pub values: BTreeMap<String, f64>,
+}
+
+/// How often a rule's episodes came up, and how often the action was wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleAnswers {
+    pub episodes: u64,
+    pub wrong: u64,
 }

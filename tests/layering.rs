@@ -158,7 +158,7 @@ fn screens_know_neither_model_nor_training() {
 #[test]
 fn everything_below_the_screens_knows_no_terminal() {
     for folder in [
-        "model", "train", "pretrain", "env", "run", "audit", "eval", "link", "stream",
+        "model", "train", "pretrain", "env", "run", "audit", "eval", "label", "link", "stream",
     ] {
         assert!(
             sources().iter().any(|(path, _)| in_folder(path, folder)),
@@ -192,6 +192,11 @@ fn the_run_folder_knows_no_model() {
         &["train::config"],
         &["candle"],
     );
+}
+
+#[test]
+fn labels_know_no_model() {
+    forbid("label", &["model", "pretrain", "train"], &[], &["candle"]);
 }
 
 #[test]

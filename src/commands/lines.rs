@@ -7,10 +7,12 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::ser::Formatter;
 use thiserror::Error;
 
 use super::Outcome;
 use crate::env::read::Fault;
+use crate::ui::gate::is_hostile;
 
 /// The longest line that is read.
 pub const MAX_LINE_BYTES: usize = 1 << 20;
@@ -88,7 +90,7 @@ pub fn answer_lines(
         });
         match answered {
             Ok(None) => continue,
-            Ok(Some(value)) => serde_json::to_writer(&mut *out, &value)?,
+            Ok(Some(value)) => write_json(out, &value)?,
             Err(error) => {
                 outcome = Outcome::BadInput;
                 let object = ErrorObject {
@@ -96,12 +98,43 @@ pub fn answer_lines(
                     error: error.to_string(),
                     line: number,
                 };
-                serde_json::to_writer(&mut *out, &object)?;
+                write_json(out, &object)?;
             }
         }
         out.write_all(b"\n")?;
     }
     Ok(outcome)
+}
+
+/// Writes `value` as JSON in which nothing can steer a terminal: DEL, C1, reordering and invisible characters stand as
+/// `\uXXXX`, which is the same JSON (C0 always does).
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn write_json(out: &mut dyn Write, value: &impl Serialize) -> serde_json::Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(out, Escaping))
+}
+
+struct Escaping;
+
+impl Formatter for Escaping {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        for c in fragment.chars() {
+            let mut units = [0; 2];
+            if is_hostile(c) {
+                for unit in c.encode_utf16(&mut units) {
+                    write!(writer, "\\u{unit:04x}")?;
+                }
+            } else {
+                write!(writer, "{c}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The next line, or why it is not one; `None` at the end. A line that is too long is skipped whole, never held in memory.
@@ -165,5 +198,16 @@ mod tests {
     fn good_input_is_complete() {
         assert_eq!(answers(b"{}\r\n{}\n").1, Outcome::Complete);
         assert_eq!(answers(b"").1, Outcome::Complete);
+    }
+
+    #[test]
+    fn what_is_printed_steers_no_terminal_and_says_the_same() {
+        let text = "a\u{1b}[2J\u{7f}\u{9b}\u{202e}\u{200b}\u{e0041}é\"\\\n日";
+        let mut out = Vec::new();
+        write_json(&mut out, &json!({ "x": text })).unwrap();
+        let printed = String::from_utf8(out).unwrap();
+        assert!(!printed.chars().any(is_hostile), "{printed:?}");
+        let read: Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(read["x"], text);
     }
 }

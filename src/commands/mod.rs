@@ -11,6 +11,7 @@ pub mod eval;
 pub mod export;
 pub mod follow;
 pub mod generate;
+pub mod label;
 pub mod lines;
 pub mod look;
 pub mod model;

@@ -252,7 +252,7 @@ pub fn told(fact: &RunFact) -> Option<String> {
             listed(row.values.iter())
         ),
         RunFact::Warning { step, message } => format!("warning at {step}: {message}"),
-        RunFact::Rollouts(_) => return None,
+        RunFact::System(_) | RunFact::Rollouts(_) | RunFact::Attack(_) => return None,
     })
 }
 

@@ -6,6 +6,8 @@ use std::sync::mpsc::channel;
 use anyhow::Context;
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::label::Folder;
+use super::label::who;
 use super::look::Look;
 use super::train::told;
 use super::{Outcome, follow};
@@ -56,6 +58,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         },
         stage: Stage::Basic,
         run_root: default_root()?,
+        labels: Folder::default().store()?,
+        annotator: who(None)?,
         train_config: manifest.config,
         is_read_only: true,
         is_elsewhere: false,

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::base::BaseModel;
+use super::label::{Folder, who};
 use super::look::Look;
 use super::train::{dtype_choice, use_threads};
 use super::{Outcome, detach, follow};
@@ -39,6 +40,11 @@ pub struct Args {
     /// Seed of the episodes shown
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Whose labels the labelling screen writes; the system's user without it
+    #[arg(long = "as", value_name = "NAME")]
+    pub annotator: Option<String>,
+    #[command(flatten)]
+    pub labels: Folder,
     /// Where the configuration of a run starts: nano, smollm2-135m, qwen2.5-0.5b or qwen2.5-3b
     #[arg(long, default_value = "nano")]
     pub preset: String,
@@ -58,6 +64,8 @@ impl Default for Args {
             base: BaseModel::default(),
             adapters: Vec::new(),
             seed: 1,
+            annotator: None,
+            labels: Folder::default(),
             preset: "nano".into(),
             sets: Vec::new(),
             quick: false,
@@ -169,6 +177,8 @@ fn options(args: &Args, train_config: TrainConfig) -> anyhow::Result<WorkbenchOp
         },
         stage: Stage::Basic,
         run_root: default_root()?,
+        labels: args.labels.store()?,
+        annotator: who(args.annotator.as_deref())?,
         train_config,
         is_read_only: false,
         is_elsewhere: false,

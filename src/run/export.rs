@@ -10,9 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::layout::{Journal, replace_file};
 use super::tail::Tail;
-use super::writer::SystemRow;
 use super::{Manifest, RunDir, RunError, event_file};
-use crate::link::{EvalRow, MetricRow};
+use crate::link::{EvalRow, MetricRow, SystemRow};
 
 /// Which file of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

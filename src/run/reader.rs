@@ -2,7 +2,9 @@
 //!
 //! Only reads, never waits, needs no lock. Each look is bounded, so a screen can take one between two frames.
 
-use crate::link::{EvalRow, MetricRow, RolloutGroup, RunFact, RunState, Status};
+use crate::link::{
+    AttackRow, EvalRow, MetricRow, RolloutGroup, RunFact, RunState, Status, SystemRow,
+};
 
 use super::layout::{Journal, read_bounded};
 use super::tail::{Batch, CorruptLine, LineTail, Lines, Tail};
@@ -17,7 +19,9 @@ pub struct RunReader {
     has_started: bool,
     status: Option<Status>,
     metrics: Tail<MetricRow>,
+    system: Tail<SystemRow>,
     rollouts: Tail<RolloutGroup>,
+    attacker: Tail<AttackRow>,
     eval: Tail<EvalRow>,
     log: LineTail,
 }
@@ -25,7 +29,7 @@ pub struct RunReader {
 /// What came since the last look.
 #[derive(Debug, Default)]
 pub struct News {
-    /// In the order of the files: started, status, metrics, rollouts, evaluations, warnings.
+    /// In the order of the files: started, status, metrics, system, rollouts, attacks, evaluations, warnings.
     pub facts: Vec<RunFact>,
     /// Files that were cut back or replaced: forget what came from them before `facts`.
     pub restarted: Vec<Journal>,
@@ -45,7 +49,9 @@ impl RunReader {
             has_started: false,
             status: None,
             metrics: Tail::new(dir.journal(Journal::Metrics)),
+            system: Tail::new(dir.journal(Journal::System)),
             rollouts: Tail::new(dir.journal(Journal::Rollouts)),
+            attacker: Tail::new(dir.journal(Journal::Attacker)),
             eval: Tail::new(dir.journal(Journal::Eval)),
             log: LineTail::new(dir.journal(Journal::Log)),
             dir,
@@ -77,8 +83,10 @@ impl RunReader {
             self.status = status;
         }
         news.take(Journal::Metrics, self.metrics.poll()?, RunFact::Metrics);
+        news.take(Journal::System, self.system.poll()?, RunFact::System);
         let as_fact = |group| RunFact::Rollouts(Box::new(group));
         news.take(Journal::Rollouts, self.rollouts.poll()?, as_fact);
+        news.take(Journal::Attacker, self.attacker.poll()?, RunFact::Attack);
         news.take(Journal::Eval, self.eval.poll()?, RunFact::Evaluation);
         news.take_log(self.log.poll()?);
         Ok(news)

@@ -121,6 +121,24 @@ impl Series {
         }
     }
 
+    /// The same values over what `x` had at their steps, whole numbers of it: for an axis of tokens or seconds. Of values that
+    /// meet at one place the last stays; what comes before the first of `x` stands there.
+    #[must_use]
+    pub fn along(&self, x: &Self) -> Self {
+        let mut along = Self::new();
+        let (mut at, mut reached) = (0, 0);
+        for p in &self.points {
+            while let Some(here) = x.points.get(at).filter(|here| here.step <= p.step) {
+                if here.is_drawn() {
+                    reached = reached.max(here.value.max(0.0) as u64);
+                }
+                at += 1;
+            }
+            along.push(reached, p.value);
+        }
+        along
+    }
+
     /// Decimal logarithms; what has none is a gap.
     #[must_use]
     pub fn log10(&self) -> Self {

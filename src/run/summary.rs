@@ -223,6 +223,7 @@ mod tests {
             stage: "sft".into(),
             episodes: 8,
             values: BTreeMap::from([("mean_reward".to_owned(), reward)]),
+            ..EvalRow::default()
         };
         for (step, reward) in [(1, 0.25), (2, 0.5), (3, -1.0)] {
             of_alive.eval(&row(step, reward)).expect("written");

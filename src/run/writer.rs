@@ -8,10 +8,10 @@ mod journal;
 use std::collections::BTreeMap;
 use std::fs;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
-use crate::link::{AttackRow, EvalRow, MetricRow, Rollout, RolloutGroup, Status};
+use crate::link::{AttackRow, EvalRow, MetricRow, Rollout, RolloutGroup, Status, SystemRow};
 
 use super::layout::{Journal, replace_file};
 use super::lock::RunLock;
@@ -21,20 +21,6 @@ use journal::OpenJournal;
 
 /// The longest message in `log.txt`, in characters.
 const LONGEST_MESSAGE: usize = 4_000;
-
-/// A line of `system.jsonl`: what the seed does not determine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SystemRow {
-    pub step: u64,
-    pub stage: String,
-    /// Unix seconds.
-    pub time: u64,
-    /// `cpu`, `cuda:0`, `metal`.
-    pub device: String,
-    /// Rates, times, memory.
-    #[serde(flatten)]
-    pub values: BTreeMap<String, f64>,
-}
 
 /// The only writer of a run folder.
 #[derive(Debug)]

@@ -88,6 +88,7 @@ mod tests {
             stage: "stage1_basic".into(),
             episodes: 400,
             values,
+            ..EvalRow::default()
         };
         let card = text("nano", "stage1_basic", &TrainConfig::nano(), &row);
         assert!(card.starts_with("---\nbase_model: nano\n") && card.contains("rank 16, alpha 32"));

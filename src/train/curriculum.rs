@@ -13,14 +13,13 @@ mod recent;
 mod rollouts;
 mod steering;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use candle_core::DType;
 
 use evaluation::Evaluated;
-use machine::{resident_mb, unix_seconds};
+use machine::{StepClock, unix_seconds};
 use pace::Pace;
 use steering::Wants;
 
@@ -34,7 +33,7 @@ use super::extra::{Example, Extra};
 use super::learner::Learner;
 use crate::env::schema::Stage;
 use crate::link::{
-    Control, EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, TrainRequest,
+    Control, EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, SystemRow, TrainRequest,
 };
 use crate::model::decoder::Decoder;
 use crate::model::lora::Adapter;
@@ -42,7 +41,6 @@ use crate::model::placement::device_name;
 use crate::model::source::LoadedModel;
 use crate::run::control::ControlBox;
 use crate::run::layout::replace_file;
-use crate::run::writer::SystemRow;
 use crate::run::{Manifest, RunDir, RunWriter};
 
 /// Who listens to a run and may steer it. Called between micro-batches.
@@ -102,6 +100,8 @@ struct Run<'a> {
     wants: Wants,
     /// What the attacker's tries of this step won.
     attacks: Vec<f64>,
+    /// Seconds this step has spent sampling, where it samples.
+    rollout_s: Option<f64>,
 }
 
 /// What made the run, and its last checkpoint where it is to be continued.
@@ -173,6 +173,7 @@ impl<'a> Run<'a> {
             last_heartbeat: now,
             wants: Wants::default(),
             attacks: Vec::new(),
+            rollout_s: None,
         })
     }
 
@@ -188,12 +189,12 @@ impl<'a> Run<'a> {
                 return Ok(RunState::Stopped);
             }
             while self.position.phase_step < phase.steps {
-                let started = Instant::now();
+                let clock = StepClock::start();
                 let row = match stage {
                     None => self.sft_step(phase.steps)?,
                     Some(stage) => self.grpo_step(stage)?,
                 };
-                self.finish_step(row, started)?;
+                self.finish_step(row, &clock)?;
                 let stops = self.after_step(phase.steps)?;
                 self.pace.note(&phase.name, self.elapsed());
                 if stops {
@@ -208,28 +209,21 @@ impl<'a> Run<'a> {
         Ok(RunState::Finished)
     }
 
-    /// Writes what a step told.
-    fn finish_step(&mut self, row: MetricRow, started: Instant) -> Result<()> {
+    /// Writes what a step told, and what it cost.
+    fn finish_step(&mut self, row: MetricRow, clock: &StepClock) -> Result<()> {
         self.writer.metrics(&row)?;
-        let seconds = started.elapsed().as_secs_f64();
-        let values = BTreeMap::from([
-            ("step_time".to_string(), seconds),
-            (
-                "tokens_per_second".to_string(),
-                row.values.get("step_tokens").copied().unwrap_or(0.0) / seconds,
-            ),
-            ("resident_mb".to_string(), resident_mb()),
-        ]);
-        let stage = row.stage.clone();
-        let time = unix_seconds();
-        self.writer.system(&SystemRow {
+        let device = self.model.decoder.device();
+        let tokens = row.values.get("step_tokens").copied().unwrap_or(0.0);
+        let system = SystemRow {
             step: row.step,
-            stage,
-            time,
-            device: device_name(self.model.decoder.device()),
-            values,
-        })?;
+            stage: row.stage.clone(),
+            time: unix_seconds(),
+            device: device_name(device),
+            values: clock.values(tokens, self.rollout_s.take(), device),
+        };
+        self.writer.system(&system)?;
         self.host.tell(RunFact::Metrics(row));
+        self.host.tell(RunFact::System(system));
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use crate::link::{AdapterChoice, Command, Control, Fact, RunFact};
 use crate::train::config::TrainConfig;
 use crate::ui::gate;
 use crate::ui::keys::{Chord, Keymap, Lookup, Place};
+use crate::ui::labelling::{Labelling, verbs};
 use crate::ui::layer::{self, Layer};
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
 use crate::ui::pace::Urgency;
@@ -24,6 +25,7 @@ pub enum ScreenName {
     Episodes,
     Training,
     Runs,
+    Labelling,
 }
 
 impl ScreenName {
@@ -34,6 +36,7 @@ impl ScreenName {
             ScreenName::Episodes => Place::Episodes,
             ScreenName::Training => Place::Training,
             ScreenName::Runs => Place::Runs,
+            ScreenName::Labelling => Place::Labelling,
         }
     }
 }
@@ -60,6 +63,7 @@ pub struct App {
     /// Names of the themes there are, and of the one in use.
     pub themes: Vec<String>,
     pub theme: String,
+    pub labelling: Labelling,
     pub config: TrainConfig,
     /// Labelled examples that runs started here learn from, too.
     pub sft_extra: Option<std::path::PathBuf>,
@@ -95,6 +99,7 @@ impl App {
             layers: Vec::new(),
             pending: Vec::new(),
             toast: None,
+            labelling: Labelling::new("analyst".into(), queue.seed()),
             queue,
             training,
             runs: Runs::default(),
@@ -169,6 +174,15 @@ impl App {
         effects
     }
 
+    /// Asks the model what the screens want to know.
+    fn ask(&mut self) -> Vec<Effect> {
+        let mut effects = self.queue.ask();
+        if self.screen == ScreenName::Labelling {
+            effects.extend(self.labelling.ask(&self.queue));
+        }
+        effects
+    }
+
     /// Why no run can be started now; `None` when one can.
     #[must_use]
     pub fn why_no_run(&self) -> Option<String> {
@@ -183,6 +197,7 @@ impl App {
     /// The model thread is gone: nothing is answered any more, and a run in progress has failed.
     pub fn thread_ended(&mut self, why: &str) {
         self.queue.model_failed(why);
+        self.labelling.model_failed(why);
         self.fail_run(why);
         self.complain(gate::clean(why));
     }
@@ -209,6 +224,7 @@ impl App {
 pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(event) => on_key(app, event),
+        Msg::Paste(text) => on_paste(app, &text),
         Msg::Fact(fact) => on_fact(app, fact),
         Msg::FactsEnded => {
             // A thread that told why it ends has said more than its end does.
@@ -232,6 +248,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Report(report) => tending::report(app, report),
+        Msg::Label(outcome) => verbs::heard(app, outcome),
     }
 }
 
@@ -284,6 +301,25 @@ fn type_into(app: &mut App, chord: Chord) -> Vec<Effect> {
     layer::typed(app)
 }
 
+/// Pasted text goes where text is taken, its line breaks as spaces; elsewhere it would press keys nobody meant.
+fn on_paste(app: &mut App, text: &str) -> Vec<Effect> {
+    app.pending.clear();
+    clear_toast(app);
+    app.touch(Urgency::Input);
+    let Some(layer) = app.layers.last_mut().filter(|l| l.place() == Place::Entry) else {
+        app.say("pasted text is taken only where you type, as after /");
+        return Vec::new();
+    };
+    let spaced = text.trim().chars().map(|c| match c {
+        '\r' | '\n' | '\t' => ' ',
+        c => c,
+    });
+    for c in spaced.filter(|c| !gate::is_hostile(*c)) {
+        layer.type_char(c);
+    }
+    layer::typed(app)
+}
+
 fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
     match fact {
         Fact::ModelReady {
@@ -295,7 +331,7 @@ fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
             app.queue
                 .model_ready(model, parameters, adapters, &default_adapter);
             app.touch(Urgency::Data);
-            app.queue.ask()
+            app.ask()
         }
         Fact::Inference {
             id,
@@ -322,10 +358,15 @@ fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
 }
 
 fn on_answer(app: &mut App, id: u64, answer: Answer) -> Vec<Effect> {
-    if app.queue.answered(id, answer) && app.screen == ScreenName::Episodes {
+    let (labelling, screen) = (&mut app.labelling, app.screen);
+    let is_seen = match labelling.answered(id, answer.clone()) {
+        true => screen == ScreenName::Labelling,
+        false => app.queue.answered(id, answer) && screen == ScreenName::Episodes,
+    };
+    if is_seen {
         app.touch(Urgency::Data);
     }
-    app.queue.ask()
+    app.ask()
 }
 
 /// The adapter in training is another one after every step: its name says which answered.
@@ -357,7 +398,8 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
     let mut effects = if relists { tending::look() } else { Vec::new() };
     if is_outdated {
         app.queue.forget_live();
-        effects.extend(app.queue.ask());
+        app.labelling.forget_live();
+        effects.extend(app.ask());
     }
     effects
 }

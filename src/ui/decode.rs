@@ -8,12 +8,28 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 /// Longest sequence of one key; more is no key.
 const MAX_SEQUENCE: usize = 32;
 
+/// What a terminal puts around pasted text (bracketed paste).
+const PASTE_BEGINS: &[u8] = b"\x1b[200~";
+const PASTE_ENDS: &[u8] = b"\x1b[201~";
+/// Longest paste kept; the rest of a longer one is dropped. No entry here takes as much.
+const MAX_PASTE: usize = 4_096;
+
 const ESC: u8 = 0x1b;
 
-/// Collects bytes until they make keys.
+/// What somebody did at the keyboard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Typed {
+    Key(KeyEvent),
+    /// Pasted at once: never keys, whatever it holds.
+    Paste(String),
+}
+
+/// Collects bytes until they make keys or a paste.
 #[derive(Debug, Default)]
 pub struct Decoder {
     bytes: Vec<u8>,
+    /// What has been pasted so far, while a paste goes on.
+    paste: Option<Vec<u8>>,
 }
 
 /// What the first bytes are.
@@ -25,27 +41,56 @@ enum Step {
 }
 
 impl Decoder {
-    /// The keys that `bytes` complete.
-    pub fn feed(&mut self, bytes: &[u8]) -> Vec<KeyEvent> {
+    /// What `bytes` complete.
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Typed> {
         self.bytes.extend_from_slice(bytes);
-        let mut keys = Vec::new();
+        let mut typed = Vec::new();
         while !self.bytes.is_empty() {
+            if self.paste.is_some() {
+                match self.take_paste() {
+                    Some(text) => typed.push(Typed::Paste(text)),
+                    None => break,
+                }
+                continue;
+            }
+            if self.bytes.starts_with(PASTE_BEGINS) {
+                self.bytes.drain(..PASTE_BEGINS.len());
+                self.paste = Some(Vec::new());
+                continue;
+            }
             match step(&self.bytes) {
                 Step::Key(used, key) => {
-                    keys.extend(key);
+                    typed.extend(key.map(Typed::Key));
                     self.bytes.drain(..used.clamp(1, self.bytes.len()));
                 }
                 Step::Incomplete if self.bytes.len() > MAX_SEQUENCE => self.bytes.clear(),
                 Step::Incomplete => break,
             }
         }
-        keys
+        typed
+    }
+
+    /// The paste that goes on, if its end has come; what has come of it is taken in either way.
+    fn take_paste(&mut self) -> Option<String> {
+        let paste = self.paste.as_mut()?;
+        let end = self
+            .bytes
+            .windows(PASTE_ENDS.len())
+            .position(|window| window == PASTE_ENDS);
+        // Without an end, its first bytes may be here already.
+        let inside = end.unwrap_or(self.bytes.len().saturating_sub(PASTE_ENDS.len() - 1));
+        let room = MAX_PASTE.saturating_sub(paste.len());
+        paste.extend(self.bytes.drain(..inside).take(room));
+        end?;
+        self.bytes.drain(..PASTE_ENDS.len());
+        let text = self.paste.take().unwrap_or_default();
+        Some(String::from_utf8_lossy(&text).into_owned())
     }
 
     /// Whether a key has begun: if nothing follows soon, [`Decoder::give_up`] says what it was.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        !self.bytes.is_empty()
+        !self.bytes.is_empty() && self.paste.is_none()
     }
 
     /// Nothing followed: a lone escape is the key `Esc`, anything else cut short is no key.
@@ -191,18 +236,18 @@ mod tests {
 
     fn names(bytes: &[u8]) -> String {
         let mut decoder = Decoder::default();
-        let mut keys = decoder.feed(bytes);
-        keys.extend(decoder.give_up());
-        let chords = keys.into_iter().filter_map(Chord::of);
-        chords
-            .map(|chord| chord.to_string())
-            .collect::<Vec<_>>()
-            .join(" ")
+        let mut typed = decoder.feed(bytes);
+        typed.extend(decoder.give_up().map(Typed::Key));
+        let names = typed.into_iter().filter_map(|typed| match typed {
+            Typed::Key(key) => Chord::of(key).map(|chord| chord.to_string()),
+            Typed::Paste(text) => Some(format!("{text:?}")),
+        });
+        names.collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn every_key_of_the_table_is_read_in_every_dialect() {
-        let table: [(&[u8], &str); 15] = [
+        let table: [(&[u8], &str); 17] = [
             (b"jG1 ]", "j G 1 Space ]"),
             (b"\r\n\t\x7f\x08", "Enter Enter Tab Backspace Backspace"),
             (b"\x03\x1a\x0c\x12", "ctrl-c ctrl-z ctrl-l ctrl-r"),
@@ -220,7 +265,12 @@ mod tests {
             (b"\x1b[1;5A", "ctrl-Up"),
             ("é日".as_bytes(), "é 日"),
             (b"\xffa\x1bq", "a"),
-            (b"\x1b[?1;2cx\x1b[200~y", "x y"),
+            (b"\x1b[?1;2cx\x1b[201~y", "x y"),
+            (
+                b"a\x1b[200~q1\r\x1b[A\x03\x1b[201~b",
+                "a \"q1\\r\\u{1b}[A\\u{3}\" b",
+            ),
+            (b"\x1b[200~\xff\x1b[201~", "\"\u{fffd}\""),
         ];
         for (bytes, wanted) in table {
             assert_eq!(names(bytes), wanted, "{bytes:?}");
@@ -233,10 +283,27 @@ mod tests {
         for byte in b"\x1b[5" {
             assert!(decoder.feed(&[*byte]).is_empty() && decoder.is_waiting());
         }
-        assert_eq!(decoder.feed(b"~")[0].code, KeyCode::PageUp);
+        let key = |code| Typed::Key(KeyEvent::new(code, KeyModifiers::NONE));
+        assert_eq!(decoder.feed(b"~"), [key(KeyCode::PageUp)]);
         assert!(!decoder.is_waiting());
         assert!(decoder.feed(&[0xe6, 0x97]).is_empty());
-        assert_eq!(decoder.feed(&[0xa5])[0].code, KeyCode::Char('日'));
+        assert_eq!(decoder.feed(&[0xa5]), [key(KeyCode::Char('日'))]);
+    }
+
+    #[test]
+    fn a_paste_in_pieces_is_one_and_a_long_one_is_cut() {
+        let mut decoder = Decoder::default();
+        for byte in b"\x1b[200~ls\x1b[20" {
+            assert!(decoder.feed(&[*byte]).is_empty());
+        }
+        assert!(!decoder.is_waiting(), "nothing is given up in a paste");
+        let paste = decoder.feed(b"x\x1b[201~");
+        assert_eq!(paste, [Typed::Paste("ls\u{1b}[20x".into())]);
+        let mut long = PASTE_BEGINS.to_vec();
+        long.extend([b'a'; 3 * MAX_PASTE]);
+        long.extend(PASTE_ENDS);
+        let paste: Vec<Typed> = long.chunks(1_000).flat_map(|c| decoder.feed(c)).collect();
+        assert_eq!(paste, [Typed::Paste("a".repeat(MAX_PASTE))]);
     }
 
     proptest::proptest! {
@@ -246,6 +313,7 @@ mod tests {
             let keys = decoder.feed(&bytes);
             proptest::prop_assert!(keys.len() <= bytes.len());
             decoder.give_up();
+            decoder.feed(PASTE_ENDS);
             proptest::prop_assert!(!decoder.is_waiting());
         }
     }

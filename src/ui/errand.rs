@@ -98,10 +98,7 @@ fn list(root: &Path) -> Result<Listing, RunError> {
 fn open(dir: RunDir) -> Result<Watching, RunError> {
     let standing = Summary::read(&dir, now())?.standing;
     let mut reader = RunReader::new(dir);
-    let mut run = Watching {
-        is_opened: true,
-        ..Watching::default()
-    };
+    let mut run = Watching::opened();
     loop {
         let news = reader.poll()?;
         news.facts.into_iter().for_each(|fact| run.apply(fact));

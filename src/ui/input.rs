@@ -14,7 +14,8 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::{Handle, Signals};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::ui::decode::Decoder;
+use crate::ui::clerk::Outcome;
+use crate::ui::decode::{Decoder, Typed};
 use crate::ui::errand::Report;
 
 /// How often the terminal is asked whether it is still there.
@@ -33,6 +34,7 @@ const ESCAPE_WAITS: Timespec = Timespec {
 #[derive(Debug)]
 pub enum Input {
     Key(KeyEvent),
+    Paste(String),
     /// The size changed, or the screen was lost: draw again.
     Resized,
     /// Stopped by ctrl-z from elsewhere.
@@ -43,6 +45,8 @@ pub enum Input {
     WorkerPanicked(String),
     /// An errand is done.
     Report(Report),
+    /// What came of a request to the clerk.
+    Label(Outcome),
 }
 
 /// The two threads; they end when this is dropped.
@@ -113,8 +117,12 @@ fn read_keys(fd: &OwnedFd, inputs: &UnboundedSender<Input>, is_over: &AtomicBool
             let _unheard = inputs.send(Input::HungUp);
             return;
         };
-        for key in keys {
-            if inputs.send(Input::Key(key)).is_err() {
+        for typed in keys {
+            let input = match typed {
+                Typed::Key(key) => Input::Key(key),
+                Typed::Paste(text) => Input::Paste(text),
+            };
+            if inputs.send(input).is_err() {
                 return;
             }
         }
@@ -122,14 +130,14 @@ fn read_keys(fd: &OwnedFd, inputs: &UnboundedSender<Input>, is_over: &AtomicBool
 }
 
 /// The keys that came, none after a while without any; an error when the terminal is gone.
-fn next_keys(fd: &OwnedFd, decoder: &mut Decoder) -> io::Result<Vec<KeyEvent>> {
+fn next_keys(fd: &OwnedFd, decoder: &mut Decoder) -> io::Result<Vec<Typed>> {
     let patience = if decoder.is_waiting() {
         ESCAPE_WAITS
     } else {
         ASK_EVERY
     };
     if !is_ready(fd, &patience)? {
-        return Ok(decoder.give_up().into_iter().collect());
+        return Ok(decoder.give_up().map(Typed::Key).into_iter().collect());
     }
     let mut bytes = [0; 1_024];
     match rustix::io::read(fd, &mut bytes) {

@@ -4,96 +4,14 @@
 
 mod chord;
 mod patch;
+mod verb;
 
 use serde::Deserialize;
-
-use crate::env::schema::Action;
 
 pub use chord::Chord;
 pub use patch::PatchError;
 pub(super) use patch::line_of;
-
-/// Everything a key can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verb {
-    ChooseDismiss,
-    ChooseMonitor,
-    ChooseQuarantineHost,
-    ChooseBlockIp,
-    ChooseEscalate,
-    Mark,
-    Submit,
-    Reveal,
-    NextAlert,
-    PreviousAlert,
-    NextStage,
-    PreviousStage,
-    NextAdapter,
-    PreviousAdapter,
-    NextMismatch,
-    ToggleBlind,
-    AskAgain,
-    Undo,
-    Redo,
-    StartTraining,
-    PauseOrResume,
-    StopTraining,
-    SaveCheckpoint,
-    ToggleSmoothing,
-    ToggleRun,
-    PreviousGroup,
-    NextGroup,
-    NextPane,
-    PreviousPane,
-    Down,
-    Up,
-    Top,
-    Bottom,
-    HalfDown,
-    HalfUp,
-    Search,
-    NextMatch,
-    PreviousMatch,
-    Copy,
-    ShowEpisodes,
-    ShowTraining,
-    ShowRuns,
-    NextTheme,
-    OpenRun,
-    MarkRun,
-    DeleteRun,
-    EditNote,
-    ExportRun,
-    ListRuns,
-    Palette,
-    Help,
-    Quit,
-    Confirm,
-    NewRun,
-    ContinueRun,
-    LeaveRunning,
-    StopAndQuit,
-    Back,
-    Interrupt,
-    Suspend,
-    Redraw,
-}
-
-impl Verb {
-    /// The triage action this verb decides for.
-    #[must_use]
-    pub const fn chosen_action(self) -> Option<Action> {
-        match self {
-            Verb::ChooseDismiss => Some(Action::Dismiss),
-            Verb::ChooseMonitor => Some(Action::Monitor),
-            Verb::ChooseQuarantineHost => Some(Action::QuarantineHost),
-            Verb::ChooseBlockIp => Some(Action::BlockIp),
-            Verb::ChooseEscalate => Some(Action::Escalate),
-            _ => None,
-        }
-    }
-}
+pub use verb::Verb;
 
 /// Where a key works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -106,6 +24,8 @@ pub enum Place {
     Episodes,
     Training,
     Runs,
+    Labelling,
+    Agreement,
     StartDialog,
     DeleteDialog,
     QuitDialog,
@@ -123,6 +43,8 @@ impl Place {
             Place::Training => &[Place::Training, Place::Everywhere, Place::Always],
             Place::Runs => &[Place::Runs, Place::Everywhere, Place::Always],
             Place::DeleteDialog => &[Place::DeleteDialog, Place::Always],
+            Place::Labelling => &[Place::Labelling, Place::Everywhere, Place::Always],
+            Place::Agreement => &[Place::Agreement, Place::Always],
             Place::StartDialog => &[Place::StartDialog, Place::Always],
             Place::QuitDialog => &[Place::QuitDialog, Place::Always],
             Place::Help => &[Place::Help, Place::Always],
@@ -142,6 +64,8 @@ impl Place {
             Place::Training => "Training",
             Place::Runs => "Runs",
             Place::DeleteDialog => "When deleting a run",
+            Place::Labelling => "Labelling",
+            Place::Agreement => "On the agreement page",
             Place::StartDialog => "When starting a run",
             Place::QuitDialog => "When quitting",
             Place::Help => "In help",
@@ -385,6 +309,10 @@ mod tests {
             (Place::Training, "g r", Verb::ShowRuns),
             (Place::Runs, "d", Verb::DeleteRun),
             (Place::Runs, "Space", Verb::MarkRun),
+            (Place::Episodes, "F3", Verb::ShowLabelling),
+            (Place::Training, "g l", Verb::ShowLabelling),
+            (Place::Labelling, "a", Verb::AcceptAnswer),
+            (Place::Labelling, "5", Verb::ChooseEscalate),
             (Place::Help, "ctrl-z", Verb::Suspend),
         ];
         for (place, keys, verb) in table {

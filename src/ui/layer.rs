@@ -10,8 +10,9 @@ use crate::ui::errand::Errand;
 use crate::ui::filter::FilterError;
 use crate::ui::gate;
 use crate::ui::keys::{Binding, Place, Verb};
+use crate::ui::labelling::verbs;
 use crate::ui::msg::{Effect, ExitReason};
-use crate::ui::perform::{perform as perform_below, seek};
+use crate::ui::perform::{go_to_step, perform as perform_below, seek};
 use crate::ui::scroll::Scroll;
 
 /// Longest text that can be typed.
@@ -34,6 +35,14 @@ pub enum Layer {
         /// The filter before, which `Esc` brings back.
         before: String,
     },
+    /// A line of the selected alert's label, being written.
+    Line { of: LineOf, typed: String },
+    /// How to label.
+    Guidelines { scroll: Scroll },
+    /// How far the labels agree with others; the cursor is on a disagreement.
+    Agreement { cursor: usize },
+    /// The number of a step to go to.
+    Step { typed: String },
     /// Start a run? Shows what with.
     Start { scroll: Scroll },
     /// Delete the run in this folder?
@@ -44,6 +53,16 @@ pub enum Layer {
     Quit,
 }
 
+/// What a typed line is of a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineOf {
+    Rationale {
+        /// The label waits for it only to be submitted.
+        submits: bool,
+    },
+    NoteOnAlert,
+}
+
 impl Layer {
     /// Help, from its beginning.
     #[must_use]
@@ -52,6 +71,14 @@ impl Layer {
             scroll: Scroll::default(),
             typed: String::new(),
             is_typing: false,
+        }
+    }
+
+    /// The guidelines, from their beginning.
+    #[must_use]
+    pub fn guidelines() -> Self {
+        Self::Guidelines {
+            scroll: Scroll::default(),
         }
     }
 
@@ -81,16 +108,30 @@ impl Layer {
         }
     }
 
+    /// A question for a step, with nothing typed.
+    #[must_use]
+    pub const fn step() -> Self {
+        Self::Step {
+            typed: String::new(),
+        }
+    }
+
     /// Which keys work in it.
     #[must_use]
     pub const fn place(&self) -> Place {
         match self {
             Self::Help {
                 is_typing: false, ..
-            } => Place::Help,
-            Self::Help { .. } => Place::Entry,
-            Self::Palette { .. } | Self::Search { .. } | Self::Note { .. } => Place::Entry,
+            }
+            | Self::Guidelines { .. } => Place::Help,
+            Self::Help { .. }
+            | Self::Palette { .. }
+            | Self::Search { .. }
+            | Self::Note { .. }
+            | Self::Step { .. }
+            | Self::Line { .. } => Place::Entry,
             Self::Delete { .. } => Place::DeleteDialog,
+            Self::Agreement { .. } => Place::Agreement,
             Self::Start { .. } => Place::StartDialog,
             Self::Quit => Place::QuitDialog,
         }
@@ -103,7 +144,9 @@ impl Layer {
                 *chosen = 0;
                 push_bounded(typed, c)
             }
-            Self::Search { typed, .. } | Self::Note { typed, .. } => push_bounded(typed, c),
+            Self::Search { typed, .. } | Self::Note { typed, .. } | Self::Line { typed, .. } => {
+                push_bounded(typed, c)
+            }
             Self::Help {
                 scroll,
                 typed,
@@ -112,6 +155,7 @@ impl Layer {
                 *scroll = Scroll::default();
                 push_bounded(typed, c)
             }
+            Self::Step { typed } if c.is_ascii_digit() => push_bounded(typed, c),
             _ => false,
         }
     }
@@ -119,9 +163,11 @@ impl Layer {
     /// Takes the last typed character back.
     pub fn erase(&mut self) -> bool {
         match self {
-            Self::Palette { typed, .. } | Self::Search { typed, .. } | Self::Note { typed, .. } => {
-                typed.pop().is_some()
-            }
+            Self::Palette { typed, .. }
+            | Self::Search { typed, .. }
+            | Self::Note { typed, .. }
+            | Self::Step { typed }
+            | Self::Line { typed, .. } => typed.pop().is_some(),
             Self::Help {
                 typed,
                 is_typing: true,
@@ -134,7 +180,9 @@ impl Layer {
     /// Moves the text of help and start; false where the verb moves nothing.
     fn scroll(&mut self, verb: Verb) -> bool {
         match self {
-            Self::Help { scroll, .. } | Self::Start { scroll } => scroll.follow(verb),
+            Self::Help { scroll, .. } | Self::Guidelines { scroll } | Self::Start { scroll } => {
+                scroll.follow(verb)
+            }
             _ => false,
         }
     }
@@ -226,6 +274,27 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
             app.layers.pop();
             return Some(vec![Effect::Errand(Errand::Delete(dir))]);
         }
+        (Verb::Confirm, Layer::Line { of, typed }) => {
+            let (of, text) = (*of, typed.clone());
+            app.layers.pop();
+            return Some(verbs::typed(app, of, &text));
+        }
+        (Verb::Confirm, Layer::Agreement { cursor }) => {
+            let cursor = *cursor;
+            app.layers.pop();
+            return Some(verbs::open_disagreement(app, cursor));
+        }
+        (_, Layer::Agreement { cursor }) if verb.is_movement() => {
+            let at = *cursor;
+            let cursor = verbs::step_disagreement(app, at, verb);
+            app.layers.pop();
+            app.layers.push(Layer::Agreement { cursor });
+        }
+        (Verb::Confirm, Layer::Step { typed }) => {
+            let typed = typed.clone();
+            app.layers.pop();
+            go_to_step(app, &typed);
+        }
         (Verb::Confirm, Layer::Start { .. }) => {
             // What has been paid for comes first: a new run has a key of its own then.
             let continues = app.training.can_continue().is_some();
@@ -243,9 +312,21 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
     Some(Vec::new())
 }
 
+/// Filters what `/` filters on this screen; elsewhere nothing is done.
+fn set_filter(app: &mut App, text: &str) -> Result<(), FilterError> {
+    match app.screen {
+        ScreenName::Episodes => app.queue.set_filter(text),
+        ScreenName::Runs => app.runs.set_filter(text),
+        ScreenName::Labelling => app.labelling.set_filter(text),
+        ScreenName::Training if app.training.filters() => app.training.set_filter(text),
+        ScreenName::Training => Ok(()),
+    }
+}
+
 /// Takes a finished filter or search; a filter that is none stays open, with what is wrong below it.
 fn search(app: &mut App, typed: String) -> Vec<Effect> {
-    if app.screen == ScreenName::Training {
+    let is_training = app.screen == ScreenName::Training;
+    if is_training && !app.training.filters() {
         app.layers.pop();
         app.sought = typed;
         return seek(app, true);
@@ -253,6 +334,16 @@ fn search(app: &mut App, typed: String) -> Vec<Effect> {
     match set_filter(app, &typed) {
         Err(error) => app.complain(gate::clean(&error.to_string())),
         Ok(()) if app.screen == ScreenName::Runs => {
+            app.layers.pop();
+        }
+        Ok(()) if app.screen == ScreenName::Labelling => {
+            app.layers.pop();
+            if app.labelling.visible().is_empty() {
+                app.say("no alert is let through; Esc takes the filter off");
+            }
+            return app.labelling.ask(&app.queue);
+        }
+        Ok(()) if is_training => {
             app.layers.pop();
         }
         Ok(()) => {
@@ -266,27 +357,17 @@ fn search(app: &mut App, typed: String) -> Vec<Effect> {
     app.queue.ask()
 }
 
-/// Filters what is in front, where it can be filtered.
-fn set_filter(app: &mut App, text: &str) -> Result<(), FilterError> {
-    match app.screen {
-        ScreenName::Episodes => app.queue.set_filter(text),
-        ScreenName::Runs => app.runs.set_filter(text),
-        ScreenName::Training => Ok(()),
-    }
-}
-
 /// What follows when the text of the front layer has changed: a filter shows what it does while it is typed.
 pub fn typed(app: &mut App) -> Vec<Effect> {
-    match app.layers.last() {
-        Some(Layer::Search { typed, .. }) if app.screen != ScreenName::Training => {
-            let typed = typed.clone();
-            // Half a term is none yet: what stands goes on standing.
-            match set_filter(app, &typed) {
-                Ok(()) => app.queue.ask(),
-                Err(_) => Vec::new(),
-            }
-        }
-        _ => Vec::new(),
+    let Some(Layer::Search { typed, .. }) = app.layers.last() else {
+        return Vec::new();
+    };
+    let typed = typed.clone();
+    // Half a term is none yet: what stands goes on standing.
+    match set_filter(app, &typed) {
+        Ok(()) if app.screen == ScreenName::Labelling => app.labelling.ask(&app.queue),
+        Ok(()) => app.queue.ask(),
+        Err(_) => Vec::new(),
     }
 }
 

@@ -1,13 +1,18 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
-//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`told`], [`layer`], [`scroll`], [`sifting`]) are state without
-//! I/O, as are [`runs`] and [`tending`]; [`screen`] and [`widget`] draw it; [`errand`] looks after run folders; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`filter`], [`theme`], [`gate`],
-//! [`average`] and [`pace`] are pure; [`preferences`] is what the user set down. Threads: the loop (here), `keys` and `signals` (see [`input`]), and the caller's model thread behind
+//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`labelling`], [`runs`], [`tending`], [`told`], [`layer`],
+//! [`scroll`], [`sifting`], [`curves`], [`view`]) are state without I/O; [`screen`] and [`widget`] draw it; [`errand`] looks after run
+//! folders, [`clerk`] after labels; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`], [`decode`], [`filter`], [`theme`],
+//! [`gate`], [`average`], [`catalogue`], [`signs`], [`toast`] and [`pace`] are pure; [`preferences`] is what the user set down. Threads:
+//! the loop (here), `keys` and `signals` (see [`input`]), `errands` (see [`errand`]), `labels` (see [`clerk`]), and the caller's model thread behind
 //! two channels. Nothing below this module imports candle, the model or the trainer.
 
 pub mod app;
 pub mod asking;
 pub mod average;
+pub mod catalogue;
+pub mod clerk;
+pub mod curves;
 pub mod decode;
 pub mod desk;
 pub mod errand;
@@ -15,6 +20,7 @@ pub mod filter;
 pub mod gate;
 pub mod input;
 pub mod keys;
+pub mod labelling;
 pub mod layer;
 pub mod msg;
 pub mod pace;
@@ -26,11 +32,14 @@ pub mod runs;
 pub mod screen;
 pub mod scroll;
 pub mod sifting;
+pub mod signs;
 mod surface;
 pub mod tending;
 pub mod term;
 pub mod theme;
+pub mod toast;
 pub mod told;
+pub mod view;
 pub mod watching;
 pub mod widget;
 
@@ -45,15 +54,18 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::env::schema::Stage;
+use crate::label::Store;
 use crate::link::{Command, Fact};
 use crate::run::RunError;
 use crate::run::layout::RunDir;
 use crate::run::shipped::ShippedRun;
 use crate::train::config::TrainConfig;
-use crate::ui::app::{App, ScreenName, Toast, update};
+use crate::ui::app::{App, ScreenName, update};
+use crate::ui::clerk::Request;
 use crate::ui::errand::Errand;
 use crate::ui::input::{Input, Listener};
 use crate::ui::keys::{KeyTableError, Keymap};
+use crate::ui::labelling::Labelling;
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
 use crate::ui::pace::{Pace, Urgency};
 use crate::ui::preferences::Preferences;
@@ -61,10 +73,8 @@ use crate::ui::queue::{EpisodeSource, Model, Queue};
 use crate::ui::surface::{Surface, TerminalSurface};
 use crate::ui::term::Tty;
 use crate::ui::theme::{ColorChoice, Symbols, ThemeError};
+use crate::ui::toast::ToastClock;
 use crate::ui::watching::Training;
-
-/// How long a message stands at the bottom unless a key takes it away.
-const TOAST_STANDS: Duration = Duration::from_secs(8);
 
 /// Facts taken in before the next look at keys.
 const FACTS_AT_ONCE: usize = 1_000;
@@ -85,6 +95,9 @@ pub struct WorkbenchOptions {
     pub stage: Stage,
     /// Under which new runs get their folders.
     pub run_root: PathBuf,
+    /// Where labels are kept, and whose they are.
+    pub labels: Store,
+    pub annotator: String,
     /// What a run is started with.
     pub train_config: TrainConfig,
     /// A run elsewhere is followed: no commands, no model.
@@ -129,6 +142,7 @@ pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError>
     let mut preferences = Preferences::read(preferences::folder().as_deref())?;
     let (name, theme, looks) = surface::look(&options, &mut preferences, var)?;
     let run_root = options.run_root.clone();
+    let (store, annotator) = (options.labels.clone(), options.annotator.clone());
     let mut app = app_for(options, preferences.keymap, session.shipped);
     app.themes = looks.themes.names();
     app.theme = name;
@@ -145,17 +159,22 @@ pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError>
     };
     let _listener = Listener::start(&sender)?;
     let errands = errand::start(run_root.clone(), sender.clone())?;
+    let (labels, clerk) = clerk::start(store, annotator, sender)?;
     let outside = Outside {
         inputs,
         facts: session.facts,
         commands: session.commands,
         errands,
+        labels,
         run_root,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;
-    Ok(runtime.block_on(drive(&mut app, surface, outside)))
+    let exit = runtime.block_on(drive(&mut app, surface, outside));
+    // What was asked last is to be on disk before the process ends.
+    let _ = clerk.join();
+    Ok(exit)
 }
 
 fn app_for(options: WorkbenchOptions, keymap: Keymap, shipped: Option<ShippedRun>) -> App {
@@ -171,6 +190,7 @@ fn app_for(options: WorkbenchOptions, keymap: Keymap, shipped: Option<ShippedRun
         options.train_config,
         options.is_read_only,
     );
+    app.labelling = Labelling::new(options.annotator, options.source.seed);
     app.is_elsewhere = options.is_elsewhere;
     if options.start_on_training {
         app.screen = ScreenName::Training;
@@ -184,6 +204,7 @@ struct Outside {
     facts: UnboundedReceiver<Fact>,
     commands: Sender<Command>,
     errands: Sender<Errand>,
+    labels: Sender<Request>,
     run_root: PathBuf,
 }
 
@@ -286,6 +307,7 @@ fn of_input(input: Input) -> Option<Msg> {
     use crossterm::event::{KeyCode, KeyModifiers};
     match input {
         Input::Key(key) => Some(Msg::Key(key)),
+        Input::Paste(text) => Some(Msg::Paste(text)),
         Input::Resized => None,
         Input::SuspendAsked => {
             let key = crossterm::event::KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL);
@@ -295,6 +317,7 @@ fn of_input(input: Input) -> Option<Msg> {
         Input::HungUp => Some(Msg::TerminalLost),
         Input::WorkerPanicked(text) => Some(Msg::WorkerPanicked(text)),
         Input::Report(report) => Some(Msg::Report(report)),
+        Input::Label(outcome) => Some(Msg::Label(outcome)),
     }
 }
 
@@ -331,6 +354,11 @@ fn perform_effect(
             Ok(()) => app.say(gate::clean(&format!("theme {name}"))),
             Err(error) => app.complain(gate::clean(&error.to_string())),
         },
+        Effect::Label(request) => {
+            if outside.labels.send(request).is_err() {
+                app.complain("the thread that keeps labels has ended; nothing is saved any more");
+            }
+        }
         Effect::Copy(text) => surface.copy(&text)?,
         Effect::Suspend => {
             surface.suspend()?;
@@ -358,24 +386,4 @@ fn send(app: &mut App, outside: &Outside, command: Command) {
 
 fn new_run_dir(app: &App, root: &Path) -> Result<PathBuf, RunError> {
     RunDir::create(root, app.config.seed).map(|dir| dir.path().to_owned())
-}
-
-/// When the message at the bottom goes away by itself.
-#[derive(Default)]
-struct ToastClock {
-    shown: Option<Toast>,
-    until: Option<Duration>,
-}
-
-impl ToastClock {
-    fn follow(&mut self, toast: Option<&Toast>, now: Duration) {
-        if self.shown.as_ref() != toast {
-            self.shown = toast.cloned();
-            self.until = toast.map(|_| now + TOAST_STANDS);
-        }
-    }
-
-    fn wait(&self, now: Duration) -> Option<Duration> {
-        self.until.map(|until| until.saturating_sub(now))
-    }
 }

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use crossterm::event::KeyEvent;
 
 use crate::link::{Command, Fact};
+use crate::ui::clerk::{Outcome, Request};
 use crate::ui::errand::{Errand, Report};
 
 /// Something happened.
 #[derive(Debug)]
 pub enum Msg {
     Key(KeyEvent),
+    /// Pasted text.
+    Paste(String),
     Fact(Fact),
     /// The model thread will send no more facts.
     FactsEnded,
@@ -24,6 +27,8 @@ pub enum Msg {
     WorkerPanicked(String),
     /// An errand is done.
     Report(Report),
+    /// What came of a request to the clerk.
+    Label(Outcome),
 }
 
 /// Something to do that the state may not do itself.
@@ -38,6 +43,8 @@ pub enum Effect {
     UseTheme(String),
     /// Have something done with run folders.
     Errand(Errand),
+    /// Have the clerk read or write labels.
+    Label(Request),
     /// Hand this text to the terminal's clipboard.
     Copy(String),
     /// Give the terminal back and stop this process until it is continued.

@@ -1,12 +1,16 @@
 //! What each verb does to the state.
 
-use crate::link::{Command, Control};
+mod training;
+
+pub use training::go_to_step;
+
 use crate::ui::app::{App, ScreenName};
 use crate::ui::gate;
 use crate::ui::keys::Verb;
+use crate::ui::labelling::verbs;
 use crate::ui::layer::{self, Layer};
 use crate::ui::msg::{Effect, ExitReason};
-use crate::ui::queue::{Model, QueuePane};
+use crate::ui::queue::QueuePane;
 use crate::ui::tending;
 
 /// Lines that half a page is.
@@ -20,6 +24,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
     match verb {
         Verb::ShowEpisodes => app.screen = ScreenName::Episodes,
         Verb::ShowTraining => app.screen = ScreenName::Training,
+        Verb::ShowLabelling => return verbs::show(app),
         Verb::ShowRuns => {
             app.screen = ScreenName::Runs;
             return tending::look();
@@ -27,10 +32,15 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::NextTheme => return next_theme(app),
         Verb::Help => app.layers.push(Layer::help()),
         Verb::Palette => app.layers.push(Layer::palette()),
-        Verb::Search => app.layers.push(Layer::search(match app.screen {
-            ScreenName::Runs => &app.runs.filter_text,
-            _ => &app.queue.filter_text,
-        })),
+        Verb::Search => {
+            let filter = match app.screen {
+                ScreenName::Episodes => &app.queue.filter_text,
+                ScreenName::Training => &app.training.filter_text,
+                ScreenName::Runs => &app.runs.filter_text,
+                ScreenName::Labelling => &app.labelling.filter_text,
+            };
+            app.layers.push(Layer::search(filter));
+        }
         Verb::NextMatch => return seek(app, true),
         Verb::PreviousMatch => return seek(app, false),
         Verb::Back => return back(app),
@@ -46,8 +56,9 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
 fn perform_on_screen(app: &mut App, verb: Verb) -> Vec<Effect> {
     match app.screen {
         ScreenName::Episodes => perform_on_episodes(app, verb),
-        ScreenName::Training => perform_on_training(app, verb),
+        ScreenName::Training => training::perform(app, verb),
         ScreenName::Runs => tending::perform(app, verb),
+        ScreenName::Labelling => verbs::perform(app, verb),
     }
 }
 
@@ -121,63 +132,6 @@ fn decide(app: &mut App, verb: Verb) {
     }
 }
 
-fn perform_on_training(app: &mut App, verb: Verb) -> Vec<Effect> {
-    let training = &mut app.training;
-    match verb {
-        Verb::Down => training.step(1),
-        Verb::Up => training.step(-1),
-        Verb::HalfDown => training.step(HALF_PAGE),
-        Verb::HalfUp => training.step(-HALF_PAGE),
-        Verb::Top => training.step(isize::MIN),
-        Verb::Bottom => training.step(isize::MAX),
-        Verb::NextPane => training.step_pane(1),
-        Verb::PreviousPane => training.step_pane(-1),
-        Verb::PreviousGroup => training.step_group(1),
-        Verb::NextGroup => training.step_group(-1),
-        Verb::ToggleSmoothing => training.is_raw = !training.is_raw,
-        Verb::ToggleRun if !training.toggle_run() => app.say("there is only one run to show"),
-        Verb::StartTraining => return ask_to_start(app),
-        Verb::PauseOrResume | Verb::StopTraining | Verb::SaveCheckpoint => {
-            return control(app, verb);
-        }
-        _ => {}
-    }
-    Vec::new()
-}
-
-fn ask_to_start(app: &mut App) -> Vec<Effect> {
-    match app.why_no_run() {
-        Some(why) if matches!(app.queue.model, Model::Failed(_)) => {
-            app.complain(gate::clean(&why));
-        }
-        Some(why) => app.say(why),
-        None => app.layers.push(Layer::start()),
-    }
-    Vec::new()
-}
-
-fn control(app: &mut App, verb: Verb) -> Vec<Effect> {
-    if app.is_read_only {
-        app.say("only watching: control the run where it was started");
-        return Vec::new();
-    }
-    match app.training.control(verb) {
-        Ok(control) => {
-            app.say(match control {
-                Control::Pause => "pausing after this step",
-                Control::Resume => "going on",
-                Control::Save => "a checkpoint is written after this step",
-                Control::Stop => "stopping after a checkpoint; t continues the run later",
-            });
-            vec![Effect::Send(Command::Control(control))]
-        }
-        Err(why) => {
-            app.say(why);
-            Vec::new()
-        }
-    }
-}
-
 /// To the next alert that the filter admits, or the next line of this list that holds the sought text.
 pub fn seek(app: &mut App, forward: bool) -> Vec<Effect> {
     match app.screen {
@@ -186,7 +140,16 @@ pub fn seek(app: &mut App, forward: bool) -> Vec<Effect> {
             app.queue.point_at_match();
         }
         ScreenName::Runs if app.runs.is_filtered() => app.runs.step(if forward { 1 } else { -1 }),
-        ScreenName::Episodes | ScreenName::Runs => app.say("/ filters first"),
+        ScreenName::Labelling if app.labelling.is_filtered() => {
+            app.labelling.move_visible(if forward { 1 } else { -1 });
+            return app.labelling.ask(&app.queue);
+        }
+        ScreenName::Episodes | ScreenName::Labelling | ScreenName::Runs => {
+            app.say("/ filters first");
+        }
+        ScreenName::Training if app.training.filters() => {
+            app.training.step(if forward { 1 } else { -1 });
+        }
         ScreenName::Training if app.sought.is_empty() => app.say("/ searches first"),
         ScreenName::Training => {
             if !app.training.seek(&app.sought, forward) {
@@ -198,17 +161,21 @@ pub fn seek(app: &mut App, forward: bool) -> Vec<Effect> {
     app.queue.ask()
 }
 
-/// One layer back: the filter off the queue, or the newest rollouts again.
+/// One layer back: the filter off the queue, or what is looked at of a run.
 fn back(app: &mut App) -> Vec<Effect> {
     match app.screen {
         ScreenName::Episodes => {
             // An empty filter is always one.
             let _ = app.queue.set_filter("");
         }
-        ScreenName::Training => app.training.groups_back = 0,
+        ScreenName::Training => app.training.back(),
         ScreenName::Runs => {
             // An empty filter is always one.
             let _ = app.runs.set_filter("");
+        }
+        ScreenName::Labelling => {
+            // An empty filter is always one.
+            let _ = app.labelling.set_filter("");
         }
     }
     Vec::new()
@@ -230,6 +197,7 @@ fn copy(app: &mut App) -> Vec<Effect> {
         ScreenName::Episodes => app.queue.line_under_cursor(),
         ScreenName::Training => app.training.line_under_cursor(),
         ScreenName::Runs => (app.runs.current()).map(|run| run.run_dir.display().to_string()),
+        ScreenName::Labelling => app.labelling.line_under_cursor(),
     };
     match text {
         Some(text) => {

@@ -155,6 +155,12 @@ impl Queue {
         self.source.split
     }
 
+    /// The seed of the episodes.
+    #[must_use]
+    pub const fn seed(&self) -> u64 {
+        self.source.seed
+    }
+
     /// Alerts generated so far at this stage.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {

@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use crate::env::schema::Event;
 use crate::ui::filter::{Filter, FilterError, Filtered};
 use crate::ui::queue::{Answer, Entry, Queue};
 
@@ -26,44 +27,46 @@ impl Filtered for Alert<'_> {
     }
 
     fn values(&self, field: &str) -> Vec<String> {
-        let alert = &self.entry.episode.alert;
         let one = |text: &str| vec![text.to_owned()];
         match field {
-            "id" => one(&alert.alert_id),
-            "severity" => one(&alert.severity),
-            "category" => one(&alert.category),
-            "summary" => one(&alert.summary),
             "stage" => one(self.queue.stage().as_str()),
             "split" => one(self.queue.split().as_str()),
             "model" => self.of_model(),
             "you" => self.of_analyst(),
             "truth" | "rule" | "attack" => self.of_truth(field),
-            "type" => self.of_lines(|event| Some(event.event_type.clone())),
-            "src" => self.of_lines(|event| Some(event.source.clone())),
-            "host" => [one(&alert.host), self.of_fields(field)].concat(),
-            "user" => [one(&alert.user), self.of_fields(field)].concat(),
-            _ => self.of_fields(field),
+            _ => values_of(self.entry, field),
         }
     }
 }
 
-impl Alert<'_> {
-    fn of_lines(
-        &self,
-        value: impl Fn(&crate::env::schema::Event) -> Option<String>,
-    ) -> Vec<String> {
-        let window = self.entry.episode.log_window.iter();
-        window.filter_map(value).collect()
-    }
-
-    /// What log lines hold under this name.
-    fn of_fields(&self, field: &str) -> Vec<String> {
-        self.of_lines(|event| match event.fields.get(field)? {
+/// What header and log lines of an alert hold under `field`.
+#[must_use]
+pub fn values_of(entry: &Entry, field: &str) -> Vec<String> {
+    let alert = &entry.episode.alert;
+    let one = |text: &str| vec![text.to_owned()];
+    let of_lines = |value: &dyn Fn(&Event) -> Option<String>| -> Vec<String> {
+        entry.episode.log_window.iter().filter_map(value).collect()
+    };
+    let of_fields = || {
+        of_lines(&|event| match event.fields.get(field)? {
             Value::String(text) => Some(text.clone()),
             other => Some(other.to_string()),
         })
+    };
+    match field {
+        "id" => one(&alert.alert_id),
+        "severity" => one(&alert.severity),
+        "category" => one(&alert.category),
+        "summary" => one(&alert.summary),
+        "type" => of_lines(&|event| Some(event.event_type.clone())),
+        "src" => of_lines(&|event| Some(event.source.clone())),
+        "host" => [one(&alert.host), of_fields()].concat(),
+        "user" => [one(&alert.user), of_fields()].concat(),
+        _ => of_fields(),
     }
+}
 
+impl Alert<'_> {
     /// What the model answered, as far as it is shown, and whether that is right once the truth is.
     fn of_model(&self) -> Vec<String> {
         let Some(Answer::Given { verdict, .. }) = self.queue.answer(self.at) else {

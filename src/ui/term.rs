@@ -12,6 +12,7 @@ use std::sync::{Mutex, Once, PoisonError};
 use std::thread::ThreadId;
 
 use crossterm::clipboard::CopyToClipboard;
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
 };
@@ -120,7 +121,12 @@ fn send(bytes: &[u8]) -> io::Result<()> {
 fn take_screen() -> io::Result<()> {
     terminal::enable_raw_mode()?;
     let mut bytes = Vec::new();
-    crossterm::queue!(bytes, EnterAlternateScreen, cursor::Hide)?;
+    crossterm::queue!(
+        bytes,
+        EnterAlternateScreen,
+        EnableBracketedPaste,
+        cursor::Hide
+    )?;
     send(&bytes)
 }
 
@@ -130,6 +136,7 @@ fn give_back() {
     let queued = crossterm::queue!(
         bytes,
         EndSynchronizedUpdate,
+        DisableBracketedPaste,
         LeaveAlternateScreen,
         cursor::Show
     );

@@ -2,13 +2,14 @@
 //!
 //! Where the facts come from (this process, a followed folder, the binary) makes no difference here.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
-use crate::link::{EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, Status};
-use crate::run::series::History;
+use crate::link::{AttackRow, EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, Status};
 use crate::run::shipped::ShippedRun;
-use crate::ui::average::Averages;
+use crate::ui::curves::Curves;
+use crate::ui::signs::{Sign, signs};
+use crate::ui::view::{Extent, x_end};
 
 /// Groups kept for looking back.
 pub const GROUPS: usize = 64;
@@ -27,16 +28,46 @@ pub struct Watching {
     pub is_opened: bool,
     pub plan: Plan,
     pub status: Option<Status>,
-    pub history: History,
-    pub averages: Averages,
+    pub curves: Curves,
     /// Step of the latest row of metrics.
     pub last_step: u64,
     pub groups: VecDeque<RolloutGroup>,
     pub warnings: VecDeque<(u64, String)>,
     pub evaluations: Vec<EvalRow>,
+    /// What the attacker tried, in order.
+    attacks: Vec<AttackRow>,
+    /// What is wrong now, by the curves.
+    pub signs: Vec<Sign>,
+}
+
+/// What one arm of the attacker did.
+#[derive(Clone, Debug)]
+pub struct ArmRecord<'a> {
+    pub tries: u64,
+    pub refused: u64,
+    /// Sum of what was won by tries that were not refused.
+    won: f64,
+    pub last: &'a AttackRow,
+}
+
+impl ArmRecord<'_> {
+    /// Share of wrong answers to its crafts.
+    #[must_use]
+    pub fn win_share(&self) -> f64 {
+        self.won / (self.tries - self.refused).max(1) as f64
+    }
 }
 
 impl Watching {
+    /// A run to be read from its folder.
+    #[must_use]
+    pub fn opened() -> Self {
+        Self {
+            is_opened: true,
+            ..Self::default()
+        }
+    }
+
     /// The run that came with the program.
     #[must_use]
     pub fn shipped(run: ShippedRun) -> Self {
@@ -44,18 +75,78 @@ impl Watching {
             run_id: run.run_id,
             is_shipped: true,
             plan: run.plan,
-            evaluations: run.evaluations,
             ..Self::default()
         };
         run.metrics.iter().for_each(|row| watching.push(row));
+        let evaluations = run.evaluations.into_iter();
+        evaluations.for_each(|row| watching.evaluate(row));
         watching
     }
 
     fn push(&mut self, row: &MetricRow) {
-        let is_again = row.step <= self.last_step;
         self.last_step = row.step;
-        self.history.push(row);
-        self.averages.follow(&self.history, row.step, is_again);
+        self.curves.metrics(row);
+        self.signs = signs(&self.curves, self.phase_begin(row.step));
+    }
+
+    /// The last step before the phase that `step` belongs to.
+    fn phase_begin(&self, step: u64) -> u64 {
+        let begins = self.bands().into_iter().map(|(begin, _)| begin);
+        begins.take_while(|begin| *begin < step).last().unwrap_or(0)
+    }
+
+    /// A resumed run says old tries again.
+    fn attack(&mut self, row: AttackRow) {
+        if self.attacks.last().is_some_and(|last| last.step > row.step) {
+            self.attacks.retain(|old| old.step < row.step);
+        }
+        self.attacks.push(row);
+    }
+
+    /// The attacker's arms, the most winning first.
+    #[must_use]
+    pub fn arms(&self) -> Vec<ArmRecord<'_>> {
+        let mut arms: BTreeMap<&str, ArmRecord<'_>> = BTreeMap::new();
+        for row in &self.attacks {
+            let arm = arms.entry(&row.arm).or_insert(ArmRecord {
+                tries: 0,
+                refused: 0,
+                won: 0.0,
+                last: row,
+            });
+            arm.tries += 1;
+            match row.refused {
+                Some(_) => arm.refused += 1,
+                None => arm.won += row.won,
+            }
+            arm.last = row;
+        }
+        let mut arms: Vec<_> = arms.into_values().collect();
+        arms.sort_by(|a, b| b.win_share().total_cmp(&a.win_share()));
+        arms
+    }
+
+    /// What is wrong now, then the warnings, the newest first: step and text.
+    pub fn log(&self) -> impl Iterator<Item = (u64, &str)> {
+        let signs = self
+            .signs
+            .iter()
+            .map(|sign| (sign.step, sign.text.as_str()));
+        let told = self.warnings.iter().rev();
+        signs.chain(told.map(|(step, text)| (*step, text.as_str())))
+    }
+
+    /// A resumed run says old evaluations again: those of its step and later ones are forgotten first.
+    fn evaluate(&mut self, row: EvalRow) {
+        while self
+            .evaluations
+            .last()
+            .is_some_and(|last| last.step > row.step)
+        {
+            self.evaluations.pop();
+        }
+        self.curves.evaluation(&row);
+        self.evaluations.push(row);
     }
 
     /// Takes a fact in.
@@ -73,7 +164,9 @@ impl Watching {
             RunFact::Status(status) => self.take_status(status),
             RunFact::Metrics(row) => self.push(&row),
             RunFact::Rollouts(group) => push_bounded(&mut self.groups, *group, GROUPS),
-            RunFact::Evaluation(row) => self.evaluations.push(row),
+            RunFact::System(row) => self.curves.system(&row),
+            RunFact::Attack(row) => self.attack(row),
+            RunFact::Evaluation(row) => self.evaluate(row),
             RunFact::Warning { step, message } => self.warn(step, message),
         }
     }
@@ -165,6 +258,23 @@ impl Watching {
     pub fn total_steps(&self) -> u64 {
         let told = self.status.as_ref().map_or(0, |status| status.total_steps);
         told.max(self.plan.total_steps()).max(self.last_step)
+    }
+
+    /// Step at which the adapter was written that did best on hold-out episodes.
+    #[must_use]
+    pub fn best_step(&self) -> Option<u64> {
+        let mut rows = self.evaluations.iter().rev();
+        let is_best = |row: &&EvalRow| row.values.get("is_best") == Some(&1.0);
+        rows.find(is_best).map(|row| row.step)
+    }
+
+    /// How far the curves reach.
+    #[must_use]
+    pub fn extent(&self) -> Extent {
+        Extent {
+            all: x_end(self.last_step, self.plan.total_steps()),
+            last: self.last_step,
+        }
     }
 
     /// First steps of the phases after the first, with the names of the phases: where bands begin.

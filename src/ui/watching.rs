@@ -5,9 +5,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::link::{Control, RolloutGroup, RunFact, RunState};
+use crate::run::series::Series;
 use crate::run::shipped::ShippedRun;
+use crate::ui::filter::{Filter, FilterError, Filtered};
 use crate::ui::keys::Verb;
 use crate::ui::told::{GROUPS, Watching};
+use crate::ui::view::View;
 
 /// The lists of the training screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -17,15 +20,17 @@ pub enum TrainingPane {
     Rollouts,
     Log,
     Evaluations,
+    Attacker,
 }
 
 impl TrainingPane {
     /// All of them, in the order of `Tab`.
-    pub const ALL: [TrainingPane; 4] = [
+    pub const ALL: [TrainingPane; 5] = [
         TrainingPane::Metrics,
         TrainingPane::Rollouts,
         TrainingPane::Log,
         TrainingPane::Evaluations,
+        TrainingPane::Attacker,
     ];
 
     /// What it is called.
@@ -36,6 +41,7 @@ impl TrainingPane {
             TrainingPane::Rollouts => "Rollouts",
             TrainingPane::Log => "Log",
             TrainingPane::Evaluations => "Evaluations",
+            TrainingPane::Attacker => "Attacker",
         }
     }
 }
@@ -50,11 +56,16 @@ pub struct Training {
     shows_shipped: bool,
     shows_opened: bool,
     pub pane: TrainingPane,
-    cursors: [usize; 4],
+    cursors: [usize; 5],
     has_chosen: bool,
     /// Position from the newest group; 0 follows the run.
     pub groups_back: usize,
     pub is_raw: bool,
+    /// How the curves are looked at.
+    pub view: View,
+    filter: Filter,
+    /// The filter of the metrics as it was typed.
+    pub filter_text: String,
     /// A pause was asked for here: it comes after the step, so the run may not say so yet.
     is_pause_asked: bool,
 }
@@ -198,10 +209,11 @@ impl Training {
     pub fn lines(&self) -> usize {
         let Some(run) = self.shown() else { return 0 };
         match self.pane {
-            TrainingPane::Metrics => run.history.iter().count(),
+            TrainingPane::Metrics => self.metrics().count(),
             TrainingPane::Rollouts => self.group().map_or(0, |group| group.rollouts.len()),
-            TrainingPane::Log => run.warnings.len(),
+            TrainingPane::Log => run.log().count(),
             TrainingPane::Evaluations => run.evaluations.len(),
+            TrainingPane::Attacker => run.arms().len(),
         }
     }
 
@@ -238,12 +250,62 @@ impl Training {
         self.groups_back = back.min(count.saturating_sub(1));
     }
 
+    /// The metrics that the filter admits.
+    pub fn metrics(&self) -> impl Iterator<Item = (&str, &Series)> {
+        let run = self.shown().into_iter();
+        let all = run.flat_map(|run| run.curves.iter());
+        all.filter(|(name, series)| self.filter.admits(&Metric { name, series }))
+    }
+
+    /// Lists only the metrics that `text` lets through.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text; the filter before stays.
+    pub fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
+        self.filter = Filter::parse(text)?;
+        self.filter_text = text.trim().to_owned();
+        self.cursors[TrainingPane::Metrics as usize] = 0;
+        self.has_chosen = !self.filter.is_empty();
+        Ok(())
+    }
+
+    /// Whether `/` filters here; on the other lists it searches.
+    #[must_use]
+    pub fn filters(&self) -> bool {
+        self.pane == TrainingPane::Metrics
+    }
+
+    /// Goes to the rollouts of the kept step nearest to `step`; says which that is, `None` without any.
+    pub fn show_rollouts_of(&mut self, step: u64) -> Option<u64> {
+        let groups = self.shown()?.groups.iter().rev().enumerate();
+        let (back, found) = groups.min_by_key(|(_, group)| group.step.abs_diff(step))?;
+        let found = found.step;
+        self.groups_back = back;
+        self.pane = TrainingPane::Rollouts;
+        Some(found)
+    }
+
     /// The metric under the cursor of the metrics pane.
     #[must_use]
     pub fn chosen_metric(&self) -> Option<&str> {
         let at = self.cursors[TrainingPane::Metrics as usize];
-        let history = &self.shown()?.history;
-        history.iter().nth(at).map(|(name, _)| name)
+        self.metrics().nth(at).map(|(name, _)| name)
+    }
+
+    /// Leaves one layer of what is looked at: the lone metric, the value cursor, the filter, older rollouts, the window.
+    pub fn back(&mut self) {
+        if self.view.is_alone {
+            self.view.is_alone = false;
+        } else if self.view.cursor.is_some() {
+            self.view.cursor = None;
+        } else if !self.filter.is_empty() {
+            // An empty filter is always one.
+            let _ = self.set_filter("");
+        } else if self.groups_back > 0 {
+            self.groups_back = 0;
+        } else {
+            self.view.show_all();
+        }
     }
 
     /// What pausing, stopping or saving means now, or why it cannot be done.
@@ -313,19 +375,43 @@ impl Training {
         let run = self.shown()?;
         match self.pane {
             TrainingPane::Metrics => {
-                let (name, series) = run.history.iter().nth(at)?;
+                let (name, series) = self.metrics().nth(at)?;
                 let value = series.last().map_or(f64::NAN, |point| point.value);
                 Some(format!("{name} {value}"))
             }
             TrainingPane::Rollouts => Some(self.group()?.rollouts.get(at)?.response.clone()),
             TrainingPane::Log => {
-                let (step, message) = run.warnings.iter().rev().nth(at)?;
+                let (step, message) = run.log().nth(at)?;
                 Some(format!("{step} {message}"))
             }
             TrainingPane::Evaluations => {
                 let row = run.evaluations.iter().rev().nth(at)?;
                 serde_json::to_string(row).ok()
             }
+            TrainingPane::Attacker => serde_json::to_string(run.arms().get(at)?.last).ok(),
+        }
+    }
+}
+
+/// A metric as a filter sees it: its name, and under `name` and `value` that and its latest value.
+struct Metric<'a> {
+    name: &'a str,
+    series: &'a Series,
+}
+
+impl Filtered for Metric<'_> {
+    fn holds(&self, word: &str) -> bool {
+        self.name.to_lowercase().contains(word)
+    }
+
+    fn values(&self, field: &str) -> Vec<String> {
+        match field {
+            "name" => vec![self.name.to_owned()],
+            "value" => {
+                let last = self.series.last().into_iter();
+                last.map(|point| point.value.to_string()).collect()
+            }
+            _ => Vec::new(),
         }
     }
 }

@@ -161,3 +161,16 @@ fn history_makes_gaps_only_within_a_stage() {
     history.clear();
     assert!(history.get("loss").is_none());
 }
+
+#[test]
+fn values_move_to_what_stands_for_their_steps() {
+    let mut tokens = Series::new();
+    for (step, value) in [(1, 100.0), (2, 250.9), (3, f64::NAN), (4, 700.0)] {
+        tokens.push(step, value);
+    }
+    let moved = series(&[0.1, 0.2, 0.3, 0.4, 0.5]).along(&tokens);
+    let points: Vec<_> = moved.points().iter().map(|p| (p.step, p.value)).collect();
+    // Steps 2 and 3 meet where the tokens are not known to have grown; step 5 is told before its tokens are.
+    assert_eq!(points, [(100, 0.1), (250, 0.3), (700, 0.5)]);
+    assert!(series(&[]).along(&tokens).points().is_empty());
+}

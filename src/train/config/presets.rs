@@ -112,7 +112,10 @@ impl TrainConfig {
                 entropy_coef: 0.0,
                 stage_mix: 0.25,
             },
-            attacker: AttackerConfig::default(),
+            attacker: AttackerConfig {
+                share: 0.25,
+                ..AttackerConfig::default()
+            },
             eval: EvalConfig {
                 every_steps: 100,
                 episodes: 200,

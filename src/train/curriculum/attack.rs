@@ -7,7 +7,7 @@ use super::rollouts::Group;
 use crate::env::attacker::{self, Arm, REFUSED, craft};
 use crate::env::generate;
 use crate::env::schema::{Episode, Split, Stage};
-use crate::link::AttackRow;
+use crate::link::{AttackRow, RunFact};
 use crate::stream::Stream;
 use crate::train::error::Result;
 use crate::train::task;
@@ -85,12 +85,14 @@ impl Run<'_> {
 
     fn told_attack(&mut self, arm: Arm, won: f64, refused: Option<String>) -> Result<()> {
         self.position.attacker.tell(&self.config.attacker, arm, won);
-        self.writer.attack(&AttackRow {
+        let row = AttackRow {
             step: self.position.step + 1,
             arm: arm.to_string(),
             won,
             refused,
-        })?;
+        };
+        self.writer.attack(&row)?;
+        self.host.tell(RunFact::Attack(row));
         self.attacks.push(won);
         Ok(())
     }

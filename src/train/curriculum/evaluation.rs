@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{LOSS_EPISODES, Run};
 use crate::env::schema::{Episode, Stage, Verdict};
 use crate::eval::metrics::injection_flip_rate;
-use crate::link::{EvalRow, RunFact};
+use crate::link::{EvalRow, RuleAnswers, RunFact};
 use crate::train::error::Result;
 use crate::train::evaluate;
 use crate::train::learner::{Learner, Sequence};
@@ -60,6 +60,8 @@ impl Run<'_> {
             step: self.position.step,
             stage: self.phase_name(),
             episodes: count,
+            confusion: confusion(&episodes, &verdicts),
+            by_rule: by_rule(&episodes, &verdicts),
             values,
         };
         if is_best {
@@ -146,4 +148,78 @@ fn shares_by_stage(episodes: &[Episode], verdicts: &[Verdict]) -> BTreeMap<Strin
         }
     }
     values
+}
+
+/// Truth to answer to how often.
+fn confusion(
+    episodes: &[Episode],
+    verdicts: &[Verdict],
+) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let mut counts: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+    for (episode, verdict) in episodes.iter().zip(verdicts) {
+        let answer = verdict.action.map_or("malformed", |action| action.as_str());
+        let of_truth = counts.entry(episode.truth.action.to_string()).or_default();
+        *of_truth.entry(answer.to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+/// How each rule's episodes were answered.
+fn by_rule(episodes: &[Episode], verdicts: &[Verdict]) -> BTreeMap<String, RuleAnswers> {
+    let mut rules: BTreeMap<String, RuleAnswers> = BTreeMap::new();
+    for (episode, verdict) in episodes.iter().zip(verdicts) {
+        let answers = rules.entry(episode.truth.rule.clone()).or_default();
+        answers.episodes += 1;
+        answers.wrong += u64::from(!verdict.correct_action);
+    }
+    rules
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::verdict::judge;
+
+    #[test]
+    fn counts_add_up_to_the_episodes() {
+        let episodes = task::holdout_episodes(1, &Stage::ALL, 80);
+        let answer = |at: usize| match at % 3 {
+            0 => "no form at all",
+            _ => "Action: dismiss\nCitedLog: L1-0\nRationale: guessed",
+        };
+        let judged = episodes.iter().enumerate();
+        let verdicts: Vec<Verdict> = judged.map(|(at, e)| judge(e, answer(at))).collect();
+        let confusion = confusion(&episodes, &verdicts);
+        let answers = || confusion.values().flatten();
+        assert_eq!(answers().map(|(_, count)| count).sum::<u64>(), 80);
+        let malformed = answers().filter(|(answer, _)| *answer == "malformed");
+        assert_eq!(malformed.map(|(_, count)| count).sum::<u64>(), 27);
+        assert!(
+            confusion.len() == 5 && confusion["dismiss"]["dismiss"] > 0,
+            "{confusion:?}"
+        );
+        let rules = by_rule(&episodes, &verdicts);
+        assert_eq!(rules.values().map(|rule| rule.episodes).sum::<u64>(), 80);
+        let right = verdicts
+            .iter()
+            .filter(|verdict| verdict.correct_action)
+            .count() as u64;
+        assert_eq!(
+            rules.values().map(|rule| rule.wrong).sum::<u64>(),
+            80 - right
+        );
+        let row = EvalRow {
+            step: 1,
+            stage: "sft".into(),
+            episodes: 20,
+            confusion,
+            by_rule: rules,
+            values: BTreeMap::from([("accuracy".to_owned(), 0.5)]),
+        };
+        let text = serde_json::to_string(&row).expect("JSON");
+        assert_eq!(serde_json::from_str::<EvalRow>(&text).expect("a row"), row);
+        let old = r#"{"step":1,"stage":"sft","episodes":20,"accuracy":0.5}"#;
+        let old: EvalRow = serde_json::from_str(old).expect("a row of an older version");
+        assert!(old.confusion.is_empty() && old.values == row.values);
+    }
 }

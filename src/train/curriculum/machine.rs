@@ -1,6 +1,7 @@
 //! What a run notes of the machine: the clock, its own memory, and how much is free.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::collections::BTreeMap;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use candle_core::Device;
 
@@ -13,10 +14,65 @@ pub(super) fn unix_seconds() -> u64 {
 }
 
 /// Resident memory of this process in MB, where the system tells.
-pub(super) fn resident_mb() -> f64 {
+fn resident_mb() -> f64 {
     let pages = std::fs::read_to_string("/proc/self/statm").ok();
     let pages = pages.and_then(|text| text.split_whitespace().nth(1)?.parse::<f64>().ok());
     pages.map_or(0.0, |pages| pages * 4096.0 / 1e6)
+}
+
+/// Ticks of a second in `/proc/self/stat`: what Linux tells every program, whatever the kernel counts in.
+const TICKS: f64 = 100.0;
+
+/// Processor seconds of this process so far, where the system tells.
+fn processor_seconds() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The program's name is in brackets and may hold spaces; user and system time are the 12th and 13th after it.
+    let (_, rest) = text.rsplit_once(')')?;
+    let ticks = rest.split_whitespace().skip(11).take(2).map(str::parse);
+    let ticks: Vec<f64> = ticks.collect::<Result<_, _>>().ok()?;
+    Some(ticks.iter().sum::<f64>() / TICKS)
+}
+
+/// Clock and processor time at the beginning of a step.
+pub(super) struct StepClock {
+    started: Instant,
+    processor_s: Option<f64>,
+}
+
+impl StepClock {
+    pub(super) fn start() -> Self {
+        Self {
+            started: Instant::now(),
+            processor_s: processor_seconds(),
+        }
+    }
+
+    /// What the step cost that ends now and worked through so many tokens; `rollout_s` of it went into sampling.
+    pub(super) fn values(
+        &self,
+        tokens: f64,
+        rollout_s: Option<f64>,
+        device: &Device,
+    ) -> BTreeMap<String, f64> {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let mut values = BTreeMap::from([
+            ("step_time".to_owned(), seconds),
+            ("tokens_per_second".to_owned(), tokens / seconds),
+            ("resident_mb".to_owned(), resident_mb()),
+        ]);
+        if let Some(rollout_s) = rollout_s {
+            values.insert("rollout_time".to_owned(), rollout_s);
+            values.insert("update_time".to_owned(), seconds - rollout_s);
+        }
+        if let Some((before, now)) = self.processor_s.zip(processor_seconds()) {
+            // 100 is one core.
+            values.insert("cpu_percent".to_owned(), (now - before) / seconds * 100.0);
+        }
+        if let Some(free) = free_bytes(device) {
+            values.insert("free_mb".to_owned(), free as f64 / 1e6);
+        }
+        values
+    }
 }
 
 /// Memory of a device that nobody uses, in bytes, where the system tells.

@@ -1,6 +1,7 @@
 //! One optimiser step of each kind: supervised on gold examples, reinforced on rollouts.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use super::Run;
 use super::rollouts::{Group, described, rollout_values};
@@ -73,7 +74,9 @@ impl Run<'_> {
 
     pub(super) fn grpo_step(&mut self, stage: Stage) -> Result<MetricRow> {
         let config = self.config.grpo.clone();
+        let began = Instant::now();
         let groups = self.roll_out(stage)?;
+        self.rollout_s = Some(began.elapsed().as_secs_f64());
         let tokens: usize = groups.iter().map(Group::tokens).sum();
         let schedule = config.lr_scheduler_type;
         let (done, steps) = self.grpo_steps();

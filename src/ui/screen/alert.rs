@@ -4,8 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::ui::app::App;
-use crate::ui::queue::{Entry, QueuePane};
+use crate::ui::queue::{Entry, Queue, QueuePane};
 use crate::ui::screen::episodes::severity;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{column, cut, lines, more, page_of_block, pane, span, wrap};
@@ -13,18 +12,49 @@ use crate::ui::widget::text::{column, cut, lines, more, page_of_block, pane, spa
 /// Cells before an event's text: cursor, and who cites it.
 const MARGIN: usize = 6;
 
-/// Draws the header in one pane, or in two bare lines where room is short.
-pub fn draw_header(entry: &Entry, theme: &Theme, area: Rect, buf: &mut Buffer) {
+/// What a log window is drawn with beside the alert itself.
+pub struct LogView<'a> {
+    /// The line under the cursor.
+    pub line: usize,
+    pub is_focused: bool,
+    /// Who may cite a line, and by which letter.
+    pub legend: &'static str,
+    /// The event the model cites, where that is shown.
+    pub by_model: Option<&'a str>,
+}
+
+impl<'a> LogView<'a> {
+    /// That of the episodes screen.
+    pub fn of(queue: &'a Queue, entry: &Entry) -> Self {
+        let is_hidden = queue.is_blind && !entry.desk.is_revealed;
+        let verdict = queue.model_verdict(queue.selected());
+        let cited = verdict.and_then(|verdict| verdict.cited_log_id.as_deref());
+        Self {
+            line: queue.line,
+            is_focused: queue.pane == QueuePane::Log,
+            legend: "Y you, M model, T truth",
+            by_model: cited.filter(|_| !is_hidden),
+        }
+    }
+}
+
+/// The title over an alert that has a twin.
+pub fn title(entry: &Entry) -> String {
     let alert = &entry.episode.alert;
     let index = entry.episode.index;
-    let title = format!(
+    format!(
         "Alert {}  {}  number {index}, twin of {}",
         alert.alert_id,
         alert.timestamp,
         index ^ 1
-    );
+    )
+}
+
+/// Draws the header in one pane, or in two bare lines where room is short.
+pub fn draw_header(entry: &Entry, title: &str, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let alert = &entry.episode.alert;
     let room = if area.height >= 4 {
-        pane(&title, false, theme, area, buf)
+        pane(title, false, theme, area, buf)
     } else {
         area
     };
@@ -60,24 +90,25 @@ pub fn draw_header(entry: &Entry, theme: &Theme, area: Rect, buf: &mut Buffer) {
 }
 
 /// Draws the log window, scrolled so that the cursor's line is in sight, from its first row on.
-pub fn draw_log(app: &App, entry: &Entry, theme: &Theme, area: Rect, buf: &mut Buffer) {
+pub fn draw_log(view: &LogView, entry: &Entry, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let (width, height) = (
         usize::from(area.width.saturating_sub(2)),
         usize::from(area.height.saturating_sub(2)),
     );
-    let blocks = blocks(app, entry, theme, width.saturating_sub(MARGIN), height);
+    let blocks = blocks(view, entry, theme, width.saturating_sub(MARGIN), height);
     let heights: Vec<usize> = blocks.iter().map(Vec::len).collect();
-    let first = page_of_block(app.queue.line, &heights, height);
+    let first = page_of_block(view.line, &heights, height);
     let title = format!(
-        "Log window {}/{}{}: cited by Y you, M model, T truth",
-        app.queue.line + 1,
+        "Log window {}/{}{}: cited by {}",
+        view.line + 1,
         entry.lines.len(),
-        more(first, heights.iter().sum(), height, theme)
+        more(first, heights.iter().sum(), height, theme),
+        view.legend
     );
-    let room = pane(&title, app.queue.pane == QueuePane::Log, theme, area, buf);
+    let room = pane(&title, view.is_focused, theme, area, buf);
     let rows = blocks.iter().enumerate().flat_map(|(at, texts)| {
-        let margin = margin(app, entry, at, theme);
-        let is_cursor = at == app.queue.line;
+        let margin = margin(view, entry, at, theme);
+        let is_cursor = at == view.line;
         texts.iter().enumerate().map(move |(row, text)| {
             let margin = if row == 0 { margin.as_str() } else { "" };
             event_row(margin, text, is_cursor, entry, at, theme)
@@ -88,7 +119,7 @@ pub fn draw_log(app: &App, entry: &Entry, theme: &Theme, area: Rect, buf: &mut B
 
 /// The rows of each event: all where they fit, else only the event under the cursor whole.
 fn blocks(
-    app: &App,
+    view: &LogView,
     entry: &Entry,
     theme: &Theme,
     width: usize,
@@ -101,7 +132,7 @@ fn blocks(
     let texts = whole.into_iter().zip(&entry.lines).enumerate();
     texts
         .map(|(at, (rows, line))| {
-            if at == app.queue.line || rows.len() == 1 {
+            if at == view.line || rows.len() == 1 {
                 rows
             } else {
                 vec![cut(line, width, theme.glyphs.cut)]
@@ -138,16 +169,13 @@ fn is_event(entry: &Entry, at: usize, log_id: &str) -> bool {
 }
 
 /// Cursor, then who cites the event: you, the model, and after the reveal the truth.
-fn margin(app: &App, entry: &Entry, at: usize, theme: &Theme) -> String {
-    let cursor = if at == app.queue.line {
+fn margin(view: &LogView, entry: &Entry, at: usize, theme: &Theme) -> String {
+    let cursor = if at == view.line {
         theme.glyphs.cursor
     } else {
         " "
     };
-    let is_hidden = app.queue.is_blind && !entry.desk.is_revealed;
-    let verdict = app.queue.model_verdict(app.queue.selected());
-    let cited = verdict.and_then(|verdict| verdict.cited_log_id.as_deref());
-    let by_model = cited.is_some_and(|id| is_event(entry, at, id)) && !is_hidden;
+    let by_model = view.by_model.is_some_and(|id| is_event(entry, at, id));
     let by_truth =
         entry.desk.is_revealed && is_event(entry, at, &entry.episode.truth.triggering_log_id);
     let sign = |is: bool, letter: &'static str| if is { letter } else { " " };

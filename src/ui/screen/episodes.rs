@@ -9,6 +9,7 @@ use crate::env::schema::Verdict;
 use crate::ui::app::App;
 use crate::ui::desk::Score;
 use crate::ui::queue::{Answer, Entry, QueuePane};
+use crate::ui::screen::alert::LogView;
 use crate::ui::screen::{alert, answer};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{column, cut, lines, page_of, pane, select_row, span};
@@ -60,8 +61,9 @@ fn narrow(app: &App, theme: &Theme, area: Rect) -> [Rect; 4] {
 
 fn draw_alert(app: &App, theme: &Theme, [head, log, below]: [Rect; 3], buf: &mut Buffer) {
     if let Some(entry) = app.queue.current() {
-        alert::draw_header(entry, theme, head, buf);
-        alert::draw_log(app, entry, theme, log, buf);
+        alert::draw_header(entry, &alert::title(entry), theme, head, buf);
+        let view = LogView::of(&app.queue, entry);
+        alert::draw_log(&view, entry, theme, log, buf);
         answer::draw(app, entry, theme, below, buf);
     }
 }

@@ -2,8 +2,13 @@
 
 mod alert;
 mod answer;
+mod attacks;
+mod curves;
 mod episodes;
+mod evaluations;
+mod labelling;
 mod panes;
+mod rollouts;
 mod runs;
 mod training;
 
@@ -45,6 +50,7 @@ fn draw_in(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         ScreenName::Episodes => episodes::draw(app, theme, body, buf),
         ScreenName::Training => training::draw(app, theme, body, buf),
         ScreenName::Runs => runs::draw(app, theme, body, buf),
+        ScreenName::Labelling => labelling::draw(app, theme, body, buf),
     }
     for layer in &app.layers {
         dialog::draw(app, layer, theme, body, buf);
@@ -66,6 +72,7 @@ fn draw_title(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         span(" OpenSOC ", theme.style(Token::Title)),
         tab("F1 Episodes", ScreenName::Episodes),
         tab("F2 Training", ScreenName::Training),
+        tab("F3 Labelling", ScreenName::Labelling),
         tab("F4 Runs", ScreenName::Runs),
     ];
     let line = Line::from(tabs);

@@ -1,6 +1,8 @@
 //! The runs screen: the list, and of the run under the cursor its note, its configuration where it differs, and its
 //! rewards on hold-out episodes over those of the marked run.
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
@@ -10,7 +12,8 @@ use crate::run::summary::{Standing, Summary};
 use crate::ui::app::App;
 use crate::ui::runs::{Runs, RunsPane};
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::chart::{Chart, ChartSeries, x_end};
+use crate::ui::view::{XAxis, x_end};
+use crate::ui::widget::chart::{Chart, ChartSeries};
 use crate::ui::widget::text::{column, lines, more, page_of, pane, select_row, span, wrap};
 
 /// From this width on the details stand beside the list.
@@ -243,17 +246,24 @@ fn draw_rewards(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let shown: Vec<&Summary> = here.into_iter().chain(marked).collect();
     let series = shown.iter().enumerate().map(|(at, run)| ChartSeries {
         name: &run.run_id,
-        raw: Some(&run.evaluations),
+        raw: Some(Cow::Borrowed(&run.evaluations)),
         smooth: None,
+        told: &run.evaluations,
         token: Token::series(at),
     });
     let steps = shown.iter().map(|run| run.total_steps).max().unwrap_or(1);
     let chart = Chart {
         title: "hold-out reward",
         series: series.collect(),
-        x_end: x_end(steps, steps),
+        unit: "",
+        x: (0, x_end(steps, steps)),
+        x_axis: XAxis::Step,
         y_fixed: Some(REWARD_RANGE),
+        is_log: false,
         bands: &[],
+        cursor: None,
+        best: None,
+        note: "",
     };
     chart.draw(theme, area, buf);
 }

@@ -6,32 +6,15 @@ use ratatui::text::Line;
 
 use crate::link::RunState;
 use crate::ui::app::App;
-use crate::ui::screen::{panes, state_word};
+use crate::ui::screen::{curves, panes, state_word};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::told::Watching;
 use crate::ui::watching::{Training, TrainingPane};
-use crate::ui::widget::chart::{Chart, ChartSeries, x_end};
-use crate::ui::widget::text::{lines, pane, span, wrap};
+use crate::ui::widget::chart::clock;
+use crate::ui::widget::text::{cut, lines, pane, span, wrap};
 
 /// From this width on the lists stand beside the curves.
 const WIDE: u16 = 110;
-
-/// The range every reward lies in.
-const REWARD_RANGE: (f64, f64) = (-1.5, 1.1);
-
-/// Metrics charted together: title, names, how they are called in the legend.
-const QUALITY: [(&str, &str); 3] = [
-    ("format_ok", "format"),
-    ("accuracy", "action"),
-    ("citation_accuracy", "citation"),
-];
-const SHARES: [(&str, &str); 5] = [
-    ("share/dismiss", "dismiss"),
-    ("share/monitor", "monitor"),
-    ("share/quarantine_host", "quarant."),
-    ("share/block_ip", "block"),
-    ("share/escalate", "escalate"),
-];
 
 /// Draws the screen's body.
 pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
@@ -39,21 +22,25 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         draw_empty(app, theme, area, buf);
         return;
     };
-    let failure = failure_rows(run, theme, area);
+    let mut failure = failure_rows(run, theme, area);
+    failure.extend(sign_row(run, theme, area));
     let height = 2 + failure.len() as u16;
     let [head, body] =
         Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
     draw_head(run, failure, theme, head, buf);
-    let (curves, list) = if area.width >= WIDE {
-        let [curves, list] =
-            Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(body);
-        (curves, list)
+    if app.training.view.is_alone {
+        match app.training.pane {
+            TrainingPane::Metrics => curves::draw_alone(&app.training, run, theme, body, buf),
+            _ => panes::draw(&app.training, run, theme, body, buf),
+        }
+        return;
+    }
+    let [charts, list] = if area.width >= WIDE {
+        Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(body)
     } else {
-        let [curves, list] =
-            Layout::vertical([Constraint::Fill(1), list_height(&app.training)]).areas(body);
-        (curves, list)
+        Layout::vertical([Constraint::Fill(1), list_height(&app.training)]).areas(body)
     };
-    draw_curves(&app.training, run, theme, curves, buf);
+    curves::draw(&app.training, run, theme, charts, buf);
     panes::draw(&app.training, run, theme, list, buf);
 }
 
@@ -88,6 +75,18 @@ fn failure_rows(run: &Watching, theme: &Theme, area: Rect) -> Vec<Line<'static>>
     rows.take(usize::from(area.height / 3))
         .map(|l| Line::from(span(l, style)))
         .collect()
+}
+
+/// The worst of what is wrong now; the log has the rest.
+fn sign_row(run: &Watching, theme: &Theme, area: Rect) -> Option<Line<'static>> {
+    let first = run.signs.first()?;
+    let more = match run.signs.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more in the log)"),
+    };
+    let text = format!("warning{more}: {}", first.text);
+    let text = cut(&text, usize::from(area.width), theme.glyphs.cut);
+    Some(Line::from(span(text, theme.style(Token::Warn))))
 }
 
 /// State, phase and times in words, then why the run failed, then a gauge over the whole run.
@@ -129,7 +128,7 @@ fn draw_head(
             .map_or_else(String::new, |s| format!(", {} left", clock(s)));
         let times = format!("{} {}{left} ", status.phase, clock(status.elapsed_s));
         spans.push(span(times, theme.style(Token::Text)));
-        if !status.reason.is_empty() && failure.is_empty() {
+        if !status.reason.is_empty() && run.failure().is_none() {
             spans.push(span(
                 format!("{} ", status.reason),
                 theme.style(Token::Faint),
@@ -158,117 +157,4 @@ fn gauge(done: u64, total: u64, width: usize, theme: &Theme) -> Line<'static> {
         ),
         span(numbers, theme.style(Token::Text)),
     ])
-}
-
-/// Seconds as `1h02m`, `3m20s` or `12s`.
-fn clock(seconds: f64) -> String {
-    let s = seconds.max(0.0) as u64;
-    match s {
-        0..60 => format!("{s}s"),
-        60..3_600 => format!("{}m{:02}s", s / 60, s % 60),
-        _ => format!("{}h{:02}m", s / 3_600, s % 3_600 / 60),
-    }
-}
-
-/// As many charts as fit: the chosen metric or the reward, then quality, then action shares.
-fn draw_curves(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let chosen = chosen(training, run);
-    let count = (area.height / 8).clamp(1, 4);
-    let mut charts = vec![one(training, run, main_metric(run))];
-    if Some(chosen) != charts.first().map(|chart| chart.title) {
-        if count == 1 {
-            charts.clear();
-        }
-        charts.push(one(training, run, chosen));
-    }
-    charts.push(several(training, run, "right", &QUALITY));
-    charts.push(several(training, run, "shares", &SHARES));
-    charts.retain(|chart| !chart.series.is_empty());
-    charts.truncate(usize::from(count));
-    if charts.is_empty() {
-        let text = "no metrics yet";
-        lines(
-            [Line::from(span(text, theme.style(Token::Faint)))],
-            area,
-            buf,
-        );
-        return;
-    }
-    let bands = run.bands();
-    let end = x_end(run.last_step, run.plan.total_steps());
-    let areas = Layout::vertical(charts.iter().map(|_| Constraint::Fill(1))).split(area);
-    for (mut chart, area) in charts.into_iter().zip(areas.iter()) {
-        chart.x_end = end;
-        chart.bands = &bands;
-        chart.draw(theme, *area, buf);
-    }
-}
-
-/// The metric that says how it goes: the reward, and before there is one the loss.
-fn main_metric(run: &Watching) -> &'static str {
-    let names = ["reward", "loss"];
-    let known = names
-        .into_iter()
-        .find(|name| run.history.get(name).is_some());
-    known.unwrap_or("reward")
-}
-
-/// The metric under the cursor, once the cursor has been moved.
-fn chosen<'a>(training: &'a Training, run: &Watching) -> &'a str {
-    match training.chosen_metric() {
-        Some(name) if training.has_chosen() => name,
-        _ => main_metric(run),
-    }
-}
-
-fn one<'a>(training: &Training, run: &'a Watching, name: &'a str) -> Chart<'a> {
-    several(training, run, name, &[(name, name)])
-}
-
-fn several<'a>(
-    training: &Training,
-    run: &'a Watching,
-    title: &'a str,
-    names: &[(&'a str, &'a str)],
-) -> Chart<'a> {
-    let is_one = names.len() == 1;
-    let known = names.iter().enumerate().filter_map(|(at, (name, shown))| {
-        let series = run.history.get(name)?;
-        Some((at, *shown, series, run.averages.get(name)))
-    });
-    let series = known.map(|(at, name, series, average)| ChartSeries {
-        name,
-        raw: (is_one || training.is_raw).then_some(series),
-        smooth: average.filter(|_| !training.is_raw),
-        token: Token::series(at),
-    });
-    Chart {
-        title,
-        series: series.collect(),
-        x_end: 1,
-        y_fixed: fixed_range(names.first().map_or("", |(name, _)| name)),
-        bands: &[],
-    }
-}
-
-/// Ranges known beforehand: a pinned axis tells good from bad at a glance and costs few bytes.
-fn fixed_range(name: &str) -> Option<(f64, f64)> {
-    let shares = [
-        "share/",
-        "recall/",
-        "frac_",
-        "clip_ratio",
-        "format_ok",
-        "accuracy",
-        "citation_accuracy",
-    ];
-    let is_share =
-        shares.iter().any(|start| name.starts_with(start)) || name.ends_with("clipped_ratio");
-    if name == "reward" || (name.starts_with("rewards/") && name.ends_with("/mean")) {
-        Some(REWARD_RANGE)
-    } else if is_share {
-        Some((0.0, 1.0))
-    } else {
-        None
-    }
 }

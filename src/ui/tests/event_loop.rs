@@ -11,6 +11,7 @@ use ratatui::{Terminal, TerminalOptions, Viewport};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::env::schema::{Split, Stage};
+use crate::label::Store;
 use crate::link::{Command, Control, Fact, RunFact, RunState};
 use crate::ui::app::{App, ScreenName, update};
 use crate::ui::input::Input;
@@ -107,11 +108,13 @@ fn run_loop(
     let (inputs, inputs_in) = unbounded_channel();
     let (facts, facts_in) = unbounded_channel();
     let (commands, commands_out) = std::sync::mpsc::channel();
+    let (labels, _) = std::sync::mpsc::channel();
     let outside = Outside {
         inputs: inputs_in,
         facts: facts_in,
         commands,
         errands: std::sync::mpsc::channel().0,
+        labels,
         run_root: root.path().to_owned(),
     };
     let feeder = std::thread::spawn(move || feed(inputs, facts));
@@ -209,11 +212,13 @@ fn outside() -> (Outside, std::sync::mpsc::Receiver<Command>) {
     let (_, facts) = unbounded_channel();
     let (commands, commands_out) = std::sync::mpsc::channel();
     let run_root = std::env::temp_dir();
+    let (labels, _) = std::sync::mpsc::channel();
     let outside = Outside {
         inputs,
         facts,
         commands,
         errands: std::sync::mpsc::channel().0,
+        labels,
         run_root,
     };
     (outside, commands_out)
@@ -267,6 +272,8 @@ fn a_workbench_that_trains_opens_on_training() {
             },
             stage: Stage::Basic,
             run_root: std::env::temp_dir(),
+            labels: Store::new(std::env::temp_dir().join("labels")),
+            annotator: "ann".into(),
             train_config: config(),
             is_read_only,
             is_elsewhere: false,

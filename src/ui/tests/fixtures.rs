@@ -9,15 +9,17 @@ use ratatui::buffer::Buffer;
 
 use crate::env::schema::{Action, Split, Stage};
 use crate::env::verdict::judge;
+use crate::label::Labels;
 use crate::link::{
     AdapterChoice, Command, Control, EvalRow, Fact, MetricRow, PhasePlan, Plan, Rollout,
-    RolloutGroup, RunFact, RunState, Status,
+    RolloutGroup, RunFact, RunState, Status, SystemRow,
 };
 use crate::run::series::Series;
 use crate::run::shipped::ShippedRun;
 use crate::run::summary::{Standing, Summary};
 use crate::train::config::TrainConfig;
 use crate::ui::app::{App, update};
+use crate::ui::clerk::Outcome;
 use crate::ui::errand::{Listing, Report};
 use crate::ui::keys::{Chord, Keymap};
 use crate::ui::layer::Layer;
@@ -186,6 +188,25 @@ pub fn row(step: u64) -> MetricRow {
     }
 }
 
+/// A row of the machine's as a trainer writes them: two seconds a step.
+pub fn system_row(step: u64) -> SystemRow {
+    let values = [
+        ("step_time", 2.0),
+        ("rollout_time", 1.25),
+        ("update_time", 0.75),
+        ("tokens_per_second", 900.0 + (step % 7) as f64),
+        ("resident_mb", 400.0),
+        ("cpu_percent", 190.0),
+    ];
+    SystemRow {
+        step,
+        stage: if step > 40 { "stage1_basic" } else { "sft" }.into(),
+        time: 1_700_000_000 + step * 2,
+        device: "cpu".into(),
+        values: values.map(|(name, value)| (name.to_owned(), value)).into(),
+    }
+}
+
 pub fn status(step: u64, state: RunState) -> Status {
     Status {
         state,
@@ -210,6 +231,7 @@ fn shipped() -> ShippedRun {
             stage: "stage2_multi".into(),
             episodes: 200,
             values: [("accuracy".to_owned(), 0.81)].into(),
+            ..EvalRow::default()
         }],
     }
 }
@@ -223,7 +245,7 @@ pub fn group(step: u64) -> RolloutGroup {
         action: (n != 6).then(|| Action::ALL[n % 5]),
         cited_log_id: (n != 6).then(|| format!("L1-{n}")),
         reward: n as f64 / 10.0,
-        components: BTreeMap::new(),
+        components: [("partial_credit".to_owned(), n as f64 / 10.0)].into(),
         advantage: n as f64 / 10.0 - 0.35,
         truncated: n == 6,
     };
@@ -253,6 +275,7 @@ pub fn train(app: &mut App, step: u64) {
     );
     for step in 1..=step {
         update(app, fact(RunFact::Metrics(row(step))));
+        update(app, fact(RunFact::System(system_row(step))));
     }
     update(app, fact(RunFact::Status(status(step, RunState::Running))));
     update(app, fact(RunFact::Rollouts(Box::new(group(step)))));
@@ -352,6 +375,37 @@ pub fn with_runs(app: &mut App, runs: Vec<Summary>) {
     update(app, Msg::Report(Report::Listed(listing)));
 }
 
+/// The labelling screen: reading, failed, at work, and with its dialogs.
+fn labelling() -> Vec<App> {
+    let opened = || Outcome::Opened {
+        episodes: Vec::new(),
+        labels: Labels::default(),
+    };
+    let scripts = ["F3", "F3 2 Space f s", "F3 3 e", "F3 i", "F3 v", "F3 / x"];
+    let at_work = scripts.into_iter().map(|keys| {
+        let mut app = app();
+        let effects = update(&mut app, ready());
+        answer(&mut app, effects, wrong);
+        let effects = press(&mut app, "F3");
+        answer(&mut app, effects, wrong);
+        let effects = update(&mut app, Msg::Label(opened()));
+        answer(&mut app, effects, wrong);
+        press(&mut app, keys);
+        app
+    });
+    let mut states: Vec<App> = at_work.collect();
+    for outcome in [
+        None,
+        Some(Outcome::NotOpened("labels.jsonl: line 3: not UTF-8".into())),
+    ] {
+        let mut app = app();
+        press(&mut app, "F3");
+        outcome.map(|outcome| update(&mut app, Msg::Label(outcome)));
+        states.push(app);
+    }
+    states
+}
+
 /// An app in every state a screen can be in.
 pub fn states() -> Vec<App> {
     let mut states = Vec::new();
@@ -361,7 +415,7 @@ pub fn states() -> Vec<App> {
     answer(&mut answered, effects, right);
     press(&mut answered, "3 Enter");
     states.push(answered);
-    for pane in 0..4 {
+    for pane in 0..5 {
         let mut training = app();
         train(&mut training, 120);
         press(&mut training, "F2");
@@ -393,6 +447,7 @@ pub fn states() -> Vec<App> {
     let mut none = app();
     with_runs(&mut none, Vec::new());
     states.push(none);
+    states.extend(labelling());
     let mut empty = app();
     empty.training = Training::new(None);
     press(&mut empty, "F2");

@@ -376,3 +376,28 @@ fn a_choice_is_shown_by_its_key_and_its_action() {
         );
     }
 }
+
+#[test]
+fn a_paste_is_text_where_text_is_taken_and_never_keys() {
+    let mut app = app();
+    update(&mut app, Msg::Paste("1\rq".into()));
+    assert!(
+        app.queue
+            .current()
+            .is_some_and(|e| e.desk.decision.is_none())
+    );
+    let said = app.toast.as_ref().map(|t| t.text.as_str());
+    assert!(
+        said.is_some_and(|t| t.contains("only where you type")),
+        "{said:?}"
+    );
+    press(&mut app, "/");
+    update(
+        &mut app,
+        Msg::Paste(" user:\"a b\"\n\u{1b}[A!x\u{202e} ".into()),
+    );
+    let Some(Layer::Search { typed, .. }) = app.layers.last() else {
+        panic!("still typing");
+    };
+    assert_eq!(typed, "user:\"a b\" [A!x");
+}

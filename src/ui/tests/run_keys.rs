@@ -169,6 +169,7 @@ fn what_the_adapter_in_training_said_is_forgotten_when_it_is_another() {
         stage: "stage2_multi".into(),
         episodes: 10,
         values: [].into(),
+        ..EvalRow::default()
     };
     let started = RunFact::Started {
         run_dir: "/tmp/next".into(),

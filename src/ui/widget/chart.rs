@@ -1,5 +1,7 @@
 //! A chart: curves over steps with round axes, stage bands, a legend, and numbers at the ends of curves.
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -8,6 +10,7 @@ use ratatui::text::{Line, Span};
 use crate::run::series::axis::Axis;
 use crate::run::series::{Series, bounds};
 use crate::ui::theme::{Theme, Token};
+use crate::ui::view::XAxis;
 use crate::ui::widget::plot::Plot;
 use crate::ui::widget::text::{cut, span};
 
@@ -17,53 +20,62 @@ const LABEL_WIDTH: u16 = 7;
 /// One metric of a chart.
 pub struct ChartSeries<'a> {
     pub name: &'a str,
-    pub raw: Option<&'a Series>,
-    pub smooth: Option<&'a Series>,
+    pub raw: Option<Cow<'a, Series>>,
+    pub smooth: Option<Cow<'a, Series>>,
+    /// As it was measured, over steps: what the legend tells.
+    pub told: &'a Series,
     pub token: Token,
 }
 
 /// What is drawn.
 pub struct Chart<'a> {
     pub title: &'a str,
+    pub unit: &'a str,
     pub series: Vec<ChartSeries<'a>>,
-    /// Last step of the axis, which begins at 0.
-    pub x_end: u64,
+    /// Ends of the x axis, in what runs along it.
+    pub x: (u64, u64),
+    pub x_axis: XAxis,
     /// A range known beforehand; without one it is rounded from the data.
     pub y_fixed: Option<(f64, f64)>,
+    /// The curves are decimal logarithms; so are the ends of the y axis, but its labels.
+    pub is_log: bool,
     /// Where stages begin, and their names.
     pub bands: &'a [(u64, &'a str)],
+    /// The value cursor: where it stands on the axis, and its step.
+    pub cursor: Option<(u64, u64)>,
+    /// Where the best adapter was written.
+    pub best: Option<u64>,
+    /// Stands under the curves.
+    pub note: &'a str,
 }
 
 impl ChartSeries<'_> {
     /// What is drawn in front.
     fn front(&self) -> Option<&Series> {
-        self.smooth.or(self.raw)
+        self.smooth.as_deref().or(self.raw.as_deref())
     }
 
     /// What was measured, where it is at hand.
     fn measured(&self) -> Option<&Series> {
-        self.raw.or(self.smooth)
+        self.raw.as_deref().or(self.smooth.as_deref())
     }
 
-    /// The latest value, and how many steps had none that was finite.
-    fn says(&self) -> String {
-        let last = self.measured().and_then(Series::last);
-        let value = last.map_or_else(|| "-".to_owned(), |point| short(point.value));
-        match self.measured().map_or(0, Series::gaps) {
+    /// The value under the cursor, or the latest.
+    fn value(&self, cursor: Option<u64>) -> String {
+        let point = match cursor {
+            Some(step) => self.told.nearest(step),
+            None => self.told.last(),
+        };
+        point.map_or_else(|| "-".to_owned(), |point| short(point.value))
+    }
+
+    /// That, and how many steps had no value that was finite.
+    fn says(&self, cursor: Option<u64>) -> String {
+        let value = self.value(cursor);
+        match self.told.gaps() {
             0 => value,
             gaps => format!("{value}  {gaps} not finite"),
         }
-    }
-}
-
-/// The end of an x axis that grows in round steps, and never past the plan.
-#[must_use]
-pub fn x_end(last_step: u64, total_steps: u64) -> u64 {
-    let end = Axis::around(0.0, last_step.max(10) as f64, 2).high as u64;
-    if total_steps >= last_step && total_steps > 0 {
-        end.min(total_steps)
-    } else {
-        end
     }
 }
 
@@ -89,25 +101,37 @@ impl Chart<'_> {
         self.draw_curves(theme, plot_area, y, buf);
         // After the curves: a reward near its best runs where the names stand.
         self.name_bands(theme, plot_area, buf);
+        self.draw_marks(theme, plot_area, buf);
     }
 
+    /// Title, then each curve's value or number and name; as much of it as fits.
     fn legend(&self, theme: &Theme, width: u16) -> Line<'static> {
-        let mut spans = vec![span(self.title, theme.style(Token::Title))];
+        let step = self.cursor.map(|(_, step)| step);
         let is_one = self.series.len() == 1;
-        for (at, series) in self.series.iter().enumerate() {
+        let text = |at: usize, series: &ChartSeries<'_>, is_short: bool| match step {
+            _ if is_one => format!("  {} {}", series.says(step), self.unit),
+            Some(_) => format!(" {}:{}", at + 1, series.value(step)),
             // Many values change at every step, each in its own colour: they cost a third of a frame, and the metrics list has them.
-            let text = if is_one {
-                format!("  {}", series.says())
-            } else {
-                format!("  {}:{}", at + 1, series.name)
-            };
-            spans.push(span(text, theme.style(series.token)));
-        }
-        let used: usize = spans.iter().map(Span::width).sum();
-        if used > usize::from(width) {
-            spans.truncate(1);
-        }
-        Line::from(spans)
+            None if is_short => format!(" {}:{}", at + 1, cut(series.name, 3, "")),
+            None => format!("  {}:{}", at + 1, series.name),
+        };
+        let whole = |is_short: bool| {
+            let mut spans = vec![span(self.title, theme.style(Token::Title))];
+            if let Some(step) = step {
+                spans.push(span(format!(" @{step}"), theme.style(Token::Mark)));
+            }
+            for (at, series) in self.series.iter().enumerate() {
+                let text = text(at, series, is_short);
+                spans.push(span(text.trim_end(), theme.style(series.token)));
+            }
+            spans
+        };
+        let fits = |spans: &Vec<Span<'static>>| {
+            spans.iter().map(Span::width).sum::<usize>() <= usize::from(width)
+        };
+        let mut spans = [false, true].map(whole).into_iter();
+        let found = spans.find(fits);
+        Line::from(found.unwrap_or_else(|| vec![span(self.title, theme.style(Token::Title))]))
     }
 
     fn y_bounds(&self) -> (f64, f64) {
@@ -115,7 +139,8 @@ impl Chart<'_> {
             return fixed;
         }
         let measured = self.series.iter().filter_map(ChartSeries::measured);
-        let boxes = measured.filter_map(|series| bounds(series.points()));
+        let within = |series: &Series| bounds(series.within(self.x.0..self.x.1.saturating_add(1)));
+        let boxes = measured.filter_map(within);
         let all = boxes
             .map(|b| (b.low, b.high))
             .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
@@ -128,43 +153,71 @@ impl Chart<'_> {
     fn draw_axes(&self, theme: &Theme, plot: Rect, y: (f64, f64), buf: &mut Buffer) {
         let style = theme.style(Token::Faint);
         let mut label = |row: u16, value: f64| {
+            let value = if self.is_log {
+                10f64.powf(value)
+            } else {
+                value
+            };
             let text = format!("{:>6}", cut(&short(value), 6, ""));
             buf.set_string(plot.x.saturating_sub(LABEL_WIDTH), row, text, style);
         };
         label(plot.top(), y.1);
         label(plot.bottom().saturating_sub(1), y.0);
-        if y.0 < 0.0 && y.1 > 0.0 {
+        if y.0 < 0.0 && y.1 > 0.0 && !self.is_log {
             let share = y.1 / (y.1 - y.0);
             let row = plot.top() + (share * f64::from(plot.height - 1) + 0.5) as u16;
             if row > plot.top() && row + 1 < plot.bottom() {
                 label(row, 0.0);
             }
         }
-        let row = plot.bottom();
-        buf.set_string(plot.x, row, "0", style);
-        let end = format!("step {}", self.x_end);
-        let room = usize::from(plot.width).saturating_sub(2);
+        self.label_x(theme, plot, buf);
+    }
+
+    /// The ends of the x axis, and between them the note, as far as there is room.
+    fn label_x(&self, theme: &Theme, plot: Rect, buf: &mut Buffer) {
+        let (row, style) = (plot.bottom(), theme.style(Token::Faint));
+        let begin = told_x(self.x.0, self.x_axis);
+        let end = match self.x_axis {
+            XAxis::Step => format!("step {}", self.x.1),
+            other => told_x(self.x.1, other),
+        };
+        let room = usize::from(plot.width).saturating_sub(begin.len() + 1);
         let end = cut(&end, room, "");
+        buf.set_string(plot.x, row, &begin, style);
         let x = plot.right().saturating_sub(end.len() as u16);
-        buf.set_string(x, row, end, style);
+        buf.set_string(x, row, &end, style);
+        let room = room.saturating_sub(end.len() + 3);
+        if !self.note.is_empty() && room > self.note.len() / 2 {
+            let note = span(
+                cut(self.note, room, theme.glyphs.cut),
+                theme.style(Token::Accent),
+            );
+            buf.set_span(plot.x + begin.len() as u16 + 2, row, &note, plot.width);
+        }
     }
 
-    /// The column where `step` stands.
-    fn column(&self, plot: Rect, step: u64) -> u16 {
-        let share = step as f64 / self.x_end.max(1) as f64;
-        plot.x + (share * f64::from(plot.width - 1) + 0.5) as u16
+    /// How far along the axis `x` stands, 0 to 1.
+    fn share(&self, x: u64) -> f64 {
+        let width = self.x.1.saturating_sub(self.x.0).max(1) as f64;
+        x.saturating_sub(self.x.0).min(self.x.1) as f64 / width
     }
 
-    /// The bands that have begun.
+    /// The column where `x` stands.
+    fn column(&self, plot: Rect, x: u64) -> u16 {
+        plot.x + (self.share(x).min(1.0) * f64::from(plot.width - 1) + 0.5) as u16
+    }
+
+    /// The bands in sight: those that have begun and not ended before.
     fn begun(&self) -> impl Iterator<Item = (usize, u64, &str)> {
         let bands = self.bands.iter().enumerate();
         bands
             .map(|(at, &(begin, name))| (at, begin, name))
-            .take_while(|(_, begin, _)| *begin < self.x_end)
+            .take_while(|(_, begin, _)| *begin < self.x.1)
+            .filter(|(at, ..)| self.bands.get(at + 1).is_none_or(|next| next.0 > self.x.0))
     }
 
     fn draw_bands(&self, theme: &Theme, plot: Rect, buf: &mut Buffer) {
-        for (_, begin, _) in self.begun().filter(|(at, ..)| *at > 0) {
+        for (_, begin, _) in self.begun().filter(|(_, begin, _)| *begin > self.x.0) {
             let x = self.column(plot, begin);
             for row in plot.top()..plot.bottom() {
                 buf.set_string(x, row, theme.glyphs.separator, theme.style(Token::Band));
@@ -175,11 +228,11 @@ impl Chart<'_> {
     fn name_bands(&self, theme: &Theme, plot: Rect, buf: &mut Buffer) {
         for (at, begin, name) in self.begun() {
             let x = self.column(plot, begin);
-            let next = self.bands.get(at + 1).map_or(self.x_end, |next| next.0);
-            let right = self.column(plot, next.min(self.x_end));
+            let next = self.bands.get(at + 1).map_or(self.x.1, |next| next.0);
+            let right = self.column(plot, next.min(self.x.1));
             let room = usize::from(right.saturating_sub(x + 1));
             let name = cut(band_name(name, room), room, "");
-            let x = x + u16::from(at > 0);
+            let x = x + u16::from(begin > self.x.0);
             buf.set_string(x, plot.top(), name, theme.style(Token::Band));
         }
     }
@@ -188,19 +241,36 @@ impl Chart<'_> {
         let mut plot = Plot::new(area.width, area.height, theme.symbols);
         let mut styles = vec![theme.style(Token::Raw)];
         for series in self.series.iter().filter(|series| series.smooth.is_some()) {
-            if let Some(raw) = series.raw {
-                plot.curve(raw, self.x_end, y, 0);
+            if let Some(raw) = series.raw.as_deref() {
+                plot.curve(raw, self.x, y, 0);
             }
         }
         for (at, series) in self.series.iter().enumerate() {
             styles.push(theme.style(series.token));
             if let Some(front) = series.front() {
-                plot.curve(front, self.x_end, y, at + 1);
+                plot.curve(front, self.x, y, at + 1);
             }
         }
         plot.render(area, &styles, buf);
         if self.series.len() > 1 {
             self.number_ends(&plot, area, y, &styles, buf);
+        }
+    }
+
+    /// The value cursor across the curves, and the best adapter on the axis.
+    fn draw_marks(&self, theme: &Theme, plot: Rect, buf: &mut Buffer) {
+        let style = theme.style(Token::Mark);
+        let is_in_sight = |x: &u64| (self.x.0..=self.x.1).contains(x);
+        if let Some((x, _)) = self.cursor.filter(|(x, _)| is_in_sight(x)) {
+            let x = self.column(plot, x);
+            for row in plot.top()..plot.bottom() {
+                buf.set_string(x, row, theme.glyphs.separator, style);
+            }
+        }
+        if let Some(best) = self.best.filter(is_in_sight) {
+            let mark = format!("{}best", theme.glyphs.above);
+            let x = self.column(plot, best).min(plot.right().saturating_sub(5));
+            buf.set_string(x, plot.bottom(), mark, style);
         }
     }
 
@@ -214,15 +284,41 @@ impl Chart<'_> {
         buf: &mut Buffer,
     ) {
         for (at, series) in self.series.iter().enumerate() {
-            let Some(end) = series.front().and_then(Series::last) else {
+            let in_sight = |series: &Series| {
+                let points = series.within(self.x.0..self.x.1.saturating_add(1));
+                points.iter().rev().find(|point| point.is_drawn()).copied()
+            };
+            let Some(end) = series.front().and_then(in_sight) else {
                 continue;
             };
             let share = (end.value - y.0) / (y.1 - y.0).max(f64::MIN_POSITIVE);
-            let (x, row) = plot.cell_of(end.step as f64 / self.x_end.max(1) as f64, share);
+            let (x, row) = plot.cell_of(self.share(end.step), share);
             let style = styles.get(at + 1).copied().unwrap_or_default();
             let number = format!("{}", at + 1);
             buf.set_stringn(area.x + x, area.y + row, number, 1, style);
         }
+    }
+}
+
+/// An end of the x axis in few letters.
+fn told_x(x: u64, axis: XAxis) -> String {
+    match axis {
+        XAxis::Step => x.to_string(),
+        XAxis::Tokens if x >= 1_000_000 => format!("{:.1}M tokens", x as f64 / 1e6),
+        XAxis::Tokens if x >= 1_000 => format!("{}k tokens", x / 1_000),
+        XAxis::Tokens => format!("{x} tokens"),
+        XAxis::Time => clock(x as f64),
+    }
+}
+
+/// Seconds as `1h02m`, `3m20s` or `12s`.
+#[must_use]
+pub fn clock(seconds: f64) -> String {
+    let s = seconds.max(0.0) as u64;
+    match s {
+        0..60 => format!("{s}s"),
+        60..3_600 => format!("{}m{:02}s", s / 60, s % 60),
+        _ => format!("{}h{:02}m", s / 3_600, s % 3_600 / 60),
     }
 }
 
@@ -274,13 +370,20 @@ mod tests {
             title: "reward",
             series: vec![ChartSeries {
                 name: "reward",
-                raw: Some(&series),
+                raw: Some(Cow::Borrowed(&series)),
                 smooth: None,
+                told: &series,
                 token: Token::Series1,
             }],
-            x_end: ys.len() as u64 - 1,
+            unit: "",
+            x: (0, ys.len() as u64 - 1),
+            x_axis: XAxis::Step,
             y_fixed,
+            is_log: false,
             bands: &[(0, "sft"), (6, "stage1_basic")],
+            cursor: None,
+            best: None,
+            note: "",
         };
         let area = Rect::new(0, 0, 27, 7);
         let mut buf = Buffer::empty(area);
@@ -356,7 +459,7 @@ reward  1.000
         let began = std::time::Instant::now();
         for _ in 0..6 {
             let mut plot = Plot::new(80, 14, Symbols::Braille);
-            plot.curve(&series, 100_000, (-1.0, 1.0), 1);
+            plot.curve(&series, (0, 100_000), (-1.0, 1.0), 1);
             assert_eq!(plot.dots(), (160, 56));
         }
         println!("six curves of 100,000 points: {:?}", began.elapsed());

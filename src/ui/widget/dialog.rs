@@ -11,8 +11,8 @@ use crate::ui::app::App;
 use crate::ui::layer::{Layer, offered};
 use crate::ui::scroll::Scroll;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::help;
 use crate::ui::widget::text::{column, cut, lines, more, page_of, pane, select_row, span, wrap};
+use crate::ui::widget::{agreement, help};
 
 /// Smallest terminal the screens are drawn in.
 pub const MIN_SIZE: (u16, u16) = (60, 16);
@@ -26,11 +26,29 @@ pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffe
             is_typing,
         } => help::draw(app, scroll, (typed, *is_typing), theme, area, buf),
         Layer::Palette { typed, chosen } => draw_palette(app, typed, *chosen, theme, area, buf),
-        Layer::Search { .. } | Layer::Note { .. } => {}
+        // What is typed stands in the line of messages.
+        Layer::Search { .. } | Layer::Step { .. } | Layer::Note { .. } | Layer::Line { .. } => {}
         Layer::Delete { dir } => draw_delete(dir, theme, area, buf),
+        Layer::Agreement { cursor } => agreement::draw(app, *cursor, theme, area, buf),
+        Layer::Guidelines { scroll } => draw_guidelines(scroll, theme, area, buf),
         Layer::Start { scroll } => draw_start(app, scroll, theme, area, buf),
         Layer::Quit => draw_quit(theme, area, buf),
     }
+}
+
+/// How to label.
+const GUIDELINES: &str = include_str!("../../../assets/guidelines.txt");
+
+fn draw_guidelines(scroll: &Scroll, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let size = (92.min(area.width), area.height);
+    let rows = wrap(GUIDELINES.trim_end(), usize::from(size.0.saturating_sub(2)));
+    let height = usize::from(size.1.saturating_sub(2));
+    let first = scroll.page(rows.len(), height);
+    let title = format!("Guidelines{}", more(first, rows.len(), height, theme));
+    let room = open(&title, size, theme, area, buf);
+    let style = theme.style(Token::Text);
+    let rows = rows.into_iter().skip(first);
+    lines(rows.map(|l| Line::from(span(l, style))), room, buf);
 }
 
 /// A cleared box in the middle of `area`, with a title; returns the room inside.

@@ -15,10 +15,12 @@ use crate::ui::widget::text::{column, lines, more, span, wrap};
 const KEYS_WIDTH: usize = 24;
 
 /// In the order they are read.
-const PLACES: [Place; 10] = [
+const PLACES: [Place; 12] = [
     Place::Episodes,
     Place::Training,
     Place::Runs,
+    Place::Labelling,
+    Place::Agreement,
     Place::Everywhere,
     Place::Always,
     Place::StartDialog,

@@ -7,10 +7,10 @@ use ratatui::widgets::{Clear, Widget};
 
 use crate::link::{AdapterChoice, RunState};
 use crate::ui::app::{App, ScreenName};
-use crate::ui::keys::Verb;
-use crate::ui::layer::Layer;
+use crate::ui::keys::{Place, Verb};
+use crate::ui::layer::{Layer, LineOf};
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::text::{cut, lines, span, wrap};
+use crate::ui::widget::text::{cut, lines, span, tail, wrap};
 
 /// Lines an error may take.
 const ERROR_ROWS: usize = 3;
@@ -66,10 +66,15 @@ fn here(app: &App) -> Vec<(String, String)> {
             (Verb::ChooseDismiss, _) => ("1-5", hint),
             (Verb::Search, Some(Layer::Help { .. })) => (key, hint),
             (Verb::Confirm, Some(Layer::Note { .. } | Layer::Help { .. })) => (key, "keep"),
+            (Verb::Confirm, Some(Layer::Line { of, .. })) => match of {
+                LineOf::Rationale { submits: true } => (key, "submit"),
+                _ => (key, "keep"),
+            },
             (Verb::PauseOrResume, _) if is_paused => (key, "resume"),
             (Verb::Search, _) | (Verb::Confirm, Some(Layer::Search { .. })) => {
                 (key, search_word(app))
             }
+            (Verb::Confirm, Some(Layer::Step { .. })) => (key, "go there"),
             (Verb::Confirm, Some(Layer::Start { .. })) if continues => {
                 (key, "continue the stopped run")
             }
@@ -86,9 +91,12 @@ fn is_useful(app: &App, verb: Verb) -> bool {
     let in_progress = app.training.is_in_progress() && !app.is_read_only;
     let has_list = !matches!(
         app.layers.last(),
-        Some(Layer::Search { .. } | Layer::Note { .. })
+        Some(Layer::Search { .. } | Layer::Step { .. } | Layer::Note { .. } | Layer::Line { .. })
     );
     let has_run = app.runs.current().is_some();
+    if app.place() == Place::Labelling && !matches!(verb, Verb::ShowLabelling | Verb::Back) {
+        return is_useful_labelling(app, verb);
+    }
     match verb {
         Verb::Mark | Verb::Submit | Verb::Reveal => !is_revealed,
         Verb::NextMismatch | Verb::Undo => is_revealed,
@@ -98,20 +106,40 @@ fn is_useful(app: &App, verb: Verb) -> bool {
         Verb::ShowRuns => app.screen != ScreenName::Runs,
         Verb::OpenRun | Verb::MarkRun | Verb::EditNote | Verb::ExportRun => has_run,
         Verb::DeleteRun => has_run && !app.is_read_only,
+        Verb::ShowLabelling => app.screen != ScreenName::Labelling,
         Verb::Down | Verb::Up => has_list,
         Verb::Back => !app.layers.is_empty(),
         Verb::StartTraining => app.why_no_run().is_none(),
         Verb::PauseOrResume | Verb::StopTraining | Verb::SaveCheckpoint => in_progress,
         Verb::NewRun => app.training.can_continue().is_some(),
         Verb::ToggleRun => app.training.has_both(),
+        Verb::ZoomAll => app.training.view.is_zoomed(),
         other => other.chosen_action().is_none() || !is_revealed,
+    }
+}
+
+/// The same on the labelling screen.
+fn is_useful_labelling(app: &App, verb: Verb) -> bool {
+    let item = app.labelling.current();
+    let has_chosen = item.is_some_and(|item| item.has_chosen());
+    match verb {
+        Verb::AcceptAnswer | Verb::Submit => has_chosen,
+        Verb::ChooseDismiss
+        | Verb::Mark
+        | Verb::EditRationale
+        | Verb::SkipAlert
+        | Verb::DiscardAlert
+        | Verb::FlagAlert
+        | Verb::WriteNote => item.is_some(),
+        other => other.chosen_action().is_none(),
     }
 }
 
 /// What `/` does on this screen.
 fn search_word(app: &App) -> &'static str {
     match app.screen {
-        ScreenName::Episodes | ScreenName::Runs => "filter",
+        ScreenName::Episodes | ScreenName::Labelling | ScreenName::Runs => "filter",
+        ScreenName::Training if app.training.filters() => "filter",
         ScreenName::Training => "search",
     }
 }
@@ -136,6 +164,15 @@ pub fn draw_toast(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
             let room = usize::from(body.width).saturating_sub(head.chars().count() + 3);
             (format!("{head}{}_", end_of(typed, room)), Token::Accent)
         }
+        (_, Some(Layer::Line { of, typed })) => {
+            let head = match of {
+                LineOf::Rationale { .. } => "rationale: ",
+                LineOf::NoteOnAlert => "note: ",
+            };
+            let room = usize::from(body.width).saturating_sub(head.len() + 3);
+            (format!("{head}{}_", tail(typed, room)), Token::Accent)
+        }
+        (_, Some(Layer::Step { typed })) => (format!("step: {typed}_"), Token::Accent),
         (Some(toast), _) if toast.is_bad => (
             format!("{} error: {}", theme.glyphs.wrong, toast.text),
             Token::Bad,

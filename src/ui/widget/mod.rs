@@ -1,5 +1,6 @@
 //! Pieces of screen that screens share. They borrow what they show and know no state beyond it.
 
+pub mod agreement;
 pub mod chart;
 pub mod dialog;
 pub mod help;

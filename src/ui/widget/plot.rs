@@ -69,19 +69,20 @@ impl Plot {
         }
     }
 
-    /// Draws a curve over steps `0..=x_end` on a layer. Decimated to columns first; gaps stay gaps.
-    pub fn curve(&mut self, series: &Series, x_end: u64, y: (f64, f64), layer: usize) {
+    /// Draws a curve over steps from `x.0` to `x.1` on a layer. Decimated to columns first; gaps stay gaps.
+    pub fn curve(&mut self, series: &Series, x: (u64, u64), y: (f64, f64), layer: usize) {
         let (across, down) = self.dots();
         if across == 0 || down == 0 {
             return;
         }
+        let width = x.1.saturating_sub(x.0).max(1) as f64;
         let place = |point: &Point| {
-            let x = point.step as f64 / x_end.max(1) as f64;
+            let x = point.step.saturating_sub(x.0) as f64 / width;
             let y = (point.value.clamp(y.0, y.1) - y.0) / (y.1 - y.0).max(f64::MIN_POSITIVE);
             let dot = |share: f64, count: usize| (share * (count - 1) as f64 + 0.5) as usize;
             (dot(x, across), dot(1.0 - y, down))
         };
-        for run in decimated(series, 0..x_end + 1, across) {
+        for run in decimated(series, x.0..x.1.saturating_add(1), across) {
             let dots: Vec<_> = run.iter().map(place).collect();
             dots.iter().for_each(|(x, y)| self.set(*x, *y, layer));
             for pair in dots.windows(2) {

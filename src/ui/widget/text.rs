@@ -38,6 +38,19 @@ pub fn cut(text: &str, width: usize, mark: &str) -> String {
     kept
 }
 
+/// The end of `text` in at most `width` cells: where one types.
+#[must_use]
+pub fn tail(text: &str, width: usize) -> String {
+    let text = gate::clean(text);
+    let mut used = 0;
+    let fits = text.char_indices().rev().take_while(|(_, c)| {
+        used += c.width().unwrap_or(0);
+        used <= width
+    });
+    let from = fits.last().map_or(text.len(), |(at, _)| at);
+    text.get(from..).unwrap_or_default().to_owned()
+}
+
 /// `text` cut and padded with spaces to exactly `width` cells.
 #[must_use]
 pub fn column(text: &str, width: usize, mark: &str) -> String {
@@ -149,6 +162,9 @@ mod tests {
         assert_eq!(cut("abc", 3, "…"), "abc");
         assert_eq!(cut("abcd", 3, "…"), "ab…");
         assert_eq!(cut("abcd", 0, "…"), "");
+        assert_eq!(tail("日本語", 5), "本語");
+        assert_eq!(tail("abc", 0), "");
+        assert_eq!(tail("abc", 9), "abc");
         assert_eq!(column("é\u{1b}", 12, "~"), "é<U+001B>   ");
     }
 

@@ -1,0 +1,42 @@
+//! What can go wrong with labels, by file and line.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::run::RunError;
+
+/// A folder of labels that cannot be read or written as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LabelError {
+    #[error("{}: cannot {doing}: {cause}", path.display())]
+    Io {
+        path: PathBuf,
+        doing: &'static str,
+        cause: io::Error,
+    },
+    #[error(transparent)]
+    File(#[from] RunError),
+    #[error("{}: line {line}: {reason}", path.display())]
+    Line {
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        reason: String,
+    },
+    #[error("{}: {annotator} labels in another process already; end that, or choose another name with --as", dir.display())]
+    Held { dir: PathBuf, annotator: String },
+    #[error("{}: a label of episode {episode_id}, which is not in episodes.jsonl", dir.display())]
+    NoEpisode { dir: PathBuf, episode_id: String },
+    #[error(
+        "`{name}` is no name for an annotator: letters, digits, spaces and -_.@+, at most 64 characters, no dot first"
+    )]
+    Name { name: String },
+}
+
+impl LabelError {
+    /// Turns an I/O error into one that names the file and what was tried.
+    pub(super) fn io(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |cause| Self::Io { path, doing, cause }
+    }
+}

@@ -1,0 +1,122 @@
+//! Alerts from outside, as episodes to label: our episodes as they are, our incidents with a header made for them.
+//!
+//! What a line says its truth is, is never believed: the verifier says it anew. Pure.
+
+use crate::env::plausible::Implausible;
+use crate::env::read::{self, Fault, Object};
+use crate::env::schema::{Alert, ENV_VERSION, Episode, Event, Incident, Split, Stage};
+use crate::env::verify;
+use crate::run::manifest::sha256;
+
+/// Hexadecimal digits of a hash that make an id.
+const ID_DIGITS: usize = 16;
+
+/// Why a line is no episode.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    #[error(transparent)]
+    Json(#[from] Fault),
+    #[error(transparent)]
+    Truth(#[from] Implausible),
+}
+
+/// Reads an episode or an incident.
+///
+/// # Errors
+/// A line that is neither, or has a window no truth can be made of.
+pub fn episode(line: &str) -> Result<Episode, Refused> {
+    let object = Object::parse(line)?;
+    if object.has("log_window") || object.has("episode_id") {
+        let mut episode = read::episode(object)?;
+        episode.truth = verify::truth(&episode.log_window)?;
+        return Ok(episode);
+    }
+    of_incident(read::incident(object)?)
+}
+
+/// An incident is its own log window. It has no stage, split or number: its events are shown as they stand, and its id is
+/// the hash of its content, so that the same incident is imported once.
+fn of_incident(incident: Incident) -> Result<Episode, Refused> {
+    let truth = verify::truth(&incident.events)?;
+    let content = serde_json::to_vec(&incident).unwrap_or_default();
+    let id: String = sha256(&content).chars().take(ID_DIGITS).collect();
+    let stage = match incident.events.len() {
+        1 => Stage::Basic,
+        _ => Stage::Multi,
+    };
+    Ok(Episode {
+        episode_id: format!("incident-{id}"),
+        env_version: ENV_VERSION.to_owned(),
+        stage,
+        split: Split::Train,
+        seed: 0,
+        index: 0,
+        alert: header(&incident, &id),
+        log_window: incident.events.clone(),
+        incident,
+        truth,
+    })
+}
+
+fn header(incident: &Incident, id: &str) -> Alert {
+    let named = |name: &str| {
+        let found = incident.events.iter().find_map(|event| event.text(name));
+        found.unwrap_or("unknown").to_owned()
+    };
+    let last = incident.events.last();
+    Alert {
+        alert_id: format!("I-{}", id.chars().take(8).collect::<String>()),
+        timestamp: last.map_or_else(String::new, |event: &Event| event.timestamp.clone()),
+        severity: "unknown".to_owned(),
+        category: incident.category.clone(),
+        host: named("host"),
+        user: named("user"),
+        summary: incident.narrative.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::generate;
+    use crate::env::schema::Action;
+
+    #[test]
+    fn an_episode_is_taken_as_it_is_but_for_its_truth() {
+        let episode_in = generate::episode(Stage::Mixed, Split::Train, 3, 8);
+        let mut forged = episode_in.clone();
+        forged.truth.action = Action::Dismiss;
+        forged.truth.rule = "invented".into();
+        let line = serde_json::to_string(&forged).expect("a line");
+        assert_eq!(episode(&line).expect("an episode"), episode_in);
+    }
+
+    #[test]
+    fn an_incident_gets_a_header_and_an_id_of_its_content() {
+        let incident = generate::episode(Stage::Mixed, Split::Train, 3, 8).incident;
+        let line = serde_json::to_string(&incident).expect("a line");
+        let found = episode(&line).expect("an episode");
+        assert_eq!(found.log_window, incident.events);
+        assert_eq!(found.truth, verify::truth(&incident.events).expect("truth"));
+        assert_eq!(found, episode(&line).expect("the same again"));
+        let mut other = incident;
+        other.narrative.push('!');
+        let line = serde_json::to_string(&other).expect("a line");
+        assert_ne!(
+            episode(&line).expect("another").episode_id,
+            found.episode_id
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_labelled_is_refused() {
+        let mut repeated = generate::episode(Stage::Mixed, Split::Train, 3, 8);
+        let id = repeated.log_window[0].log_id.clone();
+        repeated.log_window[1].log_id = id;
+        let line = serde_json::to_string(&repeated).expect("a line");
+        assert!(matches!(episode(&line), Err(Refused::Truth(_))));
+        for line in ["", "[]", "{}", "{\"episode_id\":\"e\"}"] {
+            assert!(matches!(episode(line), Err(Refused::Json(_))), "{line}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The clerk: a thread that keeps the labels of one annotator, so that no key waits for a disk.
+//!
+//! It locks and reads the folder when it is first asked to, and tells of every label whether it is on disk. Whoever asked
+//! waits for it at the end: what was asked is written.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::env::schema::Episode;
+use crate::label::{Added, Label, LabelError, Labels, Store, Writer};
+use crate::ui::input::Input;
+
+/// Something to do with the labels.
+#[derive(Debug)]
+pub enum Request {
+    /// Lock and read them.
+    Open,
+    /// Write a revision, and its episode where the folder has it not yet. The clerk sets the time.
+    Save {
+        label: Box<Label>,
+        episode: Box<Episode>,
+    },
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub enum Outcome {
+    Opened {
+        episodes: Vec<Episode>,
+        labels: Labels,
+    },
+    /// Why nothing can be labelled.
+    NotOpened(String),
+    /// It is on disk.
+    Saved(Box<Label>),
+    NotSaved {
+        label: Box<Label>,
+        why: String,
+    },
+}
+
+/// Starts the thread for `annotator`'s labels in `store`; it ends when nobody asks any more.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn start(
+    store: Store,
+    annotator: String,
+    outcomes: UnboundedSender<Input>,
+) -> io::Result<(Sender<Request>, JoinHandle<()>)> {
+    let (sender, requests) = channel();
+    let clerk = Clerk {
+        store,
+        annotator,
+        desk: None,
+    };
+    let builder = std::thread::Builder::new().name("labels".into());
+    let thread = builder.spawn(move || clerk.work(&requests, &outcomes))?;
+    Ok((sender, thread))
+}
+
+/// What the thread works with.
+#[derive(Debug)]
+pub struct Clerk {
+    pub store: Store,
+    pub annotator: String,
+    /// The right to write, and the ids of the episodes that are there; once opened.
+    pub desk: Option<(Writer, HashSet<String>)>,
+}
+
+impl Clerk {
+    fn work(mut self, requests: &Receiver<Request>, outcomes: &UnboundedSender<Input>) {
+        for request in requests {
+            let outcome = self.answer(request);
+            // Nobody listens at the end; the label is to be written all the same.
+            let _ = outcomes.send(Input::Label(outcome));
+        }
+    }
+
+    /// Does what is asked, here and now.
+    pub fn answer(&mut self, request: Request) -> Outcome {
+        match request {
+            Request::Open => match self.open() {
+                Ok((episodes, labels)) => Outcome::Opened { episodes, labels },
+                Err(error) => Outcome::NotOpened(error.to_string()),
+            },
+            Request::Save { mut label, episode } => match self.save(&mut label, &episode) {
+                Ok(()) => Outcome::Saved(label),
+                Err(why) => Outcome::NotSaved { label, why },
+            },
+        }
+    }
+
+    fn open(&mut self) -> Result<(Vec<Episode>, Labels), LabelError> {
+        // Locked first: nothing is written between reading and the first label.
+        let writer = match self.desk.take() {
+            Some((writer, _)) => writer,
+            None => Writer::open(&self.store, &self.annotator)?,
+        };
+        let episodes = self.store.episodes()?;
+        let labels = self.store.labels()?;
+        let known = episodes.iter().map(|e| e.episode_id.clone()).collect();
+        self.desk = Some((writer, known));
+        Ok((episodes, labels))
+    }
+
+    fn save(&mut self, label: &mut Label, episode: &Episode) -> Result<(), String> {
+        let Some((writer, known)) = &mut self.desk else {
+            return Err("the labels are not open".into());
+        };
+        let words = |error: LabelError| error.to_string();
+        if !known.contains(&episode.episode_id) {
+            let became = self.store.add_episodes(std::slice::from_ref(episode));
+            if became.map_err(words)?.contains(&Added::Refused) {
+                return Err("another episode of its id is in the folder".into());
+            }
+            known.insert(episode.episode_id.clone());
+        }
+        let now = jiff::Timestamp::now().as_second();
+        label.unix_time = u64::try_from(now).unwrap_or(0);
+        writer.append(label).map_err(words)
+    }
+}

@@ -1,0 +1,135 @@
+//! Every curve of a run by name: what the seed determines, what the machine gave (`system/…`), what hold-out episodes showed
+//! (`eval_…`, as TRL names them).
+//!
+//! Three files feed it and each may say a step again after a resume, so each has a history of its own. Pure.
+
+use std::collections::BTreeMap;
+
+use crate::link::{EvalRow, MetricRow, SystemRow};
+use crate::run::series::{History, Series};
+use crate::ui::average::Averages;
+
+/// Seconds since the run's first step, pauses included.
+pub const WALL: &str = "system/wall_s";
+
+/// The curves of one run.
+#[derive(Debug, Default)]
+pub struct Curves {
+    metrics: Source,
+    system: Source,
+    evaluations: History,
+    first_time: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Source {
+    history: History,
+    averages: Averages,
+    last_step: u64,
+}
+
+impl Source {
+    fn push(&mut self, row: &MetricRow) {
+        let is_again = row.step <= self.last_step;
+        self.last_step = row.step;
+        self.history.push(row);
+        self.averages.follow(&self.history, row.step, is_again);
+    }
+}
+
+impl Curves {
+    /// Adds a row of `metrics.jsonl`.
+    pub fn metrics(&mut self, row: &MetricRow) {
+        self.metrics.push(row);
+    }
+
+    /// Adds a row of `system.jsonl`.
+    pub fn system(&mut self, row: &SystemRow) {
+        let first = *self.first_time.get_or_insert(row.time);
+        let mut values = prefixed("system/", &row.values);
+        values.insert(WALL.to_owned(), row.time.saturating_sub(first) as f64);
+        self.system.push(&MetricRow {
+            step: row.step,
+            stage: row.stage.clone(),
+            values,
+        });
+    }
+
+    /// Adds a row of `eval.jsonl`.
+    pub fn evaluation(&mut self, row: &EvalRow) {
+        self.evaluations.push(&MetricRow {
+            step: row.step,
+            stage: row.stage.clone(),
+            values: prefixed("eval_", &row.values),
+        });
+    }
+
+    /// The curve called `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Series> {
+        let histories = [&self.metrics.history, &self.system.history];
+        let mut found = histories.into_iter().chain([&self.evaluations]);
+        found.find_map(|history| history.get(name))
+    }
+
+    /// Its moving average; there is none of evaluations, which are few.
+    #[must_use]
+    pub fn average(&self, name: &str) -> Option<&Series> {
+        let of_metrics = self.metrics.averages.get(name);
+        of_metrics.or_else(|| self.system.averages.get(name))
+    }
+
+    /// All curves, each kind by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Series)> {
+        let others = self.system.history.iter().chain(self.evaluations.iter());
+        self.metrics.history.iter().chain(others)
+    }
+}
+
+fn prefixed(prefix: &str, values: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
+    let named = values
+        .iter()
+        // `eval_loss` has its prefix from the trainer, as in TRL.
+        .map(|(name, value)| match name.starts_with(prefix) {
+            true => (name.clone(), *value),
+            false => (format!("{prefix}{name}"), *value),
+        });
+    named.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::tests::fixtures::{row, system_row};
+
+    #[test]
+    fn three_files_make_one_list_and_no_gaps_in_each_other() {
+        let mut curves = Curves::default();
+        for step in 1..=60 {
+            curves.metrics(&row(step));
+            curves.system(&system_row(step));
+        }
+        let values = [("accuracy".to_owned(), 0.5), ("eval_loss".to_owned(), 1.0)];
+        curves.evaluation(&EvalRow {
+            step: 60,
+            stage: "stage1_basic".into(),
+            episodes: 10,
+            values: values.into(),
+            ..EvalRow::default()
+        });
+        for name in [
+            "loss",
+            "system/step_time",
+            WALL,
+            "eval_accuracy",
+            "eval_loss",
+        ] {
+            let series = curves.get(name).expect(name);
+            assert_eq!(series.gaps(), 0, "{name}");
+            assert!(curves.iter().any(|(known, _)| known == name), "{name}");
+        }
+        let wall = curves.get(WALL).expect("times");
+        assert_eq!(wall.last().map(|point| point.value), Some(59.0 * 2.0));
+        assert!(curves.average("eval_accuracy").is_none() && curves.average(WALL).is_some());
+    }
+}

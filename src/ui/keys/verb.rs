@@ -1,0 +1,121 @@
+//! What a key does. The word action belongs to the five triage actions.
+
+use serde::Deserialize;
+
+use crate::env::schema::Action;
+
+/// Everything a key can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    ChooseDismiss,
+    ChooseMonitor,
+    ChooseQuarantineHost,
+    ChooseBlockIp,
+    ChooseEscalate,
+    Mark,
+    Submit,
+    Reveal,
+    NextAlert,
+    PreviousAlert,
+    NextStage,
+    PreviousStage,
+    NextAdapter,
+    PreviousAdapter,
+    NextMismatch,
+    ToggleBlind,
+    AskAgain,
+    Undo,
+    Redo,
+    StartTraining,
+    PauseOrResume,
+    StopTraining,
+    SaveCheckpoint,
+    ToggleSmoothing,
+    ToggleRun,
+    PreviousGroup,
+    NextGroup,
+    NextPage,
+    PreviousPage,
+    CursorLeft,
+    CursorRight,
+    ZoomIn,
+    ZoomOut,
+    ZoomAll,
+    PanLeft,
+    PanRight,
+    ToggleFollow,
+    ToggleLog,
+    NextAxis,
+    ToggleAlone,
+    ShowRollouts,
+    GoToStep,
+    NextPane,
+    PreviousPane,
+    Down,
+    Up,
+    Top,
+    Bottom,
+    HalfDown,
+    HalfUp,
+    Search,
+    NextMatch,
+    PreviousMatch,
+    Copy,
+    ShowEpisodes,
+    ShowTraining,
+    ShowRuns,
+    NextTheme,
+    OpenRun,
+    MarkRun,
+    DeleteRun,
+    EditNote,
+    ExportRun,
+    ListRuns,
+    ShowLabelling,
+    AcceptAnswer,
+    SkipAlert,
+    DiscardAlert,
+    FlagAlert,
+    EditRationale,
+    WriteNote,
+    NextPending,
+    ShowGuidelines,
+    ShowAgreement,
+    Palette,
+    Help,
+    Quit,
+    Confirm,
+    NewRun,
+    ContinueRun,
+    LeaveRunning,
+    StopAndQuit,
+    Back,
+    Interrupt,
+    Suspend,
+    Redraw,
+}
+
+impl Verb {
+    /// Whether it moves a cursor.
+    #[must_use]
+    pub const fn is_movement(self) -> bool {
+        matches!(
+            self,
+            Verb::Down | Verb::Up | Verb::HalfDown | Verb::HalfUp | Verb::Top | Verb::Bottom
+        )
+    }
+
+    /// The triage action this verb decides for.
+    #[must_use]
+    pub const fn chosen_action(self) -> Option<Action> {
+        match self {
+            Verb::ChooseDismiss => Some(Action::Dismiss),
+            Verb::ChooseMonitor => Some(Action::Monitor),
+            Verb::ChooseQuarantineHost => Some(Action::QuarantineHost),
+            Verb::ChooseBlockIp => Some(Action::BlockIp),
+            Verb::ChooseEscalate => Some(Action::Escalate),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! How far the annotator agrees with the verifier and with others, as the agreement page lists it.
+
+use crate::env::schema::Action;
+use crate::label::agreement::Agreement;
+use crate::ui::labelling::Labelling;
+
+/// What the verifier is called beside annotators.
+pub const VERIFIER: &str = "the verifier";
+
+/// The annotator against one other side.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Side {
+    pub name: String,
+    pub agreement: Agreement,
+}
+
+/// A line of the page that can be gone to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disagreement {
+    pub episode_id: String,
+    pub own: Action,
+    pub other: Action,
+}
+
+impl Labelling {
+    /// The verifier first, then everybody else who has labelled. From what is on disk.
+    #[must_use]
+    pub fn sides(&self) -> Vec<Side> {
+        let own = self.annotator.as_str();
+        let episodes = self.items.iter().map(|item| &item.entry.episode);
+        let verifier = Side {
+            name: VERIFIER.to_owned(),
+            agreement: Agreement::with_verifier(&self.labels, own, episodes),
+        };
+        let others = self.labels.annotators().into_iter();
+        let others = others.filter(|name| *name != own).map(|name| Side {
+            name: name.to_owned(),
+            agreement: Agreement::between(&self.labels, own, name),
+        });
+        std::iter::once(verifier).chain(others).collect()
+    }
+
+    /// Goes to an alert, whatever the filter hides; false where it is not in the queue.
+    pub fn go_to(&mut self, episode_id: &str) -> bool {
+        let Some(at) = self.places.get(episode_id).copied() else {
+            return false;
+        };
+        // An empty filter is always one.
+        let _ = self.set_filter("");
+        self.select(at);
+        true
+    }
+}
+
+/// Every disagreement of `sides`, in the order of the page.
+#[must_use]
+pub fn disagreements(sides: &[Side]) -> Vec<Disagreement> {
+    let pairs = sides.iter().flat_map(|side| &side.agreement.disagreements);
+    let each = pairs.map(|pair| Disagreement {
+        episode_id: pair.episode_id.clone(),
+        own: pair.one,
+        other: pair.two,
+    });
+    each.collect()
+}

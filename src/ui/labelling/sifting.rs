@@ -1,0 +1,165 @@
+//! What of the labelling queue a filter lets through, and going through that. The grammar is that of every screen.
+//!
+//! The truth is no field here, and the model's answer is one only where it is shown.
+
+use crate::label::State;
+use crate::ui::filter::{Filter, FilterError, Filtered};
+use crate::ui::labelling::{Item, Labelling};
+use crate::ui::queue::{Answer, QueuePane};
+use crate::ui::sifting::values_of;
+
+/// Alerts generated to be looked through when a filter is set.
+const LOOKED_THROUGH: usize = 400;
+
+/// An alert with its label.
+struct Alert<'a> {
+    labelling: &'a Labelling,
+    at: usize,
+    item: &'a Item,
+}
+
+impl Filtered for Alert<'_> {
+    fn holds(&self, word: &str) -> bool {
+        let decision = &self.item.decision;
+        let own = [&decision.rationale, &decision.note];
+        let mut own = own.into_iter();
+        self.item.entry.holds(word) || own.any(|text| text.to_lowercase().contains(word))
+    }
+
+    fn values(&self, field: &str) -> Vec<String> {
+        let decision = &self.item.decision;
+        let episode = &self.item.entry.episode;
+        let one = |text: &str| vec![text.to_owned()];
+        match field {
+            "state" => one(decision.state.as_str()),
+            "you" => one(decision.action.map_or("none", |action| action.as_str())),
+            "flagged" => one(if decision.is_flagged { "yes" } else { "no" }),
+            "note" => one(&decision.note),
+            "rationale" => one(&decision.rationale),
+            "stage" => one(episode.stage.as_str()),
+            "split" => one(episode.split.as_str()),
+            "model" => one(self.of_model()),
+            // A log field of such a name would be taken for the truth.
+            "truth" | "rule" | "attack" => Vec::new(),
+            _ => values_of(&self.item.entry, field),
+        }
+    }
+}
+
+impl Alert<'_> {
+    fn of_model(&self) -> &'static str {
+        match self.labelling.answer(self.at) {
+            Some(Answer::Given { verdict, .. }) => {
+                verdict.action.map_or("malformed", |action| action.as_str())
+            }
+            _ => "none",
+        }
+    }
+}
+
+impl Labelling {
+    /// Shows only what `text` lets through, and goes to the nearest such alert, ahead first.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text; the filter before stays.
+    pub fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
+        self.filter = Filter::parse(text)?;
+        self.filter_text = text.trim().to_owned();
+        if !self.filter.is_empty() {
+            self.generate(LOOKED_THROUGH);
+        }
+        let (visible, here) = (self.visible(), self.selected);
+        let ahead = visible.iter().find(|at| **at >= here);
+        if let Some(at) = ahead.or(visible.last()).filter(|at| **at != here) {
+            self.select(*at);
+        }
+        Ok(())
+    }
+
+    /// Whether a filter hides anything.
+    #[must_use]
+    pub fn is_filtered(&self) -> bool {
+        !self.filter.is_empty()
+    }
+
+    /// Positions of the alerts that the filter admits.
+    #[must_use]
+    pub fn visible(&self) -> Vec<usize> {
+        let labelling = self;
+        let items = self.items.iter().enumerate();
+        let admitted = items.filter(|(at, item)| {
+            let at = *at;
+            let alert = Alert {
+                labelling,
+                at,
+                item,
+            };
+            self.filter.is_empty() || self.filter.admits(&alert)
+        });
+        admitted.map(|(at, _)| at).collect()
+    }
+
+    /// Moves the cursor of the pane in focus by `by` lines.
+    pub fn step(&mut self, by: isize) {
+        if self.pane == QueuePane::Log {
+            let lines = self.current().map_or(0, |item| item.entry.lines.len());
+            self.line = self
+                .line
+                .saturating_add_signed(by)
+                .min(lines.saturating_sub(1));
+        } else {
+            self.move_visible(by);
+        }
+    }
+
+    /// To another of the admitted alerts.
+    pub fn move_visible(&mut self, by: isize) {
+        if self.filter.is_empty() {
+            self.select(self.selected.saturating_add_signed(by));
+            return;
+        }
+        let (visible, here) = (self.visible(), self.selected);
+        let before = visible.partition_point(|at| *at < here);
+        let is_hidden = visible.get(before) != Some(&here);
+        // From a hidden alert the next one is a step already.
+        let by = if is_hidden && by > 0 { by - 1 } else { by };
+        let to = before.saturating_add_signed(by);
+        if let Some(at) = visible.get(to.min(visible.len().saturating_sub(1))) {
+            self.select(*at);
+        }
+    }
+
+    /// To the next admitted alert that waits for its label, round and round; false where there is none.
+    pub fn next_open(&mut self) -> bool {
+        self.generate(self.selected + 2);
+        let here = self.selected;
+        let is_open = |at: &usize| {
+            let item = self.items.get(*at);
+            item.is_some_and(|item| item.decision.state.is_open())
+        };
+        let visible = self.visible();
+        let (before, after): (Vec<usize>, Vec<usize>) =
+            visible.into_iter().partition(|at| *at <= here);
+        let next = after.into_iter().chain(before).find(is_open);
+        if let Some(at) = next.filter(|at| *at != here) {
+            self.select(at);
+            return true;
+        }
+        false
+    }
+
+    /// Whether any alert was submitted, skipped or discarded.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        let mut items = self.items.iter();
+        !self.is_endless && items.all(|item| !item.decision.state.is_open())
+    }
+
+    /// The state an alert falls back to.
+    pub(super) fn resting_state(item: &Item) -> State {
+        match item.decision.action {
+            Some(_) => State::Draft,
+            None => State::Pending,
+        }
+    }
+}

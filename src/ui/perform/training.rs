@@ -1,0 +1,163 @@
+//! What verbs do on the training screen: its lists, its curves, and the run itself.
+
+use super::HALF_PAGE;
+use crate::link::{Command, Control};
+use crate::ui::app::App;
+use crate::ui::gate;
+use crate::ui::keys::Verb;
+use crate::ui::layer::Layer;
+use crate::ui::msg::Effect;
+use crate::ui::queue::Model;
+use crate::ui::told::Watching;
+use crate::ui::view::XAxis;
+use crate::ui::watching::{Training, TrainingPane};
+
+/// Does what a verb says on the training screen.
+pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
+    let training = &mut app.training;
+    match verb {
+        Verb::Down => training.step(1),
+        Verb::Up => training.step(-1),
+        Verb::HalfDown => training.step(HALF_PAGE),
+        Verb::HalfUp => training.step(-HALF_PAGE),
+        Verb::Top => training.step(isize::MIN),
+        Verb::Bottom => training.step(isize::MAX),
+        Verb::NextPane => training.step_pane(1),
+        Verb::PreviousPane => training.step_pane(-1),
+        Verb::PreviousGroup => training.step_group(1),
+        Verb::NextGroup => training.step_group(-1),
+        Verb::ToggleSmoothing => training.is_raw = !training.is_raw,
+        Verb::ToggleRun if !training.toggle_run() => app.say("there is only one run to show"),
+        Verb::ToggleAlone => toggle_alone(app),
+        Verb::NextAxis => next_axis(app),
+        Verb::ShowRollouts => {
+            let last = training.shown().map_or(0, |run| run.last_step);
+            let step = training.view.cursor.unwrap_or(last);
+            show_rollouts(app, step);
+        }
+        Verb::GoToStep => app.layers.push(Layer::step()),
+        Verb::StartTraining => return ask_to_start(app),
+        Verb::PauseOrResume | Verb::StopTraining | Verb::SaveCheckpoint => {
+            return control(app, verb);
+        }
+        _ => look(training, verb),
+    }
+    Vec::new()
+}
+
+/// Turns pages of charts and moves what of them is in sight; other verbs do nothing.
+fn look(training: &mut Training, verb: Verb) {
+    let Some(extent) = training.shown().map(Watching::extent) else {
+        return;
+    };
+    let view = &mut training.view;
+    match verb {
+        Verb::NextPage => view.turn(1),
+        Verb::PreviousPage => view.turn(-1),
+        Verb::CursorRight => view.move_cursor(1, extent),
+        Verb::CursorLeft => view.move_cursor(-1, extent),
+        Verb::ZoomIn => view.zoom(true, extent),
+        Verb::ZoomOut => view.zoom(false, extent),
+        Verb::ZoomAll => view.show_all(),
+        Verb::PanRight => view.pan(1, extent),
+        Verb::PanLeft => view.pan(-1, extent),
+        Verb::ToggleFollow => view.toggle_held(extent),
+        Verb::ToggleLog => view.is_log = !view.is_log,
+        _ => {}
+    }
+}
+
+/// The metric under the cursor, or the list in focus, in all the room there is; or everything again.
+fn toggle_alone(app: &mut App) {
+    let training = &mut app.training;
+    if training.view.is_alone {
+        training.view.is_alone = false;
+    } else if training.pane == TrainingPane::Metrics && training.chosen_metric().is_none() {
+        app.say("no metric here to show");
+    } else {
+        training.view.is_alone = true;
+    }
+}
+
+/// The rollouts behind a step of the curves, or the nearest there are.
+fn show_rollouts(app: &mut App, step: u64) {
+    match app.training.show_rollouts_of(step) {
+        None => {
+            app.say("no rollouts here: they come with GRPO steps, and the shipped run has none")
+        }
+        Some(found) if found != step => {
+            app.say(format!(
+                "of step {step} no rollouts are kept; the nearest are of step {found}"
+            ));
+        }
+        Some(_) => {}
+    }
+}
+
+/// Puts the value cursor on a step that was typed, and shows its rollouts where the browser is open.
+pub fn go_to_step(app: &mut App, typed: &str) {
+    let Ok(step) = typed.trim().parse::<u64>() else {
+        app.say("a step is a number");
+        return;
+    };
+    let Some(extent) = app.training.shown().map(Watching::extent) else {
+        return;
+    };
+    app.training.view.put_cursor(step, extent);
+    if app.training.pane == TrainingPane::Rollouts {
+        show_rollouts(app, step.clamp(1, extent.last.max(1)));
+    }
+}
+
+/// What runs along the x axis next, of what this run has told.
+fn next_axis(app: &mut App) {
+    let training = &app.training;
+    let Some(run) = training.shown() else { return };
+    let is_known = |axis: XAxis| {
+        axis.metric()
+            .is_none_or(|name| run.curves.get(name).is_some())
+    };
+    let mut next = training.view.x.next();
+    let mut missing = Vec::new();
+    while !is_known(next) {
+        missing.push(next.word());
+        next = next.next();
+    }
+    app.training.view.x = next;
+    if !missing.is_empty() {
+        app.say(format!("this run has told no {}", missing.join(" and no ")));
+    }
+}
+
+fn ask_to_start(app: &mut App) -> Vec<Effect> {
+    match app.why_no_run() {
+        Some(why) if matches!(app.queue.model, Model::Failed(_)) => {
+            app.complain(gate::clean(&why));
+        }
+        Some(why) => app.say(why),
+        None => app.layers.push(Layer::start()),
+    }
+    Vec::new()
+}
+
+fn control(app: &mut App, verb: Verb) -> Vec<Effect> {
+    if app.is_read_only {
+        app.say("only watching: control the run where it was started");
+        return Vec::new();
+    }
+    match app.training.control(verb) {
+        Ok(control) => {
+            app.say(match control {
+                Control::Pause => "pausing after this step",
+                Control::Resume => "going on",
+                Control::Save => "a checkpoint is written after this step",
+                Control::Stop => "stopping after a checkpoint; t continues the run later",
+            });
+            vec![Effect::Send(Command::Control(control))]
+        }
+        Err(why) => {
+            app.say(why);
+            Vec::new()
+        }
+    }
+}

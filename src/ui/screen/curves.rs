@@ -1,0 +1,259 @@
+//! The curves of the training screen: pages of charts in a grid, or one metric alone.
+
+use std::borrow::Cow;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::Line;
+
+use crate::run::series::Series;
+use crate::run::series::axis::Axis;
+use crate::ui::catalogue::{CHARTS, Charted, Range, range_of};
+use crate::ui::theme::{Theme, Token};
+use crate::ui::told::Watching;
+use crate::ui::view::XAxis;
+use crate::ui::watching::Training;
+use crate::ui::widget::chart::{Chart, ChartSeries};
+use crate::ui::widget::text::{lines, span};
+
+/// The narrowest chart of a grid of several columns.
+const NARROWEST: u16 = 46;
+
+/// Rows a chart gets in one column, and in several: there the neighbours make up for it.
+const LOWEST: (u16, u16) = (7, 14);
+
+/// Most charts in one column: what all change at every step has to fit into a frame's bytes.
+const HIGHEST_COLUMN: u16 = 4;
+
+/// A chart's metrics, and what is known of them.
+struct Wanted<'a> {
+    title: &'a str,
+    metrics: Vec<(&'a str, &'a str)>,
+    range: Range,
+    unit: &'a str,
+    can_log: bool,
+    note: &'a str,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(charted: &'a Charted, run: &Watching) -> Self {
+        let has_rewards = run.curves.get("reward").is_some();
+        Self {
+            title: charted.title,
+            metrics: charted.metrics.to_vec(),
+            range: charted.range,
+            unit: charted.unit,
+            can_log: charted.can_log,
+            note: if has_rewards { charted.note } else { "" },
+        }
+    }
+
+    /// One metric by its name.
+    fn one(name: &'a str) -> Self {
+        Self {
+            title: name,
+            metrics: vec![(name, name)],
+            range: range_of(name),
+            unit: "",
+            can_log: true,
+            note: "",
+        }
+    }
+
+    fn is_there(&self, run: &Watching) -> bool {
+        let mut names = self.metrics.iter();
+        names.any(|(name, _)| run.curves.get(name).is_some())
+    }
+}
+
+/// The charts that a run has metrics for, what says how it goes first; a metric chosen from the list before them.
+fn wanted<'a>(training: &'a Training, run: &'a Watching) -> Vec<Wanted<'a>> {
+    let mut charts: Vec<Wanted<'a>> = CHARTS.iter().map(|c| Wanted::of(c, run)).collect();
+    charts.retain(|chart| chart.is_there(run));
+    if run.curves.get("reward").is_none() {
+        // Before there are rewards the loss says how it goes.
+        charts.sort_by_key(|chart| chart.title != "loss");
+    }
+    let first = charts.first().map(|chart| chart.title);
+    let chosen = training.chosen_metric();
+    if let Some(name) = chosen.filter(|name| training.has_chosen() && first != Some(*name)) {
+        charts.insert(0, Wanted::one(name));
+    }
+    charts
+}
+
+/// Columns and rows of the grid in `area`.
+fn grid(area: Rect) -> (u16, u16) {
+    let columns = (area.width / NARROWEST).clamp(1, 3);
+    let lowest = if columns == 1 { LOWEST.0 } else { LOWEST.1 };
+    (columns, (area.height / lowest).clamp(1, HIGHEST_COLUMN))
+}
+
+/// One page of charts.
+pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let charts = wanted(training, run);
+    if charts.is_empty() {
+        let text = "no metrics yet";
+        lines(
+            [Line::from(span(text, theme.style(Token::Faint)))],
+            area,
+            buf,
+        );
+        return;
+    }
+    let [head, area] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    let (columns, rows) = grid(area);
+    let room = usize::from(columns * rows);
+    let pages = charts.len().div_ceil(room);
+    let page = training.view.page(pages);
+    let place = format!("charts {}/{pages} (, .)", page + 1);
+    lines([describe(training, run, &place, theme)], head, buf);
+    let shown: Vec<_> = charts.iter().skip(page * room).take(room).collect();
+    let rows = shown.len().div_ceil(usize::from(columns));
+    let strips = Layout::vertical(vec![Constraint::Fill(1); rows]).split(area);
+    let cells = strips.iter().flat_map(|strip| {
+        let cells = Layout::horizontal(vec![Constraint::Fill(1); usize::from(columns)]);
+        let cells = cells.spacing(1).split(*strip);
+        cells.iter().copied().collect::<Vec<_>>()
+    });
+    let scale = Scale::of(training, run);
+    for (chart, cell) in shown.into_iter().zip(cells) {
+        scale.draw(chart, theme, cell, buf);
+    }
+}
+
+/// The metric under the list's cursor, in all the room there is.
+pub fn draw_alone(
+    training: &Training,
+    run: &Watching,
+    theme: &Theme,
+    area: Rect,
+    buf: &mut Buffer,
+) {
+    let [head, area] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    lines([describe(training, run, "alone (Enter)", theme)], head, buf);
+    if let Some(name) = training.chosen_metric() {
+        Scale::of(training, run).draw(&Wanted::one(name), theme, area, buf);
+    }
+}
+
+/// What of the curves is in sight, in words.
+fn describe(training: &Training, run: &Watching, place: &str, theme: &Theme) -> Line<'static> {
+    let view = &training.view;
+    let (first, end) = view.window(run.extent());
+    let mut words = vec![place.to_owned()];
+    if view.is_held() {
+        words.push(format!("frozen at steps {first}-{end} (f)"));
+    } else if view.is_zoomed() {
+        words.push(format!("newest {} steps (0 all)", end - first));
+    }
+    if view.x != XAxis::Step {
+        words.push(format!("by {} (X)", view.x.word()));
+    }
+    if view.is_log {
+        words.push("log where it helps (L)".to_owned());
+    }
+    Line::from(span(words.join("  "), theme.style(Token::Faint)))
+}
+
+/// Where steps stand on the x axis, and what is the same for all charts of a frame.
+struct Scale<'a> {
+    training: &'a Training,
+    run: &'a Watching,
+    /// What stands for steps, where it is not they.
+    along: Option<&'a Series>,
+    x: (u64, u64),
+    bands: Vec<(u64, &'a str)>,
+}
+
+impl<'a> Scale<'a> {
+    fn of(training: &'a Training, run: &'a Watching) -> Self {
+        let view = &training.view;
+        let along = view.x.metric().and_then(|name| run.curves.get(name));
+        let (first, end) = view.window(run.extent());
+        let mut scale = Self {
+            training,
+            run,
+            along,
+            x: (first, end),
+            bands: Vec::new(),
+        };
+        if along.is_some() {
+            let (low, high) = (
+                scale.at(first) as f64,
+                scale.at(end.min(run.last_step)) as f64,
+            );
+            // Round ends move seldom.
+            let axis = Axis::around(low, high.max(low + 1.0), 8);
+            scale.x = (axis.low.max(0.0) as u64, axis.high as u64);
+        }
+        let bands = run.bands().into_iter();
+        let begun = bands.filter(|(begin, _)| along.is_none() || *begin <= run.last_step);
+        let placed: Vec<_> = begun.map(|(begin, name)| (scale.at(begin), name)).collect();
+        scale.bands = placed;
+        scale
+    }
+
+    /// Where a step stands on the axis.
+    fn at(&self, step: u64) -> u64 {
+        let Some(along) = self.along else { return step };
+        match (step, along.nearest(step)) {
+            (0, _) | (_, None) => 0,
+            (_, Some(point)) => point.value.max(0.0) as u64,
+        }
+    }
+
+    /// The series with its points moved to where their steps stand.
+    fn placed(&self, series: &'a Series) -> Cow<'a, Series> {
+        match self.along {
+            None => Cow::Borrowed(series),
+            Some(along) => Cow::Owned(series.along(along)),
+        }
+    }
+
+    fn drawn(&self, series: &'a Series, is_log: bool) -> Cow<'a, Series> {
+        let placed = self.placed(series);
+        if is_log {
+            Cow::Owned(placed.log10())
+        } else {
+            placed
+        }
+    }
+
+    fn draw(&self, wanted: &Wanted<'a>, theme: &Theme, area: Rect, buf: &mut Buffer) {
+        let (training, run) = (self.training, self.run);
+        let is_log = training.view.is_log && wanted.can_log;
+        let is_one = wanted.metrics.len() == 1;
+        let known = wanted.metrics.iter().enumerate();
+        let series = known.filter_map(|(at, (name, shown))| {
+            let told = run.curves.get(name)?;
+            let average = run.curves.average(name).filter(|_| !training.is_raw);
+            // Raw curves under several averages would hide them; evaluations have no average.
+            let raw = (is_one || average.is_none()).then_some(told);
+            Some(ChartSeries {
+                name: shown,
+                raw: raw.map(|raw| self.drawn(raw, is_log)),
+                smooth: average.map(|average| self.drawn(average, is_log)),
+                told,
+                token: Token::series(at),
+            })
+        });
+        let chart = Chart {
+            title: wanted.title,
+            unit: wanted.unit,
+            series: series.collect(),
+            x: self.x,
+            x_axis: training.view.x,
+            y_fixed: match wanted.range {
+                Range::Fixed(low, high) if !is_log => Some((low, high)),
+                _ => None,
+            },
+            is_log,
+            bands: &self.bands,
+            cursor: training.view.cursor.map(|step| (self.at(step), step)),
+            best: run.best_step().map(|step| self.at(step)),
+            note: wanted.note,
+        };
+        chart.draw(theme, area, buf);
+    }
+}

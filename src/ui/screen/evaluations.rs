@@ -1,0 +1,206 @@
+//! Evaluations on hold-out episodes: one line each, and of the chosen one the stages with intervals, what was taken for what,
+//! and the rules with most errors.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::Line;
+
+use crate::env::schema::{Action, Stage};
+use crate::eval::interval::{Estimate, wilson};
+use crate::link::EvalRow;
+use crate::ui::screen::panes::list;
+use crate::ui::theme::{Theme, Token};
+use crate::ui::told::Watching;
+use crate::ui::watching::Training;
+use crate::ui::widget::chart::short;
+use crate::ui::widget::text::{column, lines, span};
+
+/// From this width on stages and confusions stand side by side.
+const WIDE: u16 = 100;
+
+/// Answers of the confusion matrix, and how they are called over its columns.
+const ANSWERS: [(&str, &str); 6] = [
+    ("dismiss", "dism"),
+    ("monitor", "moni"),
+    ("quarantine_host", "quar"),
+    ("block_ip", "bloc"),
+    ("escalate", "esca"),
+    ("malformed", "malf"),
+];
+
+/// The list, and below it what the chosen evaluation tells.
+pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    if run.evaluations.is_empty() || area.height < 2 {
+        list(Vec::new(), 0, "no evaluations yet", theme, area, buf);
+        return;
+    }
+    let wanted = run.evaluations.len() as u16 + 1;
+    let height = wanted.min((area.height / 3).max(2)).min(area.height);
+    let [above, below] =
+        Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
+    draw_list(training, run, theme, above, buf);
+    let cursor = training.cursor().min(run.evaluations.len() - 1);
+    if let Some(row) = run.evaluations.iter().rev().nth(cursor) {
+        draw_one(row, theme, below, buf);
+    }
+}
+
+fn draw_list(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let names = [
+        "accuracy",
+        "citation_accuracy",
+        "format_ok",
+        "mean_reward",
+        "dismiss_on_malicious",
+    ];
+    let best = run.best_step();
+    let row = |row: &EvalRow| {
+        let value = |name: &str| {
+            let value = row.values.get(name);
+            format!("{:>7}", value.map_or_else(|| "-".to_owned(), |v| short(*v)))
+        };
+        let values: Vec<_> = names.iter().map(|name| value(name)).collect();
+        let phase = format!("{:>5} {} ", row.step, column(&row.stage, 18, ""));
+        let mark = if best == Some(row.step) { " best" } else { "" };
+        Line::from(vec![
+            span(phase, theme.style(Token::Text)),
+            span(values.join(" "), theme.style(Token::Accent)),
+            span(format!(" n={}", row.episodes), theme.style(Token::Faint)),
+            span(mark, theme.style(Token::Mark)),
+        ])
+    };
+    let head = format!(
+        "{:>5} {:<18} {:>7} {:>7} {:>7} {:>7} {:>7}",
+        "step", "phase", "action", "cited", "format", "reward", "missed"
+    );
+    let head = Line::from(span(head, theme.style(Token::Faint)));
+    lines([head], area, buf);
+    let below = Rect {
+        y: area.y + 1,
+        height: area.height - 1,
+        ..area
+    };
+    let rows = run.evaluations.iter().rev().map(row).collect();
+    list(rows, training.cursor(), "", theme, below, buf);
+}
+
+fn draw_one(row: &EvalRow, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let (mut left, right) = (of_stages(row, theme), of_answers(row, theme));
+    if area.width >= WIDE {
+        let [a, b] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(area);
+        lines(left, a, buf);
+        lines(right, b, buf);
+    } else {
+        left.extend(right);
+        lines(left, area, buf);
+    }
+}
+
+/// A share with its 95 % interval, of so many cases.
+fn share(row: &EvalRow, name: &str, cases: u64) -> Option<Estimate> {
+    let value = row.values.get(name)?;
+    wilson((value * cases as f64).round() as u64, cases)
+}
+
+fn told(estimate: Option<Estimate>) -> String {
+    estimate.map_or_else(
+        || format!("{:<16}", "-"),
+        |e| format!("{:.2} ({:.2}-{:.2})", e.value, e.low, e.high),
+    )
+}
+
+/// How many episodes had one of these truths; where an older file does not say, the labels are balanced.
+fn with_truth(row: &EvalRow, is_wanted: impl Fn(Action) -> bool) -> u64 {
+    let wanted = || Action::ALL.into_iter().filter(|action| is_wanted(*action));
+    if row.confusion.is_empty() {
+        return row.episodes * wanted().count() as u64 / Action::ALL.len() as u64;
+    }
+    let counts = wanted().filter_map(|action| row.confusion.get(action.as_str()));
+    counts.flat_map(|answers| answers.values()).sum()
+}
+
+fn of_stages(row: &EvalRow, theme: &Theme) -> Vec<Line<'static>> {
+    let (faint, text) = (theme.style(Token::Faint), theme.style(Token::Text));
+    let line = |text: String, style: Style| Line::from(span(text, style));
+    let head = format!("{:<20} {:<16}  {:<16}", "95 % intervals", "action", "cited");
+    let mut rows = vec![Line::default(), line(head, faint)];
+    let stage_cases = row.episodes / Stage::ALL.len() as u64;
+    let stages = Stage::ALL.map(|stage| (format!("{stage}/"), stage.to_string(), stage_cases));
+    let all = (String::new(), "all stages".to_owned(), row.episodes);
+    for (prefix, name, cases) in stages.into_iter().chain([all]) {
+        let of = |metric: &str| told(share(row, &format!("{prefix}{metric}"), cases));
+        let (action, cited) = (of("accuracy"), of("citation_accuracy"));
+        rows.push(line(format!("{name:<20} {action}  {cited}"), text));
+    }
+    let malicious = with_truth(row, Action::is_malicious);
+    let harms = [
+        ("dismissed malicious", "dismiss_on_malicious", malicious),
+        (
+            "over-reacted",
+            "over_react",
+            with_truth(row, |action| action == Action::Dismiss),
+        ),
+        (
+            "escalated for nothing",
+            "false_escalation",
+            row.episodes.saturating_sub(malicious),
+        ),
+    ];
+    for (what, name, cases) in harms {
+        if row.values.contains_key(name) {
+            rows.push(line(
+                format!("{what:<21} {}", told(share(row, name, cases))),
+                text,
+            ));
+        }
+    }
+    let plain = [
+        ("flipped by injection", "injection_flip_rate"),
+        ("loss on gold answers", "eval_loss"),
+    ];
+    for (what, name) in plain {
+        if let Some(value) = row.values.get(name) {
+            rows.push(line(format!("{what:<21} {}", short(*value)), text));
+        }
+    }
+    rows
+}
+
+/// What was taken for what, and the rules with most errors.
+fn of_answers(row: &EvalRow, theme: &Theme) -> Vec<Line<'static>> {
+    let (faint, text) = (theme.style(Token::Faint), theme.style(Token::Text));
+    if row.confusion.is_empty() {
+        let why = "this run's files hold no confusion matrix and no errors by rule";
+        return vec![Line::default(), Line::from(span(why, faint))];
+    }
+    let names = ANSWERS.map(|(_, name)| format!("{name:>5}"));
+    let head = format!("{:<16}{}", "truth / answer", names.concat());
+    let mut rows = vec![Line::default(), Line::from(span(head, faint))];
+    for truth in Action::ALL {
+        let answers = row.confusion.get(truth.as_str());
+        let mut spans = vec![span(format!("{:<16}", truth.as_str()), text)];
+        for (answer, _) in ANSWERS {
+            let count = answers.and_then(|answers| answers.get(answer)).copied();
+            let token = match count {
+                None | Some(0) => Token::Faint,
+                _ if answer == truth.as_str() => Token::Good,
+                _ => Token::Bad,
+            };
+            let mark = if answer == truth.as_str() { "=" } else { "" };
+            let cell = format!("{:>5}", format!("{mark}{}", count.unwrap_or(0)));
+            spans.push(span(cell, theme.style(token)));
+        }
+        rows.push(Line::from(spans));
+    }
+    let mut rules: Vec<_> = row.by_rule.iter().filter(|(_, a)| a.wrong > 0).collect();
+    rules.sort_by_key(|(_, answers)| std::cmp::Reverse(answers.wrong));
+    let head = format!("{:<40} wrong", "errors by rule");
+    rows.push(Line::from(span(head, faint)));
+    rows.extend(rules.into_iter().map(|(rule, answers)| {
+        let rule = column(rule, 40, theme.glyphs.cut);
+        let counts = format!("{rule} {} of {}", answers.wrong, answers.episodes);
+        Line::from(span(counts, text))
+    }));
+    rows
+}

@@ -1,0 +1,269 @@
+//! Key scripts and frames of the curves: pages, cursor, window, axes, the list that filters.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::link::{EvalRow, Fact, RunFact};
+use crate::ui::app::{App, update};
+use crate::ui::msg::Msg;
+use crate::ui::tests::fixtures::{app, press, row, seen, train};
+use crate::ui::view::XAxis;
+
+const SMALL: (u16, u16) = (80, 24);
+const LARGE: (u16, u16) = (200, 60);
+
+/// A run in progress, on screen.
+fn training(step: u64) -> App {
+    let mut app = app();
+    train(&mut app, step);
+    press(&mut app, "F2");
+    app
+}
+
+fn type_text(app: &mut App, text: &str) {
+    for c in text.chars() {
+        let key = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
+        update(app, Msg::Key(key));
+    }
+}
+
+fn said(app: &App) -> &str {
+    app.toast.as_ref().map_or("", |toast| toast.text.as_str())
+}
+
+#[test]
+fn pages_hold_every_chart_once_and_stop_at_their_ends() {
+    for size in [SMALL, LARGE] {
+        let mut app = training(120);
+        let first = seen(&app, size);
+        let pages: usize = first
+            .split_once("charts 1/")
+            .and_then(|(_, rest)| rest.split_once(' '))
+            .and_then(|(count, _)| count.parse().ok())
+            .expect("a count of pages");
+        assert!(pages > 1, "{first}");
+        let mut all = first.clone();
+        for page in 2..=pages {
+            press(&mut app, ".");
+            let shown = seen(&app, size);
+            assert!(shown.contains(&format!("charts {page}/{pages}")), "{shown}");
+            all += &shown;
+        }
+        for title in [
+            "reward  ",
+            "kl  ",
+            "entropy  ",
+            "grad_norm  ",
+            "step time",
+            "memory",
+            "tokens a second",
+        ] {
+            assert!(all.contains(title), "{title} at {size:?}:\n{all}");
+        }
+        assert!(
+            !all.contains("attacker wins"),
+            "the run has told of no attacker"
+        );
+        let last = seen(&app, size);
+        press(&mut app, ".");
+        assert_eq!(seen(&app, size), last, "past the last page nothing moves");
+        (0..pages).for_each(|_| drop(press(&mut app, ",")));
+        assert_eq!(seen(&app, size), first);
+    }
+}
+
+#[test]
+fn the_value_cursor_stands_in_every_title_with_its_step() {
+    let mut app = training(120);
+    press(&mut app, "Left Left Left");
+    assert_eq!(app.training.view.cursor, Some(118));
+    let shown = seen(&app, LARGE);
+    let reward = row(118).values["reward"];
+    assert!(
+        shown.contains(&format!("reward @118  {reward:.3}")),
+        "{shown}"
+    );
+    let format = row(118).values["format_ok"];
+    assert!(
+        shown.contains(&format!("right @118 1:{format:.3}")),
+        "{shown}"
+    );
+    assert!(shown.matches(" @118").count() == 6, "{shown}");
+    press(&mut app, "Right");
+    assert!(seen(&app, LARGE).contains("reward @119"));
+    press(&mut app, "Esc");
+    assert_eq!(app.training.view.cursor, None);
+    assert!(!seen(&app, LARGE).contains(" @1"));
+}
+
+#[test]
+fn zoom_pan_and_freeze_say_what_is_in_sight() {
+    let mut app = training(120);
+    assert!(
+        seen(&app, LARGE).contains("step 160"),
+        "the plan ends there"
+    );
+    press(&mut app, "+ +");
+    let shown = seen(&app, LARGE);
+    assert!(
+        shown.contains("newest 40 steps") && shown.contains("step 130"),
+        "{shown}"
+    );
+    press(&mut app, "f");
+    let frozen = seen(&app, LARGE);
+    assert!(frozen.contains("frozen at steps 90-130"), "{frozen}");
+    for step in 121..=150 {
+        update(&mut app, Msg::Fact(Fact::Run(RunFact::Metrics(row(step)))));
+    }
+    assert!(seen(&app, LARGE).contains("frozen at steps 90-130"));
+    press(&mut app, "f");
+    assert!(seen(&app, LARGE).contains("step 160"), "follows again");
+    press(&mut app, "< <");
+    let shown = seen(&app, LARGE);
+    assert!(shown.contains("frozen at steps 100-140"), "{shown}");
+    press(&mut app, "- - -");
+    assert!(!seen(&app, LARGE).contains("frozen"));
+    press(&mut app, "= 0");
+    assert!(!app.training.view.is_zoomed());
+}
+
+#[test]
+fn curves_by_tokens_or_time_and_logarithms() {
+    let mut app = training(120);
+    press(&mut app, "X");
+    assert_eq!(app.training.view.x, XAxis::Tokens);
+    assert!(seen(&app, LARGE).contains("by tokens"));
+    press(&mut app, "X");
+    assert_eq!(app.training.view.x, XAxis::Time);
+    let shown = seen(&app, LARGE);
+    // 119 steps of two seconds each.
+    assert!(
+        shown.contains("by time") && shown.contains("4m10s"),
+        "{shown}"
+    );
+    press(&mut app, "X L");
+    assert_eq!(app.training.view.x, XAxis::Step);
+    let shown = seen(&app, LARGE);
+    assert!(shown.contains("log where it helps"), "{shown}");
+    // The reward has values below zero and keeps its range.
+    assert!(shown.contains("-1.500"), "{shown}");
+    press(&mut app, "v X");
+    assert_eq!(
+        app.training.view.x,
+        XAxis::Tokens,
+        "the shipped run counts tokens"
+    );
+    press(&mut app, "X");
+    assert_eq!(app.training.view.x, XAxis::Step, "and has no times");
+    assert!(said(&app).contains("no time"), "{}", said(&app));
+}
+
+#[test]
+fn the_list_of_metrics_filters_and_shows_one_alone() {
+    let mut app = training(120);
+    press(&mut app, "/");
+    type_text(&mut app, "\"rec");
+    let before = app.training.lines();
+    assert!(before > 20, "half a term is none yet: {before}");
+    press(&mut app, "Esc /");
+    type_text(&mut app, "recall");
+    assert_eq!(app.training.lines(), 5);
+    press(&mut app, "Enter j Enter");
+    assert!(app.training.view.is_alone);
+    assert_eq!(app.training.chosen_metric(), Some("recall/dismiss"));
+    for size in [SMALL, LARGE] {
+        let shown = seen(&app, size);
+        assert!(shown.contains("recall/dismiss"), "{shown}");
+        assert!(!shown.contains("[Metrics]"), "all the room:\n{shown}");
+    }
+    press(&mut app, "n");
+    assert!(
+        seen(&app, SMALL).contains("recall/escalate"),
+        "the list goes on below it"
+    );
+    press(&mut app, "Esc");
+    assert!(seen(&app, LARGE).contains("/recall"), "the title says so");
+    press(&mut app, "Esc");
+    assert!(app.training.lines() > 20);
+    press(&mut app, "/");
+    type_text(&mut app, "name:system/ value<2");
+    press(&mut app, "Enter");
+    let shown: Vec<_> = app
+        .training
+        .metrics()
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    assert_eq!(shown, ["system/rollout_time", "system/update_time"]);
+    press(&mut app, "/");
+    type_text(&mut app, "no such metric");
+    press(&mut app, "Enter Enter");
+    assert!(said(&app).contains("no metric here"), "{}", said(&app));
+    assert!(seen(&app, LARGE).contains("no metric is let through"));
+    press(&mut app, "Esc Tab Tab Enter");
+    let large = seen(&app, SMALL);
+    assert!(
+        large.contains("[Log]") && !large.contains("charts 1/"),
+        "{large}"
+    );
+}
+
+#[test]
+fn the_best_adapter_and_the_note_on_the_loss_stand_at_their_charts() {
+    let mut app = training(100);
+    assert!(!seen(&app, LARGE).contains("↑best"));
+    for (step, is_best) in [(40, 1.0), (80, 1.0), (100, 0.0)] {
+        let row = EvalRow {
+            step,
+            stage: "stage1_basic".into(),
+            episodes: 20,
+            values: [
+                ("is_best".to_owned(), is_best),
+                ("accuracy".to_owned(), 0.5),
+            ]
+            .into(),
+            ..EvalRow::default()
+        };
+        update(&mut app, Msg::Fact(Fact::Run(RunFact::Evaluation(row))));
+    }
+    assert_eq!(
+        app.training.shown().and_then(|run| run.best_step()),
+        Some(80)
+    );
+    let shown = seen(&app, LARGE);
+    assert!(shown.contains("↑best"), "{shown}");
+    assert!(shown.contains("near 0, and that is right"), "{shown}");
+    let mut early = training(20);
+    let shown = seen(&early, LARGE);
+    assert!(
+        !shown.contains("that is right"),
+        "supervised loss is not near 0:\n{shown}"
+    );
+    press(&mut early, "Tab");
+    let shown = seen(&early, SMALL);
+    let charts = shown.split("charts 1/").nth(1).unwrap_or("");
+    assert!(
+        charts
+            .lines()
+            .nth(1)
+            .is_some_and(|line| line.starts_with("loss")),
+        "{shown}"
+    );
+}
+
+#[test]
+fn every_look_at_the_curves_draws_at_every_size() {
+    for keys in ["Left + +", "X L", "X X f <", "Enter", ". . ."] {
+        let mut app = training(120);
+        press(&mut app, keys);
+        for (width, height) in [
+            (60, 16),
+            (61, 17),
+            (80, 24),
+            (109, 30),
+            (110, 20),
+            (138, 16),
+            (300, 100),
+        ] {
+            seen(&app, (width, height));
+        }
+    }
+}

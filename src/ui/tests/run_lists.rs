@@ -1,0 +1,260 @@
+//! Key scripts and frames of what stands beside the curves: evaluations, signs, the attacker, rollouts.
+
+use std::collections::BTreeMap;
+
+use crate::link::{AttackRow, EvalRow, Fact, RuleAnswers, RunFact};
+use crate::ui::app::{App, update};
+use crate::ui::layer::Layer;
+use crate::ui::msg::Msg;
+use crate::ui::tests::fixtures::{app, group, press, row, seen, train};
+use crate::ui::watching::TrainingPane;
+
+const SMALL: (u16, u16) = (80, 24);
+const LARGE: (u16, u16) = (200, 60);
+
+fn training(step: u64, keys: &str) -> App {
+    let mut app = app();
+    train(&mut app, step);
+    press(&mut app, keys);
+    app
+}
+
+fn tell(app: &mut App, fact: RunFact) {
+    update(app, Msg::Fact(Fact::Run(fact)));
+}
+
+fn said(app: &App) -> &str {
+    app.toast.as_ref().map_or("", |toast| toast.text.as_str())
+}
+
+/// 200 episodes, forty of each truth; of those to dismiss thirty are right.
+fn evaluation(step: u64, is_best: bool) -> EvalRow {
+    let truths = [
+        "dismiss",
+        "monitor",
+        "quarantine_host",
+        "block_ip",
+        "escalate",
+    ];
+    let right = |truth: &str| (truth.to_owned(), BTreeMap::from([(truth.to_owned(), 40)]));
+    let mut confusion: BTreeMap<_, _> = truths.into_iter().map(right).collect();
+    let of_dismiss = [("dismiss".to_owned(), 30), ("malformed".to_owned(), 10)];
+    confusion.insert("dismiss".to_owned(), of_dismiss.into());
+    let answers = |wrong| RuleAnswers {
+        episodes: 12,
+        wrong,
+    };
+    let values = [
+        ("accuracy", 0.5),
+        ("stage1_basic/accuracy", 0.9),
+        ("stage1_basic/citation_accuracy", 1.0),
+        ("dismiss_on_malicious", 0.05),
+        ("is_best", f64::from(u8::from(is_best))),
+    ];
+    EvalRow {
+        step,
+        stage: "stage1_basic".into(),
+        episodes: 200,
+        confusion,
+        by_rule: BTreeMap::from([
+            ("beacon_periodic".to_owned(), answers(7)),
+            ("login_internal".to_owned(), answers(0)),
+        ]),
+        values: values.map(|(name, value)| (name.to_owned(), value)).into(),
+    }
+}
+
+#[test]
+fn an_evaluation_shows_intervals_confusions_and_errors_by_rule() {
+    let mut app = training(100, "F2 S-Tab S-Tab");
+    assert_eq!(app.training.pane, TrainingPane::Evaluations);
+    assert!(seen(&app, SMALL).contains("no evaluations yet"));
+    tell(&mut app, RunFact::Evaluation(evaluation(60, true)));
+    tell(&mut app, RunFact::Evaluation(evaluation(100, false)));
+    press(&mut app, "Enter");
+    let shown = seen(&app, (130, 45));
+    let line = |start: &str| {
+        shown
+            .lines()
+            .find(|line| line.contains(start))
+            .unwrap_or("")
+    };
+    // Wilson 95 % of 100 in 200, of 45 in 50, of 6 in 120.
+    assert!(line("all stages").contains("0.50 (0.43-0.57)"), "{shown}");
+    assert!(
+        line("stage1_basic         0.90").contains("0.90 (0.79-0.96)"),
+        "{shown}"
+    );
+    assert!(
+        line("dismissed malicious").contains("0.05 (0.02-0.10)"),
+        "{shown}"
+    );
+    assert!(
+        line("dismiss  ").contains("=30") && line("dismiss  ").contains("10"),
+        "{shown}"
+    );
+    assert!(line("beacon_periodic").contains("7 of 12"), "{shown}");
+    assert!(!shown.contains("login_internal"), "no errors:\n{shown}");
+    let best = shown
+        .lines()
+        .find(|line| line.contains("   60 "))
+        .unwrap_or("");
+    assert!(best.contains(" best"), "{shown}");
+    assert!(seen(&app, SMALL).contains("0.50 (0.43-0.57)"));
+    // A file of an older version says what it has.
+    let old = EvalRow {
+        confusion: BTreeMap::new(),
+        by_rule: BTreeMap::new(),
+        ..evaluation(100, false)
+    };
+    tell(&mut app, RunFact::Evaluation(old));
+    let shown = seen(&app, (130, 45));
+    assert!(
+        shown.contains("no confusion matrix") && shown.contains("0.05 (0.02-0.10)"),
+        "{shown}"
+    );
+    // What a resumed run says again stands once.
+    tell(&mut app, RunFact::Evaluation(evaluation(60, true)));
+    let steps = app
+        .training
+        .shown()
+        .map(|run| run.evaluations.last().map(|row| row.step));
+    assert_eq!(steps, Some(Some(60)));
+}
+
+#[test]
+fn a_sign_stands_over_the_curves_and_in_the_log_while_it_holds() {
+    let mut app = training(60, "F2");
+    let collapsed = |step: u64| {
+        let mut row = row(step);
+        row.values.insert("share/dismiss".to_owned(), 0.9);
+        row.values
+            .insert("completions/clipped_ratio".to_owned(), 0.0);
+        row
+    };
+    for step in 61..=90 {
+        tell(&mut app, RunFact::Metrics(collapsed(step)));
+    }
+    for size in [SMALL, LARGE] {
+        let shown = seen(&app, size);
+        let head = shown.lines().nth(2).unwrap_or("");
+        assert!(
+            head.starts_with("warning") && head.contains("are dismiss"),
+            "{shown}"
+        );
+    }
+    press(&mut app, "Tab Tab");
+    let log = seen(&app, LARGE);
+    let log = log.rsplit("[Log]").next().unwrap_or("");
+    assert!(log.contains("a collapse: x stops"), "{log}");
+    assert!(
+        log.contains("8 equal rewards"),
+        "what the trainer said stays:\n{log}"
+    );
+    let line = app.training.line_under_cursor().unwrap_or_default();
+    assert!(line.contains("are dismiss"), "{line}");
+    for step in 91..=120 {
+        let mut row = row(step);
+        row.values
+            .insert("completions/clipped_ratio".to_owned(), 0.0);
+        tell(&mut app, RunFact::Metrics(row));
+    }
+    let shown = seen(&app, LARGE);
+    assert!(!shown.contains("are dismiss"), "it is over:\n{shown}");
+}
+
+#[test]
+fn the_attackers_arms_are_counted_and_a_resume_counts_nothing_twice() {
+    let mut app = training(100, "F2 S-Tab");
+    assert_eq!(app.training.pane, TrainingPane::Attacker);
+    assert!(seen(&app, SMALL).contains("tried nothing yet"));
+    let attack = |step, arm: &str, won, refused: Option<&str>| {
+        RunFact::Attack(AttackRow {
+            step,
+            arm: arm.into(),
+            won,
+            refused: refused.map(str::to_owned),
+        })
+    };
+    let tries = [
+        attack(90, "login.burst+flood", 0.25, None),
+        attack(91, "login.burst+flood", 0.75, None),
+        attack(92, "net.beacon+injection", 1.0, None),
+        attack(93, "net.beacon+injection", -0.5, Some("gibberish\u{1b}[2J")),
+    ];
+    for fact in tries.clone().into_iter().chain(tries.into_iter().skip(2)) {
+        tell(&mut app, fact);
+    }
+    let shown = seen(&app, LARGE);
+    let line = |start: &str| {
+        shown
+            .lines()
+            .find(|line| line.contains(start))
+            .unwrap_or("")
+    };
+    let words = |start: &str| line(start).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words("net.beacon").contains("net.beacon+injection 2 100% 1 93 refused: gibberish"),
+        "{shown}"
+    );
+    assert!(
+        words("login.burst").contains("login.burst+flood 2 50% 0 91 won 0.75"),
+        "{shown}"
+    );
+    let (first, second) = (shown.find("net.beacon"), shown.find("login.burst"));
+    assert!(first < second, "the most winning first:\n{shown}");
+    press(&mut app, "j");
+    let copied = app.training.line_under_cursor().unwrap_or_default();
+    assert!(copied.contains("login.burst+flood"), "{copied}");
+    assert!(seen(&app, SMALL).contains("tries"));
+}
+
+#[test]
+fn from_a_curve_to_the_rollouts_behind_it_and_to_a_step() {
+    let mut app = training(100, "F2");
+    for step in [101, 105, 110] {
+        tell(&mut app, RunFact::Metrics(row(step)));
+        tell(&mut app, RunFact::Rollouts(Box::new(group(step))));
+    }
+    press(&mut app, "r");
+    assert_eq!(app.training.pane, TrainingPane::Rollouts);
+    assert_eq!(app.training.group().map(|group| group.step), Some(110));
+    press(&mut app, "Left Left Left Left Left Left r");
+    assert_eq!(app.training.view.cursor, Some(105));
+    assert_eq!(app.training.group().map(|group| group.step), Some(105));
+    press(&mut app, "G");
+    let shown = seen(&app, (160, 45));
+    assert!(
+        shown.contains("reward +0.70 = partial_credit +0.70"),
+        "{shown}"
+    );
+    press(&mut app, "s x 1 0 q 2");
+    assert!(
+        matches!(&app.layers[..], [Layer::Step { typed }] if typed == "102"),
+        "{:?}",
+        app.layers
+    );
+    assert!(seen(&app, SMALL).contains("step: 102_"));
+    press(&mut app, "Enter");
+    assert_eq!(app.training.view.cursor, Some(102));
+    assert_eq!(app.training.group().map(|group| group.step), Some(101));
+    assert!(
+        said(&app).contains("nearest are of step 101"),
+        "{}",
+        said(&app)
+    );
+    press(&mut app, "s Enter");
+    assert!(said(&app).contains("a step is a number"));
+    press(&mut app, "s 9 9 9 9 Enter");
+    assert_eq!(
+        app.training.view.cursor,
+        Some(110),
+        "no further than the run"
+    );
+    press(&mut app, "v r");
+    assert!(
+        said(&app).contains("the shipped run has none"),
+        "{}",
+        said(&app)
+    );
+}
