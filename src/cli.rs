@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
     Outcome, adapter, audit, completions, doctor, eval, export, generate, label, model, pretrain,
-    rules, runs, schema, score, train, verify, watch, workbench,
+    rules, runs, schema, score, train, triage, verify, watch, workbench,
 };
 use crate::train::config::ConfigError;
 use crate::ui::gate::clean_lines;
@@ -68,6 +68,9 @@ enum Command {
     /// Print the numbers of a run for other programs
     #[command(after_help = "Example: opensoc export RUN --format csv > metrics.csv")]
     Export(export::Args),
+    /// Decide alerts: ours, ECS, OCSF findings, Suricata EVE, Sysmon and Windows events as JSON lines
+    #[command(after_help = "Example: opensoc triage eve.json > decisions.jsonl")]
+    Triage(triage::Args),
     /// Print JSON Schemas of what the other commands read and print
     #[command(after_help = "Example: opensoc schema episode")]
     Schema(schema::Args),
@@ -134,6 +137,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         Command::Runs(args) => runs::run(&args, out),
         Command::Watch(args) => watch::run(&args, out),
         Command::Export(args) => export::run(&args, out),
+        Command::Triage(args) => triage::run(&args, out),
         Command::Schema(args) => schema::run(&args, out),
         Command::Doctor(args) => doctor::run(&args, out),
         Command::Label(args) => label::run(&args, out),

@@ -8,6 +8,7 @@
 //! | [`env`] | episodes, rules, truth, reward, prompt, response | models, files, terminals |
 //! | [`audit`] | classifiers that look for shortcuts in episodes | models, terminals |
 //! | [`eval`] | metrics with intervals, baselines, comparisons | models, terminals |
+//! | [`import`] | alerts of other programs as ours | models, files, terminals |
 //! | [`link`] | commands in, facts out: plain data between trainer and screens | tensors, terminals |
 //! | [`run`] | the run folder: writer, readers, series | tensors, terminals |
 //! | [`label`] | what people decide on alerts: store, agreement, exports | tensors, terminals |
@@ -57,6 +58,7 @@ pub mod cli;
 pub mod commands;
 pub mod env;
 pub mod eval;
+pub mod import;
 pub mod label;
 pub mod link;
 pub mod model;

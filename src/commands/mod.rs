@@ -21,6 +21,7 @@ pub mod runs;
 pub mod schema;
 pub mod score;
 pub mod train;
+pub mod triage;
 pub mod verify;
 pub mod watch;
 pub mod workbench;

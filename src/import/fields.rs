@@ -1,0 +1,98 @@
+//! Fields of foreign records: nested or dotted, one value or a list; times in the spellings they come in.
+
+use serde_json::{Map, Value};
+
+use super::{ImportError, MAX_TEXT};
+
+/// The value at a dotted path, whichever of its dots are nesting and whichever part of a name. Of a list the first.
+pub fn get<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    let value = match value {
+        Value::Array(list) => list.first()?,
+        value => value,
+    };
+    if let Some(found) = value.get(path) {
+        return match found {
+            Value::Array(list) => list.first(),
+            found => Some(found),
+        };
+    }
+    path.match_indices('.').find_map(|(at, _)| {
+        let (head, tail) = (path.get(..at)?, path.get(at + 1..)?);
+        get(value.get(head)?, tail)
+    })
+}
+
+/// The value at a path as text, numbers and flags spelled out; nothing where it is empty. Long texts are cut.
+pub fn text(value: &Value, path: &str) -> Option<String> {
+    let found = match get(value, path)? {
+        Value::String(text) => text.chars().take(MAX_TEXT).collect(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        _ => return None,
+    };
+    Some(found).filter(|text: &String| !text.is_empty())
+}
+
+/// The first of several paths that holds text; a dash where none does.
+pub fn first(value: &Value, paths: &[&str]) -> String {
+    let found = paths.iter().find_map(|path| text(value, path));
+    found.unwrap_or_else(|| "-".to_owned())
+}
+
+/// Fields of ours from paths of theirs: `(ours, theirs)`. What is not there is left out; numbers stay numbers.
+pub fn pick(value: &Value, names: &[(&str, &str)]) -> Map<String, Value> {
+    let mut picked = Map::new();
+    for (ours, theirs) in names {
+        let found = match get(value, theirs) {
+            Some(found @ (Value::Number(_) | Value::Bool(_))) => Some(found.clone()),
+            _ => text(value, theirs).map(Value::String),
+        };
+        if let (Some(found), false) = (found, picked.contains_key(*ours)) {
+            picked.insert((*ours).to_owned(), found);
+        }
+    }
+    picked
+}
+
+/// The time at the first of several paths, in UTC and whole seconds: RFC 3339, an offset without its colon, a space for the
+/// T, no zone (then UTC), or milliseconds since 1970.
+///
+/// # Errors
+/// Names the path whose text is no time, or the first where there is none.
+pub fn time(value: &Value, paths: &[&str]) -> Result<String, ImportError> {
+    let found = paths
+        .iter()
+        .find_map(|path| Some((*path, get(value, path)?)));
+    let Some((path, found)) = found else {
+        let first = paths.first().copied().unwrap_or_default();
+        return Err(ImportError::at(first, "is missing"));
+    };
+    let time = match found {
+        Value::Number(millis) => millis
+            .as_i64()
+            .and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok()),
+        Value::String(text) => of_text(text),
+        _ => None,
+    };
+    let time = time.ok_or_else(|| ImportError::at(path, "is no time"))?;
+    Ok(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+fn of_text(text: &str) -> Option<jiff::Timestamp> {
+    let text = text.trim().replacen(' ', "T", 1);
+    let (before, zone) = match text.find(['+', 'Z', 'z']) {
+        Some(at) => (text.get(..at)?, text.get(at..)?),
+        None => match text.rmatch_indices('-').next() {
+            // After the T a minus begins an offset, before it a day.
+            Some((at, _)) if text.find('T').is_some_and(|t| at > t) => {
+                (text.get(..at)?, text.get(at..)?)
+            }
+            _ => (text.as_str(), "Z"),
+        },
+    };
+    let zone = match (zone.len(), zone.get(..3), zone.get(3..)) {
+        (5, Some(hours), Some(minutes)) => format!("{hours}:{minutes}"),
+        _ => zone.to_owned(),
+    };
+    format!("{before}{zone}").parse().ok()
+}

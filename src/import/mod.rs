@@ -1,0 +1,189 @@
+//! Alerts of other programs as ours: which format a line is in, and the alert and log window it tells of.
+//!
+//! A record that has no truth gets none. Its log window is what the record itself says: one event, or each of its evidences.
+//! Reads values, opens no files; knows neither models nor terminals.
+
+mod elastic;
+mod fields;
+mod ocsf;
+mod suricata;
+mod windows;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::env::plausible::MAX_EVENTS;
+use crate::env::read::{self, Fault, Object};
+use crate::env::schema::{Alert, Event};
+
+/// Longest text taken over into an alert or a field: a prompt has to fit.
+const MAX_TEXT: usize = 300;
+
+/// Formats that are told apart by their first line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// An episode, an incident, or alert and log window.
+    Opensoc,
+    Elastic,
+    Ocsf,
+    Suricata,
+    Windows,
+}
+
+/// An alert with its log window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imported {
+    pub format: Format,
+    pub alert: Alert,
+    pub log_window: Vec<Event>,
+}
+
+/// Why a line is no alert.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    #[error(transparent)]
+    Json(#[from] Fault),
+    #[error("field `{field}`: {message}")]
+    Field { field: String, message: String },
+    #[error(
+        "no known kind of alert: neither ours nor ECS, OCSF, Suricata EVE, Sysmon or Windows events"
+    )]
+    Unknown,
+}
+
+impl ImportError {
+    /// The field at fault, where it is one field's.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Json(fault) => fault.field(),
+            Self::Field { field, .. } => Some(field),
+            Self::Unknown => None,
+        }
+    }
+
+    fn at(field: &str, message: impl Into<String>) -> Self {
+        Self::Field {
+            field: field.to_owned(),
+            message: message.into(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bare {
+    alert: Alert,
+    log_window: Vec<Event>,
+}
+
+/// Reads a line in whichever format it is.
+///
+/// # Errors
+/// What is no JSON, no known format, or lacks what an alert needs.
+pub fn read(line: &str) -> Result<Imported, ImportError> {
+    // Refuses a key that occurs twice, whoever wrote the line.
+    let object = Object::parse(line)?;
+    if object.has("episode_id") {
+        let episode = read::episode(object)?;
+        return ours(episode.alert, episode.log_window);
+    }
+    if object.has("target_label") {
+        let incident = read::incident(object)?;
+        return ours(
+            header(&incident.category, &incident.events),
+            incident.events,
+        );
+    }
+    let value: Value =
+        serde_json::from_str(line).map_err(|e| ImportError::at("", e.to_string()))?;
+    if object.has("log_window") {
+        let bare: Bare =
+            serde_json::from_value(value).map_err(|e| ImportError::at("alert", e.to_string()))?;
+        return ours(bare.alert, bare.log_window);
+    }
+    match Format::of(&value) {
+        Some(Format::Suricata) => suricata::read(&value),
+        Some(Format::Windows) => windows::read(&value),
+        Some(Format::Ocsf) => ocsf::read(&value),
+        Some(Format::Elastic) => elastic::read(&value),
+        Some(Format::Opensoc) | None => Err(ImportError::Unknown),
+    }
+}
+
+impl Format {
+    /// What a record of another program is; Winlogbeat's are ECS too, so Windows comes first.
+    fn of(value: &Value) -> Option<Self> {
+        let has = |path: &str| fields::get(value, path).is_some();
+        let is_windows = has("Event.System.EventID")
+            || has("winlog.event_id")
+            || (has("EventID") && has("Channel"));
+        match () {
+            () if is_windows => Some(Self::Windows),
+            () if has("class_uid") && has("metadata") => Some(Self::Ocsf),
+            () if has("event_type") && has("timestamp") => Some(Self::Suricata),
+            () if has("@timestamp") && (has("ecs.version") || has("event.kind")) => {
+                Some(Self::Elastic)
+            }
+            () => None,
+        }
+    }
+}
+
+fn ours(alert: Alert, log_window: Vec<Event>) -> Result<Imported, ImportError> {
+    Imported {
+        format: Format::Opensoc,
+        alert,
+        log_window,
+    }
+    .checked()
+}
+
+/// What an incident, which has none, gets for a header.
+fn header(category: &str, events: &[Event]) -> Alert {
+    let said = |name: &str| events.iter().find_map(|event| event.text(name));
+    let last = events.last();
+    Alert {
+        alert_id: "incident".to_owned(),
+        timestamp: last.map_or_else(String::new, |event| event.timestamp.clone()),
+        severity: "medium".to_owned(),
+        category: category.to_owned(),
+        host: said("host").unwrap_or("-").to_owned(),
+        user: said("user").unwrap_or("-").to_owned(),
+        summary: format!("{} events", events.len()),
+    }
+}
+
+impl Imported {
+    /// Something to cite, not too much of it, and each id once.
+    fn checked(self) -> Result<Self, ImportError> {
+        let count = self.log_window.len();
+        if count == 0 || count > MAX_EVENTS {
+            let message = format!("{count} events; there have to be 1 to {MAX_EVENTS}");
+            return Err(ImportError::at("log_window", message));
+        }
+        for (at, event) in self.log_window.iter().enumerate() {
+            let mut before = self.log_window.iter().take(at);
+            if before.any(|other| other.log_id == event.log_id) {
+                let field = format!("log_window[{at}].log_id");
+                return Err(ImportError::at(&field, "occurs twice"));
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// An event of a record that has no ids of ours: the `n`th.
+fn event(n: usize, timestamp: &str, source: &str, kind: &str, fields: Map<String, Value>) -> Event {
+    Event {
+        log_id: format!("L1-{n}"),
+        timestamp: timestamp.to_owned(),
+        source: source.to_owned(),
+        event_type: kind.to_owned(),
+        fields,
+    }
+}
+
+#[cfg(test)]
+mod tests;
