@@ -5,6 +5,7 @@ pub mod checkpointing;
 pub mod config;
 pub mod decode;
 pub mod decoder;
+mod early;
 pub mod error;
 pub mod gguf;
 pub mod kernels;

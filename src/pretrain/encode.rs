@@ -4,7 +4,7 @@
 //! note. Answers count fully, everything else a little and only here and there.
 
 use super::corpus::Document;
-use super::notes::Kind;
+use super::notes::{Kind, Note};
 use crate::model::pack::Packed;
 use crate::model::tokenizer::Tokenizer;
 use crate::stream::Stream;
@@ -44,67 +44,67 @@ impl Encoded {
 
     /// Appends a document.
     pub fn append(&mut self, tokenizer: &Tokenizer, document: &Document) {
-        let Self {
-            packed,
-            targets,
-            early,
-        } = self;
         match document {
-            Document::Echo { text } => {
-                let once = tokenizer.encode(text);
-                let again = tokenizer.encode(&format!("\n{text}"));
-                let rows = packed.push(&[once.as_slice(), again.as_slice()].concat());
-                for (i, &token) in again.iter().enumerate().skip(1) {
-                    let row = rows.start + once.len() + i - 1;
-                    targets.push(Target {
-                        row,
-                        token,
-                        is_answer: true,
-                        ends: i + 1 == again.len(),
-                    });
-                }
-            }
-            Document::Window { text, notes } => {
-                let context = tokenizer.prompt(None, text);
-                let rows = packed.push(&context);
-                for (i, &token) in context.iter().enumerate().skip(1) {
-                    targets.push(Target {
-                        row: rows.start + i - 1,
-                        token,
-                        is_answer: false,
-                        ends: false,
-                    });
-                }
-                let ends = line_ends(tokenizer, text);
-                for note in notes {
-                    let question = tokenizer.encode(&note.question);
-                    let answer = tokenizer.completion(&note.answer);
-                    let tokens = [question.as_slice(), answer.as_slice()].concat();
-                    let place = note.after.and_then(|line| ends.get(line).copied());
-                    let place = place.unwrap_or(context.len());
-                    let own = packed.push_branch(&tokens, place);
-                    for (i, &token) in tokens.iter().enumerate() {
-                        let row = if i == 0 {
-                            rows.start + place - 1
-                        } else {
-                            own.start + i - 1
-                        };
-                        let is_answer = i >= question.len();
-                        targets.push(Target {
-                            row,
-                            token,
-                            is_answer,
-                            ends: i + 1 == tokens.len(),
-                        });
-                    }
-                    if note.kind == Kind::Mark {
-                        let words = answer.split_last().map_or(&[][..], |(_, words)| words);
-                        let weight = 1.0 / words.len().max(1) as f32;
-                        let row = rows.start + place - 1;
-                        early.extend(words.iter().map(|&word| ((row, word), weight)));
-                    }
-                }
-            }
+            Document::Echo { text } => self.append_echo(tokenizer, text),
+            Document::Window { text, notes } => self.append_window(tokenizer, text, notes),
+        }
+    }
+
+    fn append_echo(&mut self, tokenizer: &Tokenizer, text: &str) {
+        let once = tokenizer.encode(text);
+        let again = tokenizer.encode(&format!("\n{text}"));
+        let rows = self
+            .packed
+            .push(&[once.as_slice(), again.as_slice()].concat());
+        for (i, &token) in again.iter().enumerate().skip(1) {
+            self.targets.push(Target {
+                row: rows.start + once.len() + i - 1,
+                token,
+                is_answer: true,
+                ends: i + 1 == again.len(),
+            });
+        }
+    }
+
+    fn append_window(&mut self, tokenizer: &Tokenizer, text: &str, notes: &[Note]) {
+        let context = tokenizer.prompt(None, text);
+        let rows = self.packed.push(&context);
+        for (i, &token) in context.iter().enumerate().skip(1) {
+            self.targets.push(Target {
+                row: rows.start + i - 1,
+                token,
+                is_answer: false,
+                ends: false,
+            });
+        }
+        let ends = line_ends(tokenizer, text);
+        for note in notes {
+            let place = note.after.and_then(|line| ends.get(line).copied());
+            let place = place.unwrap_or(context.len());
+            self.append_note(tokenizer, note, rows.start, place);
+        }
+    }
+
+    /// A note that goes on after the first `place` tokens of the window that begins in row `start`.
+    fn append_note(&mut self, tokenizer: &Tokenizer, note: &Note, start: usize, place: usize) {
+        let question = tokenizer.encode(&note.question);
+        let answer = tokenizer.completion(&note.answer);
+        let tokens = [question.as_slice(), answer.as_slice()].concat();
+        let own = self.packed.push_branch(&tokens, place);
+        let before = start + place - 1;
+        for (i, &token) in tokens.iter().enumerate() {
+            self.targets.push(Target {
+                row: if i == 0 { before } else { own.start + i - 1 },
+                token,
+                is_answer: i >= question.len(),
+                ends: i + 1 == tokens.len(),
+            });
+        }
+        if note.kind == Kind::Mark {
+            let words = answer.split_last().map_or(&[][..], |(_, words)| words);
+            let weight = 1.0 / words.len().max(1) as f32;
+            let all = words.iter().map(|&word| ((before, word), weight));
+            self.early.extend(all);
         }
     }
 }

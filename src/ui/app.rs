@@ -4,17 +4,19 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use crate::link::{AdapterChoice, Command, Control, Fact, RunFact};
+use crate::link::{Command, Control};
 use crate::train::config::TrainConfig;
 use crate::ui::gate;
+use crate::ui::hearing;
 use crate::ui::keys::{Chord, Keymap, Lookup, Place};
 use crate::ui::labelling::{Labelling, verbs};
-use crate::ui::layer::{self, Layer};
+use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
 use crate::ui::pace::Urgency;
 use crate::ui::perform::perform;
-use crate::ui::queue::{Answer, Model, Queue, adapter_name};
+use crate::ui::queue::{Model, Queue};
 use crate::ui::runs::Runs;
+use crate::ui::searching;
 use crate::ui::tending;
 use crate::ui::theme::{DEFAULT, Themes};
 use crate::ui::watching::Training;
@@ -175,7 +177,7 @@ impl App {
     }
 
     /// Asks the model what the screens want to know.
-    fn ask(&mut self) -> Vec<Effect> {
+    pub(super) fn ask(&mut self) -> Vec<Effect> {
         let mut effects = self.queue.ask();
         if self.screen == ScreenName::Labelling {
             effects.extend(self.labelling.ask(&self.queue));
@@ -209,7 +211,7 @@ impl App {
     }
 
     /// What depends on whether a run is in progress follows it: the queue, and the question before quitting.
-    fn follow_run(&mut self) {
+    pub(super) fn follow_run(&mut self) {
         let is_in_progress = self.training.is_in_progress();
         self.queue
             .set_training(is_in_progress && !self.is_elsewhere);
@@ -225,7 +227,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(event) => on_key(app, event),
         Msg::Paste(text) => on_paste(app, &text),
-        Msg::Fact(fact) => on_fact(app, fact),
+        Msg::Fact(fact) => hearing::on_fact(app, fact),
         Msg::FactsEnded => {
             // A thread that told why it ends has said more than its end does.
             if !matches!(app.queue.model, Model::Absent | Model::Failed(_)) {
@@ -298,7 +300,7 @@ fn type_into(app: &mut App, chord: Chord) -> Vec<Effect> {
         return Vec::new();
     }
     app.touch(Urgency::Input);
-    layer::typed(app)
+    searching::typed(app)
 }
 
 /// Pasted text goes where text is taken, its line breaks as spaces; elsewhere it would press keys nobody meant.
@@ -317,91 +319,5 @@ fn on_paste(app: &mut App, text: &str) -> Vec<Effect> {
     for c in spaced.filter(|c| !gate::is_hostile(*c)) {
         layer.type_char(c);
     }
-    layer::typed(app)
-}
-
-fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
-    match fact {
-        Fact::ModelReady {
-            model,
-            parameters,
-            adapters,
-            default_adapter,
-        } => {
-            app.queue
-                .model_ready(model, parameters, adapters, &default_adapter);
-            app.touch(Urgency::Data);
-            app.ask()
-        }
-        Fact::Inference {
-            id,
-            adapter,
-            response,
-            verdict,
-            probabilities,
-            millis,
-        } => {
-            let answer = Answer::Given {
-                adapter: with_step(app, adapter),
-                response,
-                verdict,
-                probabilities,
-                millis,
-            };
-            on_answer(app, id, answer)
-        }
-        Fact::InferenceFailed { id, message } => on_answer(app, id, Answer::Failed(message)),
-        Fact::Run(fact) => on_run_fact(app, fact),
-        Fact::ModelFailed { message } => {
-            app.thread_ended(&message);
-            Vec::new()
-        }
-    }
-}
-
-fn on_answer(app: &mut App, id: u64, answer: Answer) -> Vec<Effect> {
-    let (labelling, screen) = (&mut app.labelling, app.screen);
-    let is_seen = match labelling.answered(id, answer.clone()) {
-        true => screen == ScreenName::Labelling,
-        false => app.queue.answered(id, answer) && screen == ScreenName::Episodes,
-    };
-    if is_seen {
-        app.touch(Urgency::Data);
-    }
-    app.ask()
-}
-
-/// The adapter in training is another one after every step: its name says which answered.
-fn with_step(app: &App, adapter: String) -> String {
-    match app.training.live() {
-        Some(run) if adapter == adapter_name(&AdapterChoice::Live) => {
-            format!("{adapter} at step {}", run.last_step)
-        }
-        _ => adapter,
-    }
-}
-
-fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
-    let is_seen = app.screen == ScreenName::Training;
-    let in_title = matches!(fact, RunFact::Started { .. } | RunFact::Status(_));
-    let is_outdated = app.training.outdates_answers(&fact);
-    let had_failed = app.training.failure().is_some();
-    let before = app.training.live().and_then(|run| run.status.as_ref());
-    let relists = app.screen == ScreenName::Runs && tending::outdates_list(&fact, before);
-    app.training.apply(fact);
-    app.follow_run();
-    if let (Some(why), false) = (app.training.failure(), had_failed) {
-        let text = format!("the run failed: {}", gate::clean(why));
-        app.complain(text);
-    }
-    if is_seen || in_title {
-        app.touch(Urgency::Data);
-    }
-    let mut effects = if relists { tending::look() } else { Vec::new() };
-    if is_outdated {
-        app.queue.forget_live();
-        app.labelling.forget_live();
-        effects.extend(app.ask());
-    }
-    effects
+    searching::typed(app)
 }

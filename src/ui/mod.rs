@@ -1,7 +1,7 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
 //! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`labelling`], [`runs`], [`tending`], [`told`], [`layer`],
-//! [`detail`], [`copying`], [`order`], [`scroll`], [`sifting`], [`curves`], [`view`]) are state without I/O; [`screen`] and [`widget`]
+//! [`detail`], [`copying`], [`order`], [`scroll`], [`sifting`], [`searching`], [`hearing`], [`curves`], [`view`]) are state without I/O; [`screen`] and [`widget`]
 //! draw it; [`errand`] looks after run folders, [`clerk`] after labels; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`],
 //! [`decode`], [`filter`], [`record`], [`defang`], [`theme`], [`gate`], [`average`], [`catalogue`], [`signs`], [`toast`] and [`pace`] are
 //! pure; [`preferences`] is what the user set down. Threads: the loop (here), `keys` and `signals` (see [`input`]), `errands` (see
@@ -22,6 +22,7 @@ pub mod detail;
 pub mod errand;
 pub mod filter;
 pub mod gate;
+pub mod hearing;
 pub mod input;
 pub mod keys;
 pub mod labelling;
@@ -37,6 +38,7 @@ pub mod record;
 pub mod runs;
 pub mod screen;
 pub mod scroll;
+pub mod searching;
 pub mod sifting;
 pub mod signs;
 mod surface;

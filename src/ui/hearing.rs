@@ -1,0 +1,96 @@
+//! What facts of the model thread and of a run do to the state.
+
+use crate::link::{AdapterChoice, Fact, RunFact};
+use crate::ui::app::{App, ScreenName};
+use crate::ui::gate;
+use crate::ui::msg::Effect;
+use crate::ui::pace::Urgency;
+use crate::ui::queue::{Answer, adapter_name};
+use crate::ui::tending;
+
+/// Takes a fact of the model thread or of a run in.
+pub(super) fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
+    match fact {
+        Fact::ModelReady {
+            model,
+            parameters,
+            adapters,
+            default_adapter,
+        } => {
+            app.queue
+                .model_ready(model, parameters, adapters, &default_adapter);
+            app.touch(Urgency::Data);
+            app.ask()
+        }
+        Fact::Inference {
+            id,
+            adapter,
+            response,
+            verdict,
+            probabilities,
+            millis,
+        } => {
+            let answer = Answer::Given {
+                adapter: with_step(app, adapter),
+                response,
+                verdict,
+                probabilities,
+                millis,
+            };
+            on_answer(app, id, answer)
+        }
+        Fact::InferenceFailed { id, message } => on_answer(app, id, Answer::Failed(message)),
+        Fact::Run(fact) => on_run_fact(app, fact),
+        Fact::ModelFailed { message } => {
+            app.thread_ended(&message);
+            Vec::new()
+        }
+    }
+}
+
+fn on_answer(app: &mut App, id: u64, answer: Answer) -> Vec<Effect> {
+    let (labelling, screen) = (&mut app.labelling, app.screen);
+    let is_seen = match labelling.answered(id, answer.clone()) {
+        true => screen == ScreenName::Labelling,
+        false => app.queue.answered(id, answer) && screen == ScreenName::Episodes,
+    };
+    if is_seen {
+        app.touch(Urgency::Data);
+    }
+    app.ask()
+}
+
+/// The adapter in training is another one after every step: its name says which answered.
+fn with_step(app: &App, adapter: String) -> String {
+    match app.training.live() {
+        Some(run) if adapter == adapter_name(&AdapterChoice::Live) => {
+            format!("{adapter} at step {}", run.last_step)
+        }
+        _ => adapter,
+    }
+}
+
+fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
+    let is_seen = app.screen == ScreenName::Training;
+    let in_title = matches!(fact, RunFact::Started { .. } | RunFact::Status(_));
+    let is_outdated = app.training.outdates_answers(&fact);
+    let had_failed = app.training.failure().is_some();
+    let before = app.training.live().and_then(|run| run.status.as_ref());
+    let relists = app.screen == ScreenName::Runs && tending::outdates_list(&fact, before);
+    app.training.apply(fact);
+    app.follow_run();
+    if let (Some(why), false) = (app.training.failure(), had_failed) {
+        let text = format!("the run failed: {}", gate::clean(why));
+        app.complain(text);
+    }
+    if is_seen || in_title {
+        app.touch(Urgency::Data);
+    }
+    let mut effects = if relists { tending::look() } else { Vec::new() };
+    if is_outdated {
+        app.queue.forget_live();
+        app.labelling.forget_live();
+        effects.extend(app.ask());
+    }
+    effects
+}
