@@ -125,7 +125,7 @@ fn the_report_of_an_evaluation_fits() {
         "eval",
         "--adapter",
         "sft",
-        "--with-base",
+        "--base",
         "--episodes",
         "8",
         "--bag-episodes",
