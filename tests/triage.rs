@@ -1,5 +1,4 @@
 //! `opensoc triage` from the outside: alerts of several programs in, a decision a line out.
-#![expect(clippy::expect_used, reason = "a test stops where it goes wrong")]
 
 use std::process::Command;
 

@@ -268,51 +268,12 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         (Verb::Back, _) | (Verb::Help, Layer::Help { .. }) => {
             app.layers.pop();
         }
-        (Verb::Confirm, Layer::Palette { typed, chosen }) => {
-            let (typed, chosen) = (typed.clone(), *chosen);
-            let verb = offered(app, &typed).get(chosen).map(|b| b.verb);
-            app.layers.pop();
-            return Some(verb.map_or_else(Vec::new, |verb| perform_below(app, verb)));
-        }
-        (Verb::Confirm, Layer::Search { typed, .. }) => {
-            let typed = typed.clone();
-            return Some(search(app, typed));
-        }
-        (Verb::Confirm, Layer::Note { dir, typed }) => {
-            let (dir, text) = (dir.clone(), typed.clone());
-            app.layers.pop();
-            return Some(vec![Effect::Errand(Errand::Note { dir, text })]);
-        }
-        (Verb::Confirm, Layer::Delete { dir }) => {
-            let dir = dir.clone();
-            app.layers.pop();
-            return Some(vec![Effect::Errand(Errand::Delete(dir))]);
-        }
-        (Verb::Confirm, Layer::Line { of, typed }) => {
-            let (of, text) = (*of, typed.clone());
-            app.layers.pop();
-            return Some(verbs::typed(app, of, &text));
-        }
-        (Verb::Confirm, Layer::Agreement { cursor }) => {
-            let cursor = *cursor;
-            app.layers.pop();
-            return Some(verbs::open_disagreement(app, cursor));
-        }
+        (Verb::Confirm, _) => return confirm(app),
         (_, Layer::Agreement { cursor }) if verb.is_movement() => {
             let at = *cursor;
             let cursor = verbs::step_disagreement(app, at, verb);
             app.layers.pop();
             app.layers.push(Layer::Agreement { cursor });
-        }
-        (Verb::Confirm, Layer::Step { typed }) => {
-            let typed = typed.clone();
-            app.layers.pop();
-            go_to_step(app, &typed);
-        }
-        (Verb::Confirm, Layer::Start { .. }) => {
-            // What has been paid for comes first: a new run has a key of its own then.
-            let continues = app.training.can_continue().is_some();
-            return Some(start(app, continues));
         }
         (Verb::NewRun, Layer::Start { .. }) => return Some(start(app, false)),
         (Verb::ContinueRun, Layer::Start { .. }) => return Some(start(app, true)),
@@ -324,6 +285,37 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         _ => return None,
     }
     Some(Vec::new())
+}
+
+/// What `Enter` does in the front layer; `None` where it does nothing of its own.
+fn confirm(app: &mut App) -> Option<Vec<Effect>> {
+    let layer = app.layers.last()?.clone();
+    match &layer {
+        Layer::Search { typed, .. } => return Some(search(app, typed.clone())),
+        Layer::Start { .. } => {
+            // What has been paid for comes first: a new run has a key of its own then.
+            let continues = app.training.can_continue().is_some();
+            return Some(start(app, continues));
+        }
+        Layer::Help { .. } | Layer::Guidelines { .. } | Layer::Quit => return None,
+        _ => {}
+    }
+    app.layers.pop();
+    Some(match layer {
+        Layer::Palette { typed, chosen } => {
+            let verb = offered(app, &typed).get(chosen).map(|b| b.verb);
+            verb.map_or_else(Vec::new, |verb| perform_below(app, verb))
+        }
+        Layer::Note { dir, typed: text } => vec![Effect::Errand(Errand::Note { dir, text })],
+        Layer::Delete { dir } => vec![Effect::Errand(Errand::Delete(dir))],
+        Layer::Line { of, typed } => verbs::typed(app, of, &typed),
+        Layer::Agreement { cursor } => verbs::open_disagreement(app, cursor),
+        Layer::Step { typed } => {
+            go_to_step(app, &typed);
+            Vec::new()
+        }
+        _ => Vec::new(),
+    })
 }
 
 /// The line below in the palette, or the one above.
