@@ -312,6 +312,33 @@ fn the_model_thread_outlives_its_listener_and_ends_with_its_run() {
     drop(commands);
 }
 
+/// Asks two adapters after each step, and counts the answers that come with probabilities.
+fn asks_at_every_step(
+    ask: std::sync::mpsc::Sender<Command>,
+    count: Arc<AtomicUsize>,
+) -> impl Fn(Fact) + Send + 'static {
+    move |fact| match fact {
+        Fact::Run(RunFact::Metrics(row)) => {
+            for adapter in [AdapterChoice::Live, AdapterChoice::Named("sft".into())] {
+                let episode = Box::new(task::holdout_episodes(3, &Stage::ALL, 1).remove(0));
+                let question = InferRequest {
+                    id: row.step,
+                    episode,
+                    adapter,
+                };
+                let _ = ask.send(Command::Infer(question));
+            }
+        }
+        Fact::Inference {
+            probabilities: Some(shares),
+            ..
+        } if (shares.iter().sum::<f64>() - 1.0).abs() < 1e-9 => {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        _ => {}
+    }
+}
+
 #[test]
 fn a_watched_run_that_answers_questions_writes_what_a_headless_one_writes() {
     let root = tempfile::tempdir().expect("a folder");
@@ -327,28 +354,7 @@ fn a_watched_run_that_answers_questions_writes_what_a_headless_one_writes() {
 
     let (commands, received) = std::sync::mpsc::channel();
     let answered = Arc::new(AtomicUsize::new(0));
-    let (ask, count) = (commands.clone(), Arc::clone(&answered));
-    let tell = move |fact: Fact| match fact {
-        Fact::Run(RunFact::Metrics(row)) => {
-            for adapter in [AdapterChoice::Live, AdapterChoice::Named("sft".into())] {
-                let episode = Box::new(task::holdout_episodes(3, &Stage::ALL, 1).remove(0));
-                let id = row.step;
-                let question = InferRequest {
-                    id,
-                    episode,
-                    adapter,
-                };
-                let _ = ask.send(Command::Infer(question));
-            }
-        }
-        Fact::Inference {
-            probabilities: Some(shares),
-            ..
-        } if (shares.iter().sum::<f64>() - 1.0).abs() < 1e-9 => {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-        _ => {}
-    };
+    let tell = asks_at_every_step(commands.clone(), Arc::clone(&answered));
     let options = WorkerOptions {
         model: "nano".into(),
         device: DeviceChoice::Cpu,
