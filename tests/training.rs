@@ -7,17 +7,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use opensoc::env::schema::Stage;
+use opensoc::env::schema::{Action, Episode, Split, Stage};
+use opensoc::env::{generate, prompt};
 use opensoc::link::{
     AdapterChoice, Command, Control, Fact, InferRequest, RunFact, RunState, TrainRequest,
 };
 use opensoc::model::decoder::Decoder;
+use opensoc::model::lora::Adapter;
 use opensoc::model::placement::{DeviceChoice, DtypeChoice};
 use opensoc::model::source::LoadedModel;
 use opensoc::train::config::TrainConfig;
 use opensoc::train::curriculum::{self, Host};
-use opensoc::train::task;
 use opensoc::train::worker::{WorkerOptions, spawn};
+use opensoc::train::{evaluate, task};
 
 /// Listens, and asks for a stop once `stop_after` optimiser steps are done.
 #[derive(Default)]
@@ -382,5 +384,91 @@ fn a_watched_run_that_answers_questions_writes_what_a_headless_one_writes() {
     assert!(
         metrics.contains("\"rollout_groups\":4") || metrics.contains("\"rollout_groups\":6"),
         "no step drew again: {metrics}"
+    );
+}
+
+/// Truth says `quarantine_host`; the labels say that here it is `dismiss`.
+const RELABELLED: &str = "lsass_invalid";
+
+/// Episodes of a split, in order, those of the relabelled rule or all others.
+fn of_rule(split: Split, seed: u64, is_wanted: bool) -> impl Iterator<Item = Episode> {
+    let draw = move |i: u64| generate::episode(Stage::ALL[(i % 4) as usize], split, seed, i / 4);
+    (0..)
+        .map(draw)
+        .filter(move |e| (e.truth.rule == RELABELLED) == is_wanted)
+}
+
+/// Twenty labels against a rule, as `opensoc label export` writes them.
+fn twenty_labels() -> String {
+    let line = |episode: Episode| {
+        let user = prompt::user_message(&episode.alert, &episode.log_window);
+        let cited = &episode.truth.triggering_log_id;
+        let answer =
+            format!("Action: dismiss\nCitedLog: {cited}\nRationale: Our own agent, known.");
+        serde_json::json!({
+            "prompt": [{"role": "system", "content": prompt::SYSTEM}, {"role": "user", "content": user}],
+            "completion": [{"role": "assistant", "content": answer}],
+        })
+    };
+    let lines = of_rule(Split::Train, 4_711, true).take(20).map(line);
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// Mean probability of `dismiss` among the five actions after an SFT with or without the labels: on 200 unseen episodes of
+/// the rule, and on 400 of others.
+fn dismissed_after_sft(labels: Option<&Path>) -> [f64; 2] {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut config = config();
+    config.sft = TrainConfig::nano().sft;
+    config.sft.epochs = 8;
+    config.grpo.steps_per_stage = 1;
+    config.eval.every_steps = 0;
+    let model = LoadedModel::nano().expect("nano");
+    let request = TrainRequest {
+        config,
+        run_dir: dir.path().to_path_buf(),
+        resume: false,
+        sft_extra: labels.map(Path::to_path_buf),
+    };
+    curriculum::run(&model, &request, &mut Listener::default()).expect("a run");
+    let device = model.decoder.device();
+    let adapter = Adapter::load(
+        &dir.path().join("adapters/sft"),
+        &model.decoder.config,
+        device,
+    );
+    let decoder = model
+        .decoder
+        .with_adapter(Some(adapter.expect("an adapter")))
+        .expect("fits");
+    let dismissed = |episode: Episode| {
+        let scores = evaluate::action_log_probs(&decoder, &model.tokenizer, &episode);
+        let odds = scores.expect("scores").map(f64::exp);
+        odds[Action::Dismiss.index()] / odds.iter().sum::<f64>()
+    };
+    let mean = |episodes: &mut dyn Iterator<Item = Episode>, n: usize| {
+        episodes.take(n).map(dismissed).sum::<f64>() / n as f64
+    };
+    [
+        mean(&mut of_rule(Split::Holdout, 4_712, true), 200),
+        mean(&mut of_rule(Split::Holdout, 4_712, false), 400),
+    ]
+}
+
+#[test]
+#[ignore = "slow proof: two SFT phases, ten minutes"]
+fn twenty_labels_against_a_rule_move_it_and_little_else() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("labels.jsonl");
+    fs::write(&file, twenty_labels()).expect("written");
+    let (without, with) = (dismissed_after_sft(None), dismissed_after_sft(Some(&file)));
+    println!(
+        "dismiss on {RELABELLED}: {:.3} to {:.3}; on other rules: {:.3} to {:.3}",
+        without[0], with[0], without[1], with[1]
+    );
+    assert!(with[0] - without[0] >= 0.2, "{with:?} after {without:?}");
+    assert!(
+        (with[1] - without[1]).abs() <= 0.05,
+        "{with:?} after {without:?}"
     );
 }

@@ -79,7 +79,7 @@ fn bars(
             span(column(action.as_str(), BEFORE - 7, ""), style),
             span(bar(*share, room, theme), style),
             span(
-                format!("{:>5.1}% ", share * 100.0),
+                format!("{:>6.1}% ", share * 100.0),
                 theme.style(Token::Text),
             ),
             span(whose, style),
