@@ -82,13 +82,11 @@ fn draw_title(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let used = line.width() as u16;
     buf.set_line(area.x, area.y, &line, area.width);
     let room = usize::from(area.width.saturating_sub(used + 2));
-    let whole = status(app, true);
-    let status = if whole.chars().count() > room {
-        status(app, false)
-    } else {
-        whole
-    };
-    let status = cut(&status, room, theme.glyphs.cut);
+    let statuses = statuses(app);
+    let fits = |status: &&String| status.chars().count() <= room;
+    let shortest = statuses.last().map_or("", String::as_str);
+    let status = statuses.iter().find(fits).map_or(shortest, String::as_str);
+    let status = cut(status, room, theme.glyphs.cut);
     let is_bad = matches!(app.queue.model, Model::Failed(_)) || app.training.failure().is_some();
     let token = if is_bad { Token::Bad } else { Token::Text };
     let line = Line::from(span(status, theme.style(token)));
@@ -96,16 +94,16 @@ fn draw_title(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     buf.set_line(x, area.y, &line, area.width);
 }
 
-fn status(app: &App, with_size: bool) -> String {
-    let model = match &app.queue.model {
-        Model::Loading => "loading the model".to_owned(),
-        Model::Ready { name, parameters } if with_size => format!("{name} {}", count(*parameters)),
-        Model::Ready { name, .. } => name.clone(),
-        Model::Failed(_) => "no model".to_owned(),
-        Model::Absent => "watching".to_owned(),
+/// What answers and what the run does, from the longest to the shortest: the run's state stands in all.
+fn statuses(app: &App) -> Vec<String> {
+    let (model, size) = match &app.queue.model {
+        Model::Loading => ("loading the model".to_owned(), String::new()),
+        Model::Ready { name, parameters } => (name.clone(), format!(" {}", count(*parameters))),
+        Model::Failed(_) => ("no model".to_owned(), String::new()),
+        Model::Absent => ("watching".to_owned(), String::new()),
     };
-    let adapter = app.queue.adapter().map(adapter_name);
-    let adapter = adapter.map_or_else(String::new, |name| format!(" + {name}"));
+    let adapter = app.queue.adapter().map(adapter_name).unwrap_or_default();
+    let plus = if adapter.is_empty() { "" } else { " + " };
     let run = app.training.live().filter(|run| !run.is_shipped);
     let run = run.map_or_else(String::new, |run| {
         let step = run.status.as_ref().map_or(0, |status| status.step);
@@ -115,7 +113,15 @@ fn status(app: &App, with_size: bool) -> String {
             total => format!(" {word} {step}/{total}"),
         }
     });
-    format!("{model}{adapter}{run}")
+    let short = if run.is_empty() { &model } else { &run };
+    let all = [
+        format!("{model}{size}{plus}{adapter}{run}"),
+        format!("{model}{plus}{adapter}{run}"),
+        format!("{adapter}{run}"),
+        short.clone(),
+    ];
+    let said = all.iter().map(|status| status.trim().to_owned());
+    said.filter(|status| !status.is_empty()).collect()
 }
 
 /// What a state is called.
