@@ -416,10 +416,11 @@ fn it_lives_over_a_real_sshd() {
     terminal.wait_for("Metrics");
     terminal.press(b"?");
     terminal.wait_for("Decide: dismiss");
-    let mut client = terminal.child;
-    client.kill().expect("the line is cut");
-    let began = Instant::now();
     let exe = env!("CARGO_BIN_EXE_opensoc");
+    assert!(server.is_running(exe), "it is looked for where it is");
+    let mut client = terminal.child;
+    let began = Instant::now();
+    client.kill().expect("the line is cut");
     while server.is_running(exe) {
         assert!(
             began.elapsed() < PATIENCE,
