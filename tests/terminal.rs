@@ -393,6 +393,59 @@ fn pasted_text_presses_no_keys() {
     assert!(terminal.quit().contains("Quit"));
 }
 
+/// What a tour does: a caption, keys, and what stands on the screen after them.
+const TOUR: [(&str, &[&[u8]], &str); 9] = [
+    ("The first alert, and what the model says", &[], "\""),
+    ("Decided, submitted, revealed", &[b"1", b"\r"], "rule "),
+    (
+        "All fields of the line under the cursor",
+        &[b"o"],
+        "All fields",
+    ),
+    ("What can be copied", &[b"\x1b", b"y"], "Markdown"),
+    (
+        "The shipped run's curves",
+        &[b"\x1b", b"\x1bOQ"],
+        "charts 1/",
+    ),
+    (
+        "The next page, and the value cursor",
+        &[b".", b"\x1b[D", b"\x1b[D"],
+        "@",
+    ),
+    ("Labelling", &[b"\x1bOR"], "Your label"),
+    ("The list of runs", &[b"\x1bOS"], "No runs in"),
+    ("Every key", &[b"?"], "Decide: dismiss"),
+];
+
+/// A text film: the real binary in an empty home.
+#[test]
+#[ignore = "a film: prints the screens of a tour"]
+fn film() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut command = CommandBuilder::new(Path::new(env!("CARGO_BIN_EXE_opensoc")));
+    command.cwd(home.path());
+    command.env("HOME", home.path());
+    command.env("OPENSOC_HOME", home.path());
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let mut terminal = Terminal::spawn(command, file);
+    terminal.resize(36, 120);
+    for (caption, keys, wanted) in TOUR {
+        for press in keys {
+            terminal.press(press);
+            // A lone escape is told from a sequence by what follows it at once.
+            std::thread::sleep(Duration::from_millis(80));
+        }
+        terminal.wait_for(wanted);
+        println!("\n### {caption}\n{}", terminal.text());
+    }
+    terminal.press(b"\x1b");
+    std::thread::sleep(Duration::from_millis(60));
+    terminal.press(b"q");
+    let status = Terminal::ended(&mut terminal.child, PATIENCE);
+    assert!(status.success(), "{status:?}");
+}
+
 /// A real sshd on loopback, of this machine's own; without one the proof says that it was skipped.
 #[test]
 #[ignore = "slow proof: needs sshd and ssh"]
