@@ -130,6 +130,13 @@ impl Filter {
     }
 }
 
+/// Where a cursor at `here` goes when only `visible` positions are left: ahead first, else to the last listed.
+#[must_use]
+pub fn nearest(visible: &[usize], here: usize) -> Option<usize> {
+    let ahead = visible.iter().find(|at| **at >= here);
+    ahead.or(visible.last()).copied()
+}
+
 /// A word with quotes around what they keep together.
 struct Piece {
     /// In small letters, quotes taken off.
@@ -277,6 +284,18 @@ mod tests {
             "\"user:blanc\"",
         ] {
             assert!(!admits(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_cursor_goes_ahead_first() {
+        let table = [
+            (vec![], 3, None),
+            (vec![1, 5, 7], 3, Some(5)),
+            (vec![1, 2], 3, Some(2)),
+        ];
+        for (visible, here, wanted) in table {
+            assert_eq!(nearest(&visible, here), wanted);
         }
     }
 

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use crate::env::schema::Event;
-use crate::ui::filter::{Filter, FilterError, Filtered};
+use crate::ui::filter::{Filter, FilterError, Filtered, nearest};
 use crate::ui::order::Order;
 use crate::ui::queue::{Answer, Entry, Queue};
 
@@ -121,9 +121,8 @@ impl Queue {
         self.filter_text = text.trim().to_owned();
         self.look_ahead();
         let (visible, here) = (self.visible(), self.selected());
-        let ahead = visible.iter().find(|at| **at >= here);
-        if let Some(at) = ahead.or(visible.last()).filter(|at| **at != here) {
-            self.select(*at);
+        if let Some(at) = nearest(&visible, here).filter(|at| *at != here) {
+            self.select(at);
         }
         Ok(())
     }

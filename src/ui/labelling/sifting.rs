@@ -3,7 +3,7 @@
 //! The truth is no field here, and the model's answer is one only where it is shown.
 
 use crate::label::State;
-use crate::ui::filter::{Filter, FilterError, Filtered};
+use crate::ui::filter::{Filter, FilterError, Filtered, nearest};
 use crate::ui::labelling::{Item, Labelling};
 use crate::ui::queue::{Answer, QueuePane};
 use crate::ui::sifting::values_of;
@@ -69,9 +69,8 @@ impl Labelling {
             self.generate(LOOKED_THROUGH);
         }
         let (visible, here) = (self.visible(), self.selected);
-        let ahead = visible.iter().find(|at| **at >= here);
-        if let Some(at) = ahead.or(visible.last()).filter(|at| **at != here) {
-            self.select(*at);
+        if let Some(at) = nearest(&visible, here).filter(|at| *at != here) {
+            self.select(at);
         }
         Ok(())
     }

@@ -147,16 +147,10 @@ fn all_fields_of_a_line_are_shown_copied_and_filtered_by() {
 }
 
 #[test]
-fn what_is_copied_tells_no_hidden_truth_and_can_be_defanged() {
+fn what_is_copied_tells_no_hidden_truth() {
     let mut app = answered();
     let entry = app.queue.current().expect("an alert");
     let (line, truth) = (entry.lines[0].clone(), entry.episode.truth.clone());
-    let address = entry
-        .lines
-        .iter()
-        .find_map(|line| line.split("ip=\"").nth(1));
-    let address = address.and_then(|rest| rest.split('"').next());
-    let address = address.expect("an address").to_owned();
     assert_eq!(copied(&mut app, "y y"), line);
     assert_eq!(copied(&mut app, "y Enter"), line);
     assert!(copied(&mut app, "y j Enter").contains("Log window:\n[2026"));
@@ -200,6 +194,20 @@ fn what_is_copied_tells_no_hidden_truth_and_can_be_defanged() {
     ] {
         assert!(case.contains(wanted), "{wanted}:\n{case}");
     }
+}
+
+#[test]
+fn a_copied_case_can_be_defanged() {
+    let mut app = answered();
+    let entry = app.queue.current().expect("an alert");
+    let address = entry
+        .lines
+        .iter()
+        .find_map(|line| line.split("ip=\"").nth(1));
+    let address = address.and_then(|rest| rest.split('"').next());
+    let address = address.expect("an address").to_owned();
+    press(&mut app, "2 Enter");
+    let case = copied(&mut app, "y j j j Enter");
     assert!(case.contains(&address), "{case}");
     let harmless = copied(&mut app, "y j j j d Enter");
     assert!(!harmless.contains(&address), "{harmless}");
