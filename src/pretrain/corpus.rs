@@ -11,22 +11,27 @@ use super::marks;
 use super::names;
 use super::notes::{Line, Note, note};
 use crate::env::generate;
+use crate::env::names::word;
 use crate::env::prompt;
 use crate::env::schema::{Episode, Split, Stage};
 use crate::model::tokenizer::Tokenizer;
 use crate::stream::Stream;
 
-/// Stems of the action words: no document contains one, whatever the case.
+/// Stems of the action words: no document contains one, whatever the case, nor the word [`BLOCK`].
 pub const FORBIDDEN: [&str; 8] = [
     "dismiss",
     "monitor",
     "quarantin",
-    "block_",
-    "block ",
+    "block_ip",
+    "blocked",
     "escalat",
     "isolate",
     "triage",
 ];
+
+/// An action word where it stands alone only: the event type `script.block` and its field `script_block_text` hold it too,
+/// and a model that has never read such lines before SFT does not learn their rules.
+const BLOCK: &str = "block";
 
 /// A window with its notes, or a random echo.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +62,8 @@ impl Document {
 #[must_use]
 pub fn is_forbidden(text: &str) -> bool {
     let lower = text.to_lowercase();
-    FORBIDDEN.iter().any(|stem| lower.contains(stem))
+    let mut words = lower.split(|c: char| !(c.is_alphanumeric() || "_.".contains(c)));
+    FORBIDDEN.iter().any(|stem| lower.contains(stem)) || words.any(|w| w.trim_matches('.') == BLOCK)
 }
 
 /// Header and lines of an episode, and other words in place of the instruction that closes a prompt.
@@ -131,6 +137,7 @@ pub fn window(
         if shown == Names::MadeUp || shown == Names::Mixed && stream.chance(3, 4) {
             names::disguise(&mut episode, &mut stream);
         }
+        soften(&mut episode, &mut stream);
         let text = window_text(&episode);
         if is_forbidden(&text) {
             continue;
@@ -142,6 +149,28 @@ pub fn window(
             .collect();
         return Document::Window { text, notes };
     }
+}
+
+/// Puts made-up words in place of free text that holds an action word: windows with such text are the longest, and left out
+/// they would be missed.
+fn soften(episode: &mut Episode, stream: &mut Stream) {
+    let notes = episode
+        .log_window
+        .iter_mut()
+        .flat_map(|event| event.fields.values_mut());
+    for value in notes {
+        if value.as_str().is_some_and(is_forbidden) {
+            *value = sentence(stream).into();
+        }
+    }
+    if is_forbidden(&episode.alert.summary) {
+        episode.alert.summary = sentence(stream);
+    }
+}
+
+fn sentence(stream: &mut Stream) -> String {
+    let words: Vec<String> = (0..stream.between(3, 6)).map(|_| word(stream)).collect();
+    words.join(" ")
 }
 
 /// The `index`th echo document: random tokens, said twice.
@@ -230,10 +259,30 @@ mod tests {
             "please MONITOR it",
             "quarantine_host",
             "block_ip",
+            "Block it",
+            "to block.",
+            "(blocked)",
             "escalated",
         ] {
             assert!(is_forbidden(text), "{text}");
         }
-        assert!(!is_forbidden("a blocker of miss"));
+        for text in [
+            "a blocker of miss",
+            "type=script.block script_block_text=\"encoded\"",
+        ] {
+            assert!(!is_forbidden(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_window_is_left_out() {
+        let mut stream = Stream::named(9, &["softened"]);
+        for index in 0..3_000 {
+            let stage = Stage::ALL[index as usize % 4];
+            let mut episode = generate::episode(stage, Split::Train, 9, index);
+            soften(&mut episode, &mut stream);
+            let text = window_text(&episode);
+            assert!(!is_forbidden(&text), "{text}");
+        }
     }
 }
