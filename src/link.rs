@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::env::schema::{Action, Episode, Verdict};
+use crate::eval::calibration::Calibration;
 
 /// What a screen asks of the model thread.
 #[derive(Debug)]
@@ -280,6 +281,9 @@ pub struct EvalRow {
     /// How each rule's episodes were answered; nothing in files of older versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub by_rule: BTreeMap<String, RuleAnswers>,
+    /// How sure the answers were against how often right; nothing in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     #[serde(flatten)]
     pub values: BTreeMap<String, f64>,
 }
