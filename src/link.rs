@@ -35,16 +35,19 @@ pub enum Control {
     Resume,
     /// Write a checkpoint now and go on.
     Save,
+    /// End the present phase after the current step, as if all its steps were done, and go on with the next.
+    Skip,
     /// Write a checkpoint and end.
     Stop,
 }
 
 impl Control {
-    /// All four.
-    pub const ALL: [Control; 4] = [
+    /// All five.
+    pub const ALL: [Control; 5] = [
         Control::Pause,
         Control::Resume,
         Control::Save,
+        Control::Skip,
         Control::Stop,
     ];
 
@@ -55,6 +58,7 @@ impl Control {
             Control::Pause => "pause",
             Control::Resume => "resume",
             Control::Save => "save",
+            Control::Skip => "skip",
             Control::Stop => "stop",
         }
     }
@@ -132,6 +136,8 @@ pub enum RunFact {
         run_id: String,
         plan: Plan,
     },
+    /// `run.json` says another plan: a phase has ended early.
+    Planned(Plan),
     /// `status.json` is written.
     Status(Status),
     /// A line of `metrics.jsonl`.
@@ -158,7 +164,25 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhasePlan {
     pub name: String,
+    /// How many it takes; how many it took, where it has ended early.
     pub steps: u64,
+    /// How many the configuration wants, where the phase was ended early by request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<u64>,
+}
+
+impl PhasePlan {
+    /// Steps that the configuration wants of it: what schedules go by.
+    #[must_use]
+    pub fn wanted_steps(&self) -> u64 {
+        self.wanted.unwrap_or(self.steps)
+    }
+
+    /// Ends it after `done` of its steps.
+    pub fn end_early(&mut self, done: u64) {
+        self.wanted = Some(self.wanted_steps());
+        self.steps = done;
+    }
 }
 
 impl Plan {
@@ -166,6 +190,20 @@ impl Plan {
     #[must_use]
     pub fn total_steps(&self) -> u64 {
         self.phases.iter().map(|phase| phase.steps).sum()
+    }
+
+    /// What was ended early, in words; seed and configuration alone do not give such a run again.
+    #[must_use]
+    pub fn ended_early(&self) -> Option<String> {
+        let told = self.phases.iter().filter_map(|phase| {
+            let wanted = phase.wanted?;
+            Some(format!(
+                "{} after {} of {wanted} steps",
+                phase.name, phase.steps
+            ))
+        });
+        let told: Vec<_> = told.collect();
+        (!told.is_empty()).then(|| told.join(", "))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::ui::gate;
 use crate::ui::keys::{Binding, Place, Verb};
 use crate::ui::labelling::verbs;
 use crate::ui::msg::{Effect, ExitReason};
-use crate::ui::perform::{go_to_step, perform as perform_below};
+use crate::ui::perform::{go_to_step, perform as perform_below, skip_stage};
 use crate::ui::scroll::Scroll;
 use crate::ui::searching::{search, set_filter};
 
@@ -51,6 +51,8 @@ pub enum Layer {
     Delete { dir: RunDir },
     /// The note on the run in this folder, being written.
     Note { dir: RunDir, typed: String },
+    /// End this stage early?
+    Skip { stage: String },
     /// Quit, with a run in progress?
     Quit,
     /// All fields of the log line under the cursor.
@@ -140,6 +142,7 @@ impl Layer {
             | Self::Step { .. }
             | Self::Line { .. } => Place::Entry,
             Self::Delete { .. } => Place::DeleteDialog,
+            Self::Skip { .. } => Place::SkipDialog,
             Self::Agreement { .. } => Place::Agreement,
             Self::Start { .. } => Place::StartDialog,
             Self::Quit => Place::QuitDialog,
@@ -308,6 +311,7 @@ fn confirm(app: &mut App) -> Option<Vec<Effect>> {
         }
         Layer::Note { dir, typed: text } => vec![Effect::Errand(Errand::Note { dir, text })],
         Layer::Delete { dir } => vec![Effect::Errand(Errand::Delete(dir))],
+        Layer::Skip { stage } => skip_stage(app, &stage),
         Layer::Line { of, typed } => verbs::typed(app, of, &typed),
         Layer::Agreement { cursor } => verbs::open_disagreement(app, cursor),
         Layer::Step { typed } => {

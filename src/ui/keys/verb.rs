@@ -40,6 +40,7 @@ pub enum Verb {
     PauseOrResume,
     StopTraining,
     SaveCheckpoint,
+    SkipStage,
     ToggleSmoothing,
     ToggleRun,
     PreviousGroup,

@@ -108,6 +108,7 @@ pub fn wrong(episode: &crate::env::schema::Episode) -> String {
 
 pub fn plan() -> Plan {
     let phase = |name: &str, steps| PhasePlan {
+        wanted: None,
         name: name.into(),
         steps,
     };
@@ -362,6 +363,7 @@ pub fn summary(id: &str, standing: Standing) -> Summary {
         reason: String::new(),
         preset: "nano",
         note: String::new(),
+        ended_early: None,
         config,
         evaluations,
     }

@@ -30,6 +30,7 @@ pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffe
         // What is typed stands in the line of messages.
         Layer::Search { .. } | Layer::Step { .. } | Layer::Note { .. } | Layer::Line { .. } => {}
         Layer::Delete { dir } => draw_delete(dir, theme, area, buf),
+        Layer::Skip { .. } => draw_skip(app, theme, area, buf),
         Layer::Agreement { cursor } => agreement::draw(app, *cursor, theme, area, buf),
         Layer::Guidelines { scroll } => draw_guidelines(scroll, theme, area, buf),
         Layer::Start { scroll } => draw_start(app, scroll, theme, area, buf),
@@ -157,17 +158,39 @@ fn start_rows(app: &App, theme: &Theme, width: usize) -> Vec<Line<'static>> {
 }
 
 fn draw_delete(dir: &RunDir, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let room = open("Delete this run?", (64, 9), theme, area, buf);
     let text = format!(
         "{} goes with its adapters, checkpoints, numbers and note. There is no undo.",
         dir.path().display()
     );
+    let room = open("Delete this run?", (64, 9), theme, area, buf);
+    ask(&text, ["delete it", "keep it"], theme, room, buf);
+}
+
+fn draw_skip(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let text = match app.training.stage() {
+        Some(stage) => {
+            let next = stage.next.map_or_else(
+                || "the run is finished".to_owned(),
+                |next| format!("{next} begins"),
+            );
+            format!(
+                "{}, {} of {} steps done: after the current step it is evaluated and its adapter written, then {next}. The run says so from then on: seed and configuration alone do not give it again. There is no undo.",
+                stage.name, stage.done, stage.steps
+            )
+        }
+        None => "The run is in no stage any more.".to_owned(),
+    };
+    let room = open("End this stage early?", (64, 11), theme, area, buf);
+    ask(&text, ["end the stage", "go on with it"], theme, room, buf);
+}
+
+/// A question, and what `y` and `Esc` do; the keys stay in sight below a long text.
+fn ask(text: &str, [yes, no]: [&str; 2], theme: &Theme, room: Rect, buf: &mut Buffer) {
     let style = theme.style(Token::Text);
-    let wrapped = wrap(&text, usize::from(room.width)).into_iter();
+    let wrapped = wrap(text, usize::from(room.width)).into_iter();
     let mut rows: Vec<_> = wrapped.map(|l| Line::from(span(l, style))).collect();
-    // The keys stay in sight below a long path.
     rows.truncate(usize::from(room.height.saturating_sub(2)));
-    for (key, what) in [("y", "delete it"), ("Esc", "keep it")] {
+    for (key, what) in [("y", yes), ("Esc", no)] {
         rows.push(Line::from(vec![
             span(format!("  {key:>4}  "), theme.style(Token::Key)),
             span(what, style),

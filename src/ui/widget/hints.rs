@@ -110,7 +110,9 @@ fn is_useful(app: &App, verb: Verb) -> bool {
         Verb::Down | Verb::Up => has_list,
         Verb::Back => !app.layers.is_empty(),
         Verb::StartTraining => app.why_no_run().is_none(),
-        Verb::PauseOrResume | Verb::StopTraining | Verb::SaveCheckpoint => in_progress,
+        Verb::PauseOrResume | Verb::StopTraining | Verb::SaveCheckpoint | Verb::SkipStage => {
+            in_progress
+        }
         Verb::NewRun => app.training.can_continue().is_some(),
         Verb::ToggleRun => app.training.has_both(),
         Verb::ZoomAll => app.training.view.is_zoomed(),
