@@ -11,12 +11,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::env::schema::{Action, Episode, Verdict};
 use crate::eval::calibration::Calibration;
+use crate::train::config::TrainConfig;
 
 /// What a screen asks of the model thread.
 #[derive(Debug)]
 pub enum Command {
     /// Start a run, or continue the one in `run_dir`.
     Train(Box<TrainRequest>),
+    /// Say what a run of this configuration would need.
+    Fit(Box<TrainConfig>),
     /// Steer the run in progress; without one it is ignored.
     Control(Control),
     /// Answer one episode; served between micro-batches while a run is in progress.
@@ -68,7 +71,7 @@ impl Control {
 #[derive(Clone, Debug)]
 pub struct TrainRequest {
     /// The resolved configuration (ignored by `resume`, which reads `run.json`).
-    pub config: crate::train::config::TrainConfig,
+    pub config: TrainConfig,
     /// Where facts go.
     pub run_dir: PathBuf,
     /// Continue from the last checkpoint in `run_dir`.
@@ -121,6 +124,12 @@ pub enum Fact {
     },
     /// No answer: why, and what to do.
     InferenceFailed { id: u64, message: String },
+    /// What a run of this configuration needs of the memory there is, in words, and whether that suffices.
+    Fitted {
+        config: Box<TrainConfig>,
+        told: String,
+        fits: bool,
+    },
     /// A fact of the run in progress; already on disk when it arrives here.
     Run(RunFact),
     /// The model thread cannot go on (weights unreadable, panic); what was asked is lost, what is on disk is not.

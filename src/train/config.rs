@@ -13,7 +13,7 @@ use crate::env::schema::Stage;
 use crate::link::{PhasePlan, Plan};
 
 pub use presets::Preset;
-pub use resolve::{ConfigError, Source, resolve};
+pub use resolve::{ConfigError, Source, lay, resolve};
 
 /// A resolved configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

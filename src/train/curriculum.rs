@@ -23,6 +23,7 @@ use machine::{StepClock, unix_seconds};
 use pace::Pace;
 use steering::Wants;
 
+pub use fitting::{Fit, fit};
 pub use recent::StepAnswers;
 
 use super::card;

@@ -97,6 +97,8 @@ pub enum Verb {
     Quit,
     Confirm,
     NewRun,
+    EditSetting,
+    ResetSetting,
     ContinueRun,
     LeaveRunning,
     StopAndQuit,

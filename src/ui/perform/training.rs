@@ -8,6 +8,7 @@ use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
 use crate::ui::queue::Model;
+use crate::ui::starting;
 use crate::ui::told::Watching;
 use crate::ui::view::XAxis;
 use crate::ui::watching::{Training, TrainingPane};
@@ -136,7 +137,7 @@ fn ask_to_start(app: &mut App) -> Vec<Effect> {
             app.complain(gate::clean(&why));
         }
         Some(why) => app.say(why),
-        None => app.layers.push(Layer::start()),
+        None => return starting::open(app),
     }
     Vec::new()
 }

@@ -94,22 +94,18 @@ fn draw_list(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf
 }
 
 fn draw_one(row: &EvalRow, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let (mut left, right) = (of_stages(row, theme), of_answers(row, theme));
-    let sure = sureness::rows(row, theme);
-    if area.width >= WIDEST {
-        let [a, b, c] = Layout::horizontal([Constraint::Fill(1); 3]).areas(area);
-        lines(left, a, buf);
-        lines(right, b, buf);
-        lines(sure, c, buf);
+    let (left, right) = (of_stages(row, theme), of_answers(row, theme));
+    let (sure, diagram) = (sureness::summary(row, theme), sureness::diagram(row, theme));
+    let beside = if area.width >= WIDEST {
+        vec![left, right, [sure, diagram].concat()]
     } else if area.width >= WIDE {
-        let [a, b] = Layout::horizontal([Constraint::Fill(1); 2]).areas(area);
-        left.extend(sure);
-        lines(left, a, buf);
-        lines(right, b, buf);
+        vec![[left, sure, diagram].concat(), right]
     } else {
-        left.extend(sure);
-        left.extend(right);
-        lines(left, area, buf);
+        vec![[left, sure, right, diagram].concat()]
+    };
+    let columns = Layout::horizontal(vec![Constraint::Fill(1); beside.len()]).split(area);
+    for (rows, column) in beside.into_iter().zip(columns.iter()) {
+        lines(rows, *column, buf);
     }
 }
 

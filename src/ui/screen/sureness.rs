@@ -8,14 +8,14 @@ use crate::link::EvalRow;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::span;
 
-/// Cells of the diagram's bars, which stand for 0 to 1.
-const BAR: usize = 20;
+/// Cells of the diagram's bars, which stand for 0 to 1; a line fits beside the answers on a narrow screen.
+const BAR: usize = 12;
 
 /// Distance between sure and right from which a bin is called out.
 const FAR: f64 = 0.1;
 
-/// An empty line, then what there is to say.
-pub fn rows(row: &EvalRow, theme: &Theme) -> Vec<Line<'static>> {
+/// An empty line, then the error and what could be closed.
+pub fn summary(row: &EvalRow, theme: &Theme) -> Vec<Line<'static>> {
     let Some(calibration) = &row.calibration else {
         let why = "this run's files hold no probabilities";
         let why = span(why, theme.style(Token::Faint));
@@ -24,8 +24,16 @@ pub fn rows(row: &EvalRow, theme: &Theme) -> Vec<Line<'static>> {
     let mut rows = vec![Line::default(), error(calibration, theme)];
     let closing = calibration.auto_close.iter();
     rows.extend(closing.flat_map(|close| closes(close, theme)));
-    let head = "bar: share right, |: how sure   right  sure     n";
-    rows.push(Line::from(span(head, theme.style(Token::Faint))));
+    rows
+}
+
+/// The reliability diagram: a line for each bin with answers.
+pub fn diagram(row: &EvalRow, theme: &Theme) -> Vec<Line<'static>> {
+    let Some(calibration) = row.calibration.as_ref().filter(|c| c.answers() > 0) else {
+        return Vec::new();
+    };
+    let head = format!("{:<22} right  sure     n", "bar: right, |: sure");
+    let mut rows = vec![Line::from(span(head, theme.style(Token::Faint)))];
     let bins = calibration.bins.iter().enumerate();
     rows.extend(bins.filter_map(|(at, bin)| reliability(at, bin, theme)));
     rows
@@ -43,21 +51,18 @@ fn error(calibration: &Calibration, theme: &Theme) -> Line<'static> {
 /// A bound and what it allows, in a line or two.
 fn closes(close: &AutoClose, theme: &Theme) -> Vec<Line<'static>> {
     let style = theme.style(Token::Text);
-    let what = format!("{} % missed at most", close.at_most_percent);
+    let what = format!("auto-close {} % missed", close.at_most_percent);
     let (Some(threshold), Some(missed)) = (close.threshold, close.missed_share()) else {
-        let text = format!("{what:<21} no threshold: nothing can be closed unseen");
+        let text = format!("{what:<21} no threshold does that");
         return vec![Line::from(span(text, theme.style(Token::Warn)))];
     };
-    let first = format!(
-        "{what:<21} close at dismiss {threshold:.4}: {:.1} %",
-        100.0 * close.share()
-    );
+    let share = 100.0 * close.share();
+    let first = format!("{what:<21} dismiss >= {threshold:.4}: {share:.1} %");
     let second = format!(
-        "{:<21} {} of {} closed, {} missed (<{:.1} %)",
+        "{:<21} {} of {} missed (<{:.1} %)",
         "",
-        close.closed,
-        close.episodes,
         close.missed,
+        close.closed,
         100.0 * missed.high
     );
     vec![

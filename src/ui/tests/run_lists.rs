@@ -143,7 +143,7 @@ fn an_evaluation_shows_how_sure_it_was_and_what_could_be_closed() {
     let mut app = training(100, "F2 S-Tab S-Tab");
     tell(&mut app, RunFact::Evaluation(evaluation(60, true)));
     press(&mut app, "Enter");
-    for size in [(130, 45), LARGE, (96, 60)] {
+    for size in [(102, 45), (130, 45), LARGE, (96, 60)] {
         let shown = seen(&app, size);
         let line = |start: &str| {
             let found = shown.lines().find(|line| line.contains(start));
@@ -151,9 +151,9 @@ fn an_evaluation_shows_how_sure_it_was_and_what_could_be_closed() {
         };
         // (40 x 0.95 + 60 x 0.55) / 100: none is right.
         assert!(line("calibration error").contains("0.710 of 100 answers"));
-        assert!(line("1 % missed at most").contains("close at dismiss 0.9500: 40.0 %"));
+        assert!(line("auto-close 1 % missed").contains("dismiss >= 0.9500: 40.0 %"));
         // Wilson's upper bound of 0 in 40.
-        assert!(line("40 of 100 closed").contains("0 missed (<8.8 %)"));
+        assert!(shown.contains("0 of 40 missed (<8.8 %)"), "{shown}");
         let surest = line("0.93-1.00 ░");
         assert!(surest.contains("0.00  0.95    40 too sure"), "{surest}");
         assert!(line("0.53-0.60 ░").contains("0.55    60"), "{shown}");
@@ -168,7 +168,7 @@ fn an_evaluation_shows_how_sure_it_was_and_what_could_be_closed() {
         ..evaluation(70, false)
     };
     tell(&mut app, RunFact::Evaluation(row));
-    assert!(seen(&app, LARGE).contains("no threshold: nothing can be closed unseen"));
+    assert!(seen(&app, LARGE).contains("auto-close 5 % missed no threshold does that"));
     let old = EvalRow {
         calibration: None,
         ..evaluation(80, false)

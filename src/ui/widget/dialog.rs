@@ -6,14 +6,13 @@ use ratatui::text::Line;
 use ratatui::widgets::{Clear, Widget};
 
 use crate::run::RunDir;
-use crate::run::compare::settings;
 use crate::ui::app::App;
 use crate::ui::layer::{Layer, offered};
 use crate::ui::screen::detail;
 use crate::ui::scroll::Scroll;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{column, cut, lines, more, page_of, pane, select_row, span, wrap};
-use crate::ui::widget::{agreement, help};
+use crate::ui::widget::{agreement, help, start};
 
 /// Smallest terminal the screens are drawn in.
 pub const MIN_SIZE: (u16, u16) = (60, 16);
@@ -33,7 +32,7 @@ pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffe
         Layer::Skip { .. } => draw_skip(app, theme, area, buf),
         Layer::Agreement { cursor } => agreement::draw(app, *cursor, theme, area, buf),
         Layer::Guidelines { scroll } => draw_guidelines(scroll, theme, area, buf),
-        Layer::Start { scroll } => draw_start(app, scroll, theme, area, buf),
+        Layer::Start { form } => start::draw(app, form, theme, area, buf),
         Layer::Quit => draw_quit(theme, area, buf),
         Layer::Detail { field } => detail::draw_fields(app, *field, theme, area, buf),
         Layer::Copy {
@@ -109,52 +108,6 @@ fn draw_palette(
     if !found.is_empty() && height > 0 {
         select_row(room, (1 + chosen - first) as u16, theme, buf);
     }
-}
-
-fn draw_start(app: &App, scroll: &Scroll, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let size = (76.min(area.width), 20.min(area.height));
-    let rows = start_rows(app, theme, usize::from(size.0.saturating_sub(2)));
-    let height = usize::from(size.1.saturating_sub(2));
-    let first = scroll.page(rows.len(), height);
-    let title = format!("Start training?{}", more(first, rows.len(), height, theme));
-    let room = open(&title, size, theme, area, buf);
-    lines(rows.into_iter().skip(first), room, buf);
-}
-
-fn start_rows(app: &App, theme: &Theme, width: usize) -> Vec<Line<'static>> {
-    let text = theme.style(Token::Text);
-    let mut rows = Vec::new();
-    let mut say = |what: &str| {
-        let wrapped = wrap(what, width);
-        rows.extend(wrapped.into_iter().map(|l| Line::from(span(l, text))));
-    };
-    say(
-        "SFT, then the four stages. It trains in this process: episodes stay usable, answers come between steps.",
-    );
-    if app.training.can_continue().is_some() {
-        say(
-            "Enter continues the stopped run from its last checkpoint, with its own settings; n starts a new run with those below; Esc leaves this.",
-        );
-    } else {
-        say("Enter starts; Esc leaves this.");
-    }
-    say("");
-    let plan = app.config.plan(0);
-    let phases = plan.phases.iter();
-    let phases: Vec<_> = phases.map(|p| format!("{} {}", p.name, p.steps)).collect();
-    say(&format!(
-        "{} optimiser steps: {}",
-        plan.total_steps(),
-        phases.join(", ")
-    ));
-    for (key, value) in settings(&app.config) {
-        let key = format!(" {} ", column(&key, 32, theme.glyphs.cut));
-        rows.push(Line::from(vec![
-            span(key, theme.style(Token::Faint)),
-            span(value, text),
-        ]));
-    }
-    rows
 }
 
 fn draw_delete(dir: &RunDir, theme: &Theme, area: Rect, buf: &mut Buffer) {
