@@ -88,6 +88,7 @@ fn model_thread(
         }
         "trains" => {
             let phases = vec![PhasePlan {
+                wanted: None,
                 name: "sft".into(),
                 steps: 1_000_000,
             }];

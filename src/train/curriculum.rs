@@ -23,6 +23,7 @@ use machine::{StepClock, unix_seconds};
 use pace::Pace;
 use steering::Wants;
 
+pub use fitting::{Fit, fit};
 pub use recent::StepAnswers;
 
 use super::card;
@@ -188,14 +189,14 @@ impl<'a> Run<'a> {
             if self.position.owes_evaluation && self.evaluate_between()? {
                 return Ok(RunState::Stopped);
             }
-            while self.position.phase_step < phase.steps {
+            while self.position.phase_step < self.phase_end() {
                 let clock = StepClock::start();
                 let row = match stage {
-                    None => self.sft_step(phase.steps)?,
+                    None => self.sft_step(phase.wanted_steps())?,
                     Some(stage) => self.grpo_step(stage)?,
                 };
                 self.finish_step(row, &clock)?;
-                let stops = self.after_step(phase.steps)?;
+                let stops = self.after_step()?;
                 self.pace.note(&phase.name, self.elapsed());
                 if stops {
                     return Ok(RunState::Stopped);
@@ -246,6 +247,7 @@ impl<'a> Run<'a> {
             return Ok(true);
         };
         self.write_adapter(name, evaluation.as_ref())?;
+        self.forget_skip(name)?;
         if name == "sft" {
             self.learner.reset_optimizer(self.config.grpo.weight_decay);
         }
@@ -264,7 +266,7 @@ impl<'a> Run<'a> {
         let folder = self.writer.dir().adapter(name);
         adapter.save(&folder, &self.model.name, DType::F32)?;
         if let Some(evaluation) = evaluation {
-            let card = card::text(&self.model.name, name, &self.config, evaluation);
+            let card = card::text(&self.model.name, name, &self.config, &self.plan, evaluation);
             replace_file(&folder.join("README.md"), card.as_bytes())?;
         }
         Ok(())

@@ -17,6 +17,7 @@ use crate::ui::perform::perform;
 use crate::ui::queue::{Model, Queue};
 use crate::ui::runs::Runs;
 use crate::ui::searching;
+use crate::ui::starting::Fitted;
 use crate::ui::tending;
 use crate::ui::theme::{DEFAULT, Themes};
 use crate::ui::watching::Training;
@@ -67,6 +68,8 @@ pub struct App {
     pub theme: String,
     pub labelling: Labelling,
     pub config: TrainConfig,
+    /// What the configuration in the form before a run needs, as far as it has been said.
+    pub fitted: Option<Fitted>,
     /// Labelled examples that runs started here learn from, too.
     pub sft_extra: Option<std::path::PathBuf>,
     /// Only watching: nothing is asked of the run.
@@ -108,6 +111,7 @@ impl App {
             themes: Themes::embedded().names(),
             theme: DEFAULT.to_owned(),
             config,
+            fitted: None,
             sft_extra: None,
             is_read_only,
             is_elsewhere: false,

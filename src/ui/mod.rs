@@ -41,6 +41,7 @@ pub mod scroll;
 pub mod searching;
 pub mod sifting;
 pub mod signs;
+pub mod starting;
 mod surface;
 pub mod tending;
 pub mod term;

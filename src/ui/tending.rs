@@ -118,7 +118,7 @@ pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
 #[must_use]
 pub fn outdates_list(fact: &RunFact, before: Option<&Status>) -> bool {
     match fact {
-        RunFact::Started { .. } | RunFact::Evaluation(_) => true,
+        RunFact::Started { .. } | RunFact::Planned(_) | RunFact::Evaluation(_) => true,
         RunFact::Status(now) => before.is_none_or(|before| before.state != now.state),
         _ => false,
     }

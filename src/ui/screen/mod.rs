@@ -13,6 +13,7 @@ mod labelling;
 mod panes;
 mod rollouts;
 mod runs;
+mod sureness;
 mod training;
 
 use ratatui::Frame;

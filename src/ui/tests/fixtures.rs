@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crossterm::event::{KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -108,6 +108,7 @@ pub fn wrong(episode: &crate::env::schema::Episode) -> String {
 
 pub fn plan() -> Plan {
     let phase = |name: &str, steps| PhasePlan {
+        wanted: None,
         name: name.into(),
         steps,
     };
@@ -288,8 +289,11 @@ pub fn theme(depth: Depth, symbols: Symbols) -> Theme {
     Theme::load(None, depth, symbols).expect("theme")
 }
 
-/// A key, named as in the key table.
+/// A key, named as in the key table; or `Backspace`, which no verb has.
 pub fn event(name: &str) -> KeyEvent {
+    if name == "Backspace" {
+        return KeyEvent::new(KeyCode::Backspace, KeyModifiers::NONE);
+    }
     let chord = Chord::parse(name).expect("a key");
     let modifiers = if chord.ctrl {
         KeyModifiers::CONTROL
@@ -362,6 +366,7 @@ pub fn summary(id: &str, standing: Standing) -> Summary {
         reason: String::new(),
         preset: "nano",
         note: String::new(),
+        ended_early: None,
         config,
         evaluations,
     }
@@ -407,6 +412,20 @@ fn labelling() -> Vec<App> {
     states
 }
 
+/// Keys that open dialogs.
+const DIALOGS: [&str; 10] = [
+    "?",
+    ": r e v",
+    "F2 t",
+    "F2 t e 1",
+    "F2 t / l r",
+    "/ a b",
+    "o j",
+    "r o G",
+    "y",
+    "r y j d",
+];
+
 /// An app in every state a screen can be in.
 pub fn states() -> Vec<App> {
     let mut states = Vec::new();
@@ -429,9 +448,7 @@ pub fn states() -> Vec<App> {
         (0..pane).for_each(|_| drop(press(&mut training, "Tab")));
         states.push(training);
     }
-    for keys in [
-        "?", ": r e v", "F2 t", "/ a b", "o j", "r o G", "y", "r y j d",
-    ] {
+    for keys in DIALOGS {
         let mut dialog = app();
         press(&mut dialog, keys);
         states.push(dialog);

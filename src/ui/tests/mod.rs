@@ -10,3 +10,4 @@ mod labelling;
 mod run_keys;
 mod run_list;
 mod run_lists;
+mod start_form;

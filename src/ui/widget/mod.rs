@@ -6,4 +6,5 @@ pub mod dialog;
 pub mod help;
 pub mod hints;
 pub mod plot;
+mod start;
 pub mod text;
