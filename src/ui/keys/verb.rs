@@ -77,6 +77,7 @@ pub enum Verb {
     NextTheme,
     OpenRun,
     MarkRun,
+    PinRun,
     DeleteRun,
     EditNote,
     ExportRun,
