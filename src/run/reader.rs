@@ -2,6 +2,8 @@
 //!
 //! Only reads, never waits, needs no lock. Each look is bounded, so a screen can take one between two frames.
 
+use serde::de::DeserializeOwned;
+
 use crate::link::{
     AttackRow, EvalRow, MetricRow, RolloutGroup, RunFact, RunState, Status, SystemRow,
 };
@@ -154,6 +156,25 @@ fn warning(line: &[u8]) -> Option<RunFact> {
         step: step.parse().ok()?,
         message: message.to_owned(),
     })
+}
+
+/// Hands every row that a file holds now to `each`; broken lines are left out.
+///
+/// # Errors
+/// A file that is there but cannot be read.
+pub fn every_row<T: DeserializeOwned>(
+    dir: &RunDir,
+    journal: Journal,
+    mut each: impl FnMut(T),
+) -> Result<(), RunError> {
+    let mut tail = Tail::new(dir.journal(journal));
+    loop {
+        let batch = tail.poll()?;
+        batch.rows.into_iter().for_each(&mut each);
+        if !batch.more {
+            return Ok(());
+        }
+    }
 }
 
 /// The content of `status.json`; `None` before there is one.

@@ -139,6 +139,27 @@ impl Series {
         along
     }
 
+    /// At most two points for each of so many stretches of steps, the lowest and the highest; gaps stay gaps. A series that
+    /// is no longer than that anyway stays as it is.
+    #[must_use]
+    pub fn thinned(&self, stretches: usize) -> Self {
+        let (Some(first), Some(last)) = (self.points.first(), self.points.last()) else {
+            return self.clone();
+        };
+        if self.points.len() <= 2 * stretches {
+            return self.clone();
+        }
+        let mut thinned = Self::new();
+        for run in decimated(self, first.step..last.step + 1, stretches) {
+            let begin = run.first().map_or(0, |p| p.step);
+            if thinned.last().is_some_and(|before| before.step + 1 < begin) {
+                thinned.push(begin - 1, f64::NAN);
+            }
+            run.iter().for_each(|p| thinned.push(p.step, p.value));
+        }
+        thinned
+    }
+
     /// Decimal logarithms; what has none is a gap.
     #[must_use]
     pub fn log10(&self) -> Self {
@@ -277,6 +298,19 @@ impl History {
         self.series
             .iter()
             .map(|(name, tracked)| (name.as_str(), &tracked.series))
+    }
+
+    /// Every metric thinned, as [`Series::thinned`].
+    #[must_use]
+    pub fn thinned(&self, stretches: usize) -> Self {
+        let thin = |tracked: &Tracked| Tracked {
+            series: tracked.series.thinned(stretches),
+            stage: tracked.stage.clone(),
+        };
+        let series = self.series.iter();
+        Self {
+            series: series.map(|(name, t)| (name.clone(), thin(t))).collect(),
+        }
     }
 
     /// Forgets everything: the file was cut back and will be read again.

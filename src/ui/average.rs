@@ -64,6 +64,19 @@ impl Averages {
         }
     }
 
+    /// Every average thinned, as [`Series::thinned`]: to be drawn, not to be followed further.
+    #[must_use]
+    pub fn thinned(&self, stretches: usize) -> Self {
+        let thin = |average: &Average| Average {
+            series: average.series.thinned(stretches),
+            ..*average
+        };
+        let averages = self.by_name.iter();
+        Self {
+            by_name: averages.map(|(name, a)| (name.clone(), thin(a))).collect(),
+        }
+    }
+
     /// The average of the metric called `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Series> {

@@ -64,6 +64,22 @@ impl Curves {
         });
     }
 
+    /// All of it thinned, as [`Series::thinned`].
+    #[must_use]
+    pub fn thinned(&self, stretches: usize) -> Self {
+        let thin = |source: &Source| Source {
+            history: source.history.thinned(stretches),
+            averages: source.averages.thinned(stretches),
+            last_step: source.last_step,
+        };
+        Self {
+            metrics: thin(&self.metrics),
+            system: thin(&self.system),
+            evaluations: self.evaluations.thinned(stretches),
+            first_time: self.first_time,
+        }
+    }
+
     /// The curve called `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Series> {

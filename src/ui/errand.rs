@@ -8,9 +8,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::run::layout::Journal;
+use crate::run::reader::every_row;
 use crate::run::summary::{self, Standing, Summary, now};
 use crate::run::{RunDir, RunError, RunReader, export, keeping};
+use crate::ui::curves::Curves;
 use crate::ui::input::Input;
+use crate::ui::marks::Overlay;
 use crate::ui::told::Watching;
 
 /// Something to do with run folders.
@@ -20,6 +24,8 @@ pub enum Errand {
     List,
     /// Read a run from beginning to end.
     Open(RunDir),
+    /// Read the curves of a run, to be drawn behind another's.
+    Overlay(RunDir),
     Delete(RunDir),
     /// Write its numbers as CSV.
     Export(RunDir),
@@ -35,6 +41,9 @@ pub enum Errand {
 pub enum Report {
     Listed(Listing),
     Opened(Box<Watching>),
+    Overlaid(Box<Overlay>),
+    /// The curves of this run cannot be read, and why.
+    NotOverlaid(RunDir, String),
     Deleted(RunDir),
     /// Where the files are.
     Exported(Vec<PathBuf>),
@@ -77,6 +86,10 @@ fn run_all(root: &Path, errands: &Receiver<Errand>, reports: &UnboundedSender<In
 pub fn perform(root: &Path, errand: Errand) -> Report {
     let done = match errand {
         Errand::List => list(root).map(Report::Listed),
+        Errand::Overlay(dir) => Ok(match overlay(&dir) {
+            Ok(overlay) => Report::Overlaid(Box::new(overlay)),
+            Err(error) => Report::NotOverlaid(dir, error.to_string()),
+        }),
         Errand::Open(dir) => open(dir).map(|run| Report::Opened(Box::new(run))),
         Errand::Delete(dir) => keeping::delete(&dir).map(|()| Report::Deleted(dir)),
         Errand::Export(dir) => export::into_folder(&dir).map(Report::Exported),
@@ -92,6 +105,15 @@ fn list(root: &Path) -> Result<Listing, RunError> {
         runs,
         broken: broken.iter().map(ToString::to_string).collect(),
     })
+}
+
+/// The run's curves as they are now.
+fn overlay(dir: &RunDir) -> Result<Overlay, RunError> {
+    let mut curves = Curves::default();
+    every_row(dir, Journal::Metrics, |row| curves.metrics(&row))?;
+    every_row(dir, Journal::System, |row| curves.system(&row))?;
+    every_row(dir, Journal::Eval, |row| curves.evaluation(&row))?;
+    Ok(Overlay::new(dir, curves))
 }
 
 /// Everything the run has told so far.

@@ -1,6 +1,6 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
-//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`labelling`], [`runs`], [`tending`], [`told`], [`layer`],
+//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`labelling`], [`runs`], [`marks`], [`tending`], [`told`], [`layer`],
 //! [`detail`], [`copying`], [`order`], [`scroll`], [`sifting`], [`searching`], [`hearing`], [`curves`], [`view`]) are state without I/O; [`screen`] and [`widget`]
 //! draw it; [`errand`] looks after run folders, [`clerk`] after labels; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`],
 //! [`decode`], [`filter`], [`record`], [`defang`], [`theme`], [`gate`], [`average`], [`catalogue`], [`signs`], [`toast`] and [`pace`] are
@@ -27,6 +27,7 @@ pub mod input;
 pub mod keys;
 pub mod labelling;
 pub mod layer;
+pub mod marks;
 pub mod msg;
 pub mod order;
 pub mod pace;

@@ -1,4 +1,4 @@
-//! State of the runs screen: the runs there are, the one under the cursor, the marked one, and a filter.
+//! State of the runs screen: the runs there are, the one under the cursor, the marked ones, and a filter.
 //!
 //! Knows no folders: what is in them comes as a [`Listing`].
 
@@ -9,6 +9,7 @@ use crate::run::compare::{Difference, differences, nearest_preset, settings};
 use crate::run::summary::Summary;
 use crate::ui::errand::Listing;
 use crate::ui::filter::{Filter, FilterError, Filtered};
+use crate::ui::marks::{Marking, Marks};
 use crate::ui::scroll::Scroll;
 
 /// The two panes of the screen.
@@ -28,8 +29,8 @@ pub struct Runs {
     pub broken: Vec<String>,
     /// Position among the runs let through.
     cursor: usize,
-    /// Id of the run that others are compared with.
-    marked: Option<String>,
+    /// Runs that others are compared with.
+    pub marks: Marks,
     pub pane: RunsPane,
     pub details_scroll: Scroll,
     filter: Filter,
@@ -75,17 +76,15 @@ impl Filtered for Summary {
 }
 
 impl Runs {
-    /// Takes in what was found; the cursor stays on its run.
-    pub fn take(&mut self, listing: Listing) {
+    /// Takes in what was found; the cursor stays on its run. Gives the folders of marked runs that went on meanwhile.
+    pub fn take(&mut self, listing: Listing) -> Vec<RunDir> {
         let here = self.current().map(|run| run.run_id.clone());
         self.root = Some(listing.root);
         self.all = listing.runs;
         self.broken = listing.broken;
         let found = here.and_then(|id| self.visible().iter().position(|run| run.run_id == id));
         self.move_to(found.unwrap_or(self.cursor));
-        if self.marked().is_none() {
-            self.marked = None;
-        }
+        self.marks.follow(&self.all)
     }
 
     /// How many there are, whatever the filter lets through.
@@ -140,29 +139,28 @@ impl Runs {
         };
     }
 
-    /// Marks the run under the cursor for comparison, or takes the mark off it; false where there is no run.
-    pub fn toggle_mark(&mut self) -> bool {
-        let Some(id) = self.current().map(|run| run.run_id.clone()) else {
-            return false;
-        };
-        self.marked = Some(id).filter(|id| self.marked.as_ref() != Some(id));
-        true
+    /// Marks the run under the cursor, or takes the mark off it; `None` where there is no run.
+    pub fn toggle_mark(&mut self) -> Option<Marking> {
+        let run = self.current()?.clone();
+        Some(self.marks.toggle(&run))
     }
 
-    /// The marked run.
+    /// What the run under the cursor is compared with: the baseline, else the run marked last, if it is another.
     #[must_use]
-    pub fn marked(&self) -> Option<&Summary> {
-        let id = self.marked.as_ref()?;
-        self.all.iter().find(|run| run.run_id == *id)
+    pub fn other(&self) -> Option<&Summary> {
+        let here = self.current()?;
+        let marks = self.marks.baseline().into_iter();
+        let mut marks = marks.chain(self.marks.iter().rev());
+        let mark = marks.find(|mark| mark.run_id != here.run_id)?;
+        self.all.iter().find(|run| run.run_id == mark.run_id)
     }
 
-    /// What the run under the cursor is held against, and where its configuration differs: the marked run, else the
-    /// preset it is nearest to.
+    /// What the run under the cursor is held against, and where its configuration differs: [`Self::other`], else
+    /// the preset it is nearest to.
     #[must_use]
     pub fn compared(&self) -> Option<(String, Vec<Difference>)> {
         let run = self.current()?;
-        let marked = self.marked().filter(|other| other.run_id != run.run_id);
-        Some(match marked {
+        Some(match self.other() {
             Some(other) => (
                 format!("run {}", other.run_id),
                 differences(&run.config, &other.config),

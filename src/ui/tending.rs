@@ -7,6 +7,7 @@ use crate::ui::errand::{Errand, Report};
 use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
+use crate::ui::marks::{MARKS, Marking};
 use crate::ui::msg::Effect;
 use crate::ui::pace::Urgency;
 use crate::ui::perform::HALF_PAGE;
@@ -27,7 +28,12 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::Bottom => runs.step(isize::MAX),
         Verb::NextPane | Verb::PreviousPane => runs.step_pane(),
         Verb::ListRuns => return look(),
-        Verb::MarkRun | Verb::OpenRun | Verb::DeleteRun | Verb::EditNote | Verb::ExportRun => {
+        Verb::MarkRun
+        | Verb::PinRun
+        | Verb::OpenRun
+        | Verb::DeleteRun
+        | Verb::EditNote
+        | Verb::ExportRun => {
             return tend(app, verb);
         }
         _ => {}
@@ -61,11 +67,51 @@ fn tend(app: &mut App, verb: Verb) -> Vec<Effect> {
             app.say("a process works on this run: stop it first, then delete it");
         }
         Verb::DeleteRun => app.layers.push(Layer::Delete { dir }),
-        _ => {
-            app.runs.toggle_mark();
-        }
+        Verb::PinRun => return pin(app),
+        _ => return mark(app),
     }
     Vec::new()
+}
+
+/// Marks the run under the cursor, whose curves are then to be read, or takes its mark off.
+fn mark(app: &mut App) -> Vec<Effect> {
+    match (app.runs.toggle_mark(), app.runs.dir()) {
+        (Some(Marking::Marked), Some(dir)) => return vec![Effect::Errand(Errand::Overlay(dir))],
+        (Some(Marking::Full), _) => {
+            app.say(format!(
+                "{MARKS} runs are marked already; Space on one of them takes its mark off"
+            ));
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Makes the run under the cursor the baseline, marked if it was not; or no longer.
+fn pin(app: &mut App) -> Vec<Effect> {
+    let Some(run_id) = app.runs.current().map(|run| run.run_id.clone()) else {
+        return Vec::new();
+    };
+    let effects = match app.runs.marks.of(&run_id) {
+        Some(_) => Vec::new(),
+        None => mark(app),
+    };
+    // Without a mark there is no baseline either, and why is said already.
+    if app.runs.marks.of(&run_id).is_some() {
+        app.runs.marks.pin(&run_id);
+        say_baseline(app);
+    }
+    effects
+}
+
+/// Says which run values are held against now.
+pub fn say_baseline(app: &mut App) {
+    let baseline = app.runs.marks.baseline();
+    let text = baseline.map_or_else(
+        || "no baseline".to_owned(),
+        |mark| format!("baseline {}: {}", mark.letter(), mark.run_id),
+    );
+    app.say(gate::clean(&text));
 }
 
 /// The run in progress is on the training screen already; any other is read.
@@ -82,10 +128,22 @@ fn open(app: &mut App, dir: RunDir) -> Vec<Effect> {
 pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
     match report {
         Report::Listed(listing) => {
-            app.runs.take(listing);
+            let moved = app.runs.take(listing);
             if app.screen == ScreenName::Runs {
                 app.touch(Urgency::Data);
             }
+            let again = moved.into_iter().map(Errand::Overlay);
+            return again.map(Effect::Errand).collect();
+        }
+        Report::Overlaid(overlay) => {
+            app.runs.marks.take(*overlay);
+            if app.screen == ScreenName::Training {
+                app.touch(Urgency::Data);
+            }
+        }
+        Report::NotOverlaid(dir, why) => {
+            app.runs.marks.forget(dir.path());
+            app.complain(gate::clean(&why));
         }
         Report::Opened(run) => {
             app.toast = None;

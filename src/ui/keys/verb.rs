@@ -78,6 +78,7 @@ pub enum Verb {
     NextTheme,
     OpenRun,
     MarkRun,
+    PinRun,
     DeleteRun,
     EditNote,
     ExportRun,

@@ -9,6 +9,7 @@ use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
 use crate::ui::queue::Model;
 use crate::ui::starting;
+use crate::ui::tending;
 use crate::ui::told::Watching;
 use crate::ui::view::XAxis;
 use crate::ui::watching::{Training, TrainingPane};
@@ -37,6 +38,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
             show_rollouts(app, step);
         }
         Verb::GoToStep => app.layers.push(Layer::step()),
+        Verb::PinRun => pin_next(app),
         Verb::StartTraining => return ask_to_start(app),
         Verb::PauseOrResume | Verb::StopTraining | Verb::SaveCheckpoint => {
             return control(app, verb);
@@ -79,6 +81,17 @@ fn toggle_alone(app: &mut App) {
     } else {
         training.view.is_alone = true;
     }
+}
+
+/// The next marked run is what the value cursor holds values against.
+fn pin_next(app: &mut App) {
+    let marks = &mut app.runs.marks;
+    if marks.iter().next().is_none() {
+        app.say("no run is marked: F4 and then Space marks one, its curves are drawn behind these");
+        return;
+    }
+    marks.pin_next();
+    tending::say_baseline(app);
 }
 
 /// The rollouts behind a step of the curves, or the nearest there are.

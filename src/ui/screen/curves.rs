@@ -1,4 +1,4 @@
-//! The curves of the training screen: pages of charts in a grid, or one metric alone.
+//! The curves of the training screen: pages of charts in a grid, or one metric alone; behind them those of marked runs.
 
 use std::borrow::Cow;
 
@@ -9,10 +9,12 @@ use ratatui::text::Line;
 use crate::run::series::Series;
 use crate::run::series::axis::Axis;
 use crate::ui::catalogue::{CHARTS, Charted, Range, range_of};
+use crate::ui::marks::{Mark, Marks};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::told::Watching;
 use crate::ui::view::XAxis;
 use crate::ui::watching::Training;
+use crate::ui::widget::behind::{Against, Behind};
 use crate::ui::widget::chart::{Chart, ChartSeries};
 use crate::ui::widget::text::{lines, span};
 
@@ -24,6 +26,14 @@ const LOWEST: (u16, u16) = (7, 14);
 
 /// Most charts in one column: what all change at every step has to fit into a frame's bytes.
 const HIGHEST_COLUMN: u16 = 4;
+
+/// What is looked at: a run, how, and the marked runs behind it.
+#[derive(Clone, Copy)]
+pub struct Sight<'a> {
+    pub training: &'a Training,
+    pub marks: &'a Marks,
+    pub run: &'a Watching,
+}
 
 /// A chart's metrics, and what is known of them.
 struct Wanted<'a> {
@@ -90,7 +100,8 @@ fn grid(area: Rect) -> (u16, u16) {
 }
 
 /// One page of charts.
-pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
+pub fn draw(sight: &Sight<'_>, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let (training, run) = (sight.training, sight.run);
     let charts = wanted(training, run);
     if charts.is_empty() {
         let text = "no metrics yet";
@@ -101,13 +112,17 @@ pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf:
         );
         return;
     }
-    let [head, area] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    let legend = legend(sight, theme);
+    let height = 1 + u16::from(legend.is_some());
+    let [head, area] =
+        Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
     let (columns, rows) = grid(area);
     let room = usize::from(columns * rows);
     let pages = charts.len().div_ceil(room);
     let page = training.view.page(pages);
     let place = format!("charts {}/{pages} (, .)", page + 1);
-    lines([describe(training, run, &place, theme)], head, buf);
+    let first = describe(training, run, &place, theme);
+    lines([first].into_iter().chain(legend), head, buf);
     let shown: Vec<_> = charts.iter().skip(page * room).take(room).collect();
     let rows = shown.len().div_ceil(usize::from(columns));
     let strips = Layout::vertical(vec![Constraint::Fill(1); rows]).split(area);
@@ -116,25 +131,47 @@ pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf:
         let cells = cells.spacing(1).split(*strip);
         cells.iter().copied().collect::<Vec<_>>()
     });
-    let scale = Scale::of(training, run);
+    let scale = Scale::of(*sight);
     for (chart, cell) in shown.into_iter().zip(cells) {
         scale.draw(chart, theme, cell, buf);
     }
 }
 
 /// The metric under the list's cursor, in all the room there is.
-pub fn draw_alone(
-    training: &Training,
-    run: &Watching,
-    theme: &Theme,
-    area: Rect,
-    buf: &mut Buffer,
-) {
-    let [head, area] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
-    lines([describe(training, run, "alone (Enter)", theme)], head, buf);
-    if let Some(name) = training.chosen_metric() {
-        Scale::of(training, run).draw(&Wanted::one(name), theme, area, buf);
+pub fn draw_alone(sight: &Sight<'_>, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let legend = legend(sight, theme);
+    let height = 1 + u16::from(legend.is_some());
+    let [head, area] =
+        Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
+    let first = describe(sight.training, sight.run, "alone (Enter)", theme);
+    lines([first].into_iter().chain(legend), head, buf);
+    if let Some(name) = sight.training.chosen_metric() {
+        Scale::of(*sight).draw(&Wanted::one(name), theme, area, buf);
     }
+}
+
+/// Which runs are drawn behind, by letter; `None` without any.
+fn legend(sight: &Sight<'_>, theme: &Theme) -> Option<Line<'static>> {
+    let marks: Vec<_> = sight.marks.behind(sight.run).collect();
+    if marks.is_empty() {
+        return None;
+    }
+    let mut spans = vec![span("behind:", theme.style(Token::Faint))];
+    for mark in marks {
+        let what = match (&mark.overlay, mark.is_baseline) {
+            (None, _) => " (reading)",
+            (Some(_), true) => " = baseline",
+            (Some(_), false) => "",
+        };
+        let text = format!(" {} {}{what} ", mark.letter(), mark.run_id);
+        spans.push(span(text, theme.style(token_of(mark))));
+    }
+    Some(Line::from(spans))
+}
+
+/// What a marked run is drawn in where a chart has one metric: the first token is the present run's.
+const fn token_of(mark: &Mark) -> Token {
+    Token::series(mark.slot + 1)
 }
 
 /// What of the curves is in sight, in words.
@@ -158,8 +195,7 @@ fn describe(training: &Training, run: &Watching, place: &str, theme: &Theme) -> 
 
 /// Where steps stand on the x axis, and what is the same for all charts of a frame.
 struct Scale<'a> {
-    training: &'a Training,
-    run: &'a Watching,
+    sight: Sight<'a>,
     /// What stands for steps, where it is not they.
     along: Option<&'a Series>,
     x: (u64, u64),
@@ -167,13 +203,12 @@ struct Scale<'a> {
 }
 
 impl<'a> Scale<'a> {
-    fn of(training: &'a Training, run: &'a Watching) -> Self {
-        let view = &training.view;
+    fn of(sight: Sight<'a>) -> Self {
+        let (view, run) = (&sight.training.view, sight.run);
         let along = view.x.metric().and_then(|name| run.curves.get(name));
         let (first, end) = view.window(run.extent());
         let mut scale = Self {
-            training,
-            run,
+            sight,
             along,
             x: (first, end),
             bands: Vec::new(),
@@ -203,16 +238,12 @@ impl<'a> Scale<'a> {
         }
     }
 
-    /// The series with its points moved to where their steps stand.
-    fn placed(&self, series: &'a Series) -> Cow<'a, Series> {
-        match self.along {
+    /// The series with its points moved to where their steps stand along `along`.
+    fn drawn(series: &'a Series, along: Option<&Series>, is_log: bool) -> Cow<'a, Series> {
+        let placed = match along {
             None => Cow::Borrowed(series),
             Some(along) => Cow::Owned(series.along(along)),
-        }
-    }
-
-    fn drawn(&self, series: &'a Series, is_log: bool) -> Cow<'a, Series> {
-        let placed = self.placed(series);
+        };
         if is_log {
             Cow::Owned(placed.log10())
         } else {
@@ -220,28 +251,56 @@ impl<'a> Scale<'a> {
         }
     }
 
-    fn draw(&self, wanted: &Wanted<'a>, theme: &Theme, area: Rect, buf: &mut Buffer) {
-        let (training, run) = (self.training, self.run);
-        let is_log = training.view.is_log && wanted.can_log;
+    /// The curves of marked runs; of several metrics in one chart only the baseline's, else nobody could tell them apart.
+    fn behind(&self, wanted: &Wanted<'a>, is_log: bool) -> Vec<Behind<'a>> {
         let is_one = wanted.metrics.len() == 1;
-        let known = wanted.metrics.iter().enumerate();
-        let series = known.filter_map(|(at, (name, shown))| {
-            let told = run.curves.get(name)?;
-            let average = run.curves.average(name).filter(|_| !training.is_raw);
-            // Raw curves under several averages would hide them; evaluations have no average.
-            let raw = (is_one || average.is_none()).then_some(told);
-            Some(ChartSeries {
-                name: shown,
-                raw: raw.map(|raw| self.drawn(raw, is_log)),
-                smooth: average.map(|average| self.drawn(average, is_log)),
-                told,
-                token: Token::series(at),
+        let marks = self.sight.marks.behind(self.sight.run);
+        let marks = marks.filter(|mark| is_one || mark.is_baseline);
+        let curve = |mark: &'a Mark, at: usize, name: &str| {
+            let (training, run) = (self.sight.training, self.sight.run);
+            let (first, end) = training.view.window(run.extent());
+            let curves = mark.overlay.as_ref()?.drawn(end - first);
+            let average = curves.average(name).filter(|_| !training.is_raw);
+            let along = match training.view.x.metric() {
+                Some(axis) if self.along.is_some() => Some(curves.get(axis)?),
+                _ => None,
+            };
+            Some(Behind {
+                letter: mark.letter(),
+                slot: mark.slot,
+                series: Self::drawn(average.or_else(|| curves.get(name))?, along, is_log),
+                token: if is_one {
+                    token_of(mark)
+                } else {
+                    Token::series(at)
+                },
             })
+        };
+        let curves = marks.flat_map(|mark| {
+            let metrics = wanted.metrics.iter().enumerate();
+            metrics.filter_map(move |(at, (name, _))| curve(mark, at, name))
         });
+        curves.collect()
+    }
+
+    /// The baseline's values of a metric.
+    fn against(&self, name: &str) -> Option<Against<'a>> {
+        let mut marks = self.sight.marks.behind(self.sight.run);
+        let mark = marks.find(|mark| mark.is_baseline)?;
+        Some(Against {
+            letter: mark.letter(),
+            told: mark.overlay.as_ref()?.told().get(name)?,
+        })
+    }
+
+    fn draw(&self, wanted: &Wanted<'a>, theme: &Theme, area: Rect, buf: &mut Buffer) {
+        let (training, run) = (self.sight.training, self.sight.run);
+        let is_log = training.view.is_log && wanted.can_log;
         let chart = Chart {
             title: wanted.title,
             unit: wanted.unit,
-            series: series.collect(),
+            series: self.series(wanted, is_log),
+            behind: self.behind(wanted, is_log),
             x: self.x,
             x_axis: training.view.x,
             y_fixed: match wanted.range {
@@ -255,5 +314,28 @@ impl<'a> Scale<'a> {
             note: wanted.note,
         };
         chart.draw(theme, area, buf);
+    }
+
+    /// The present run's curves.
+    fn series(&self, wanted: &Wanted<'a>, is_log: bool) -> Vec<ChartSeries<'a>> {
+        let (training, run) = (self.sight.training, self.sight.run);
+        let is_one = wanted.metrics.len() == 1;
+        let known = wanted.metrics.iter().enumerate();
+        let series = known.filter_map(|(at, (name, shown))| {
+            let told = run.curves.get(name)?;
+            let average = run.curves.average(name).filter(|_| !training.is_raw);
+            // Raw curves under several averages would hide them; evaluations have no average.
+            let raw = (is_one || average.is_none()).then_some(told);
+            let drawn = |series| Self::drawn(series, self.along, is_log);
+            Some(ChartSeries {
+                name: shown,
+                raw: raw.map(drawn),
+                smooth: average.map(drawn),
+                told,
+                against: self.against(name),
+                token: Token::series(at),
+            })
+        });
+        series.collect()
     }
 }

@@ -1,5 +1,5 @@
 //! The runs screen: the list, and of the run under the cursor its note, its configuration where it differs, and its
-//! rewards on hold-out episodes over those of the marked run.
+//! rewards on hold-out episodes over those of the run compared with.
 
 use std::borrow::Cow;
 
@@ -10,6 +10,7 @@ use ratatui::text::Line;
 use crate::run::compare::Difference;
 use crate::run::summary::{Standing, Summary};
 use crate::ui::app::App;
+use crate::ui::marks::Mark;
 use crate::ui::runs::{Runs, RunsPane};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::view::{XAxis, x_end};
@@ -82,9 +83,8 @@ fn draw_list(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
         ..room
     };
     let first = page_of(runs.cursor(), usize::from(below.height));
-    let marked = runs.marked().map(|run| run.run_id.as_str());
     let rows = visible.iter().skip(first);
-    let rows = rows.map(|run| row(run, marked == Some(run.run_id.as_str()), theme, room.width));
+    let rows = rows.map(|run| row(run, runs.marks.of(&run.run_id), theme, room.width));
     lines(rows, below, buf);
     if below.height > 0 {
         select_row(below, (runs.cursor() - first) as u16, theme, buf);
@@ -105,7 +105,7 @@ fn nothing(runs: &Runs) -> String {
     }
 }
 
-fn row(run: &Summary, is_marked: bool, theme: &Theme, width: u16) -> Line<'static> {
+fn row(run: &Summary, mark: Option<&Mark>, theme: &Theme, width: u16) -> Line<'static> {
     let cut = theme.glyphs.cut;
     let text = theme.style(Token::Text);
     let best = run.best_mean_reward;
@@ -113,10 +113,7 @@ fn row(run: &Summary, is_marked: bool, theme: &Theme, width: u16) -> Line<'stati
     let steps = format!("{}/{}", run.step, run.total_steps);
     let rest = usize::from(width).saturating_sub(ID_WIDTH + 43);
     Line::from(vec![
-        span(
-            if is_marked { "* " } else { "  " },
-            theme.style(Token::Mark),
-        ),
+        span(sign(mark), theme.style(Token::Mark)),
         span(column(&run.run_id, ID_WIDTH, cut), text),
         span(
             format!(" {:<8}", run.standing.as_str()),
@@ -129,6 +126,15 @@ fn row(run: &Summary, is_marked: bool, theme: &Theme, width: u16) -> Line<'stati
             theme.style(Token::Accent),
         ),
     ])
+}
+
+/// The letter of a marked run in charts, the baseline's with a sign of its own.
+fn sign(mark: Option<&Mark>) -> String {
+    match mark {
+        None => "  ".to_owned(),
+        Some(mark) if mark.is_baseline => format!("{}=", mark.letter()),
+        Some(mark) => format!("{} ", mark.letter()),
+    }
 }
 
 fn right(text: &str, width: usize) -> String {
@@ -241,23 +247,22 @@ fn diff_rows(
     }
 }
 
-/// Mean reward on hold-out episodes, the marked run's under it.
+/// Mean reward on hold-out episodes, under it that of the run compared with.
 fn draw_rewards(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let here = runs.current();
-    let marked = runs.marked();
-    let marked = marked.filter(|run| here.is_some_and(|here| here.run_id != run.run_id));
-    let shown: Vec<&Summary> = here.into_iter().chain(marked).collect();
+    let shown: Vec<&Summary> = runs.current().into_iter().chain(runs.other()).collect();
     let series = shown.iter().enumerate().map(|(at, run)| ChartSeries {
         name: &run.run_id,
         raw: Some(Cow::Borrowed(&run.evaluations)),
         smooth: None,
         told: &run.evaluations,
+        against: None,
         token: Token::series(at),
     });
     let steps = shown.iter().map(|run| run.total_steps).max().unwrap_or(1);
     let chart = Chart {
         title: "hold-out reward",
         series: series.collect(),
+        behind: Vec::new(),
         unit: "",
         x: (0, x_end(steps, steps)),
         x_axis: XAxis::Step,

@@ -6,7 +6,8 @@ use ratatui::text::Line;
 
 use crate::link::RunState;
 use crate::ui::app::App;
-use crate::ui::screen::{curves, panes, state_word};
+use crate::ui::screen::curves::{self, Sight};
+use crate::ui::screen::{panes, state_word};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::told::Watching;
 use crate::ui::watching::{Training, TrainingPane};
@@ -28,9 +29,14 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let [head, body] =
         Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
     draw_head(run, failure, theme, head, buf);
+    let sight = Sight {
+        training: &app.training,
+        marks: &app.runs.marks,
+        run,
+    };
     if app.training.view.is_alone {
         match app.training.pane {
-            TrainingPane::Metrics => curves::draw_alone(&app.training, run, theme, body, buf),
+            TrainingPane::Metrics => curves::draw_alone(&sight, theme, body, buf),
             _ => panes::draw(&app.training, run, theme, body, buf),
         }
         return;
@@ -40,7 +46,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     } else {
         Layout::vertical([Constraint::Fill(1), list_height(&app.training)]).areas(body)
     };
-    curves::draw(&app.training, run, theme, charts, buf);
+    curves::draw(&sight, theme, charts, buf);
     panes::draw(&app.training, run, theme, list, buf);
 }
 

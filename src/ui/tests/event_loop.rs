@@ -21,12 +21,14 @@ use crate::ui::msg::{Exit, ExitReason, Msg, RunFate};
 use crate::ui::queue::EpisodeSource;
 use crate::ui::surface::Surface;
 use crate::ui::term::FrameBytes;
-use crate::ui::tests::fixtures::{app, config, event, group, press, row, status, theme, train};
+use crate::ui::tests::fixtures::{
+    app, config, event, group, press, row, status, theme, train, with_marks,
+};
 use crate::ui::theme::{Depth, Symbols, Theme, ThemeError};
 use crate::ui::{Outside, WorkbenchOptions, app_for, drive, lost, perform_effect, screen, send};
 
 /// Frames of a training run at 160x45, as bytes on the wire.
-fn frame_sizes(keys: &str) -> Vec<usize> {
+fn frame_sizes(keys: &str, prepare: impl Fn(&mut App)) -> Vec<usize> {
     let bytes = FrameBytes::default();
     let options = TerminalOptions {
         viewport: Viewport::Fixed(Rect::new(0, 0, 160, 45)),
@@ -36,6 +38,7 @@ fn frame_sizes(keys: &str) -> Vec<usize> {
     let theme = theme(Depth::Truecolor, Symbols::Braille);
     let mut app = app();
     train(&mut app, 60);
+    prepare(&mut app);
     press(&mut app, keys);
     let mut sizes = Vec::new();
     for step in 61..160 {
@@ -62,10 +65,17 @@ fn a_data_frame_fits_its_budget() {
         sizes.sort_unstable();
         (first, sizes[sizes.len() / 2])
     };
-    let (first, curves) = median(frame_sizes("F2"));
-    let (_, rollouts) = median(frame_sizes("F2 Tab"));
-    println!("first {first} B, curves {curves} B, rollouts {rollouts} B a frame");
+    let (first, curves) = median(frame_sizes("F2", |_| {}));
+    let (_, behind) = median(frame_sizes("F2", with_marks));
+    let (_, rollouts) = median(frame_sizes("F2 Tab", |_| {}));
+    println!(
+        "first {first} B, curves {curves} B, with others behind {behind} B, rollouts {rollouts} B a frame"
+    );
     assert!(curves <= 1_024, "curves page: {curves} B");
+    assert!(
+        behind <= 1_024,
+        "curves page with others behind: {behind} B"
+    );
     assert!(rollouts <= 4_096, "rollout page: {rollouts} B");
 }
 

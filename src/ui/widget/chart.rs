@@ -8,10 +8,11 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::run::series::axis::Axis;
-use crate::run::series::{Series, bounds};
+use crate::run::series::{Point, Series, bounds};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::view::XAxis;
-use crate::ui::widget::plot::Plot;
+use crate::ui::widget::behind::{Against, Behind};
+use crate::ui::widget::plot::{Look, Plot};
 use crate::ui::widget::text::{cut, span};
 
 /// Cells left of the plot for numbers.
@@ -24,6 +25,8 @@ pub struct ChartSeries<'a> {
     pub smooth: Option<Cow<'a, Series>>,
     /// As it was measured, over steps: what the legend tells.
     pub told: &'a Series,
+    /// What the value under the cursor is held against.
+    pub against: Option<Against<'a>>,
     pub token: Token,
 }
 
@@ -32,6 +35,8 @@ pub struct Chart<'a> {
     pub title: &'a str,
     pub unit: &'a str,
     pub series: Vec<ChartSeries<'a>>,
+    /// Curves of marked runs.
+    pub behind: Vec<Behind<'a>>,
     /// Ends of the x axis, in what runs along it.
     pub x: (u64, u64),
     pub x_axis: XAxis,
@@ -49,6 +54,13 @@ pub struct Chart<'a> {
     pub note: &'a str,
 }
 
+/// What stands at the end of a curve.
+struct End<'a> {
+    series: &'a Series,
+    mark: String,
+    style: Style,
+}
+
 impl ChartSeries<'_> {
     /// What is drawn in front.
     fn front(&self) -> Option<&Series> {
@@ -60,13 +72,24 @@ impl ChartSeries<'_> {
         self.raw.as_deref().or(self.smooth.as_deref())
     }
 
-    /// The value under the cursor, or the latest.
-    fn value(&self, cursor: Option<u64>) -> String {
-        let point = match cursor {
+    /// The point under the cursor, or the latest.
+    fn point(&self, cursor: Option<u64>) -> Option<Point> {
+        match cursor {
             Some(step) => self.told.nearest(step),
             None => self.told.last(),
-        };
+        }
+    }
+
+    fn value(&self, cursor: Option<u64>) -> String {
+        let point = self.point(cursor);
         point.map_or_else(|| "-".to_owned(), |point| short(point.value))
+    }
+
+    /// The baseline's letter, and how much more the value under the cursor is than the baseline's there.
+    fn difference(&self, cursor: Option<u64>) -> Option<(char, String)> {
+        let against = self.against.as_ref()?;
+        let here = self.point(Some(cursor?))?;
+        Some((against.letter, against.difference(here)))
     }
 
     /// That, and how many steps had no value that was finite.
@@ -123,6 +146,14 @@ impl Chart<'_> {
             for (at, series) in self.series.iter().enumerate() {
                 let text = text(at, series, is_short);
                 spans.push(span(text.trim_end(), theme.style(series.token)));
+                let difference = series.difference(step).filter(|_| !is_short);
+                if let Some((letter, by)) = difference {
+                    let unlike = match is_one {
+                        true => format!("  {by} to {letter}"),
+                        false => format!("({by})"),
+                    };
+                    spans.push(span(unlike, theme.style(Token::Mark)));
+                }
             }
             spans
         };
@@ -139,8 +170,9 @@ impl Chart<'_> {
             return fixed;
         }
         let measured = self.series.iter().filter_map(ChartSeries::measured);
+        let behind = self.behind.iter().map(|behind| &*behind.series);
         let within = |series: &Series| bounds(series.within(self.x.0..self.x.1.saturating_add(1)));
-        let boxes = measured.filter_map(within);
+        let boxes = measured.chain(behind).filter_map(within);
         let all = boxes
             .map(|b| (b.low, b.high))
             .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
@@ -237,23 +269,43 @@ impl Chart<'_> {
         }
     }
 
+    /// What was measured, faint; over it the curves of marked runs, and the present run's in front.
     fn draw_curves(&self, theme: &Theme, area: Rect, y: (f64, f64), buf: &mut Buffer) {
         let mut plot = Plot::new(area.width, area.height, theme.symbols);
-        let mut styles = vec![theme.style(Token::Raw)];
+        let mut looks = vec![Look::of_curve(0, theme.style(Token::Raw))];
         for series in self.series.iter().filter(|series| series.smooth.is_some()) {
             if let Some(raw) = series.raw.as_deref() {
                 plot.curve(raw, self.x, y, 0);
             }
         }
-        for (at, series) in self.series.iter().enumerate() {
-            styles.push(theme.style(series.token));
-            if let Some(front) = series.front() {
-                plot.curve(front, self.x, y, at + 1);
-            }
+        let mut ends = Vec::new();
+        for behind in &self.behind {
+            plot.dashed(&behind.series, self.x, y, looks.len(), behind.dash());
+            let look = behind.look(theme);
+            ends.push(End {
+                series: &behind.series,
+                mark: behind.letter.to_string(),
+                style: look.style,
+            });
+            looks.push(look);
         }
-        plot.render(area, &styles, buf);
-        if self.series.len() > 1 {
-            self.number_ends(&plot, area, y, &styles, buf);
+        for (at, series) in self.series.iter().enumerate() {
+            let look = Look::of_curve(at + 1, theme.style(series.token));
+            if let Some(front) = series.front() {
+                plot.curve(front, self.x, y, looks.len());
+                if self.series.len() > 1 {
+                    ends.push(End {
+                        series: front,
+                        mark: (at + 1).to_string(),
+                        style: look.style,
+                    });
+                }
+            }
+            looks.push(look);
+        }
+        plot.render(area, &looks, buf);
+        for end in ends {
+            self.mark_end(&end, y, area, &plot, buf);
         }
     }
 
@@ -274,29 +326,15 @@ impl Chart<'_> {
         }
     }
 
-    /// Puts each curve's number of the legend at its end: curves differ without colour.
-    fn number_ends(
-        &self,
-        plot: &Plot,
-        area: Rect,
-        y: (f64, f64),
-        styles: &[Style],
-        buf: &mut Buffer,
-    ) {
-        for (at, series) in self.series.iter().enumerate() {
-            let in_sight = |series: &Series| {
-                let points = series.within(self.x.0..self.x.1.saturating_add(1));
-                points.iter().rev().find(|point| point.is_drawn()).copied()
-            };
-            let Some(end) = series.front().and_then(in_sight) else {
-                continue;
-            };
-            let share = (end.value - y.0) / (y.1 - y.0).max(f64::MIN_POSITIVE);
-            let (x, row) = plot.cell_of(self.share(end.step), share);
-            let style = styles.get(at + 1).copied().unwrap_or_default();
-            let number = format!("{}", at + 1);
-            buf.set_stringn(area.x + x, area.y + row, number, 1, style);
-        }
+    /// Puts a curve's mark at its end, so that curves differ without colour.
+    fn mark_end(&self, end: &End<'_>, y: (f64, f64), area: Rect, plot: &Plot, buf: &mut Buffer) {
+        let points = end.series.within(self.x.0..self.x.1.saturating_add(1));
+        let Some(last) = points.iter().rev().find(|point| point.is_drawn()) else {
+            return;
+        };
+        let share = (last.value - y.0) / (y.1 - y.0).max(f64::MIN_POSITIVE);
+        let (x, row) = plot.cell_of(self.share(last.step), share);
+        buf.set_stringn(area.x + x, area.y + row, &end.mark, 1, end.style);
     }
 }
 
@@ -373,8 +411,10 @@ mod tests {
                 raw: Some(Cow::Borrowed(&series)),
                 smooth: None,
                 told: &series,
+                against: None,
                 token: Token::Series1,
             }],
+            behind: Vec::new(),
             unit: "",
             x: (0, ys.len() as u64 - 1),
             x_axis: XAxis::Step,

@@ -113,7 +113,7 @@ fn is_useful(app: &App, verb: Verb) -> bool {
         Verb::ShowEpisodes => app.screen != ScreenName::Episodes,
         Verb::ShowTraining => app.screen != ScreenName::Training,
         Verb::ShowRuns => app.screen != ScreenName::Runs,
-        Verb::OpenRun | Verb::MarkRun | Verb::EditNote | Verb::ExportRun => has_run,
+        Verb::OpenRun | Verb::MarkRun | Verb::PinRun | Verb::EditNote | Verb::ExportRun => has_run,
         Verb::DeleteRun => has_run && !app.is_read_only,
         Verb::ShowLabelling => app.screen != ScreenName::Labelling,
         Verb::Down | Verb::Up => has_list,

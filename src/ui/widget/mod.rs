@@ -1,6 +1,7 @@
 //! Pieces of screen that screens share. They borrow what they show and know no state beyond it.
 
 pub mod agreement;
+pub mod behind;
 pub mod chart;
 pub mod dialog;
 pub mod help;

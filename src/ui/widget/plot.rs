@@ -7,8 +7,41 @@ use ratatui::style::Style;
 use crate::run::series::{Point, Series, decimated};
 use crate::ui::theme::Symbols;
 
-/// What ASCII plots draw layers with, so that curves differ without colour.
+/// What ASCII plots draw curves with, so that they differ without colour.
 const ASCII_MARKS: [char; 6] = ['.', '*', 'o', '+', 'x', '#'];
+
+/// How a layer looks.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    pub style: Style,
+    /// Stands for its dots where there is only ASCII.
+    pub mark: char,
+}
+
+impl Look {
+    /// Of the `n`th curve: 0 is what lies behind, faint.
+    #[must_use]
+    pub const fn of_curve(n: usize, style: Style) -> Self {
+        let mark = ASCII_MARKS[n % ASCII_MARKS.len()];
+        Self { style, mark }
+    }
+}
+
+/// Dots drawn, then dots left out, along a curve.
+#[derive(Clone, Copy, Debug)]
+pub struct Dash {
+    pub on: usize,
+    pub off: usize,
+}
+
+/// Nothing left out.
+const SOLID: Dash = Dash { on: 1, off: 0 };
+
+impl Dash {
+    const fn draws(self, walked: usize) -> bool {
+        walked % (self.on + self.off) < self.on
+    }
+}
 
 /// Dots of one chart.
 pub struct Plot {
@@ -71,6 +104,18 @@ impl Plot {
 
     /// Draws a curve over steps from `x.0` to `x.1` on a layer. Decimated to columns first; gaps stay gaps.
     pub fn curve(&mut self, series: &Series, x: (u64, u64), y: (f64, f64), layer: usize) {
+        self.dashed(series, x, y, layer, SOLID);
+    }
+
+    /// As [`Self::curve`], with dots left out.
+    pub fn dashed(
+        &mut self,
+        series: &Series,
+        x: (u64, u64),
+        y: (f64, f64),
+        layer: usize,
+        dash: Dash,
+    ) {
         let (across, down) = self.dots();
         if across == 0 || down == 0 {
             return;
@@ -84,23 +129,37 @@ impl Plot {
         };
         for run in decimated(series, x.0..x.1.saturating_add(1), across) {
             let dots: Vec<_> = run.iter().map(place).collect();
-            dots.iter().for_each(|(x, y)| self.set(*x, *y, layer));
+            if let Some((x, y)) = dots.first() {
+                self.set(*x, *y, layer);
+            }
+            let mut walked = 0;
             for pair in dots.windows(2) {
                 if let [from, to] = pair {
-                    self.line(*from, *to, layer);
+                    walked = self.line(*from, *to, layer, dash, walked);
                 }
             }
         }
     }
 
-    fn line(&mut self, from: (usize, usize), to: (usize, usize), layer: usize) {
+    /// Draws a line after so many dots of the curve; says how many it is then.
+    fn line(
+        &mut self,
+        from: (usize, usize),
+        to: (usize, usize),
+        layer: usize,
+        dash: Dash,
+        walked: usize,
+    ) -> usize {
         let steps = to.0.abs_diff(from.0).max(to.1.abs_diff(from.1)).max(1);
         for step in 0..=steps {
             let share = step as f64 / steps as f64;
             let between =
                 |a: usize, b: usize| (a as f64 + (b as f64 - a as f64) * share + 0.5) as usize;
-            self.set(between(from.0, to.0), between(from.1, to.1), layer);
+            if dash.draws(walked + step) {
+                self.set(between(from.0, to.0), between(from.1, to.1), layer);
+            }
         }
+        walked + steps
     }
 
     /// The cell a point falls into.
@@ -113,24 +172,25 @@ impl Plot {
     }
 
     /// Puts every cell that has dots on the screen.
-    pub fn render(&self, area: Rect, styles: &[Style], buf: &mut Buffer) {
+    pub fn render(&self, area: Rect, looks: &[Look], buf: &mut Buffer) {
         for (at, (dots, layer)) in self.cells.iter().enumerate() {
             if *dots == 0 || self.width == 0 {
                 continue;
             }
             let (x, y) = ((at % self.width) as u16, (at / self.width) as u16);
-            if let Some(cell) = buf.cell_mut((area.x + x, area.y + y)) {
-                cell.set_char(self.symbol(*dots, *layer));
-                cell.set_style(styles.get(*layer).copied().unwrap_or_default());
+            let cell = buf.cell_mut((area.x + x, area.y + y));
+            if let Some((cell, look)) = cell.zip(looks.get(*layer)) {
+                cell.set_char(self.symbol(*dots, look.mark));
+                cell.set_style(look.style);
             }
         }
     }
 
-    fn symbol(&self, dots: u8, layer: usize) -> char {
+    fn symbol(&self, dots: u8, mark: char) -> char {
         match self.symbols {
             Symbols::Braille => char::from_u32(0x2800 + u32::from(dots)).unwrap_or(' '),
             Symbols::Blocks => [' ', '▀', '▄', '█'][usize::from(dots & 3)],
-            Symbols::Ascii => ASCII_MARKS[layer % ASCII_MARKS.len()],
+            Symbols::Ascii => mark,
         }
     }
 }
