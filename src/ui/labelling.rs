@@ -203,6 +203,13 @@ impl Labelling {
         self.items.get(self.selected)
     }
 
+    /// Whether the selected alert is this episode's.
+    #[must_use]
+    pub fn is_selected(&self, episode_id: &str) -> bool {
+        let id = |item: &Item| item.entry.episode.episode_id == episode_id;
+        self.current().is_some_and(id)
+    }
+
     /// Whether alerts are generated, without an end.
     #[must_use]
     pub const fn is_endless(&self) -> bool {

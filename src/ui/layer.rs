@@ -20,6 +20,9 @@ use crate::ui::searching::{search, set_filter};
 /// Longest text that can be typed.
 const MAX_TYPED: usize = 200;
 
+/// Said of a text that no line can hold.
+pub const SEVERAL_LINES: &str = "the note has several lines: E opens it in your editor";
+
 /// A dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Layer {

@@ -88,6 +88,7 @@ pub enum Verb {
     FlagAlert,
     EditRationale,
     WriteNote,
+    OpenEditor,
     NextPending,
     ShowGuidelines,
     ShowAgreement,

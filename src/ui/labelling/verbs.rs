@@ -4,11 +4,12 @@ use crate::env::response;
 use crate::label::{Decision, State};
 use crate::ui::app::{App, ScreenName};
 use crate::ui::clerk::Outcome;
+use crate::ui::editing;
 use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::labelling::agreeing::disagreements;
 use crate::ui::labelling::{Labelling, Standing};
-use crate::ui::layer::{Layer, LineOf};
+use crate::ui::layer::{self, Layer, LineOf};
 use crate::ui::msg::Effect;
 use crate::ui::pace::Urgency;
 use crate::ui::queue::{Answer, QueuePane};
@@ -120,6 +121,7 @@ fn decide(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::FlagAlert => labelling.edit(|decision| decision.is_flagged = !decision.is_flagged),
         Verb::EditRationale => type_line(app, LineOf::Rationale { submits: false }),
         Verb::WriteNote => type_line(app, LineOf::NoteOnAlert),
+        Verb::OpenEditor => editing::open_label(app),
         Verb::NextPending => {
             if !labelling.next_open() {
                 app.say("no other alert waits for its label");
@@ -152,6 +154,23 @@ fn why_not(labelling: &Labelling) -> Option<String> {
         Standing::Open => None,
         Standing::Failed(why) => Some(format!("nothing can be labelled: {}", gate::clean(why))),
         Standing::Closed | Standing::Opening => Some("the labels are being read".into()),
+    }
+}
+
+impl Labelling {
+    /// Other words for the selected alert's label: a rationale is a beginning, a note is none.
+    pub fn reword(&mut self, rationale: String, note: String) -> Vec<Effect> {
+        self.edit(|decision| {
+            explain(decision, rationale);
+            decision.note = note;
+        })
+    }
+}
+
+fn explain(decision: &mut Decision, rationale: String) {
+    if decision.rationale != rationale {
+        decision.rationale = rationale;
+        begin(decision);
     }
 }
 
@@ -190,6 +209,10 @@ fn type_line(app: &mut App, of: LineOf) -> Vec<Effect> {
         LineOf::Rationale { .. } => decision.rationale.as_str(),
         LineOf::NoteOnAlert => decision.note.as_str(),
     });
+    if typed.contains('\n') {
+        app.say(layer::SEVERAL_LINES);
+        return Vec::new();
+    }
     let layer = Layer::Line {
         of,
         typed: typed.to_owned(),
@@ -205,12 +228,7 @@ pub fn typed(app: &mut App, of: LineOf, text: &str) -> Vec<Effect> {
         LineOf::NoteOnAlert => app.labelling.edit(|decision| decision.note = text),
         LineOf::Rationale { submits: false } => {
             // An empty line is no beginning.
-            app.labelling.edit(|decision| {
-                if decision.rationale != text {
-                    decision.rationale = text;
-                    begin(decision);
-                }
-            })
+            app.labelling.edit(|decision| explain(decision, text))
         }
         LineOf::Rationale { submits: true } if text.is_empty() => {
             app.say("not submitted: a label needs a rationale, one sentence");
