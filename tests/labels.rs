@@ -2,23 +2,12 @@
 
 #![expect(clippy::expect_used, reason = "a test stops where it goes wrong")]
 
-use std::path::Path;
-use std::process::{Command, Output};
+mod command;
 
-use opensoc::label::{Decision, Label, State, Store, Writer};
+use opensoc::label::{Decision, Label, Origin, State, Store, Writer};
 use serde_json::Value;
 
-fn opensoc(home: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_opensoc"))
-        .args(args)
-        .env("OPENSOC_HOME", home)
-        .output()
-        .expect("starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
-}
+use command::{opensoc, text};
 
 #[test]
 fn alerts_are_imported_labelled_counted_and_exported() {
@@ -45,6 +34,7 @@ fn alerts_are_imported_labelled_counted_and_exported() {
             annotator: "ann".into(),
             revision: 1,
             unix_time: 1_790_000_000,
+            origin: Origin::Change,
             decision: Decision {
                 state: if at == 0 {
                     State::Submitted

@@ -46,6 +46,8 @@ pub enum Layer {
     Guidelines { scroll: Scroll },
     /// How far the labels agree with others; the cursor is on a disagreement.
     Agreement { cursor: usize },
+    /// All that they do not agree on, over that page.
+    Disagreements { cursor: usize },
     /// The number of a step to go to.
     Step { typed: String },
     /// Start a run? Shows what with.
@@ -143,7 +145,7 @@ impl Layer {
             | Self::Step { .. }
             | Self::Line { .. } => Place::Entry,
             Self::Delete { .. } => Place::DeleteDialog,
-            Self::Agreement { .. } => Place::Agreement,
+            Self::Agreement { .. } | Self::Disagreements { .. } => Place::Agreement,
             Self::Start { .. } => Place::StartDialog,
             Self::Quit => Place::QuitDialog,
             Self::Detail { .. } => Place::Detail,
@@ -272,11 +274,9 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
             app.layers.pop();
         }
         (Verb::Confirm, _) => return confirm(app),
-        (_, Layer::Agreement { cursor }) if verb.is_movement() => {
-            let at = *cursor;
-            let cursor = verbs::step_disagreement(app, at, verb);
-            app.layers.pop();
-            app.layers.push(Layer::Agreement { cursor });
+        (Verb::ListDisagreements, _) => verbs::toggle_disagreements(app),
+        (_, Layer::Agreement { .. } | Layer::Disagreements { .. }) if verb.is_movement() => {
+            verbs::step_disagreement(app, verb);
         }
         (Verb::NewRun, Layer::Start { .. }) => return Some(start(app, false)),
         (Verb::ContinueRun, Layer::Start { .. }) => return Some(start(app, true)),
@@ -313,6 +313,7 @@ fn confirm(app: &mut App) -> Option<Vec<Effect>> {
         Layer::Delete { dir } => vec![Effect::Errand(Errand::Delete(dir))],
         Layer::Line { of, typed } => verbs::typed(app, of, &typed),
         Layer::Agreement { cursor } => verbs::open_disagreement(app, cursor),
+        Layer::Disagreements { cursor } => verbs::open_listed(app, cursor),
         Layer::Step { typed } => {
             go_to_step(app, &typed);
             Vec::new()

@@ -21,7 +21,7 @@ pub mod defang;
 pub mod desk;
 pub mod detail;
 pub mod editing;
-mod editor;
+pub mod editor;
 pub mod errand;
 pub mod filter;
 pub mod gate;

@@ -92,6 +92,7 @@ pub enum Verb {
     NextPending,
     ShowGuidelines,
     ShowAgreement,
+    ListDisagreements,
     Palette,
     Help,
     Quit,

@@ -9,7 +9,6 @@ use ratatui::buffer::Buffer;
 
 use crate::env::schema::{Action, Split, Stage};
 use crate::env::verdict::judge;
-use crate::label::Labels;
 use crate::link::{
     AdapterChoice, Command, Control, EvalRow, Fact, MetricRow, PhasePlan, Plan, Rollout,
     RolloutGroup, RunFact, RunState, Status, SystemRow,
@@ -19,7 +18,7 @@ use crate::run::shipped::ShippedRun;
 use crate::run::summary::{Standing, Summary};
 use crate::train::config::TrainConfig;
 use crate::ui::app::{App, update};
-use crate::ui::clerk::Outcome;
+use crate::ui::clerk::{Opened, Outcome};
 use crate::ui::errand::{Listing, Report};
 use crate::ui::keys::{Chord, Keymap};
 use crate::ui::layer::Layer;
@@ -378,11 +377,16 @@ pub fn with_runs(app: &mut App, runs: Vec<Summary>) {
 
 /// The labelling screen: reading, failed, at work, and with its dialogs.
 fn labelling() -> Vec<App> {
-    let opened = || Outcome::Opened {
-        episodes: Vec::new(),
-        labels: Labels::default(),
-    };
-    let scripts = ["F3", "F3 2 Space f s", "F3 3 e", "F3 i", "F3 v", "F3 / x"];
+    let opened = || Outcome::Opened(Opened::default());
+    let scripts = [
+        "F3",
+        "F3 2 Space f s",
+        "F3 3 e",
+        "F3 i",
+        "F3 v",
+        "F3 v d",
+        "F3 / x",
+    ];
     let at_work = scripts.into_iter().map(|keys| {
         let mut app = app();
         let effects = update(&mut app, ready());

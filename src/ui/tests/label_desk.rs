@@ -1,5 +1,7 @@
 //! What tests of the labelling screen start from: a clerk that keeps labels in a folder of the test's own.
 
+use std::collections::VecDeque;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::env::generate;
@@ -73,8 +75,9 @@ impl Desk {
     }
 
     pub fn settle(&mut self, effects: Vec<Effect>) {
-        let mut todo = effects;
-        while let Some(effect) = todo.pop() {
+        // In the order they were asked for, as the channels keep it.
+        let mut todo = VecDeque::from(effects);
+        while let Some(effect) = todo.pop_front() {
             let message = match effect {
                 Effect::Label(request) => Msg::Label(self.clerk.answer(request)),
                 Effect::Send(Command::Infer(request)) => {

@@ -5,6 +5,7 @@ use crate::label::Store;
 use crate::ui::app::ScreenName;
 use crate::ui::clerk::{Clerk, Outcome, Request};
 use crate::ui::labelling::Standing;
+use crate::ui::layer::Layer;
 use crate::ui::tests::fixtures::{app, seen};
 use crate::ui::tests::label_desk::{Desk, imported};
 
@@ -18,10 +19,7 @@ fn labels_that_cannot_be_opened_are_said_and_tried_again() {
         desk: None,
     };
     let mut other = clerk(&store);
-    assert!(matches!(
-        other.answer(Request::Open),
-        Outcome::Opened { .. }
-    ));
+    assert!(matches!(other.answer(Request::Open), Outcome::Opened(_)));
     let mut desk = Desk {
         folder,
         app: app(),
@@ -104,6 +102,57 @@ fn the_agreement_page_lists_disagreements_and_goes_to_their_alerts() {
     );
     desk.press("v j j j Enter");
     assert_eq!(desk.app.labelling.selected(), 0, "bob's, and no further");
+    assert!(desk.app.layers.is_empty());
+}
+
+#[test]
+fn the_list_of_disagreements_holds_citations_too_and_goes_to_their_alerts() {
+    let mut desk = Desk::on(&imported());
+    desk.press("v d");
+    let shown = seen(&desk.app, (80, 24));
+    assert!(shown.contains("0 on actions, 0 on citations"), "{shown}");
+    desk.press("Enter");
+    assert!(desk.said().contains("no disagreement"), "{}", desk.said());
+    // The analyst is right on the first but for the citation, and wrong on the third.
+    let truth = imported()[0].truth.clone();
+    let window = &imported()[0].log_window;
+    let other = window
+        .iter()
+        .position(|e| e.log_id != truth.triggering_log_id);
+    let other = other.expect("a second event");
+    desk.press(&format!("{} Tab", truth.action.index() + 1));
+    desk.press("k k k k k k k k k k");
+    (0..other).for_each(|_| desk.press("j"));
+    desk.press("Space Enter");
+    desk.type_line("as I see it");
+    let wrong = Action::ALL
+        .into_iter()
+        .find(|a| *a != imported()[2].truth.action);
+    let wrong = wrong.expect("five");
+    desk.press(&format!("] {} Enter", wrong.index() + 1));
+    desk.type_line("as I see it");
+    desk.press("v d");
+    let shown = seen(&desk.app, (100, 24));
+    for wanted in [
+        "1 on actions, 1 on citations only".to_owned(),
+        format!("{} {}", truth.action, window[other].log_id),
+        format!("{} {}", truth.action, truth.triggering_log_id),
+        "the verifier".to_owned(),
+    ] {
+        assert!(shown.contains(&wanted), "{wanted}:\n{shown}");
+    }
+    desk.press("j j Enter");
+    assert_eq!(desk.app.labelling.selected(), 0, "actions come first");
+    assert!(desk.app.layers.is_empty(), "both pages are left");
+    // The list opens where it was left, and one layer at a time is left.
+    desk.press("v d");
+    assert_eq!(
+        desk.app.layers.last(),
+        Some(&Layer::Disagreements { cursor: 1 })
+    );
+    desk.press("k Esc");
+    assert_eq!(desk.app.layers, [Layer::Agreement { cursor: 0 }]);
+    desk.press("d d Esc");
     assert!(desk.app.layers.is_empty());
 }
 

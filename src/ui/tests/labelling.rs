@@ -78,6 +78,43 @@ fn undo_and_redo_have_no_limit_and_each_step_is_a_revision() {
 }
 
 #[test]
+fn undo_and_redo_go_on_after_a_restart_and_leave_others_alone() {
+    let mut desk = Desk::on(&imported());
+    desk.press("2 ] 3 f");
+    let store = desk.clerk.store.clone();
+    let mut bob = crate::label::Writer::open(&store, "bob").expect("free");
+    let decision = crate::label::testing::decided(Action::Dismiss, "L1-0", "r");
+    let of_bob = crate::label::testing::label("bob", &imported()[0].episode_id, decision);
+    bob.append(&of_bob).expect("written");
+    let mut desk = desk.again();
+    desk.press("u u");
+    assert_eq!(desk.app.labelling.selected(), 1);
+    assert_eq!(desk.decision(1), &Decision::default());
+    assert_eq!(desk.decision(0).action, Some(Action::Monitor));
+    // Half-way back, and again from there.
+    let mut desk = desk.again();
+    desk.press("u");
+    assert_eq!(desk.decision(0), &Decision::default());
+    desk.press("u");
+    assert!(desk.said().contains("nothing to undo"), "{}", desk.said());
+    let mut desk = desk.again();
+    desk.press("ctrl-r ctrl-r ctrl-r");
+    assert_eq!(desk.decision(0).action, Some(Action::Monitor));
+    let again = desk.on_disk(1).expect("brought again");
+    assert!(again.decision.is_flagged && again.decision.action == Some(Action::QuarantineHost));
+    assert_eq!(again.revision, 6);
+    desk.press("ctrl-r");
+    assert!(desk.said().contains("nothing to undo"), "{}", desk.said());
+    // A change forgets what was undone, also over a restart.
+    desk.press("u 5");
+    let mut desk = desk.again();
+    desk.press("ctrl-r");
+    assert!(desk.said().contains("nothing to undo"), "{}", desk.said());
+    let labels = store.labels().expect("read");
+    assert_eq!(labels.get("bob", &of_bob.episode_id), Some(&of_bob));
+}
+
+#[test]
 fn the_models_answer_is_hidden_and_taken_over_only_after_ones_own_choice() {
     let mut desk = Desk::on(&imported());
     let effects = update(&mut desk.app, ready());
