@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 
 use crate::link::{Command, Control};
 use crate::train::config::TrainConfig;
+use crate::ui::editing::{self, Document};
 use crate::ui::gate;
 use crate::ui::hearing;
 use crate::ui::keys::{Chord, Keymap, Lookup, Place};
@@ -79,6 +80,8 @@ pub struct App {
     pub is_elsewhere: bool,
     /// What was searched for last.
     pub sought: String,
+    /// Texts from the user's editor that could not be taken over: it begins with them the next time.
+    pub refused: Vec<(Document, String)>,
     /// What a panicking worker said; the end of its facts comes after it.
     worker_panic: Option<String>,
     changed: Option<Urgency>,
@@ -116,6 +119,7 @@ impl App {
             is_read_only,
             is_elsewhere: false,
             sought: String::new(),
+            refused: Vec::new(),
             worker_panic: None,
             changed: Some(Urgency::Input),
         }
@@ -255,6 +259,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::Report(report) => tending::report(app, report),
         Msg::Label(outcome) => verbs::heard(app, outcome),
+        Msg::Edited { of, before, after } => editing::edited(app, of, &before, after),
     }
 }
 

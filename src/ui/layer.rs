@@ -20,6 +20,9 @@ use crate::ui::starting::{self, Form};
 /// Longest text that can be typed.
 const MAX_TYPED: usize = 200;
 
+/// Said of a text that no line can hold.
+pub const SEVERAL_LINES: &str = "the note has several lines: E opens it in your editor";
+
 /// A dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Layer {
@@ -43,6 +46,8 @@ pub enum Layer {
     Guidelines { scroll: Scroll },
     /// How far the labels agree with others; the cursor is on a disagreement.
     Agreement { cursor: usize },
+    /// All that they do not agree on, over that page.
+    Disagreements { cursor: usize },
     /// The number of a step to go to.
     Step { typed: String },
     /// Start a run? Shows what with, to be changed.
@@ -136,7 +141,7 @@ impl Layer {
             Self::Start { form } if form.is_typing() => Place::Entry,
             Self::Delete { .. } => Place::DeleteDialog,
             Self::Skip { .. } => Place::SkipDialog,
-            Self::Agreement { .. } => Place::Agreement,
+            Self::Agreement { .. } | Self::Disagreements { .. } => Place::Agreement,
             Self::Start { .. } => Place::StartDialog,
             Self::Quit => Place::QuitDialog,
             Self::Detail { .. } => Place::Detail,
@@ -268,11 +273,9 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
             app.layers.pop();
         }
         (Verb::Confirm, _) => return confirm(app),
-        (_, Layer::Agreement { cursor }) if verb.is_movement() => {
-            let at = *cursor;
-            let cursor = verbs::step_disagreement(app, at, verb);
-            app.layers.pop();
-            app.layers.push(Layer::Agreement { cursor });
+        (Verb::ListDisagreements, _) => verbs::toggle_disagreements(app),
+        (_, Layer::Agreement { .. } | Layer::Disagreements { .. }) if verb.is_movement() => {
+            verbs::step_disagreement(app, verb);
         }
         (Verb::LeaveRunning, Layer::Quit) => return Some(app.leave(ExitReason::Quit, false)),
         (Verb::StopAndQuit | Verb::Interrupt, Layer::Quit) => {
@@ -303,6 +306,7 @@ fn confirm(app: &mut App) -> Option<Vec<Effect>> {
         Layer::Skip { stage } => skip_stage(app, &stage),
         Layer::Line { of, typed } => verbs::typed(app, of, &typed),
         Layer::Agreement { cursor } => verbs::open_disagreement(app, cursor),
+        Layer::Disagreements { cursor } => verbs::open_listed(app, cursor),
         Layer::Step { typed } => {
             go_to_step(app, &typed);
             Vec::new()

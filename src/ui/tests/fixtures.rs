@@ -11,12 +11,11 @@ use ratatui::buffer::Buffer;
 
 use crate::env::schema::{Action, Split, Stage};
 use crate::env::verdict::judge;
-use crate::label::Labels;
 use crate::link::{AdapterChoice, Command, Control, Fact};
 use crate::run::summary::Standing;
 use crate::train::config::TrainConfig;
 use crate::ui::app::{App, update};
-use crate::ui::clerk::Outcome;
+use crate::ui::clerk::{Opened, Outcome};
 use crate::ui::keys::{Chord, Keymap};
 use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Exit, Msg};
@@ -165,11 +164,16 @@ pub fn controls(effects: &[Effect]) -> Vec<Control> {
 
 /// The labelling screen: reading, failed, at work, and with its dialogs.
 fn labelling() -> Vec<App> {
-    let opened = || Outcome::Opened {
-        episodes: Vec::new(),
-        labels: Labels::default(),
-    };
-    let scripts = ["F3", "F3 2 Space f s", "F3 3 e", "F3 i", "F3 v", "F3 / x"];
+    let opened = || Outcome::Opened(Opened::default());
+    let scripts = [
+        "F3",
+        "F3 2 Space f s",
+        "F3 3 e",
+        "F3 i",
+        "F3 v",
+        "F3 v d",
+        "F3 / x",
+    ];
     let at_work = scripts.into_iter().map(|keys| {
         let mut app = app();
         let effects = update(&mut app, ready());

@@ -12,7 +12,7 @@ use crate::ui::screen::detail;
 use crate::ui::scroll::Scroll;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{column, cut, lines, more, page_of, pane, select_row, span, wrap};
-use crate::ui::widget::{agreement, help, start};
+use crate::ui::widget::{agreement, disagreements, help, start};
 
 /// Smallest terminal the screens are drawn in.
 pub const MIN_SIZE: (u16, u16) = (60, 16);
@@ -31,6 +31,7 @@ pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffe
         Layer::Delete { dir } => draw_delete(dir, theme, area, buf),
         Layer::Skip { .. } => draw_skip(app, theme, area, buf),
         Layer::Agreement { cursor } => agreement::draw(app, *cursor, theme, area, buf),
+        Layer::Disagreements { cursor } => disagreements::draw(app, *cursor, theme, area, buf),
         Layer::Guidelines { scroll } => draw_guidelines(scroll, theme, area, buf),
         Layer::Start { form } => start::draw(app, form, theme, area, buf),
         Layer::Quit => draw_quit(theme, area, buf),

@@ -4,6 +4,7 @@ pub mod agreement;
 pub mod behind;
 pub mod chart;
 pub mod dialog;
+pub mod disagreements;
 pub mod help;
 pub mod hints;
 pub mod plot;
