@@ -13,9 +13,13 @@ use crate::ui::gate;
 use crate::ui::keys::{Binding, Place, Verb};
 use crate::ui::labelling::verbs;
 use crate::ui::msg::{Effect, ExitReason};
+use crate::ui::order::Order;
 use crate::ui::perform::{go_to_step, perform as perform_below};
+use crate::ui::queue::groups;
+use crate::ui::queue::three_way;
+use crate::ui::queue::what_if::{self, Part};
 use crate::ui::scroll::Scroll;
-use crate::ui::searching::{search, set_filter};
+use crate::ui::searching::{self, search, set_filter};
 
 /// Longest text that can be typed.
 const MAX_TYPED: usize = 200;
@@ -58,6 +62,12 @@ pub enum Layer {
         /// The field under this list's cursor.
         field: usize,
     },
+    /// How many alerts of each group there are.
+    Groups { by: Order, chosen: usize },
+    /// How far analyst, model and truth agree; the cursor is on a difference.
+    ThreeWay { cursor: usize },
+    /// A part of the log record under the cursor, being edited in a copy.
+    Edit { part: Part, typed: String },
     /// What to copy?
     Copy { chosen: usize, is_defanged: bool },
 }
@@ -138,6 +148,7 @@ impl Layer {
             | Self::Search { .. }
             | Self::Note { .. }
             | Self::Step { .. }
+            | Self::Edit { .. }
             | Self::Line { .. } => Place::Entry,
             Self::Delete { .. } => Place::DeleteDialog,
             Self::Agreement { .. } => Place::Agreement,
@@ -145,6 +156,8 @@ impl Layer {
             Self::Quit => Place::QuitDialog,
             Self::Detail { .. } => Place::Detail,
             Self::Copy { .. } => Place::Copying,
+            Self::Groups { .. } => Place::Groups,
+            Self::ThreeWay { .. } => Place::ThreeWay,
         }
     }
 
@@ -155,9 +168,10 @@ impl Layer {
                 *chosen = 0;
                 push_bounded(typed, c)
             }
-            Self::Search { typed, .. } | Self::Note { typed, .. } | Self::Line { typed, .. } => {
-                push_bounded(typed, c)
-            }
+            Self::Search { typed, .. }
+            | Self::Note { typed, .. }
+            | Self::Edit { typed, .. }
+            | Self::Line { typed, .. } => push_bounded(typed, c),
             Self::Help {
                 scroll,
                 typed,
@@ -178,6 +192,7 @@ impl Layer {
             | Self::Search { typed, .. }
             | Self::Note { typed, .. }
             | Self::Step { typed }
+            | Self::Edit { typed, .. }
             | Self::Line { typed, .. } => typed.pop().is_some(),
             Self::Help {
                 typed,
@@ -250,7 +265,13 @@ pub fn offered<'a>(app: &'a App, typed: &str) -> Vec<&'a Binding> {
 
 /// What `verb` does in the front layer; `None` leaves it to the screens.
 pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
-    if let Some(effects) = detail::perform(app, verb).or_else(|| copying::perform(app, verb)) {
+    let lists = [
+        detail::perform,
+        copying::perform,
+        groups::perform,
+        three_way::perform,
+    ];
+    if let Some(effects) = lists.iter().find_map(|perform| perform(app, verb)) {
         return Some(effects);
     }
     let layer = app.layers.last_mut()?;
@@ -269,6 +290,10 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
             app.layers.pop();
         }
         (Verb::Confirm, _) => return confirm(app),
+        (Verb::ClearTyped, _) => {
+            while layer.erase() {}
+            return Some(searching::typed(app));
+        }
         (_, Layer::Agreement { cursor }) if verb.is_movement() => {
             let at = *cursor;
             let cursor = verbs::step_disagreement(app, at, verb);
@@ -292,6 +317,7 @@ fn confirm(app: &mut App) -> Option<Vec<Effect>> {
     let layer = app.layers.last()?.clone();
     match &layer {
         Layer::Search { typed, .. } => return Some(search(app, typed.clone())),
+        Layer::Edit { part, typed } => return Some(what_if::confirm(app, part, typed)),
         Layer::Start { .. } => {
             // What has been paid for comes first: a new run has a key of its own then.
             let continues = app.training.can_continue().is_some();
