@@ -1,5 +1,6 @@
 //! The model's side of the queue: which weights are asked, about which alerts, and what came back.
 
+use crate::env::schema::{Stage, Verdict};
 use crate::link::{AdapterChoice, Command, InferRequest};
 use crate::ui::msg::Effect;
 use crate::ui::queue::{Answer, Model, Queue, adapter_name, wrap};
@@ -10,7 +11,71 @@ const LOOK_FOR: usize = 24;
 /// Requests under way at once: the thread answers one at a time, so a newly selected alert never waits long.
 const IN_FLIGHT: usize = 2;
 
+/// What an answer answers, and who gave it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct AnswerKey {
+    stage: Stage,
+    at: usize,
+    /// Zero for the alert itself, else which edited copy of it.
+    pub edition: u64,
+    adapter: String,
+}
+
 impl Queue {
+    fn key(&self, at: usize, edition: u64, adapter: &AdapterChoice) -> AnswerKey {
+        AnswerKey {
+            stage: self.stage,
+            at,
+            edition,
+            adapter: adapter_name(adapter),
+        }
+    }
+
+    /// What the chosen weights say of the alert at `at`, whatever was edited in a copy of it.
+    #[must_use]
+    pub fn answer(&self, at: usize) -> Option<&Answer> {
+        self.answers.get(&self.key(at, 0, self.adapter()?))
+    }
+
+    /// The verdict on the model's answer to the alert at `at`.
+    #[must_use]
+    pub fn model_verdict(&self, at: usize) -> Option<&Verdict> {
+        self.verdict_at(self.stage, at)
+    }
+
+    /// The verdict on the model's answer to an alert of any stage.
+    #[must_use]
+    pub fn verdict_at(&self, stage: Stage, at: usize) -> Option<&Verdict> {
+        let key = AnswerKey {
+            stage,
+            ..self.key(at, 0, self.adapter()?)
+        };
+        match self.answers.get(&key)? {
+            Answer::Given { verdict, .. } => Some(verdict),
+            _ => None,
+        }
+    }
+
+    /// What the chosen weights say of what is shown: the selected alert, or its edited copy.
+    #[must_use]
+    pub fn shown_answer(&self) -> Option<&Answer> {
+        let key = self.key(self.selected(), self.edition(), self.adapter()?);
+        self.answers.get(&key)
+    }
+
+    /// What the second weights say of what is shown.
+    #[must_use]
+    pub fn second_answer(&self) -> Option<&Answer> {
+        let key = self.key(self.selected(), self.edition(), self.second_adapter()?);
+        self.answers.get(&key)
+    }
+
+    /// Whether the model's answer waits for the reveal.
+    #[must_use]
+    pub fn hides_answer(&self) -> bool {
+        self.is_blind && self.current().is_some_and(|e| !e.desk.is_revealed)
+    }
+
     /// The weights are in memory.
     pub fn model_ready(
         &mut self,
@@ -40,13 +105,6 @@ impl Queue {
     #[must_use]
     pub fn second_adapter(&self) -> Option<&AdapterChoice> {
         self.adapters.get(self.compared?)
-    }
-
-    /// What the second weights say of the alert at `at`.
-    #[must_use]
-    pub fn second_answer(&self, at: usize) -> Option<&Answer> {
-        let key = (self.stage, at as u64, adapter_name(self.second_adapter()?));
-        self.answers.get(&key)
     }
 
     /// Sets the adapter before the chosen one beside it, or ends comparing; false where there is only one.
@@ -96,10 +154,10 @@ impl Queue {
         true
     }
 
-    /// Forgets what the chosen weights said of the selected alert.
+    /// Forgets what the chosen weights said of what is shown.
     pub fn forget_answer(&mut self) {
         if let Some(adapter) = self.adapter() {
-            let key = (self.stage, self.selected() as u64, adapter_name(adapter));
+            let key = self.key(self.selected(), self.edition(), adapter);
             self.pending.retain(|_, pending| *pending != key);
             self.answers.remove(&key);
         }
@@ -108,11 +166,11 @@ impl Queue {
     /// Forgets what the adapter in training has said: its weights are other ones by now.
     pub fn forget_live(&mut self) {
         let live = adapter_name(&AdapterChoice::Live);
-        self.pending.retain(|_, (_, _, adapter)| *adapter != live);
-        self.answers.retain(|(_, _, adapter), _| *adapter != live);
+        self.pending.retain(|_, key| key.adapter != live);
+        self.answers.retain(|key, _| key.adapter != live);
     }
 
-    /// Asks about the selected alert first, then a few ahead, never more than two at once.
+    /// Asks about what is shown first, then a few ahead, never more than two at once.
     pub fn ask(&mut self) -> Vec<Effect> {
         let (Some(adapter), Model::Ready { .. }) = (self.adapter().cloned(), &self.model) else {
             return Vec::new();
@@ -130,11 +188,17 @@ impl Queue {
             .chain(beside)
             .chain(ahead);
         for (at, adapter) in wanted {
-            let key = (self.stage, at as u64, adapter_name(&adapter));
+            let is_here = at == here;
+            let edition = if is_here { self.edition() } else { 0 };
+            let key = self.key(at, edition, &adapter);
             if self.pending.len() >= IN_FLIGHT || self.answers.contains_key(&key) {
                 continue;
             }
-            let Some(entry) = self.entries().get(at) else {
+            let entry = match is_here {
+                true => self.shown(),
+                false => self.entries().get(at),
+            };
+            let Some(entry) = entry else {
                 break;
             };
             let episode = Box::new(entry.episode.clone());

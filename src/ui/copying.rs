@@ -41,7 +41,8 @@ impl Copied {
     /// Its text for the selected alert.
     #[must_use]
     pub fn text(self, app: &App) -> Option<String> {
-        let entry = app.queue.current()?;
+        // An edited copy is copied as it is edited.
+        let entry = app.queue.shown()?;
         let episode = &entry.episode;
         match self {
             Copied::Line => app.queue.line_under_cursor(),
@@ -84,7 +85,7 @@ fn copy(app: &mut App, what: Copied, is_defanged: bool) -> Vec<Effect> {
     };
     let domains = app
         .queue
-        .current()
+        .shown()
         .map_or_else(Vec::new, |entry| domains(&entry.episode));
     let text = if is_defanged {
         defang(&text, &domains)
@@ -92,8 +93,12 @@ fn copy(app: &mut App, what: Copied, is_defanged: bool) -> Vec<Effect> {
         text
     };
     let how = if is_defanged { ", defanged" } else { "" };
+    let of = match app.queue.what_if() {
+        Some(_) => " of the what-if",
+        None => "",
+    };
     app.say(format!(
-        "{}{how}: sent to the terminal's clipboard (OSC 52)",
+        "{}{of}{how}: sent to the terminal's clipboard (OSC 52)",
         what.title()
     ));
     vec![Effect::Copy(text)]
@@ -141,6 +146,16 @@ fn case(app: &App, entry: &Entry) -> String {
     ] {
         put(&mut text, &format!("{name}: {value}"));
     }
+    if let Some(what_if) = app.queue.what_if() {
+        text += "\n# What-if: edited, not as it was logged\n\n";
+        for edit in what_if.changes() {
+            put(&mut text, &edit.to_string());
+        }
+        let why = what_if.now().and_then(|copy| copy.implausible.as_ref());
+        if let Some(why) = why {
+            put(&mut text, &format!("implausible: {why}; no truth"));
+        }
+    }
     text += "\n# Decisions\n\n";
     decisions(app, entry, &mut text);
     if entry.desk.is_revealed {
@@ -171,11 +186,10 @@ fn decisions(app: &App, entry: &Entry, text: &mut String) {
         }
         (None, _) => put(text, "analyst: none"),
     }
-    let is_hidden = app.queue.is_blind && !desk.is_revealed;
-    let answer = app.queue.answer(app.queue.selected());
+    let answer = app.queue.shown_answer();
     let Some(Answer::Given {
         adapter, verdict, ..
-    }) = answer.filter(|_| !is_hidden)
+    }) = answer.filter(|_| !app.queue.hides_answer())
     else {
         return;
     };

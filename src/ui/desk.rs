@@ -127,6 +127,7 @@ impl Queue {
             return false;
         };
         let now = std::mem::replace(&mut entry.desk, desk);
+        let is_hidden = !entry.desk.is_revealed;
         let stays = (here.0, here.1) == (stage, at) && now.is_revealed == entry.desk.is_revealed;
         let to = if redo { &mut self.undo } else { &mut self.redo };
         to.push((stage, at, now));
@@ -135,6 +136,10 @@ impl Queue {
             self.line = here.2;
         } else {
             self.rest();
+        }
+        if is_hidden {
+            // Its copies tell the truth.
+            self.forget_what_if(stage, at);
         }
         true
     }

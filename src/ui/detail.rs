@@ -7,6 +7,7 @@ use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
 use crate::ui::queue::Entry;
+use crate::ui::queue::what_if::{self, Part};
 use crate::ui::record;
 
 /// Rows that half a page is.
@@ -19,6 +20,8 @@ pub struct Row {
     pub value: String,
     /// What filters call it; none where they do not know it.
     pub filtered_as: Option<String>,
+    /// What of the record a what-if can edit here.
+    pub part: Option<Part>,
 }
 
 /// What the line at `line` holds: what every record has, then its fields in the order of its type.
@@ -28,27 +31,47 @@ pub fn rows(entry: &Entry, line: usize) -> Vec<Row> {
     let Some(event) = window.get(line) else {
         return Vec::new();
     };
-    let row = |name: &str, value: String, filtered_as: Option<&str>| Row {
+    let row = |name: &str, value: String, filtered_as: Option<&str>, part: Option<Part>| Row {
         name: name.to_owned(),
         value,
         filtered_as: filtered_as.map(str::to_owned),
+        part,
     };
     let before = line.checked_sub(1).and_then(|before| window.get(before));
     let mut rows = vec![
-        row("log_id", event.log_id.clone(), None),
-        row("timestamp", record::utc(&event.timestamp), None),
+        row("log_id", event.log_id.clone(), None, None),
+        row(
+            "timestamp",
+            record::utc(&event.timestamp),
+            None,
+            Some(Part::Timestamp),
+        ),
     ];
     if before.is_some() {
         rows.push(row(
             "since the line before",
             record::time(before, event),
             None,
+            None,
         ));
     }
-    rows.push(row("source", event.source.clone(), Some("src")));
-    rows.push(row("event_type", event.event_type.clone(), Some("type")));
+    rows.push(row(
+        "source",
+        event.source.clone(),
+        Some("src"),
+        Some(Part::Source),
+    ));
+    rows.push(row(
+        "event_type",
+        event.event_type.clone(),
+        Some("type"),
+        Some(Part::EventType),
+    ));
     let fields = record::fields(event).into_iter();
-    rows.extend(fields.map(|(name, value)| row(name, record::printed(value), Some(name))));
+    rows.extend(fields.map(|(name, value)| {
+        let part = Some(Part::Field(name.to_owned()));
+        row(name, record::printed(value), Some(name), part)
+    }));
     rows
 }
 
@@ -59,7 +82,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
     };
     let rows = app
         .queue
-        .current()
+        .shown()
         .map_or_else(Vec::new, |entry| rows(entry, app.queue.line));
     let last = rows.len().saturating_sub(1);
     let to = match verb {
@@ -82,6 +105,10 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
             app.say("the value: sent to the terminal's clipboard (OSC 52)");
             let value = rows.get(field)?.value.clone();
             return Some(vec![Effect::Copy(value)]);
+        }
+        Verb::EditField => {
+            what_if::edit(app, rows.get(field)?.part.as_ref());
+            return Some(Vec::new());
         }
         Verb::OnlyValue | Verb::ExcludeValue => {
             return Some(narrow(app, rows.get(field)?, verb == Verb::ExcludeValue));
@@ -126,7 +153,7 @@ fn term(row: &Row) -> Option<String> {
 }
 
 /// `filter` with `wanted` once, and without `contrary`.
-fn added(filter: &str, wanted: &str, contrary: &str) -> String {
+pub(super) fn added(filter: &str, wanted: &str, contrary: &str) -> String {
     // Spaces around make each term whole: `!x` must not be taken for `x`.
     let mut text = format!(" {filter} ");
     for term in [contrary, wanted] {
@@ -166,6 +193,7 @@ mod tests {
             name: "x".into(),
             value: value.into(),
             filtered_as: filtered_as.map(str::to_owned),
+            part: None,
         };
         assert_eq!(
             term(&row(Some("user"), "a b")).as_deref(),

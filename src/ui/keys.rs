@@ -35,6 +35,10 @@ pub enum Place {
     Detail,
     /// The list of what can be copied.
     Copying,
+    /// The list of groups of alerts.
+    Groups,
+    /// How far analyst, model and truth agree.
+    ThreeWay,
     /// Palette and search: letters are text there.
     Entry,
 }
@@ -56,6 +60,8 @@ impl Place {
             Place::Help => &[Place::Help, Place::Always],
             Place::Detail => &[Place::Detail, Place::Always],
             Place::Copying => &[Place::Copying, Place::Always],
+            Place::Groups => &[Place::Groups, Place::Always],
+            Place::ThreeWay => &[Place::ThreeWay, Place::Always],
             Place::Entry => &[Place::Entry, Place::Always],
             Place::Everywhere => &[Place::Everywhere, Place::Always],
             Place::Always => &[Place::Always],
@@ -80,6 +86,8 @@ impl Place {
             Place::Help => "In help",
             Place::Detail => "In all fields of a line",
             Place::Copying => "When copying",
+            Place::Groups => "In the list of groups",
+            Place::ThreeWay => "On the page of you, model and truth",
             Place::Entry => "While typing",
         }
     }

@@ -12,9 +12,13 @@ use crate::ui::errand::Errand;
 use crate::ui::keys::{Binding, Place, Verb};
 use crate::ui::labelling::verbs;
 use crate::ui::msg::{Effect, ExitReason};
+use crate::ui::order::Order;
 use crate::ui::perform::{go_to_step, perform as perform_below, skip_stage};
+use crate::ui::queue::groups;
+use crate::ui::queue::three_way;
+use crate::ui::queue::what_if::{self, Part};
 use crate::ui::scroll::Scroll;
-use crate::ui::searching::{search, set_filter};
+use crate::ui::searching::{self, search, set_filter};
 use crate::ui::starting::{self, Form};
 
 /// Longest text that can be typed.
@@ -65,6 +69,12 @@ pub enum Layer {
         /// The field under this list's cursor.
         field: usize,
     },
+    /// How many alerts of each group there are.
+    Groups { by: Order, chosen: usize },
+    /// How far analyst, model and truth agree; the cursor is on a difference.
+    ThreeWay { cursor: usize },
+    /// A part of the log record under the cursor, being edited in a copy.
+    Edit { part: Part, typed: String },
     /// What to copy?
     Copy { chosen: usize, is_defanged: bool },
 }
@@ -137,6 +147,7 @@ impl Layer {
             | Self::Search { .. }
             | Self::Note { .. }
             | Self::Step { .. }
+            | Self::Edit { .. }
             | Self::Line { .. } => Place::Entry,
             Self::Start { form } if form.is_typing() => Place::Entry,
             Self::Delete { .. } => Place::DeleteDialog,
@@ -146,6 +157,8 @@ impl Layer {
             Self::Quit => Place::QuitDialog,
             Self::Detail { .. } => Place::Detail,
             Self::Copy { .. } => Place::Copying,
+            Self::Groups { .. } => Place::Groups,
+            Self::ThreeWay { .. } => Place::ThreeWay,
         }
     }
 
@@ -156,9 +169,10 @@ impl Layer {
                 *chosen = 0;
                 push_bounded(typed, c)
             }
-            Self::Search { typed, .. } | Self::Note { typed, .. } | Self::Line { typed, .. } => {
-                push_bounded(typed, c)
-            }
+            Self::Search { typed, .. }
+            | Self::Note { typed, .. }
+            | Self::Edit { typed, .. }
+            | Self::Line { typed, .. } => push_bounded(typed, c),
             Self::Help {
                 scroll,
                 typed,
@@ -180,6 +194,7 @@ impl Layer {
             | Self::Search { typed, .. }
             | Self::Note { typed, .. }
             | Self::Step { typed }
+            | Self::Edit { typed, .. }
             | Self::Line { typed, .. } => typed.pop().is_some(),
             Self::Help {
                 typed,
@@ -251,10 +266,14 @@ pub fn offered<'a>(app: &'a App, typed: &str) -> Vec<&'a Binding> {
 
 /// What `verb` does in the front layer; `None` leaves it to the screens.
 pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
-    let taken = detail::perform(app, verb)
-        .or_else(|| copying::perform(app, verb))
-        .or_else(|| starting::perform(app, verb));
-    if let Some(effects) = taken {
+    let lists = [
+        detail::perform,
+        copying::perform,
+        starting::perform,
+        groups::perform,
+        three_way::perform,
+    ];
+    if let Some(effects) = lists.iter().find_map(|perform| perform(app, verb)) {
         return Some(effects);
     }
     let layer = app.layers.last_mut()?;
@@ -273,6 +292,10 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
             app.layers.pop();
         }
         (Verb::Confirm, _) => return confirm(app),
+        (Verb::ClearTyped, _) => {
+            while layer.erase() {}
+            return Some(searching::typed(app));
+        }
         (Verb::ListDisagreements, _) => verbs::toggle_disagreements(app),
         (_, Layer::Agreement { .. } | Layer::Disagreements { .. }) if verb.is_movement() => {
             verbs::step_disagreement(app, verb);
@@ -292,6 +315,7 @@ fn confirm(app: &mut App) -> Option<Vec<Effect>> {
     let layer = app.layers.last()?.clone();
     match &layer {
         Layer::Search { typed, .. } => return Some(search(app, typed.clone())),
+        Layer::Edit { part, typed } => return Some(what_if::confirm(app, part, typed)),
         Layer::Help { .. } | Layer::Guidelines { .. } | Layer::Quit => return None,
         _ => {}
     }

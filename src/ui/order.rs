@@ -15,6 +15,12 @@ pub enum Order {
 }
 
 impl Order {
+    /// The group of alerts whose rule is hidden until the reveal.
+    pub const HIDDEN: &'static str = "hidden";
+
+    /// The group of alerts whose answer, or whether it is right, is not known.
+    pub const NOT_KNOWN: &'static str = "not known";
+
     /// All of them, in the order they come round.
     pub const ALL: [Order; 6] = [
         Order::Queue,
@@ -43,11 +49,11 @@ impl Order {
 const SEVERITIES: [&str; 4] = ["critical", "high", "medium", "low"];
 
 impl Queue {
-    /// The group of the alert at `at`, as a rank among groups and its name.
-    fn group(&self, at: usize, entry: &Entry) -> (usize, String) {
+    /// The group of the alert at `at` in this order, as a rank among groups and its name.
+    pub(super) fn group(&self, by: Order, at: usize, entry: &Entry) -> (usize, String) {
         let alert = &entry.episode.alert;
         let is_revealed = entry.desk.is_revealed;
-        match self.order {
+        match by {
             Order::Queue => (0, String::new()),
             Order::Severity => {
                 let mut known = SEVERITIES.iter();
@@ -59,10 +65,10 @@ impl Queue {
             Order::Outcome => match self.model_verdict(at).filter(|_| is_revealed) {
                 Some(verdict) if verdict.correct_action => (1, "right".to_owned()),
                 Some(_) => (0, "wrong".to_owned()),
-                None => (2, "not known".to_owned()),
+                None => (2, Order::NOT_KNOWN.to_owned()),
             },
             Order::Rule if is_revealed => (0, entry.episode.truth.rule.clone()),
-            Order::Rule => (1, "hidden".to_owned()),
+            Order::Rule => (1, Order::HIDDEN.to_owned()),
         }
     }
 
@@ -71,8 +77,15 @@ impl Queue {
         if self.order != Order::Queue {
             let entries = self.entries();
             // Stable: within a group the queue's order stays.
-            listed.sort_by_cached_key(|at| entries.get(*at).map(|entry| self.group(*at, entry)));
+            listed
+                .sort_by_cached_key(|at| entries.get(*at).map(|e| self.group(self.order, *at, e)));
         }
+    }
+
+    /// What the queue is listed by.
+    #[must_use]
+    pub const fn order(&self) -> Order {
+        self.order
     }
 
     /// Lists by the next of the orders; the selected alert stays.
@@ -85,7 +98,7 @@ impl Queue {
     /// What the queue is listed by, the selected alert's group, and how many of `listed` are in it; none in the queue's order.
     #[must_use]
     pub fn group_told(&self, listed: &[usize]) -> Option<String> {
-        let of = |at: usize| Some(self.group(at, self.entries().get(at)?));
+        let of = |at: usize| Some(self.group(self.order, at, self.entries().get(at)?));
         let here = of(self.selected())?;
         if self.order == Order::Queue {
             return None;

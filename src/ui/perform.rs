@@ -11,6 +11,9 @@ use crate::ui::labelling::verbs;
 use crate::ui::layer::{self, Layer};
 use crate::ui::msg::{Effect, ExitReason};
 use crate::ui::queue::QueuePane;
+use crate::ui::queue::groups;
+use crate::ui::queue::three_way;
+use crate::ui::queue::what_if;
 use crate::ui::tending;
 
 /// Lines that half a page is.
@@ -97,10 +100,15 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::NextCompared if !queue.step_compared() => app.say("c compares two adapters first"),
         Verb::ToggleCompare | Verb::NextCompared => {}
         Verb::NextOrder => queue.step_order(),
+        Verb::ShowGroups => groups::open(app),
+        Verb::ShowThreeWay => three_way::open(app),
         Verb::OpenDetail => {
             app.layers.push(Layer::Detail { field: 0 });
             return Vec::new();
         }
+        Verb::EditField => what_if::open(app),
+        Verb::DropWhatIf if !queue.drop_what_if() => app.say("there is no what-if to drop"),
+        Verb::DropWhatIf => {}
         Verb::ToggleBlind => queue.is_blind = !queue.is_blind,
         _ => decide(app, verb),
     }
@@ -113,7 +121,12 @@ fn decide(app: &mut App, verb: Verb) {
     let is_decision =
         matches!(verb, Verb::Mark | Verb::Reveal | Verb::Submit) || verb.chosen_action().is_some();
     if is_decision && queue.current().is_some_and(|e| e.desk.is_revealed) {
-        app.say("this alert is revealed already (u takes it back)");
+        let is_what_if = queue.what_if().is_some();
+        app.say(if is_what_if {
+            "a what-if is not decided on, its truth is shown (x drops it)"
+        } else {
+            "this alert is revealed already (u takes it back)"
+        });
         return;
     }
     match verb {
@@ -130,7 +143,8 @@ fn decide(app: &mut App, verb: Verb) {
             }
         }
         Verb::Undo | Verb::Redo => {
-            if !queue.undo(verb == Verb::Redo) {
+            let is_redo = verb == Verb::Redo;
+            if !queue.step_edit(is_redo) && !queue.undo(is_redo) {
                 app.say("nothing to undo or redo");
             }
         }
@@ -174,6 +188,7 @@ pub fn seek(app: &mut App, forward: bool) -> Vec<Effect> {
 /// One layer back: the filter off the queue, or what is looked at of a run.
 fn back(app: &mut App) -> Vec<Effect> {
     match app.screen {
+        ScreenName::Episodes if app.queue.drop_what_if() => {}
         ScreenName::Episodes => {
             // An empty filter is always one.
             let _ = app.queue.set_filter("");

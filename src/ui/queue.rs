@@ -2,14 +2,20 @@
 //!
 //! Episodes come from the generator, answers as facts. Knows no terminal and no clock.
 
+pub mod groups;
+pub mod three_way;
+pub mod what_if;
+
 use std::collections::{BTreeMap, HashMap};
 
 use crate::env::schema::{Episode, Split, Stage, Verdict};
 use crate::env::{generate, prompt};
 use crate::link::AdapterChoice;
+use crate::ui::asking::AnswerKey;
 use crate::ui::desk::Desk;
 use crate::ui::filter::Filter;
 use crate::ui::order::Order;
+use crate::ui::queue::what_if::WhatIf;
 use crate::ui::scroll::Scroll;
 
 /// Alerts kept ready beyond the selected one.
@@ -84,8 +90,6 @@ impl QueuePane {
     const ALL: [QueuePane; 3] = [QueuePane::Alerts, QueuePane::Log, QueuePane::Answers];
 }
 
-type AnswerKey = (Stage, u64, String);
-
 /// The queue.
 pub struct Queue {
     pub(super) source: EpisodeSource,
@@ -108,6 +112,9 @@ pub struct Queue {
     pub(super) answers: HashMap<AnswerKey, Answer>,
     pub(super) pending: HashMap<u64, AnswerKey>,
     pub(super) next_id: u64,
+    /// What was edited, by stage and position of the alert.
+    pub(super) what_ifs: HashMap<(Stage, usize), WhatIf>,
+    pub(super) next_edition: u64,
     /// While a run is in progress only the selected alert is asked about: answers cost it time.
     pub is_training: bool,
     pub(super) ask_until: usize,
@@ -139,6 +146,8 @@ impl Queue {
             answers: HashMap::new(),
             pending: HashMap::new(),
             next_id: 0,
+            what_ifs: HashMap::new(),
+            next_edition: 0,
             is_training: false,
             ask_until: 0,
             order: Order::default(),
@@ -196,22 +205,6 @@ impl Queue {
     #[must_use]
     pub fn adapter(&self) -> Option<&AdapterChoice> {
         self.adapters.get(self.chosen)
-    }
-
-    /// What the chosen weights say of the alert at `at`.
-    #[must_use]
-    pub fn answer(&self, at: usize) -> Option<&Answer> {
-        let key = (self.stage, at as u64, adapter_name(self.adapter()?));
-        self.answers.get(&key)
-    }
-
-    /// The verdict on the model's answer to the alert at `at`.
-    #[must_use]
-    pub fn model_verdict(&self, at: usize) -> Option<&Verdict> {
-        match self.answer(at)? {
-            Answer::Given { verdict, .. } => Some(verdict),
-            _ => None,
-        }
     }
 
     /// Makes the alert at `at` the selected one, generating as far as needed.
@@ -306,10 +299,10 @@ impl Queue {
 }
 
 impl Queue {
-    /// The log line under the cursor.
+    /// The log line under the cursor, as it is shown.
     #[must_use]
     pub fn line_under_cursor(&self) -> Option<String> {
-        self.current()?.lines.get(self.line).cloned()
+        self.shown()?.lines.get(self.line).cloned()
     }
 }
 

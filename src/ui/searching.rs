@@ -54,6 +54,10 @@ pub(super) fn search(app: &mut App, typed: String) -> Vec<Effect> {
 
 /// What follows when the text of the front layer has changed: a filter shows what it does while it is typed.
 pub fn typed(app: &mut App) -> Vec<Effect> {
+    if let Some(Layer::Edit { .. }) = app.layers.last() {
+        // What was wrong may be right by now.
+        app.toast = None;
+    }
     let Some(Layer::Search { typed, .. }) = app.layers.last() else {
         return Vec::new();
     };

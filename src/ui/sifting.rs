@@ -34,6 +34,14 @@ impl Filtered for Alert<'_> {
             "split" => one(self.queue.split().as_str()),
             "model" => self.of_model(),
             "you" => self.of_analyst(),
+            "revealed" => {
+                let word = if self.entry.desk.is_revealed {
+                    "yes"
+                } else {
+                    "no"
+                };
+                one(word)
+            }
             "truth" | "rule" | "attack" => self.of_truth(field),
             _ => values_of(self.entry, field),
         }
@@ -61,6 +69,7 @@ pub fn values_of(entry: &Entry, field: &str) -> Vec<String> {
         "summary" => one(&alert.summary),
         "type" => of_lines(&|event| Some(event.event_type.clone())),
         "src" => of_lines(&|event| Some(event.source.clone())),
+        "alert_host" => one(&alert.host),
         "host" => [one(&alert.host), of_fields()].concat(),
         "user" => [one(&alert.user), of_fields()].concat(),
         _ => of_fields(),

@@ -4,7 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::ui::queue::{Entry, Queue, QueuePane};
+use crate::ui::queue::what_if::WhatIf;
+use crate::ui::queue::{Answer, Entry, Queue, QueuePane};
 use crate::ui::record::{self, Role};
 use crate::ui::screen::episodes::severity;
 use crate::ui::theme::{Theme, Token};
@@ -25,19 +26,24 @@ pub struct LogView<'a> {
     pub legend: &'static str,
     /// The event the model cites, where that is shown.
     pub by_model: Option<&'a str>,
+    /// The events that a what-if has changed.
+    pub changed: Vec<String>,
 }
 
 impl<'a> LogView<'a> {
     /// That of the episodes screen.
-    pub fn of(queue: &'a Queue, entry: &Entry) -> Self {
-        let is_hidden = queue.is_blind && !entry.desk.is_revealed;
-        let verdict = queue.model_verdict(queue.selected());
-        let cited = verdict.and_then(|verdict| verdict.cited_log_id.as_deref());
+    pub fn of(queue: &'a Queue) -> Self {
+        let cited = match queue.shown_answer() {
+            Some(Answer::Given { verdict, .. }) => verdict.cited_log_id.as_deref(),
+            _ => None,
+        };
+        let changes = queue.what_if().map_or_else(Vec::new, WhatIf::changes);
         Self {
             line: queue.line,
             is_focused: queue.pane == QueuePane::Log,
             legend: "cited by Y you, M model; o all fields",
-            by_model: cited.filter(|_| !is_hidden),
+            by_model: cited.filter(|_| !queue.hides_answer()),
+            changed: changes.into_iter().map(|edit| edit.log_id).collect(),
         }
     }
 }
@@ -109,8 +115,17 @@ pub fn draw_log(view: &LogView, entry: &Entry, theme: &Theme, area: Rect, buf: &
     } else {
         view.legend
     };
+    let (what, signs) = match (view.changed.is_empty(), entry.desk.is_revealed) {
+        (true, _) => ("Log window", signs),
+        // The analyst has cited nothing in a copy.
+        (false, true) => (
+            "What-if, log window",
+            "C changed, M model, T trigger, E evidence, D decoy",
+        ),
+        (false, false) => ("What-if, log window", "C changed, M model"),
+    };
     let title = format!(
-        "Log window {}/{}{}: {signs}",
+        "{what} {}/{}{}: {signs}",
         view.line + 1,
         entry.lines.len(),
         more(first, heights.iter().sum(), height, theme)
@@ -194,7 +209,7 @@ fn is_event(entry: &Entry, at: usize, log_id: &str) -> bool {
     event.is_some_and(|event| event.log_id == log_id)
 }
 
-/// Cursor, then who cites the event: you, the model, and after the reveal what it is to the truth.
+/// Cursor, whether a what-if changed the event, then who cites it: you, the model, and after the reveal what it is to the truth.
 fn margin(view: &LogView, entry: &Entry, at: usize, theme: &Theme) -> String {
     let cursor = if at == view.line {
         theme.glyphs.cursor
@@ -203,8 +218,10 @@ fn margin(view: &LogView, entry: &Entry, at: usize, theme: &Theme) -> String {
     };
     let by_model = view.by_model.is_some_and(|id| is_event(entry, at, id));
     let sign = |is: bool, letter: &'static str| if is { letter } else { " " };
+    let is_changed = view.changed.iter().any(|id| is_event(entry, at, id));
     format!(
-        "{cursor} {}{}{}",
+        "{cursor}{}{}{}{}",
+        sign(is_changed, "C"),
         sign(entry.desk.mark == Some(at), "Y"),
         sign(by_model, "M"),
         role(entry, at).map_or(" ", Role::letter)

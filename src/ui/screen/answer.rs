@@ -5,15 +5,15 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::env::schema::Verdict;
+use crate::env::schema::{Truth, Verdict};
 use crate::ui::app::App;
 use crate::ui::queue::{Answer, Entry, Model, QueuePane, adapter_name};
 use crate::ui::screen::episodes::{hit, signed};
-use crate::ui::screen::{compare, inside};
+use crate::ui::screen::{compare, inside, what_if};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{lines, more, pane, span, wrap};
 
-type Rows = Vec<Line<'static>>;
+pub(super) type Rows = Vec<Line<'static>>;
 
 /// Draws the pane.
 pub fn draw(app: &App, entry: &Entry, theme: &Theme, area: Rect, buf: &mut Buffer) {
@@ -23,7 +23,11 @@ pub fn draw(app: &App, entry: &Entry, theme: &Theme, area: Rect, buf: &mut Buffe
     let adapter = app.queue.adapter().map_or_else(String::new, |choice| {
         format!(": model with {}", adapter_name(choice))
     });
-    let title = format!("Answers{}{adapter}", more(first, rows.len(), height, theme));
+    let what = match app.queue.what_if() {
+        Some(_) => "What-if (u undoes, x drops it)",
+        None => "Answers",
+    };
+    let title = format!("{what}{}{adapter}", more(first, rows.len(), height, theme));
     let is_focused = app.queue.pane == QueuePane::Answers;
     let room = pane(&title, is_focused, theme, area, buf);
     lines(rows.into_iter().skip(first), room, buf);
@@ -38,7 +42,10 @@ pub fn wanted_height(app: &App, entry: &Entry, theme: &Theme, width: u16) -> u16
 fn rows(app: &App, entry: &Entry, theme: &Theme, pane_width: u16) -> Rows {
     let width = usize::from(pane_width.saturating_sub(2));
     let mut rows = Vec::new();
-    if entry.desk.is_revealed {
+    if let Some(now) = app.queue.what_if() {
+        rows.extend(what_if::rows(app, now, theme, width));
+        model_rows(app, entry, theme, width, &mut rows);
+    } else if entry.desk.is_revealed {
         truth_rows(entry, theme, width, &mut rows);
         own_rows(entry, theme, &mut rows);
         model_rows(app, entry, theme, width, &mut rows);
@@ -48,8 +55,8 @@ fn rows(app: &App, entry: &Entry, theme: &Theme, pane_width: u16) -> Rows {
         truth_rows(entry, theme, width, &mut rows);
     }
     let is_elsewhere = app.queue.second_adapter().is_some();
-    let is_hidden = app.queue.is_blind && !entry.desk.is_revealed || is_elsewhere;
-    if let (Some(answer), false) = (app.queue.answer(app.queue.selected()), is_hidden) {
+    let is_hidden = app.queue.hides_answer() || is_elsewhere;
+    if let (Some(answer), false) = (app.queue.shown_answer(), is_hidden) {
         rows.extend(inside::rows(answer, entry, theme, width));
     }
     rows
@@ -70,8 +77,8 @@ fn model_rows(app: &App, entry: &Entry, theme: &Theme, width: usize, rows: &mut 
     let mut note = |text: &str, style: Style| {
         rows.push(Line::from(vec![label("Model", theme), span(text, style)]));
     };
-    match (app.queue.answer(app.queue.selected()), &app.queue.model) {
-        (Some(_), _) if app.queue.is_blind && !is_revealed => {
+    match (app.queue.shown_answer(), &app.queue.model) {
+        (Some(_), _) if app.queue.hides_answer() => {
             note("hidden until the truth is revealed (v shows it)", faint);
         }
         (Some(Answer::Thinking), _) => note("thinking", faint),
@@ -119,7 +126,7 @@ fn say_rationale(verdict: &Verdict, response: &str, theme: &Theme, width: usize,
 }
 
 /// Action and citation, each with right or wrong once revealed.
-fn verdict_row(
+pub(super) fn verdict_row(
     name: &str,
     verdict: &Verdict,
     is_revealed: bool,
@@ -192,7 +199,6 @@ fn own_rows(entry: &Entry, theme: &Theme, rows: &mut Rows) {
 
 fn truth_rows(entry: &Entry, theme: &Theme, width: usize, rows: &mut Rows) {
     let truth = &entry.episode.truth;
-    let text = theme.style(Token::Text);
     if !entry.desk.is_revealed {
         let hidden = span(
             "hidden; submitting reveals it, r without a decision",
@@ -201,8 +207,19 @@ fn truth_rows(entry: &Entry, theme: &Theme, width: usize, rows: &mut Rows) {
         rows.push(Line::from(vec![label("Truth", theme), hidden]));
         return;
     }
+    say_truth("Truth", truth, theme, width, rows);
+    let others: Vec<_> = truth.evidence.iter().map(String::as_str).collect();
+    if others.len() > 1 {
+        let evidence = format!("       evidence: {}", others.join(" "));
+        rows.push(Line::from(span(evidence, theme.style(Token::Faint))));
+    }
+}
+
+/// Action, trigger, rule and reason.
+pub(super) fn say_truth(name: &str, truth: &Truth, theme: &Theme, width: usize, rows: &mut Rows) {
+    let text = theme.style(Token::Text);
     let decision = vec![
-        label("Truth", theme),
+        label(name, theme),
         span(format!("{} ", truth.action), theme.style(Token::Good)),
         span(format!("because of {} ", truth.triggering_log_id), text),
     ];
@@ -225,9 +242,4 @@ fn truth_rows(entry: &Entry, theme: &Theme, width: usize, rows: &mut Rows) {
             .into_iter()
             .map(|l| Line::from(span(format!("       {l}"), text))),
     );
-    let others: Vec<_> = truth.evidence.iter().map(String::as_str).collect();
-    if others.len() > 1 {
-        let evidence = format!("       evidence: {}", others.join(" "));
-        rows.push(Line::from(span(evidence, theme.style(Token::Faint))));
-    }
 }

@@ -23,10 +23,9 @@ type Cells = Vec<(String, Token)>;
 pub fn rows(app: &App, entry: &Entry, theme: &Theme, width: usize) -> Option<Vec<Line<'static>>> {
     let second = adapter_name(app.queue.second_adapter()?);
     let first = adapter_name(app.queue.adapter()?);
-    let at = app.queue.selected();
-    let answers = [app.queue.answer(at), app.queue.second_answer(at)];
-    let mut rows = vec![headline(answers, app, entry, theme)];
-    if app.queue.is_blind && !entry.desk.is_revealed {
+    let answers = [app.queue.shown_answer(), app.queue.second_answer()];
+    let mut rows = vec![headline(answers, app, theme)];
+    if app.queue.hides_answer() {
         return Some(rows);
     }
     let is_wide = width >= WIDE;
@@ -58,14 +57,9 @@ pub fn rows(app: &App, entry: &Entry, theme: &Theme, width: usize) -> Option<Vec
 }
 
 /// Whether the two say the same.
-fn headline(
-    answers: [Option<&Answer>; 2],
-    app: &App,
-    entry: &Entry,
-    theme: &Theme,
-) -> Line<'static> {
+fn headline(answers: [Option<&Answer>; 2], app: &App, theme: &Theme) -> Line<'static> {
     let text = match answers {
-        _ if app.queue.is_blind && !entry.desk.is_revealed => {
+        _ if app.queue.hides_answer() => {
             "hidden until the truth is revealed (v shows it)".to_owned()
         }
         [

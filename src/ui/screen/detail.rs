@@ -7,6 +7,7 @@ use ratatui::text::Line;
 use crate::ui::app::App;
 use crate::ui::copying::Copied;
 use crate::ui::detail::{Row, rows};
+use crate::ui::queue::what_if::{Edit, WhatIf};
 use crate::ui::record::Role;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::dialog::open;
@@ -17,24 +18,36 @@ const NAME: usize = 24;
 
 /// Draws the fields of the line under the cursor, one a row, long values wrapped.
 pub fn draw_fields(app: &App, field: usize, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let Some(entry) = app.queue.current() else {
+    let Some(entry) = app.queue.shown() else {
         return;
     };
     let size = (96.min(area.width), area.height.min(26));
     let width = usize::from(size.0.saturating_sub(2));
     let height = usize::from(size.1.saturating_sub(2));
     let found = rows(entry, app.queue.line);
-    let blocks: Vec<_> = found.iter().map(|row| block(row, theme, width)).collect();
+    let changes = app.queue.what_if().map_or_else(Vec::new, WhatIf::changes);
+    let event = entry.episode.log_window.get(app.queue.line);
+    let was = |row: &Row| {
+        let mut of_line = changes
+            .iter()
+            .filter(|e| event.is_some_and(|event| event.log_id == e.log_id));
+        of_line.find(|edit| row.part.as_ref() == Some(&edit.part))
+    };
+    let blocks = found.iter().map(|row| block(row, was(row), theme, width));
+    let blocks: Vec<_> = blocks.collect();
     let heights: Vec<usize> = blocks.iter().map(Vec::len).collect();
     let first = page_of_block(field, &heights, height);
-    let event = entry.episode.log_window.get(app.queue.line);
     let role = event.and_then(|event| Role::of(&entry.episode, &event.log_id));
     let role = role.filter(|_| entry.desk.is_revealed);
     let role = role.map_or_else(String::new, |role| {
         format!(" {} {}", role.letter(), role.word())
     });
+    let what = match app.queue.what_if() {
+        Some(_) => "What-if, all",
+        None => "All",
+    };
     let title = format!(
-        "All fields, line {}/{}{role}{}",
+        "{what} fields, line {}/{}{role}{}",
         app.queue.line + 1,
         entry.lines.len(),
         more(first, heights.iter().sum(), height, theme)
@@ -45,8 +58,12 @@ pub fn draw_fields(app: &App, field: usize, theme: &Theme, area: Rect, buf: &mut
     select_row(room, above.saturating_sub(first) as u16, theme, buf);
 }
 
-fn block(row: &Row, theme: &Theme, width: usize) -> Vec<Line<'static>> {
-    let texts = wrap(&row.value, width.saturating_sub(NAME + 1));
+fn block(row: &Row, change: Option<&Edit>, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    let (text, token) = match change {
+        Some(edit) => (format!("{} (was {})", row.value, edit.was), Token::Mark),
+        None => (row.value.clone(), Token::Text),
+    };
+    let texts = wrap(&text, width.saturating_sub(NAME + 1));
     let rows = texts.into_iter().enumerate().map(|(at, text)| {
         let name = if at == 0 { row.name.as_str() } else { "" };
         Line::from(vec![
@@ -54,7 +71,7 @@ fn block(row: &Row, theme: &Theme, width: usize) -> Vec<Line<'static>> {
                 column(name, NAME, theme.glyphs.cut),
                 theme.style(Token::Faint),
             ),
-            span(format!(" {text}"), theme.style(Token::Text)),
+            span(format!(" {text}"), theme.style(token)),
         ])
     });
     rows.collect()

@@ -5,23 +5,36 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::Line;
 
-use crate::env::schema::Verdict;
 use crate::ui::app::App;
 use crate::ui::desk::Score;
-use crate::ui::queue::{Answer, Entry, QueuePane};
+use crate::ui::queue::QueuePane;
 use crate::ui::screen::alert::LogView;
+use crate::ui::screen::columns::Columns;
 use crate::ui::screen::{alert, answer};
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::text::{column, cut, lines, page_of, pane, select_row, span};
+use crate::ui::widget::text::{cut, lines, page_of, pane, select_row, span};
+
+/// From this height on the queue's columns have names.
+const HEADED: u16 = 8;
 
 /// From this width on the queue stands beside the alert.
 const WIDE: u16 = 110;
+
+/// Cells of the queue beside the alert: more columns where there is room for them and for the log.
+const fn beside(width: u16) -> u16 {
+    match width {
+        0..140 => 50,
+        140..180 => 66,
+        _ => 84,
+    }
+}
 
 /// Draws the screen's body.
 pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     if area.width >= WIDE {
         let [left, right] =
-            Layout::horizontal([Constraint::Length(46), Constraint::Fill(1)]).areas(area);
+            Layout::horizontal([Constraint::Length(beside(area.width)), Constraint::Fill(1)])
+                .areas(area);
         let answer_height = if area.height >= 40 { 18 } else { 14 };
         draw_queue(app, theme, left, buf);
         let [head, log, below] = Layout::vertical([
@@ -43,7 +56,8 @@ fn narrow(app: &App, theme: &Theme, area: Rect) -> [Rect; 4] {
     let is_high = area.height >= 20;
     let (queue, log, least) = if is_high { (5, 5, 7) } else { (3, 3, 6) };
     let head = 2;
-    let entry = app.queue.current().filter(|e| e.desk.is_revealed);
+    let is_revealed = app.queue.current().is_some_and(|e| e.desk.is_revealed);
+    let entry = app.queue.shown().filter(|_| is_revealed);
     // Once revealed the cited line is known: the log window may shrink to it, and the truth gets the room.
     let answers = entry.map_or(least, |entry| {
         let most = area.height.saturating_sub(queue + head + log);
@@ -60,9 +74,14 @@ fn narrow(app: &App, theme: &Theme, area: Rect) -> [Rect; 4] {
 }
 
 fn draw_alert(app: &App, theme: &Theme, [head, log, below]: [Rect; 3], buf: &mut Buffer) {
-    if let Some(entry) = app.queue.current() {
-        alert::draw_header(entry, &alert::title(entry), theme, head, buf);
-        let view = LogView::of(&app.queue, entry);
+    if let Some(entry) = app.queue.shown() {
+        let title = alert::title(entry);
+        let title = match app.queue.what_if() {
+            Some(_) => format!("What-if of {title}"),
+            None => title,
+        };
+        alert::draw_header(entry, &title, theme, head, buf);
+        let view = LogView::of(&app.queue);
         alert::draw_log(&view, entry, theme, log, buf);
         answer::draw(app, entry, theme, below, buf);
     }
@@ -87,14 +106,37 @@ fn draw_queue(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         return;
     }
     let cursor = queue.place_in(&visible);
+    let (room, columns) = draw_head(app, &visible, theme, room, buf);
     let first = page_of(cursor, usize::from(room.height));
     let shown = visible.iter().skip(first).take(usize::from(room.height));
-    let rows =
-        shown.filter_map(|&at| Some(row(app, at, queue.entries().get(at)?, theme, room.width)));
+    let rows = shown.filter_map(|&at| Some(columns.row(app, at, queue.entries().get(at)?, theme)));
     lines(rows.collect::<Vec<_>>(), room, buf);
     if visible.get(cursor) == Some(&queue.selected()) {
         select_row(room, (cursor - first) as u16, theme, buf);
     }
+}
+
+/// The columns that fit, and their names above them where rows are left for more than a few alerts; returns the room below.
+fn draw_head(
+    app: &App,
+    listed: &[usize],
+    theme: &Theme,
+    room: Rect,
+    buf: &mut Buffer,
+) -> (Rect, Columns) {
+    let entries = listed.iter().filter_map(|at| app.queue.entries().get(*at));
+    let id = entries.map(|entry| entry.episode.alert.alert_id.chars().count());
+    let columns = Columns::fit(usize::from(room.width), id.max().unwrap_or(0));
+    if room.height < HEADED {
+        return (room, columns);
+    }
+    lines([columns.head(theme)], room, buf);
+    let below = Rect {
+        y: room.y + 1,
+        height: room.height - 1,
+        ..room
+    };
+    (below, columns)
 }
 
 /// Stage and split; with a filter, what it says and how many it lets through of those looked at.
@@ -136,43 +178,6 @@ fn tally(score: Score) -> String {
     )
 }
 
-/// Twins have one alert: without this they look like the same line twice.
-const fn twin_letter(entry: &Entry) -> char {
-    if entry.episode.index.is_multiple_of(2) {
-        'a'
-    } else {
-        'b'
-    }
-}
-
-/// Index, the model's mark, the analyst's, severity, alert id, host.
-fn row(app: &App, at: usize, entry: &Entry, theme: &Theme, width: u16) -> Line<'static> {
-    let alert = &entry.episode.alert;
-    let text = theme.style(Token::Text);
-    let (model, model_style) = model_mark(app, at, entry, theme);
-    let (own, own_style) = own_mark(entry, theme);
-    let rest = usize::from(width).saturating_sub(29);
-    let (id, host) = (rest / 2, rest - rest / 2);
-    Line::from(vec![
-        span(
-            format!("{at:>4}{} ", twin_letter(entry)),
-            theme.style(Token::Faint),
-        ),
-        span(column(&model, 8, ""), model_style),
-        span(column(&own, 6, ""), own_style),
-        span(
-            column(&alert.severity, 9, ""),
-            severity(&alert.severity, theme),
-        ),
-        span(
-            column(&alert.alert_id, id.saturating_sub(1), theme.glyphs.cut),
-            text,
-        ),
-        span(" ", text),
-        span(column(&alert.host, host, theme.glyphs.cut), text),
-    ])
-}
-
 /// Glyph and word for whether a verdict is right, with its colour.
 pub fn hit(is_right: bool, theme: &Theme) -> (String, Style) {
     let (glyph, word, token) = if is_right {
@@ -181,39 +186,6 @@ pub fn hit(is_right: bool, theme: &Theme) -> (String, Style) {
         (theme.glyphs.wrong, "wrong", Token::Bad)
     };
     (format!("{glyph} {word}"), theme.style(token))
-}
-
-fn model_mark(app: &App, at: usize, entry: &Entry, theme: &Theme) -> (String, Style) {
-    let faint = theme.style(Token::Faint);
-    match app.queue.answer(at) {
-        Some(Answer::Given { verdict, .. }) if entry.desk.is_revealed => {
-            hit(verdict.correct_action, theme)
-        }
-        Some(Answer::Given { .. }) => ("ready".to_owned(), faint),
-        Some(Answer::Thinking) => ("asked".to_owned(), faint),
-        Some(Answer::Failed(_)) => ("failed".to_owned(), theme.style(Token::Warn)),
-        None => ("-".to_owned(), faint),
-    }
-}
-
-fn own_mark(entry: &Entry, theme: &Theme) -> (String, Style) {
-    let judged = |verdict: &Verdict| {
-        let (glyph, token) = if verdict.correct_action {
-            (theme.glyphs.right, Token::Good)
-        } else {
-            (theme.glyphs.wrong, Token::Bad)
-        };
-        (format!("you{glyph}"), theme.style(token))
-    };
-    match (&entry.desk.own, entry.desk.decision, entry.desk.is_revealed) {
-        (Some(verdict), _, _) => judged(verdict),
-        (None, Some(action), false) => (
-            format!("you{}", action.index() + 1),
-            theme.style(Token::Mark),
-        ),
-        (None, _, true) => ("seen".to_owned(), theme.style(Token::Faint)),
-        (None, None, false) => (String::new(), theme.style(Token::Faint)),
-    }
 }
 
 /// The style of a severity; the word says it too.

@@ -67,6 +67,7 @@ fn draw_open(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
             is_focused: app.labelling.pane == QueuePane::Log,
             legend: "cited by Y you, M model",
             by_model: model_citation(&app.labelling),
+            changed: Vec::new(),
         };
         alert::draw_log(&view, &item.entry, theme, log, buf);
         draw_label(app, item, theme, label, buf);

@@ -3,18 +3,22 @@
 mod alert;
 mod answer;
 mod attacks;
+mod columns;
 mod compare;
 mod curves;
 pub mod detail;
 mod episodes;
 mod evaluations;
+pub mod groups;
 mod inside;
 mod labelling;
 mod panes;
 mod rollouts;
 mod runs;
 mod sureness;
+pub mod three_way;
 mod training;
+mod what_if;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;

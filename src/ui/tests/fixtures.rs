@@ -199,7 +199,7 @@ fn labelling() -> Vec<App> {
 }
 
 /// Keys that open dialogs.
-const DIALOGS: [&str; 10] = [
+const DIALOGS: [&str; 17] = [
     "?",
     ": r e v",
     "F2 t",
@@ -210,10 +210,17 @@ const DIALOGS: [&str; 10] = [
     "r o G",
     "y",
     "r y j d",
+    "r e",
+    "b",
+    "r b l l j",
+    "r w",
+    "r o j e x Enter",
+    "r o j j e x Enter",
+    "r o j j j e x Enter",
 ];
 
-/// An app in every state a screen can be in.
-pub fn states() -> Vec<App> {
+/// The episodes screen: at the start, answered, compared, and with its dialogs.
+fn on_episodes() -> Vec<App> {
     let mut states = Vec::new();
     states.push(app());
     let mut answered = app();
@@ -221,23 +228,37 @@ pub fn states() -> Vec<App> {
     answer(&mut answered, effects, right);
     press(&mut answered, "3 Enter");
     states.push(answered);
+    for keys in ["b O", "w j", "o j j e x Enter"] {
+        let mut answered = app();
+        let effects = update(&mut answered, ready());
+        answer(&mut answered, effects, wrong);
+        press(&mut answered, "3 Enter");
+        press(&mut answered, keys);
+        states.push(answered);
+    }
     let mut compared = app();
     let effects = update(&mut compared, ready());
     answer(&mut compared, effects, right);
     let effects = press(&mut compared, "c");
     answer(&mut compared, effects, wrong);
     states.push(compared);
+    for keys in DIALOGS {
+        let mut dialog = app();
+        press(&mut dialog, keys);
+        states.push(dialog);
+    }
+    states
+}
+
+/// An app in every state a screen can be in.
+pub fn states() -> Vec<App> {
+    let mut states = on_episodes();
     for pane in 0..5 {
         let mut training = app();
         train(&mut training, 120);
         press(&mut training, "F2");
         (0..pane).for_each(|_| drop(press(&mut training, "Tab")));
         states.push(training);
-    }
-    for keys in DIALOGS {
-        let mut dialog = app();
-        press(&mut dialog, keys);
-        states.push(dialog);
     }
     let mut quitting = app();
     train(&mut quitting, 3);

@@ -8,7 +8,7 @@ use ratatui::widgets::{Clear, Widget};
 use crate::run::RunDir;
 use crate::ui::app::App;
 use crate::ui::layer::{Layer, offered};
-use crate::ui::screen::detail;
+use crate::ui::screen::{detail, groups, three_way};
 use crate::ui::scroll::Scroll;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{column, cut, lines, more, page_of, pane, select_row, span, wrap};
@@ -27,7 +27,11 @@ pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffe
         } => help::draw(app, scroll, (typed, *is_typing), theme, area, buf),
         Layer::Palette { typed, chosen } => draw_palette(app, typed, *chosen, theme, area, buf),
         // What is typed stands in the line of messages.
-        Layer::Search { .. } | Layer::Step { .. } | Layer::Note { .. } | Layer::Line { .. } => {}
+        Layer::Search { .. }
+        | Layer::Step { .. }
+        | Layer::Note { .. }
+        | Layer::Edit { .. }
+        | Layer::Line { .. } => {}
         Layer::Delete { dir } => draw_delete(dir, theme, area, buf),
         Layer::Skip { .. } => draw_skip(app, theme, area, buf),
         Layer::Agreement { cursor } => agreement::draw(app, *cursor, theme, area, buf),
@@ -36,6 +40,8 @@ pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffe
         Layer::Start { form } => start::draw(app, form, theme, area, buf),
         Layer::Quit => draw_quit(theme, area, buf),
         Layer::Detail { field } => detail::draw_fields(app, *field, theme, area, buf),
+        Layer::Groups { by, chosen } => groups::draw(app, *by, *chosen, theme, area, buf),
+        Layer::ThreeWay { cursor } => three_way::draw(app, *cursor, theme, area, buf),
         Layer::Copy {
             chosen,
             is_defanged,

@@ -15,7 +15,7 @@ use crate::ui::widget::text::{column, lines, more, span, wrap};
 const KEYS_WIDTH: usize = 24;
 
 /// In the order they are read.
-const PLACES: [Place; 15] = [
+const PLACES: [Place; 17] = [
     Place::Episodes,
     Place::Training,
     Place::Runs,
@@ -25,6 +25,8 @@ const PLACES: [Place; 15] = [
     Place::Always,
     Place::Detail,
     Place::Copying,
+    Place::Groups,
+    Place::ThreeWay,
     Place::StartDialog,
     Place::DeleteDialog,
     Place::SkipDialog,
@@ -146,11 +148,11 @@ fn words(theme: &Theme) -> Vec<(String, &'static str)> {
         ),
         ("-".to_owned(), "the model has not been asked"),
         (
-            "asked".to_owned(),
+            "asked, a".to_owned(),
             "the model is thinking, or it is about to",
         ),
         (
-            "ready".to_owned(),
+            "ready, r".to_owned(),
             "the model has answered; whether rightly, the reveal shows",
         ),
         (
@@ -158,7 +160,7 @@ fn words(theme: &Theme) -> Vec<(String, &'static str)> {
             "the model's action, once the truth is revealed",
         ),
         (
-            "failed".to_owned(),
+            "failed, f".to_owned(),
             "the model gave no answer; the pane below says why",
         ),
         (

@@ -9,6 +9,7 @@ use crate::link::{AdapterChoice, RunState};
 use crate::ui::app::{App, ScreenName};
 use crate::ui::keys::{Place, Verb};
 use crate::ui::layer::{Layer, LineOf};
+use crate::ui::queue::what_if::{Part, expected};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{cut, lines, span, tail, wrap};
 
@@ -75,6 +76,7 @@ fn here(app: &App) -> Vec<(String, String)> {
                 (key, search_word(app))
             }
             (Verb::Confirm, Some(Layer::Step { .. })) => (key, "go there"),
+            (Verb::Confirm, Some(Layer::Edit { .. })) => (key, "see what if"),
             (Verb::Confirm, Some(Layer::Start { form })) if form.is_typing() => (key, "keep"),
             (Verb::Confirm, Some(Layer::Start { form }))
                 if continues && !form.is_changed(&app.config) =>
@@ -100,8 +102,10 @@ fn is_useful(app: &App, verb: Verb) -> bool {
                 | Layer::Note { .. }
                 | Layer::Line { .. }
                 | Layer::Start { .. }
+                | Layer::Edit { .. }
         )
     );
+    let is_editing = matches!(app.layers.last(), Some(Layer::Edit { .. }));
     let has_run = app.runs.current().is_some();
     if app.place() == Place::Labelling && !matches!(verb, Verb::ShowLabelling | Verb::Back) {
         return is_useful_labelling(app, verb);
@@ -109,6 +113,9 @@ fn is_useful(app: &App, verb: Verb) -> bool {
     match verb {
         Verb::Mark | Verb::Submit | Verb::Reveal => !is_revealed,
         Verb::NextMismatch | Verb::Undo => is_revealed,
+        Verb::EditField | Verb::ShowThreeWay => is_revealed,
+        Verb::DropWhatIf => queue.what_if().is_some(),
+        Verb::ClearTyped => is_editing,
         Verb::AskAgain => queue.adapter() == Some(&AdapterChoice::Live),
         Verb::ShowEpisodes => app.screen != ScreenName::Episodes,
         Verb::ShowTraining => app.screen != ScreenName::Training,
@@ -161,6 +168,19 @@ fn end_of(typed: &str, room: usize) -> String {
     typed.chars().skip(skipped).collect()
 }
 
+/// What is edited, what it has to be, what is typed, and what is wrong with it.
+fn edit_line(app: &App, part: &Part, typed: &str, body: Rect) -> String {
+    let shown = app.queue.shown();
+    let event = shown.and_then(|entry| entry.episode.log_window.get(app.queue.line));
+    let head = event.map_or_else(String::new, |event| {
+        let (id, form) = (&event.log_id, expected(event, part));
+        format!("what if {id} {} were ({form}): ", part.name())
+    });
+    let wrong = app.toast.as_ref().filter(|toast| toast.is_bad);
+    let wrong = wrong.map_or_else(String::new, |toast| format!(" ({})", toast.text));
+    format!("{head}{}_{wrong}", tail(typed, usize::from(body.width) - 4))
+}
+
 /// Draws the message over the last lines of the screen's body: an error over as many as it needs, three at most.
 pub fn draw_toast(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
     let (text, token) = match (&app.toast, app.layers.last()) {
@@ -183,6 +203,9 @@ pub fn draw_toast(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
             let room = usize::from(body.width).saturating_sub(head.len() + 3);
             (format!("{head}{}_", tail(typed, room)), Token::Accent)
         }
+        (_, Some(Layer::Edit { part, typed })) => {
+            (edit_line(app, part, typed, body), Token::Accent)
+        }
         (_, Some(Layer::Step { typed })) => (format!("step: {typed}_"), Token::Accent),
         (Some(toast), _) if toast.is_bad => (
             format!("{} error: {}", theme.glyphs.wrong, toast.text),
@@ -192,7 +215,8 @@ pub fn draw_toast(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
         _ => return,
     };
     let width = usize::from(body.width.saturating_sub(1));
-    let mut rows = if token == Token::Bad {
+    let is_edit = matches!(app.layers.last(), Some(Layer::Edit { .. }));
+    let mut rows = if token == Token::Bad || is_edit {
         wrap(&text, width)
     } else {
         vec![cut(&text, width, theme.glyphs.cut)]

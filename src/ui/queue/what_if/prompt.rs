@@ -1,0 +1,197 @@
+//! The line in which a value is edited: what it opens with, and what is taken for a value of its kind.
+
+use serde_json::Value;
+
+use crate::env::address;
+use crate::env::events::{self, Kind};
+use crate::env::plausible::is_timestamp;
+use crate::env::schema::Event;
+use crate::ui::app::App;
+use crate::ui::detail::rows;
+use crate::ui::gate;
+use crate::ui::layer::Layer;
+use crate::ui::msg::Effect;
+use crate::ui::queue::what_if::{Part, WhatIf};
+
+/// Longest name and longest free text that could have been logged.
+const MAX_NAME: usize = 120;
+const MAX_FREE_TEXT: usize = 500;
+
+/// The form of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Time,
+    Number,
+    Flag,
+    Address,
+    Name,
+    FreeText,
+}
+
+impl Form {
+    fn of(event: &Event, part: &Part) -> Self {
+        let name = match part {
+            Part::Timestamp => return Form::Time,
+            Part::Source | Part::EventType => return Form::Name,
+            Part::Field(name) => name,
+        };
+        let known = events::find(&event.event_type).and_then(|known| known.field(name));
+        match (known.map(|field| field.kind), event.fields.get(name)) {
+            (Some(Kind::Number(..)), _) | (None, Some(Value::Number(_))) => Form::Number,
+            (Some(Kind::Flag), _) | (None, Some(Value::Bool(_))) => Form::Flag,
+            (Some(Kind::InternalIp | Kind::ServerIp | Kind::ExternalIp), _) => Form::Address,
+            (Some(Kind::FreeText), _) => Form::FreeText,
+            _ => Form::Name,
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Form::Time => "a UTC time like 2026-04-25T10:00:00Z",
+            Form::Number => "a whole number, zero or more",
+            Form::Flag => "true or false",
+            Form::Address => "an IP address",
+            Form::Name => "text of at most 120 characters",
+            Form::FreeText => "text of at most 500 characters",
+        }
+    }
+
+    /// The value that `typed` is.
+    fn read(self, typed: &str) -> Option<Value> {
+        let text = || Value::from(typed);
+        let fits = |most: usize| typed.chars().count() <= most;
+        match self {
+            Form::Time => is_timestamp(typed).then(text),
+            Form::Number => typed.parse::<u64>().ok().map(Value::from),
+            Form::Flag => typed.parse::<bool>().ok().map(Value::from),
+            Form::Address => address::canonical(typed).map(|_| text()),
+            Form::Name => fits(MAX_NAME).then(text),
+            Form::FreeText => fits(MAX_FREE_TEXT).then(text),
+        }
+    }
+}
+
+/// What a value of this part of `event` has to be.
+#[must_use]
+pub fn expected(event: &Event, part: &Part) -> &'static str {
+    Form::of(event, part).words()
+}
+
+fn event(app: &App) -> Option<&Event> {
+    app.queue.shown()?.episode.log_window.get(app.queue.line)
+}
+
+/// Opens the fields of the line under the cursor, to choose one: that edited last, else the first of the record's own.
+pub fn open(app: &mut App) {
+    if let Some(why) = app.queue.why_no_what_if() {
+        app.say(why);
+        return;
+    }
+    let Some(entry) = app.queue.shown() else {
+        return;
+    };
+    let rows = rows(entry, app.queue.line);
+    let here = event(app).map(|event| event.log_id.as_str());
+    let last = app.queue.what_if().and_then(WhatIf::now).map(|c| &c.edit);
+    let last = last.filter(|edit| Some(edit.log_id.as_str()) == here);
+    let edited = rows
+        .iter()
+        .position(|row| last.is_some_and(|edit| row.part.as_ref() == Some(&edit.part)));
+    let own = |part: &Option<Part>| matches!(part, Some(Part::Field(_)));
+    let first = rows.iter().position(|row| own(&row.part));
+    let field = edited.or(first).unwrap_or(0);
+    app.layers.push(Layer::Detail { field });
+    app.say("Enter edits the value under the cursor: a what-if, the alert itself stays as it is");
+}
+
+/// Opens the line to edit `part` of the record under the cursor in.
+pub fn edit(app: &mut App, part: Option<&Part>) {
+    if let Some(why) = app.queue.why_no_what_if() {
+        app.say(why);
+        return;
+    }
+    let (Some(part), Some(event)) = (part, event(app)) else {
+        app.say("this is no part of the record that could be another");
+        return;
+    };
+    let layer = Layer::Edit {
+        part: part.clone(),
+        typed: part.text(event),
+    };
+    app.layers.push(layer);
+}
+
+/// Takes what is typed; what is no value of its kind stays open, with the reason beside it.
+pub fn confirm(app: &mut App, part: &Part, typed: &str) -> Vec<Effect> {
+    let typed = typed.trim();
+    let Some(event) = event(app) else {
+        return Vec::new();
+    };
+    let form = Form::of(event, part);
+    let Some(value) = form.read(typed) else {
+        let shown = gate::clean(typed).into_owned();
+        app.complain(format!("\"{shown}\" is not {}", form.words()));
+        return Vec::new();
+    };
+    app.layers.pop();
+    if !app.queue.edit_part(part, value) {
+        app.say("the same value as before: nothing has changed");
+        return Vec::new();
+    }
+    // What became of truth and answer is below the list of fields.
+    let is_list = |layer: &Layer| matches!(layer, Layer::Detail { .. });
+    app.layers.retain(|layer| !is_list(layer));
+    app.queue.ask()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_value_is_read_as_the_kind_its_field_has() {
+        let event: Event = serde_json::from_value(json!({
+            "log_id": "L1-0", "timestamp": "2026-04-25T10:00:00Z", "source": "zeek",
+            "event_type": "net.transfer",
+            "fields": {"service": "mega", "orig_bytes": 7, "dst_ip": "8.8.8.8", "odd": 3, "is_odd": true, "note": "n"}
+        }))
+        .expect("an event");
+        let field = |name: &str| Part::Field(name.into());
+        let long = "x".repeat(121);
+        let table: [(Part, &str, Option<Value>); 20] = [
+            (field("orig_bytes"), "12", Some(json!(12))),
+            (field("orig_bytes"), "-1", None),
+            (field("orig_bytes"), "1.5", None),
+            (field("orig_bytes"), "many", None),
+            (field("orig_bytes"), "", None),
+            (field("odd"), "4", Some(json!(4))),
+            (field("odd"), "four", None),
+            (field("is_odd"), "false", Some(json!(false))),
+            (field("is_odd"), "no", None),
+            (field("dst_ip"), "10.0.0.9", Some(json!("10.0.0.9"))),
+            (field("dst_ip"), "::1", Some(json!("::1"))),
+            (field("dst_ip"), "10.0.0", None),
+            (field("service"), "12", Some(json!("12"))),
+            (field("service"), &long, None),
+            (field("note"), &long, Some(json!(long))),
+            (
+                Part::Timestamp,
+                "2026-04-25T10:00:01Z",
+                Some(json!("2026-04-25T10:00:01Z")),
+            ),
+            (Part::Timestamp, "10:00", None),
+            (Part::Source, "sysmon", Some(json!("sysmon"))),
+            (Part::EventType, "dns.query", Some(json!("dns.query"))),
+            (Part::EventType, &long, None),
+        ];
+        for (part, typed, wanted) in table {
+            let read = Form::of(&event, &part).read(typed);
+            assert_eq!(read, wanted, "{part:?} {typed}");
+        }
+        assert_eq!(
+            expected(&event, &field("orig_bytes")),
+            "a whole number, zero or more"
+        );
+    }
+}

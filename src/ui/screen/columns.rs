@@ -1,0 +1,265 @@
+//! The queue's columns: which of them fit, and what stands in them. Number and id are always whole.
+
+use ratatui::style::Style;
+use ratatui::text::Line;
+
+use crate::env::schema::Verdict;
+use crate::ui::app::App;
+use crate::ui::queue::{Answer, Entry};
+use crate::ui::screen::episodes::{hit, severity};
+use crate::ui::theme::{Theme, Token};
+use crate::ui::widget::text::{column, span};
+
+/// Cells of a number, with the letter of the twin.
+const NUMBER: usize = 6;
+
+/// The least a host gets, and the most.
+const HOST: (usize, usize) = (10, 18);
+
+/// Something told of an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Number,
+    /// Whether the model is right.
+    Outcome,
+    /// What the model says.
+    Action,
+    You,
+    Severity,
+    Id,
+    Host,
+    Category,
+    Stage,
+    Split,
+}
+
+impl Kind {
+    /// All of them, from left to right.
+    const ALL: [Kind; 10] = [
+        Kind::Number,
+        Kind::Outcome,
+        Kind::Action,
+        Kind::You,
+        Kind::Severity,
+        Kind::Id,
+        Kind::Host,
+        Kind::Category,
+        Kind::Stage,
+        Kind::Split,
+    ];
+
+    /// What it is called at the top.
+    const fn title(self) -> &'static str {
+        match self {
+            Kind::Number => "",
+            Kind::Outcome => "model",
+            Kind::Action => "says",
+            Kind::You => "you",
+            Kind::Severity => "severity",
+            Kind::Id => "id",
+            Kind::Host => "host",
+            Kind::Category => "category",
+            Kind::Stage => "stage",
+            Kind::Split => "split",
+        }
+    }
+}
+
+/// The columns that fit, from left to right, each with its cells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Columns(Vec<(Kind, usize)>);
+
+impl Columns {
+    /// Those that fit into `width`, where the longest id has `id` characters: what matters more comes first.
+    #[must_use]
+    pub fn fit(width: usize, id: usize) -> Self {
+        let mut cells = vec![(Kind::Number, NUMBER), (Kind::Id, id + 1)];
+        let mut room = width.saturating_sub(NUMBER + id + 1);
+        let wanted = [
+            // A glyph first; its word when the rest is there.
+            (Kind::Outcome, 2),
+            (Kind::You, 6),
+            (Kind::Severity, 9),
+            (Kind::Action, 16),
+            (Kind::Outcome, 8),
+            (Kind::Host, HOST.0),
+            (Kind::Stage, 7),
+            (Kind::Split, 8),
+            (Kind::Category, 18),
+            (Kind::Host, HOST.1),
+        ];
+        for (kind, wide) in wanted {
+            let known = cells.iter_mut().find(|(other, _)| *other == kind);
+            let more = wide - known.as_ref().map_or(0, |(_, cells)| *cells);
+            if more > room {
+                continue;
+            }
+            room -= more;
+            match known {
+                Some((_, cells)) => *cells = wide,
+                None => cells.push((kind, wide)),
+            }
+        }
+        let place = |kind: Kind| Kind::ALL.iter().position(|other| *other == kind);
+        cells.sort_by_key(|(kind, _)| place(*kind));
+        Self(cells)
+    }
+
+    /// What the columns are called.
+    #[must_use]
+    pub fn head(&self, theme: &Theme) -> Line<'static> {
+        let titles = self.0.iter().map(|(kind, width)| {
+            // A title cut in two says nothing.
+            let title = if kind.title().len() < *width {
+                kind.title()
+            } else {
+                ""
+            };
+            span(column(title, *width, ""), theme.style(Token::Faint))
+        });
+        Line::from_iter(titles)
+    }
+
+    /// The alert at `at`.
+    #[must_use]
+    pub fn row(&self, app: &App, at: usize, entry: &Entry, theme: &Theme) -> Line<'static> {
+        let cells = self.0.iter().map(|&(kind, width)| {
+            let (text, style) = cell(kind, width, app, at, entry, theme);
+            // The last cell keeps apart from what follows.
+            let text = column(&text, width.saturating_sub(1), theme.glyphs.cut);
+            span(text + " ", style)
+        });
+        Line::from_iter(cells)
+    }
+}
+
+fn cell(
+    kind: Kind,
+    width: usize,
+    app: &App,
+    at: usize,
+    entry: &Entry,
+    theme: &Theme,
+) -> (String, Style) {
+    let alert = &entry.episode.alert;
+    let (text, faint) = (theme.style(Token::Text), theme.style(Token::Faint));
+    match kind {
+        Kind::Number => (format!("{at:>4}{}", twin_letter(entry)), faint),
+        Kind::Outcome => outcome(app, at, entry, width, theme),
+        Kind::Action => action(app, at, entry, theme),
+        Kind::You => own_mark(entry, theme),
+        Kind::Severity => (alert.severity.clone(), severity(&alert.severity, theme)),
+        Kind::Id => (alert.alert_id.clone(), text),
+        Kind::Host => (alert.host.clone(), text),
+        Kind::Category => (alert.category.clone(), text),
+        Kind::Stage => {
+            let whole = entry.episode.stage.as_str();
+            let short = whole.split('_').next().unwrap_or(whole);
+            (short.to_owned(), faint)
+        }
+        Kind::Split => (entry.episode.split.to_string(), faint),
+    }
+}
+
+/// Twins have one alert: without this they look like the same line twice.
+const fn twin_letter(entry: &Entry) -> char {
+    if entry.episode.index.is_multiple_of(2) {
+        'a'
+    } else {
+        'b'
+    }
+}
+
+/// Whether the model is right once that is revealed, else how far it is: words, or a sign where there is no room.
+fn outcome(app: &App, at: usize, entry: &Entry, width: usize, theme: &Theme) -> (String, Style) {
+    let faint = theme.style(Token::Faint);
+    let (word, sign, style) = match app.queue.answer(at) {
+        Some(Answer::Given { verdict, .. }) if entry.desk.is_revealed => {
+            let (word, style) = hit(verdict.correct_action, theme);
+            let glyph = if verdict.correct_action {
+                theme.glyphs.right
+            } else {
+                theme.glyphs.wrong
+            };
+            (word, glyph, style)
+        }
+        Some(Answer::Given { .. }) => ("ready".to_owned(), "r", faint),
+        Some(Answer::Thinking) => ("asked".to_owned(), "a", faint),
+        Some(Answer::Failed(_)) => ("failed".to_owned(), "f", theme.style(Token::Warn)),
+        None => ("-".to_owned(), "-", faint),
+    };
+    let text = if width > 2 { word } else { sign.to_owned() };
+    (text, style)
+}
+
+/// What the model says, unless that is hidden.
+fn action(app: &App, at: usize, entry: &Entry, theme: &Theme) -> (String, Style) {
+    let is_hidden = app.queue.is_blind && !entry.desk.is_revealed;
+    match app.queue.answer(at) {
+        Some(Answer::Given { .. }) if is_hidden => ("hidden".to_owned(), theme.style(Token::Faint)),
+        Some(Answer::Given { verdict, .. }) => {
+            let action = verdict.action.map_or("malformed", |action| action.as_str());
+            (action.to_owned(), theme.style(Token::Accent))
+        }
+        _ => (String::new(), theme.style(Token::Faint)),
+    }
+}
+
+fn own_mark(entry: &Entry, theme: &Theme) -> (String, Style) {
+    let judged = |verdict: &Verdict| {
+        let (glyph, token) = if verdict.correct_action {
+            (theme.glyphs.right, Token::Good)
+        } else {
+            (theme.glyphs.wrong, Token::Bad)
+        };
+        (format!("you{glyph}"), theme.style(token))
+    };
+    match (&entry.desk.own, entry.desk.decision, entry.desk.is_revealed) {
+        (Some(verdict), _, _) => judged(verdict),
+        (None, Some(action), false) => (
+            format!("you{}", action.index() + 1),
+            theme.style(Token::Mark),
+        ),
+        (None, _, true) => ("seen".to_owned(), theme.style(Token::Faint)),
+        (None, None, false) => (String::new(), theme.style(Token::Faint)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(width: usize) -> Vec<(Kind, usize)> {
+        Columns::fit(width, 6).0
+    }
+
+    #[test]
+    fn what_fits_grows_with_the_width_and_never_past_it() {
+        for width in 0..250 {
+            let columns = kinds(width);
+            let used: usize = columns.iter().map(|(_, cells)| cells).sum();
+            assert!(used <= width.max(NUMBER + 7), "{width}: {columns:?}");
+            assert!(columns.contains(&(Kind::Id, 7)), "{width}: {columns:?}");
+            let more = kinds(width + 1).len();
+            assert!(more + 1 >= columns.len(), "{width}: {columns:?}");
+        }
+        let names =
+            |width| -> Vec<Kind> { kinds(width).into_iter().map(|(kind, _)| kind).collect() };
+        use Kind::{Action, Host, Id, Number, Outcome, Severity, Split, Stage, You};
+        assert_eq!(names(24), [Number, Outcome, You, Id]);
+        let narrow = [Number, Outcome, Action, You, Severity, Id, Host, Stage];
+        assert_eq!(names(78), [&narrow[..], &[Split]].concat());
+        assert_eq!(names(110), Kind::ALL);
+    }
+
+    #[test]
+    fn an_outcome_is_a_glyph_before_it_is_a_word() {
+        let outcome = |width| {
+            kinds(width)
+                .into_iter()
+                .find(|(kind, _)| *kind == Kind::Outcome)
+        };
+        assert_eq!(outcome(24), Some((Kind::Outcome, 2)));
+        assert_eq!(outcome(78), Some((Kind::Outcome, 8)));
+    }
+}
