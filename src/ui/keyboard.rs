@@ -11,7 +11,6 @@ pub struct Keyboard {
 
 impl Keyboard {
     /// From now on no key is read here, until what is returned is dropped.
-    #[must_use]
     pub fn lend(&self) -> Lent<'_> {
         self.set(true);
         Lent(self)
