@@ -7,6 +7,7 @@ mod frames;
 mod insight;
 mod keys;
 mod labelling;
+mod life;
 mod overlays;
 mod run_keys;
 mod run_list;
