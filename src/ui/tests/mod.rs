@@ -4,6 +4,7 @@ mod chart_keys;
 mod event_loop;
 pub(super) mod fixtures;
 mod frames;
+mod golden;
 mod insight;
 mod keys;
 mod labelling;
