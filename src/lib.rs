@@ -4,6 +4,7 @@
 //!
 //! | module | job | must not know |
 //! |---|---|---|
+//! | [`allocator`] | how long freed memory is kept | anything else |
 //! | [`stream`] | named, seeded random streams | anything else |
 //! | [`env`] | episodes, rules, truth, reward, prompt, response | models, files, terminals |
 //! | [`audit`] | classifiers that look for shortcuts in episodes | models, terminals |
@@ -53,6 +54,7 @@
 //! * Text from episodes, models and files passes [`ui::gate`] before it reaches the terminal.
 //! * A panic on the model thread becomes a fact; only the thread that owns the terminal restores it.
 
+pub mod allocator;
 pub mod audit;
 pub mod cli;
 pub mod commands;

@@ -10,12 +10,16 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::env::schema::{Action, Episode, Verdict};
+use crate::eval::calibration::Calibration;
+use crate::train::config::TrainConfig;
 
 /// What a screen asks of the model thread.
 #[derive(Debug)]
 pub enum Command {
     /// Start a run, or continue the one in `run_dir`.
     Train(Box<TrainRequest>),
+    /// Say what a run of this configuration would need.
+    Fit(Box<TrainConfig>),
     /// Steer the run in progress; without one it is ignored.
     Control(Control),
     /// Answer one episode; served between micro-batches while a run is in progress.
@@ -34,16 +38,19 @@ pub enum Control {
     Resume,
     /// Write a checkpoint now and go on.
     Save,
+    /// End the present phase after the current step, as if all its steps were done, and go on with the next.
+    Skip,
     /// Write a checkpoint and end.
     Stop,
 }
 
 impl Control {
-    /// All four.
-    pub const ALL: [Control; 4] = [
+    /// All five.
+    pub const ALL: [Control; 5] = [
         Control::Pause,
         Control::Resume,
         Control::Save,
+        Control::Skip,
         Control::Stop,
     ];
 
@@ -54,6 +61,7 @@ impl Control {
             Control::Pause => "pause",
             Control::Resume => "resume",
             Control::Save => "save",
+            Control::Skip => "skip",
             Control::Stop => "stop",
         }
     }
@@ -63,7 +71,7 @@ impl Control {
 #[derive(Clone, Debug)]
 pub struct TrainRequest {
     /// The resolved configuration (ignored by `resume`, which reads `run.json`).
-    pub config: crate::train::config::TrainConfig,
+    pub config: TrainConfig,
     /// Where facts go.
     pub run_dir: PathBuf,
     /// Continue from the last checkpoint in `run_dir`.
@@ -116,6 +124,12 @@ pub enum Fact {
     },
     /// No answer: why, and what to do.
     InferenceFailed { id: u64, message: String },
+    /// What a run of this configuration needs of the memory there is, in words, and whether that suffices.
+    Fitted {
+        config: Box<TrainConfig>,
+        told: String,
+        fits: bool,
+    },
     /// A fact of the run in progress; already on disk when it arrives here.
     Run(RunFact),
     /// The model thread cannot go on (weights unreadable, panic); what was asked is lost, what is on disk is not.
@@ -131,6 +145,8 @@ pub enum RunFact {
         run_id: String,
         plan: Plan,
     },
+    /// `run.json` says another plan: a phase has ended early.
+    Planned(Plan),
     /// `status.json` is written.
     Status(Status),
     /// A line of `metrics.jsonl`.
@@ -160,7 +176,25 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhasePlan {
     pub name: String,
+    /// How many it takes; how many it took, where it has ended early.
     pub steps: u64,
+    /// How many the configuration wants, where the phase was ended early by request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<u64>,
+}
+
+impl PhasePlan {
+    /// Steps that the configuration wants of it: what schedules go by.
+    #[must_use]
+    pub fn wanted_steps(&self) -> u64 {
+        self.wanted.unwrap_or(self.steps)
+    }
+
+    /// Ends it after `done` of its steps.
+    pub fn end_early(&mut self, done: u64) {
+        self.wanted = Some(self.wanted_steps());
+        self.steps = done;
+    }
 }
 
 impl Plan {
@@ -168,6 +202,20 @@ impl Plan {
     #[must_use]
     pub fn total_steps(&self) -> u64 {
         self.phases.iter().map(|phase| phase.steps).sum()
+    }
+
+    /// What was ended early, in words; seed and configuration alone do not give such a run again.
+    #[must_use]
+    pub fn ended_early(&self) -> Option<String> {
+        let told = self.phases.iter().filter_map(|phase| {
+            let wanted = phase.wanted?;
+            Some(format!(
+                "{} after {} of {wanted} steps",
+                phase.name, phase.steps
+            ))
+        });
+        let told: Vec<_> = told.collect();
+        (!told.is_empty()).then(|| told.join(", "))
     }
 }
 
@@ -305,6 +353,9 @@ pub struct EvalRow {
     /// How each rule's episodes were answered; nothing in files of older versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub by_rule: BTreeMap<String, RuleAnswers>,
+    /// How sure the answers were against how often right; nothing in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     #[serde(flatten)]
     pub values: BTreeMap<String, f64>,
 }

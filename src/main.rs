@@ -10,5 +10,6 @@ use opensoc::cli::{Cli, run};
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    opensoc::allocator::keep_freed_pages();
     run(Cli::parse())
 }

@@ -2,10 +2,13 @@
 
 #![expect(clippy::expect_used, reason = "a test stops where it goes wrong")]
 
+mod command;
+
 use std::path::Path;
-use std::process::{Command, Output};
 
 use serde_json::Value;
+
+use command::{opensoc, text};
 
 /// A run of a few small steps.
 const SHORT: [&str; 14] = [
@@ -24,18 +27,6 @@ const SHORT: [&str; 14] = [
     "--set",
     "eval.final_episodes=4",
 ];
-
-fn opensoc(home: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_opensoc"))
-        .args(args)
-        .env("OPENSOC_HOME", home)
-        .output()
-        .expect("starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
-}
 
 fn listed(home: &Path) -> Vec<Value> {
     let runs = opensoc(home, &["runs", "--json"]);

@@ -114,6 +114,7 @@ fn model_thread(
         }
         "trains" => {
             let phases = vec![PhasePlan {
+                wanted: None,
                 name: "sft".into(),
                 steps: 1_000_000,
             }];
@@ -698,6 +699,57 @@ fn a_label_typed_and_left_at_once_is_on_disk() {
     let states: Vec<_> = labels.of("ann").map(|l| l.decision.state).collect();
     assert_eq!(states, [opensoc::label::State::Submitted]);
     assert_eq!(store.episodes().expect("episodes").len(), 1);
+}
+
+/// An editor that waits until it is let go, then writes a rationale and two lines of note.
+const EDITOR: &str = r#"#!/bin/sh
+printf 'the editor has %s\n' "$(stat -c %a "$1")"
+read -r answer
+[ "$answer" = fail ] && exit 3
+printf '## Rationale\n%s\n## Note\none\ntwo\n' "$answer" > "$1"
+"#;
+
+#[test]
+fn the_users_editor_gets_the_terminal_and_gives_it_back() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let editor = folder.path().join("editor.sh");
+    std::fs::write(&editor, EDITOR).expect("written");
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&editor, executable).expect("executable");
+    let mut command = CommandBuilder::new(Path::new(env!("CARGO_BIN_EXE_opensoc")));
+    command.cwd(folder.path());
+    command.env("OPENSOC_HOME", folder.path());
+    command.env("EDITOR", &editor);
+    command.env_remove("VISUAL");
+    command.args(["--as", "ann"]);
+    let mut terminal = Terminal::spawn(command, tempfile::NamedTempFile::new().expect("a file"));
+    terminal.wait_for("F1 Episodes");
+    terminal.press(b"\x1bOR");
+    terminal.wait_for("ann: generated train alerts of seed 1");
+    terminal.press(b"2");
+    terminal.wait_for("saved, revision 1");
+    terminal.press(b"E");
+    terminal.wait_for("the editor has 600");
+    assert!(!terminal.is_alternate(), "the screen is the editor's");
+    // Keys are the editor's now.
+    terminal.press(b"quick as five 5 q\n");
+    terminal.wait_for("saved, revision 2");
+    assert!(terminal.is_alternate());
+    terminal.wait_for("quick as five 5 q");
+    terminal.press(b"E");
+    terminal.wait_for("the editor has 600");
+    terminal.press(b"fail\n");
+    terminal.wait_for("nothing is taken over");
+    terminal.press(b"q");
+    let status = Terminal::ended(&mut terminal.child, PATIENCE);
+    assert!(status.success(), "{status:?}");
+    let labels = Store::new(folder.path().join("labels")).labels();
+    let labels = labels.expect("labels");
+    let label = labels.of("ann").next().expect("one label");
+    assert_eq!(label.decision.rationale, "quick as five 5 q");
+    assert_eq!(label.decision.note, "one\ntwo");
+    assert_eq!(label.revision, 2);
 }
 
 #[test]

@@ -21,10 +21,12 @@ use opensoc::train::curriculum::{self, Host};
 use opensoc::train::worker::{WorkerOptions, spawn};
 use opensoc::train::{evaluate, task};
 
-/// Listens, and asks for a stop once `stop_after` optimiser steps are done.
+/// Listens, and asks for a stop once `stop_after` optimiser steps are done; for the end of a phase, once, after `skip_after`.
 #[derive(Default)]
 struct Listener {
     stop_after: Option<u64>,
+    skip_after: Option<u64>,
+    planned: Option<u64>,
     steps: u64,
     states: Vec<RunState>,
     evaluations: usize,
@@ -35,6 +37,7 @@ impl Host for Listener {
     fn tell(&mut self, fact: RunFact) {
         match fact {
             RunFact::Metrics(row) => self.steps = row.step,
+            RunFact::Planned(plan) => self.planned = Some(plan.total_steps()),
             RunFact::Status(status) => self.states.push(status.state),
             RunFact::Evaluation(_) => self.evaluations += 1,
             RunFact::Rollouts(group) => {
@@ -54,10 +57,15 @@ impl Host for Listener {
     }
 
     fn between(&mut self, _: &Decoder) -> Vec<Control> {
-        match self.stop_after {
-            Some(step) if self.steps >= step => vec![Control::Stop],
-            _ => Vec::new(),
+        let mut controls = Vec::new();
+        if self.skip_after.is_some_and(|step| self.steps >= step) {
+            self.skip_after = None;
+            controls.push(Control::Skip);
         }
+        if self.stop_after.is_some_and(|step| self.steps >= step) {
+            controls.push(Control::Stop);
+        }
+        controls
     }
 }
 
@@ -97,16 +105,25 @@ fn train_as(
     resume: bool,
     stop_after: Option<u64>,
 ) -> (RunState, Listener) {
+    let listener = Listener {
+        stop_after,
+        ..Listener::default()
+    };
+    train_heard(config, dir, resume, listener)
+}
+
+fn train_heard(
+    config: TrainConfig,
+    dir: &Path,
+    resume: bool,
+    mut listener: Listener,
+) -> (RunState, Listener) {
     let model = LoadedModel::nano().expect("nano");
     let request = TrainRequest {
         config,
         run_dir: dir.to_path_buf(),
         resume,
         sft_extra: None,
-    };
-    let mut listener = Listener {
-        stop_after,
-        ..Listener::default()
     };
     let state = curriculum::run(&model, &request, &mut listener).expect("a run");
     (state, listener)
@@ -249,6 +266,76 @@ fn an_evaluation_broken_off_by_a_stop_is_done_anew_with_the_same_bytes() {
         let (state, heard) = train_as(config.clone(), &dir, false, Some(step));
         assert_eq!((state, heard.evaluations), (RunState::Stopped, rows));
         train_as(config.clone(), &dir, true, None);
+        for file in SAME {
+            assert_eq!(bytes(&straight, file), bytes(&dir, file), "{step}: {file}");
+        }
+    }
+}
+
+/// How many steps each phase took.
+fn steps_by_phase(dir: &Path) -> Vec<(String, usize)> {
+    let text = String::from_utf8(bytes(dir, "metrics.jsonl")).expect("text");
+    let mut phases: Vec<(String, usize)> = Vec::new();
+    for line in text.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).expect("a row");
+        let stage = row["stage"].as_str().expect("a stage");
+        match phases.last_mut() {
+            Some((name, steps)) if name == stage => *steps += 1,
+            _ => phases.push((stage.to_owned(), 1)),
+        }
+    }
+    phases
+}
+
+#[test]
+fn a_stage_ended_early_is_marked_and_the_run_goes_on_as_if_it_had_been_that_long() {
+    let root = tempfile::tempdir().expect("a folder");
+    let mut config = config();
+    config.grpo.steps_per_stage = 3;
+    // The learning rate of later stages must not depend on how long this one was.
+    config.grpo.lr_scheduler_type = opensoc::train::config::Schedule::Linear;
+    let skips = |stop_after| Listener {
+        skip_after: Some(4),
+        stop_after,
+        ..Listener::default()
+    };
+    let straight = root.path().join("straight");
+    let (state, heard) = train_heard(config.clone(), &straight, false, skips(None));
+    assert_eq!(state, RunState::Finished);
+    // 3 SFT steps, 1 of 3 in the first stage, 3 in each of the others.
+    assert_eq!((heard.steps, heard.planned), (13, Some(13)));
+    let stages = ["stage2_multi", "stage3_mixed", "stage4_adversarial"];
+    let whole = stages.map(|stage| (stage.to_owned(), 3));
+    let before = [("sft".to_owned(), 3), ("stage1_basic".to_owned(), 1)];
+    assert_eq!(
+        steps_by_phase(&straight),
+        [&before[..], &whole[..]].concat()
+    );
+    assert!(
+        straight
+            .join("adapters/stage1_basic/adapter_model.safetensors")
+            .is_file()
+    );
+    let text = |file: &str| String::from_utf8(bytes(&straight, file)).expect("text");
+    assert!(text("log.txt").contains("stage1_basic ended early by request, after 1 of 3 steps"));
+    let manifest: serde_json::Value = serde_json::from_str(&text("run.json")).expect("JSON");
+    let phase = &manifest["plan"]["phases"][1];
+    assert_eq!((&phase["steps"], &phase["wanted"]), (&1.into(), &3.into()));
+    assert!(manifest["plan"]["phases"][2].get("wanted").is_none());
+    let card = text("adapters/stage4_adversarial/README.md");
+    assert!(card.contains("stage1_basic after 1 of 3 steps"), "{card}");
+    let status: serde_json::Value = serde_json::from_str(&text("status.json")).expect("JSON");
+    assert_eq!(
+        (&status["step"], &status["total_steps"]),
+        (&13.into(), &13.into())
+    );
+    // Stopped in the same step, and in the one after it.
+    for step in [4, 5] {
+        let dir = root.path().join(format!("stopped-{step}"));
+        let (state, _) = train_heard(config.clone(), &dir, false, skips(Some(step)));
+        assert_eq!(state, RunState::Stopped);
+        let (state, _) = train_heard(config.clone(), &dir, true, Listener::default());
+        assert_eq!(state, RunState::Finished);
         for file in SAME {
             assert_eq!(bytes(&straight, file), bytes(&dir, file), "{step}: {file}");
         }

@@ -1,8 +1,57 @@
 //! `opensoc triage` from the outside: alerts of several programs in, a decision a line out.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+
+#[test]
+fn joined_alerts_are_decided_on_with_what_went_on_before_them() {
+    let folder = tempfile::tempdir().expect("folder");
+    let file = folder.path().join("day.jsonl");
+    let records = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/records");
+    let names = ["zeek.jsonl", "eve.jsonl", "wazuh.jsonl"];
+    let texts = names.map(|name| std::fs::read_to_string(records.join(name)).expect("read"));
+    let lines = texts.concat() + "{\"timestamp\":\"x\",\"rule\":{\"level\":3},\"agent\":{}}\n";
+    std::fs::write(&file, lines).expect("written");
+    let triage = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_opensoc"));
+        let file = file.to_str().expect("a path");
+        let output = command.args(["triage", file]).args(args).output();
+        let output = output.expect("starts");
+        assert_eq!(output.status.code(), Some(1), "one line is bad");
+        let lines = String::from_utf8(output.stdout).expect("text");
+        let lines = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"));
+        lines.collect::<Vec<Value>>()
+    };
+    let answers = triage(&["--join"]);
+    assert_eq!(
+        answers.len(),
+        5,
+        "a notice, an EVE alert, two of Wazuh and an error: {answers:?}"
+    );
+    // The host's four records of Zeek, and the two of Suricata by the time of its alert.
+    for (at, format, found) in [(0, "zeek", 6), (1, "suricata", 6), (2, "wazuh", 0)] {
+        let answer = &answers[at];
+        assert_eq!(answer["format"], format, "{answer}");
+        assert_eq!(answer["joined"]["found"], found, "{answer}");
+        let shown = answer["joined"]["shown"].as_u64().expect("a count");
+        assert!(shown <= found && (shown > 0) == (found > 0), "{answer}");
+        if answer["cited_in_window"] == true {
+            assert_eq!(answer["cited_event"]["log_id"], answer["cited_log_id"]);
+        }
+    }
+    assert_eq!(
+        (&answers[4]["line"], &answers[4]["field"]),
+        (&11.into(), &"timestamp".into())
+    );
+    let alone = triage(&[]);
+    assert_eq!(alone.len(), 11, "each line has an answer or an error");
+    assert_eq!(alone[5]["field"], "event_type");
+    assert!(alone[0].get("joined").is_none());
+}
 
 #[test]
 fn every_alert_gets_a_decision_and_a_bad_line_an_error() {

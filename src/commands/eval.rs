@@ -17,6 +17,7 @@ use crate::env::read::Object;
 use crate::env::schema::{Episode, Split, Stage};
 use crate::env::verdict;
 use crate::eval::baselines::Baseline;
+use crate::eval::calibration::Calibration;
 use crate::eval::metrics::Case;
 use crate::eval::report::{Answers, Contestant, Report};
 use crate::model::decoder::Decoder;
@@ -149,8 +150,10 @@ fn of_decoder(
     let cases = pairs.map(|(episode, verdict)| Case::new(episode, verdict));
     let (tokenizer, go_on) = (&model.tokenizer, || true);
     let flips = evaluate::injection_flips(decoder, tokenizer, episodes, verdicts(), go_on)?;
+    let judged = evaluate::judged(decoder, tokenizer, episodes, verdicts(), go_on)?;
     Ok(Answers {
         injection_flip_rate: flips,
+        calibration: Calibration::of(&judged),
         ..Answers::new(who, cases.collect())
     })
 }

@@ -26,7 +26,7 @@ pub struct Args {
 /// What to do with the set.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Add alerts to label: episodes or incidents as JSON lines
+    /// Add alerts to label: ours or those of other programs, as JSON lines
     #[command(
         after_help = "Example: opensoc generate --stage 3 --seed 9 --count 50 | opensoc label import -"
     )]

@@ -1,10 +1,11 @@
-//! JSON lines in, one answer a line out: a bad line is answered with an error object and the next one is read.
+//! JSON lines in, packed or not, one answer a line out: a bad line is answered with an error object and the next one is read.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use anyhow::Context;
+use flate2::bufread::MultiGzDecoder;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::ser::Formatter;
@@ -16,6 +17,10 @@ use crate::ui::gate::is_hostile;
 
 /// The longest line that is read.
 pub const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// What a gzip file begins with, and no text does.
+const GZIP: u8 = 0x1f;
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// What is wrong with a line.
 #[derive(Debug, Error)]
@@ -44,11 +49,56 @@ impl LineError {
     /// The field at fault, where it is one field's.
     fn field(&self) -> Option<&str> {
         match self {
-            LineError::Content { field, .. } => Some(field),
+            LineError::Content { field, .. } => {
+                Some(field.as_str()).filter(|field| !field.is_empty())
+            }
             LineError::Json(fault) => fault.field(),
             LineError::TooLong | LineError::Encoding | LineError::Answer(_) => None,
         }
     }
+}
+
+/// The bytes of `file` (stdin without one, or for `-`), unpacked where they are gzip.
+///
+/// # Errors
+/// When it cannot be opened or read.
+pub fn open(file: Option<&Path>) -> anyhow::Result<Box<dyn BufRead>> {
+    match file.filter(|path| *path != Path::new("-")) {
+        Some(path) => {
+            let opened = File::open(path).map(BufReader::new);
+            let unpacked = opened.and_then(|input| unpacked(Box::new(input)));
+            unpacked.with_context(|| path.display().to_string())
+        }
+        None => Ok(unpacked(Box::new(io::stdin().lock()))?),
+    }
+}
+
+/// Several packed parts one after the other are one text.
+fn unpacked(mut input: Box<dyn BufRead>) -> io::Result<Box<dyn BufRead>> {
+    Ok(match input.fill_buf()?.first() {
+        Some(&GZIP) => Box::new(BufReader::new(MultiGzDecoder::new(input))),
+        _ => input,
+    })
+}
+
+/// Every line of `input` that is not empty, after its number; or why it is none. An error of `input` is the last.
+pub fn numbered(
+    mut input: impl BufRead,
+) -> impl Iterator<Item = io::Result<(u64, Result<String, LineError>)>> {
+    let mut number = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let line = match next_line(&mut input).transpose()? {
+                Ok(line) => line,
+                Err(error) => return Some(Err(error)),
+            };
+            number += 1;
+            let line = line.map(|text| text.trim_start_matches(BYTE_ORDER_MARK).trim().to_owned());
+            if !matches!(line.as_deref(), Ok("")) {
+                return Some(Ok((number, line)));
+            }
+        }
+    })
 }
 
 /// Answers every line of `file` (stdin without one, or for `-`) with `answer`; empty lines are skipped.
@@ -61,13 +111,10 @@ pub fn answer_all(
     out: &mut dyn Write,
     answer: impl Fn(&str) -> Result<Value, LineError>,
 ) -> anyhow::Result<Outcome> {
-    match file.filter(|path| *path != Path::new("-")) {
-        Some(path) => {
-            let file = File::open(path).with_context(|| path.display().to_string())?;
-            answer_lines(BufReader::new(file), out, answer)
-                .with_context(|| path.display().to_string())
-        }
-        None => answer_lines(io::stdin().lock(), out, answer),
+    let answered = answer_lines(open(file)?, out, answer);
+    match file {
+        Some(path) => answered.with_context(|| path.display().to_string()),
+        None => answered,
     }
 }
 
@@ -76,33 +123,46 @@ pub fn answer_all(
 /// # Errors
 /// When `input` cannot be read or `out` not written.
 pub fn answer_lines(
-    mut input: impl BufRead,
+    input: impl BufRead,
     out: &mut dyn Write,
     answer: impl Fn(&str) -> Result<Value, LineError>,
 ) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::Complete;
-    let mut number = 0;
-    while let Some(line) = next_line(&mut input)? {
-        number += 1;
-        let answered = line.and_then(|text| match text.trim() {
-            "" => Ok(None),
-            text => answer(text).map(Some),
-        });
-        match answered {
-            Ok(None) => continue,
-            Ok(Some(value)) => write_json(out, &value)?,
-            Err(error) => {
-                outcome = Outcome::BadInput;
-                let object = ErrorObject {
-                    field: error.field().map(str::to_owned),
-                    error: error.to_string(),
-                    line: number,
-                };
-                write_json(out, &object)?;
-            }
+    for line in numbered(input) {
+        let (number, line) = line?;
+        let answered = line.and_then(|text| answer(&text));
+        if write_answer(out, number, answered)? == Outcome::BadInput {
+            outcome = Outcome::BadInput;
         }
-        out.write_all(b"\n")?;
     }
+    Ok(outcome)
+}
+
+/// Writes what came of the line `number`: the answer, or an error object.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn write_answer(
+    out: &mut dyn Write,
+    number: u64,
+    answered: Result<Value, LineError>,
+) -> anyhow::Result<Outcome> {
+    let outcome = match answered {
+        Ok(value) => {
+            write_json(out, &value)?;
+            Outcome::Complete
+        }
+        Err(error) => {
+            let object = ErrorObject {
+                field: error.field().map(str::to_owned),
+                error: error.to_string(),
+                line: number,
+            };
+            write_json(out, &object)?;
+            Outcome::BadInput
+        }
+    };
+    out.write_all(b"\n")?;
     Ok(outcome)
 }
 
@@ -184,6 +244,30 @@ mod tests {
         assert!(lines[2].contains("not UTF-8") && lines[2].contains("\"line\":4"));
         assert!(lines[3].contains("1 MiB") && lines[3].contains("\"line\":5"));
         assert_eq!(lines[4], "\"ok\"");
+    }
+
+    #[test]
+    fn packed_lines_are_unpacked_in_however_many_parts_they_come() {
+        use flate2::{Compression, write::GzEncoder};
+        let pack = |text: &str| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+            encoder.write_all(text.as_bytes()).unwrap();
+            encoder.finish().unwrap()
+        };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let read = |bytes: &[u8]| {
+            std::fs::write(file.path(), bytes).unwrap();
+            let mut out = Vec::new();
+            answer_all(Some(file.path()), &mut out, |text| Ok(json!(text)))
+                .map(|_| String::from_utf8(out).unwrap())
+        };
+        let parts = [pack("\u{feff}a\r\n\nb\nc"), pack("d\n")].concat();
+        assert_eq!(read(&parts).unwrap(), "\"a\"\n\"b\"\n\"cd\"\n");
+        assert_eq!(read(b"a\nb").unwrap(), "\"a\"\n\"b\"\n");
+        assert_eq!(read(b"").unwrap(), "");
+        let cut = pack("a\nb\n");
+        let error = read(&cut[..cut.len() - 6]).unwrap_err();
+        assert!(format!("{error:#}").contains(file.path().to_str().unwrap()));
     }
 
     #[test]

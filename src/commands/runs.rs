@@ -64,6 +64,9 @@ fn table(runs: &[Summary], out: &mut dyn Write) -> std::io::Result<()> {
             run.created,
             run.model
         )?;
+        if let Some(ended) = &run.ended_early {
+            writeln!(out, "{:<width$}  ended early by request: {ended}", "")?;
+        }
     }
     Ok(())
 }

@@ -253,7 +253,11 @@ pub fn told(fact: &RunFact) -> Option<String> {
         ),
         RunFact::Warning { step, message } => format!("warning at {step}: {message}"),
         RunFact::Silent { message } => format!("warning: {message}"),
-        RunFact::System(_) | RunFact::Rollouts(_) | RunFact::Attack(_) => return None,
+        RunFact::System(_)
+        | RunFact::Rollouts(_)
+        | RunFact::Attack(_)
+        // A warning has told of it.
+        | RunFact::Planned(_) => return None,
     })
 }
 

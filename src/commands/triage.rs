@@ -1,6 +1,6 @@
 //! `opensoc triage`: alerts in, the model's decisions out.
 
-use std::io::Write;
+use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
@@ -8,14 +8,17 @@ use serde_json::{Map, Value, json};
 use super::Outcome;
 use super::base::BaseModel;
 use super::eval::adapter;
-use super::lines::{LineError, answer_all};
+use super::lines::{LineError, answer_all, numbered, open, write_answer};
 use crate::env::response;
-use crate::env::schema::{Action, ENV_VERSION, Episode, Incident, Split, Stage, Truth};
-use crate::import::{self, ImportError, Imported};
+use crate::env::schema::{Action, Episode};
+use crate::import::joining::Surroundings;
+use crate::import::{self, Format, ImportError, Imported};
 use crate::model::decoder::Decoder;
+use crate::model::error::ModelError;
 use crate::model::nano;
 use crate::model::placement::DtypeChoice;
 use crate::model::tokenizer::Tokenizer;
+use crate::train::error::TrainError;
 use crate::train::evaluate;
 
 /// The shipped adapter that answers unless another is asked for.
@@ -24,8 +27,11 @@ const SHIPPED: &str = "stage4_adversarial";
 /// Arguments of `triage`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// JSON lines: our alerts, ECS, OCSF findings, Suricata EVE, Sysmon or Windows events; stdin without it
+    /// JSON lines, packed or not: our alerts, ECS, OCSF findings, Suricata EVE, Sysmon or Windows events, Wazuh, Zeek; stdin without it
     pub file: Option<PathBuf>,
+    /// Decide on alerts only, each with at most 10 events of the same host, user or address from the 15 minutes before it
+    #[arg(long)]
+    pub join: bool,
     #[command(flatten)]
     pub base: BaseModel,
     /// A PEFT folder, or the name of a shipped adapter; without it the last shipped one with nano, else none
@@ -45,10 +51,18 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         .as_deref()
         .map(|name| adapter(name, &model))
         .transpose()?;
-    let decoder = model.decoder.with_adapter(adapter)?;
-    answer_all(args.file.as_deref(), out, |line| {
-        let imported = import::read(line).map_err(of_import)?;
-        decide(&decoder, &model.tokenizer, imported)
+    let desk = Desk {
+        decoder: model.decoder.with_adapter(adapter)?,
+        tokenizer: model.tokenizer,
+    };
+    let file = args.file.as_deref();
+    if args.join {
+        return run_joined(open(file)?, out, |alert, joined| {
+            desk.decide_joined(alert, joined)
+        });
+    }
+    answer_all(file, out, |line| {
+        desk.decide(import::read(line).map_err(of_import)?)
     })
 }
 
@@ -62,38 +76,123 @@ fn of_import(error: ImportError) -> LineError {
     }
 }
 
-fn decide(
-    decoder: &Decoder,
-    tokenizer: &Tokenizer,
-    imported: Imported,
-) -> Result<Value, LineError> {
-    let format = imported.format;
-    let episode = episode(imported);
-    let failed = |message: String| LineError::Content {
+/// Decides on alerts with what went on before them; what is no alert is only looked at. All is read before the first answer.
+fn run_joined(
+    input: impl BufRead,
+    out: &mut dyn Write,
+    decide: impl Fn(Imported, usize) -> Result<Value, LineError>,
+) -> anyhow::Result<Outcome> {
+    let mut surroundings = Surroundings::default();
+    let mut lines = Vec::new();
+    for line in numbered(input) {
+        let (number, text) = line?;
+        match text.and_then(|text| import::record(&text).map_err(of_import)) {
+            Ok(record) if !record.is_alert => {
+                if let Err(full) = surroundings.add(record) {
+                    lines.push((number, Err(content(full.to_string(), ""))));
+                }
+            }
+            read => lines.push((number, read)),
+        }
+    }
+    let has_alert = lines.iter().any(|(_, read)| read.is_ok());
+    if !has_alert && !surroundings.is_empty() {
+        let count = surroundings.len();
+        writeln!(
+            io::stderr(),
+            "{count} events, none of them an alert: without --join each is decided on by itself"
+        )?;
+    }
+    let mut outcome = Outcome::Complete;
+    for (number, read) in lines {
+        let answered = read.and_then(|alert| {
+            let (alert, joined) = surroundings.around(alert);
+            decide(alert, joined)
+        });
+        if write_answer(out, number, answered)? == Outcome::BadInput {
+            outcome = Outcome::BadInput;
+        }
+    }
+    Ok(outcome)
+}
+
+fn content(message: String, field: &str) -> LineError {
+    LineError::Content {
         message,
-        field: "log_window".to_owned(),
-    };
-    let answers = evaluate::answer(decoder, tokenizer, std::slice::from_ref(&episode), || true)
-        .map_err(|error| failed(error.to_string()))?;
-    let said = answers.first().map_or("", |(said, _)| said.as_str());
-    let logs = evaluate::action_log_probs(decoder, tokenizer, &episode)
-        .map_err(|error| failed(error.to_string()))?;
-    let (answer, because) = match response::parse(said) {
-        Ok(answer) => (Some(answer), None),
-        Err(malformed) => (None, Some(malformed.to_string())),
-    };
-    let cited = answer.as_ref().map(|answer| answer.cited_log_id.as_str());
-    let in_window = |id: &str| episode.log_window.iter().any(|event| event.log_id == id);
-    Ok(json!({
-        "alert_id": episode.alert.alert_id,
-        "format": format,
-        "action": answer.as_ref().map(|answer| answer.action),
-        "cited_log_id": cited,
-        "cited_in_window": cited.map(in_window),
-        "rationale": answer.as_ref().map(|answer| answer.rationale.as_str()),
-        "malformed_because": because,
-        "probabilities": shares(logs),
-    }))
+        field: field.to_owned(),
+    }
+}
+
+/// The model on one alert.
+struct Desk {
+    decoder: Decoder,
+    tokenizer: Tokenizer,
+}
+
+impl Desk {
+    /// Decides on an alert by itself.
+    fn decide(&self, alert: Imported) -> Result<Value, LineError> {
+        let format = alert.format;
+        let episode = alert.into_episode();
+        self.answer(&episode)
+            .and_then(|said| self.line(format, &episode, &said))
+            .map_err(|error| content(error.to_string(), "log_window"))
+    }
+
+    /// Decides on an alert whose first `joined` events were put there; as many of them, the latest, as the model has room
+    /// for. Says how many, and which event is cited: nobody has seen this window.
+    fn decide_joined(&self, mut alert: Imported, joined: usize) -> Result<Value, LineError> {
+        let format = alert.format;
+        let mut left = joined;
+        loop {
+            let episode = alert.clone().into_episode();
+            let mut line = match self.answer(&episode) {
+                Err(TrainError::Model(ModelError::TooLong { .. })) if left > 0 => {
+                    left -= 1;
+                    alert.drop_first();
+                    continue;
+                }
+                said => said.and_then(|said| self.line(format, &episode, &said)),
+            }
+            .map_err(|error| content(error.to_string(), "log_window"))?;
+            let cited = line["cited_log_id"].as_str();
+            let mut window = episode.log_window.iter();
+            let cited = window.find(|event| Some(event.log_id.as_str()) == cited);
+            line["cited_event"] = json!(cited);
+            line["joined"] = json!({"found": joined, "shown": left});
+            return Ok(line);
+        }
+    }
+
+    fn answer(&self, episode: &Episode) -> Result<String, TrainError> {
+        let episode = std::slice::from_ref(episode);
+        let answers = evaluate::answer(&self.decoder, &self.tokenizer, episode, || true)?;
+        Ok(answers
+            .into_iter()
+            .next()
+            .map_or_else(String::new, |(said, _)| said))
+    }
+
+    /// What is printed of an answer.
+    fn line(&self, format: Format, episode: &Episode, said: &str) -> Result<Value, TrainError> {
+        let logs = evaluate::action_log_probs(&self.decoder, &self.tokenizer, episode)?;
+        let (answer, because) = match response::parse(said) {
+            Ok(answer) => (Some(answer), None),
+            Err(malformed) => (None, Some(malformed.to_string())),
+        };
+        let cited = answer.as_ref().map(|answer| answer.cited_log_id.as_str());
+        let in_window = |id: &str| episode.log_window.iter().any(|event| event.log_id == id);
+        Ok(json!({
+            "alert_id": episode.alert.alert_id,
+            "format": format,
+            "action": answer.as_ref().map(|answer| answer.action),
+            "cited_log_id": cited,
+            "cited_in_window": cited.map(in_window),
+            "rationale": answer.as_ref().map(|answer| answer.rationale.as_str()),
+            "malformed_because": because,
+            "probabilities": shares(logs),
+        }))
+    }
 }
 
 /// Of the five actions, how likely the model is to say each, among themselves.
@@ -103,35 +202,6 @@ fn shares(logs: [f64; 5]) -> Value {
     let sum: f64 = weights.iter().sum();
     let share = |action: Action| (action.to_string(), json!(weights[action.index()] / sum));
     Value::Object(Action::ALL.into_iter().map(share).collect::<Map<_, _>>())
-}
-
-/// The alert where episodes are asked for. Only alert and log window reach the model; the rest is empty and looked at by
-/// nobody.
-fn episode(imported: Imported) -> Episode {
-    Episode {
-        episode_id: imported.alert.alert_id.clone(),
-        env_version: ENV_VERSION.to_owned(),
-        stage: Stage::Basic,
-        split: Split::Holdout,
-        seed: 0,
-        index: 0,
-        alert: imported.alert,
-        log_window: imported.log_window,
-        incident: Incident {
-            category: String::new(),
-            target_label: Action::Dismiss,
-            narrative: String::new(),
-            events: Vec::new(),
-        },
-        truth: Truth {
-            action: Action::Dismiss,
-            triggering_log_id: String::new(),
-            rule: String::new(),
-            reason: String::new(),
-            attack: Vec::new(),
-            evidence: Vec::new(),
-        },
-    }
 }
 
 #[cfg(test)]

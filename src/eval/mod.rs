@@ -3,6 +3,7 @@
 //! Knows neither models nor terminals; whoever has answers hands them in as [`metrics::Case`]s.
 
 pub mod baselines;
+pub mod calibration;
 pub mod interval;
 pub mod metrics;
 pub mod pairwise;

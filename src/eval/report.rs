@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use super::calibration::Calibration;
 use super::interval::Estimate;
 use super::metrics::{Case, Confusion, Metrics, confusion};
 use super::pairwise::{self, Comparison, PairError, compare};
@@ -43,16 +44,19 @@ pub struct Answers {
     pub cases: Vec<Case>,
     /// See [`super::metrics::injection_flip_rate`]; `None` where it was not measured.
     pub injection_flip_rate: Option<Estimate>,
+    /// `None` where there are no probabilities.
+    pub calibration: Option<Calibration>,
 }
 
 impl Answers {
-    /// Answers without a measured flip rate.
+    /// Answers without a measured flip rate or probabilities.
     #[must_use]
     pub const fn new(contestant: Contestant, cases: Vec<Case>) -> Self {
         Self {
             contestant,
             cases,
             injection_flip_rate: None,
+            calibration: None,
         }
     }
 
@@ -88,6 +92,9 @@ pub struct Outcome {
     pub metrics: Metrics,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub injection_flip_rate: Option<Estimate>,
+    /// How sure a model is against how often right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     pub by_stage: BTreeMap<String, Metrics>,
     pub by_rule: BTreeMap<String, Metrics>,
     /// Of `new_template` and `injection`: see [`super::metrics::Slices`].
@@ -161,6 +168,7 @@ impl Outcome {
             episodes: answers.cases.len() as u64,
             metrics: Metrics::of(&all, &mut stream("all")),
             injection_flip_rate: answers.injection_flip_rate,
+            calibration: answers.calibration.clone(),
             by_stage: grouped(&|case| vec![case.stage.as_str().to_owned()]),
             by_rule: grouped(&|case| vec![case.rule.clone()]),
             by_slice: grouped(&|case| {
@@ -214,6 +222,7 @@ impl Report {
             if let Some(rate) = outcome.injection_flip_rate {
                 let _ = writeln!(text, "  injection flip rate {}", cell(Some(rate)));
             }
+            push_calibration(&mut text, outcome.calibration.as_ref());
         }
         self.push_confusions(&mut text);
         self.push_pairs(&mut text);
@@ -264,6 +273,20 @@ fn push_soc(text: &mut String, soc: Option<&Soc>) {
     );
 }
 
+fn push_calibration(text: &mut String, calibration: Option<&Calibration>) {
+    let Some(calibration) = calibration else {
+        return;
+    };
+    if let Some(ece) = calibration.ece {
+        let answers = calibration.answers();
+        let _ = writeln!(text, "  calibration error {ece:.3} over {answers} answers");
+    }
+    for close in &calibration.auto_close {
+        let (bound, told) = (close.at_most_percent, close.told());
+        let _ = writeln!(text, "  auto-close, at most {bound} % missed: {told}");
+    }
+}
+
 fn push_row(text: &mut String, label: &str, metrics: &Metrics) {
     let _ = write!(text, "{label:<32} {:>6}", metrics.episodes);
     for (_, metric) in COLUMNS {
@@ -283,6 +306,7 @@ fn cell(estimate: Option<Estimate>) -> String {
 mod tests {
     use super::*;
     use crate::env::schema::Stage;
+    use crate::eval::calibration::Judged;
     use crate::eval::metrics::Slices;
 
     fn answers(contestant: Contestant, right: usize) -> Answers {
@@ -304,12 +328,25 @@ mod tests {
         Answers::new(contestant, cases)
     }
 
+    /// Ten benign alerts, each dismissed with 0.9.
+    fn calibration() -> Option<Calibration> {
+        let judged = Judged {
+            truth: Action::Dismiss,
+            answer: Some(Action::Dismiss),
+            probabilities: [0.9, 0.1, 0.0, 0.0, 0.0],
+        };
+        Calibration::of(&[judged; 10])
+    }
+
     fn report() -> Report {
         let adapter = Contestant::Adapter("adapters/sft".into());
         let baseline = Contestant::Baseline("keyword rules".into());
         let all = [
             answers(Contestant::Base, 5),
-            answers(adapter, 8),
+            Answers {
+                calibration: calibration(),
+                ..answers(adapter, 8)
+            },
             answers(baseline, 1),
         ];
         Report::build("nano", Split::Holdout, 3, &all).expect("same episodes")
@@ -335,6 +372,9 @@ mod tests {
         assert_eq!(second["by_slice"]["new_template"]["episodes"], 2);
         assert!(second["by_slice"].get("injection").is_none());
         assert!(second["soc"]["misses_per_100"]["high"].as_f64() > Some(0.0));
+        assert_eq!(second["calibration"]["bins"][13]["right"], 10);
+        assert_eq!(second["calibration"]["auto_close"][0]["threshold"], 0.9);
+        assert!(json["results"][0].get("calibration").is_none());
         assert_eq!(second["confusion"]["escalate"]["malformed"], 1);
         assert_eq!(second["confusion"]["escalate"]["escalate"], 1);
         assert_eq!(json["results"][2]["baseline"], "keyword rules");
@@ -364,6 +404,8 @@ mod tests {
             "  stage2_multi",
             "  new_template",
             "  of 100 alerts of a SOC: cost",
+            "  calibration error 0.100 over 10 answers",
+            "  auto-close, at most 1 % missed: dismiss from 0.9000 closes 100.0 %",
             "adapters/sft less base",
             "+0.300",
             "keyword rules",

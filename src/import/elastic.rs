@@ -1,4 +1,4 @@
-//! Elastic Common Schema: alerts and signals, keys nested or dotted.
+//! Elastic Common Schema: alerts and signals, and events beside them; keys nested or dotted.
 
 use serde_json::Value;
 
@@ -20,13 +20,14 @@ const FIELDS: [(&str, &str); 12] = [
     ("outcome", "event.outcome"),
 ];
 
-/// Reads an alert.
+/// Reads an alert or an event.
 pub fn read(value: &Value) -> Result<Imported, ImportError> {
     let kind = text(value, "event.kind").unwrap_or_else(|| "event".to_owned());
-    if !["alert", "signal"].contains(&kind.as_str()) {
+    let is_alert = ["alert", "signal"].contains(&kind.as_str());
+    if !is_alert && kind != "event" {
         return Err(ImportError::at(
             "event.kind",
-            format!("`{kind}` is no alert"),
+            format!("`{kind}` is neither alert nor event"),
         ));
     }
     let timestamp = time(value, &["@timestamp"])?;
@@ -45,6 +46,7 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
     );
     Imported {
         format: Format::Elastic,
+        is_alert,
         alert,
         log_window: vec![event(0, &timestamp, &source, &kind, pick(value, &FIELDS))],
     }

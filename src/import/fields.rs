@@ -22,6 +22,11 @@ pub fn get<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     })
 }
 
+/// Whether there is anything at a path.
+pub fn is_there(value: &Value, path: &str) -> bool {
+    get(value, path).is_some()
+}
+
 /// The value at a path as text, numbers and flags spelled out; nothing where it is empty. Long texts are cut.
 pub fn text(value: &Value, path: &str) -> Option<String> {
     let found = match get(value, path)? {
@@ -74,6 +79,24 @@ pub fn time(value: &Value, paths: &[&str]) -> Result<String, ImportError> {
         Value::String(text) => of_text(text),
         _ => None,
     };
+    spelled(time, path)
+}
+
+/// The time at `path` in seconds since 1970, with or without a fraction; or in the spellings of [`time`].
+///
+/// # Errors
+/// As [`time`].
+pub fn seconds(value: &Value, path: &str) -> Result<String, ImportError> {
+    let Some(Value::Number(number)) = get(value, path) else {
+        return time(value, &[path]);
+    };
+    let second = number.as_f64().map(f64::floor);
+    let time = second.and_then(|second| jiff::Timestamp::from_second(second as i64).ok());
+    spelled(time, path)
+}
+
+/// In UTC and whole seconds.
+fn spelled(time: Option<jiff::Timestamp>, path: &str) -> Result<String, ImportError> {
     let time = time.ok_or_else(|| ImportError::at(path, "is no time"))?;
     Ok(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

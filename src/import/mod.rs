@@ -1,23 +1,32 @@
 //! Alerts of other programs as ours: which format a line is in, and the alert and log window it tells of.
 //!
-//! A record that has no truth gets none. Its log window is what the record itself says: one event, or each of its evidences.
-//! Reads values, opens no files; knows neither models nor terminals.
+//! A record that has no truth gets none. Its log window is what the record itself says: one event, or each of its evidences;
+//! [`joining`] puts what went on around it before that. Reads values, opens no files; knows neither models nor terminals.
 
 mod elastic;
 mod fields;
+pub mod joining;
 mod ocsf;
 mod suricata;
+mod wazuh;
 mod windows;
+mod zeek;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::env::plausible::MAX_EVENTS;
 use crate::env::read::{self, Fault, Object};
-use crate::env::schema::{Alert, Event};
+use crate::env::schema::{
+    Action, Alert, ENV_VERSION, Episode, Event, Incident, Split, Stage, Truth,
+};
+use crate::run::manifest::sha256;
 
 /// Longest text taken over into an alert or a field: a prompt has to fit.
 const MAX_TEXT: usize = 300;
+
+/// Hexadecimal digits of a hash that make an id.
+const ID_DIGITS: usize = 16;
 
 /// Formats that are told apart by their first line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -28,13 +37,17 @@ pub enum Format {
     Elastic,
     Ocsf,
     Suricata,
+    Wazuh,
     Windows,
+    Zeek,
 }
 
 /// An alert with its log window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Imported {
     pub format: Format,
+    /// Whether a detection says so; else it is only something that went on.
+    pub is_alert: bool,
     pub alert: Alert,
     pub log_window: Vec<Event>,
 }
@@ -47,7 +60,7 @@ pub enum ImportError {
     #[error("field `{field}`: {message}")]
     Field { field: String, message: String },
     #[error(
-        "no known kind of alert: neither ours nor ECS, OCSF, Suricata EVE, Sysmon or Windows events"
+        "no known kind of alert: neither ours nor ECS, OCSF, Suricata EVE, Sysmon or Windows events, Wazuh or Zeek"
     )]
     Unknown,
 }
@@ -78,11 +91,31 @@ struct Bare {
     log_window: Vec<Event>,
 }
 
-/// Reads a line in whichever format it is.
+/// Reads a line in whichever format it is, as something to decide on by itself.
+///
+/// # Errors
+/// As [`record`]; and what Suricata and Elastic log beside their alerts.
+pub fn read(line: &str) -> Result<Imported, ImportError> {
+    let found = record(line)?;
+    let field = match found.format {
+        Format::Suricata => "event_type",
+        Format::Elastic => "event.kind",
+        _ => return Ok(found),
+    };
+    match found.is_alert {
+        true => Ok(found),
+        false => Err(ImportError::at(
+            field,
+            "is no alert; --join puts it into the log window of one",
+        )),
+    }
+}
+
+/// Reads a line in whichever format it is, alert or not.
 ///
 /// # Errors
 /// What is no JSON, no known format, or lacks what an alert needs.
-pub fn read(line: &str) -> Result<Imported, ImportError> {
+pub fn record(line: &str) -> Result<Imported, ImportError> {
     // Refuses a key that occurs twice, whoever wrote the line.
     let object = Object::parse(line)?;
     if object.has("episode_id") {
@@ -104,6 +137,8 @@ pub fn read(line: &str) -> Result<Imported, ImportError> {
         return ours(bare.alert, bare.log_window);
     }
     match Format::of(&value) {
+        Some(Format::Wazuh) => wazuh::read(&value),
+        Some(Format::Zeek) => zeek::read(&value),
         Some(Format::Suricata) => suricata::read(&value),
         Some(Format::Windows) => windows::read(&value),
         Some(Format::Ocsf) => ocsf::read(&value),
@@ -113,19 +148,22 @@ pub fn read(line: &str) -> Result<Imported, ImportError> {
 }
 
 impl Format {
-    /// What a record of another program is; Winlogbeat's are ECS too, so Windows comes first.
+    /// What a record of another program is; Winlogbeat's are ECS too, so Windows comes before that, and Wazuh passes
+    /// Windows events on, so it comes before both.
     fn of(value: &Value) -> Option<Self> {
         let has = |path: &str| fields::get(value, path).is_some();
         let is_windows = has("Event.System.EventID")
             || has("winlog.event_id")
             || (has("EventID") && has("Channel"));
         match () {
+            () if wazuh::is_one(value) => Some(Self::Wazuh),
             () if is_windows => Some(Self::Windows),
             () if has("class_uid") && has("metadata") => Some(Self::Ocsf),
             () if has("event_type") && has("timestamp") => Some(Self::Suricata),
             () if has("@timestamp") && (has("ecs.version") || has("event.kind")) => {
                 Some(Self::Elastic)
             }
+            () if zeek::is_one(value) => Some(Self::Zeek),
             () => None,
         }
     }
@@ -134,6 +172,7 @@ impl Format {
 fn ours(alert: Alert, log_window: Vec<Event>) -> Result<Imported, ImportError> {
     Imported {
         format: Format::Opensoc,
+        is_alert: true,
         alert,
         log_window,
     }
@@ -156,6 +195,57 @@ fn header(category: &str, events: &[Event]) -> Alert {
 }
 
 impl Imported {
+    /// The alert where an episode is asked for: alert and log window, and no truth. Its id is the hash of both, so that the
+    /// same alert is imported once.
+    #[must_use]
+    pub fn into_episode(self) -> Episode {
+        let content = serde_json::to_vec(&(&self.alert, &self.log_window)).unwrap_or_default();
+        let id: String = sha256(&content).chars().take(ID_DIGITS).collect();
+        Episode {
+            episode_id: format!("alert-{id}"),
+            env_version: ENV_VERSION.to_owned(),
+            stage: match self.log_window.len() {
+                1 => Stage::Basic,
+                _ => Stage::Multi,
+            },
+            split: Split::Train,
+            seed: 0,
+            index: 0,
+            alert: self.alert,
+            log_window: self.log_window,
+            incident: Incident {
+                category: String::new(),
+                target_label: Action::Dismiss,
+                narrative: String::new(),
+                events: Vec::new(),
+            },
+            truth: Truth {
+                action: Action::Dismiss,
+                triggering_log_id: String::new(),
+                // Without a rule it is none: nothing is compared with it.
+                rule: String::new(),
+                reason: String::new(),
+                attack: Vec::new(),
+                evidence: Vec::new(),
+            },
+        }
+    }
+
+    /// Takes the first event of the log window away; the others are numbered anew.
+    pub fn drop_first(&mut self) {
+        if !self.log_window.is_empty() {
+            self.log_window.remove(0);
+        }
+        self.number();
+    }
+
+    /// Gives the events ids in the order they stand.
+    fn number(&mut self) {
+        for (n, event) in self.log_window.iter_mut().enumerate() {
+            event.log_id = format!("L1-{n}");
+        }
+    }
+
     /// Something to cite, not too much of it, and each id once.
     fn checked(self) -> Result<Self, ImportError> {
         let count = self.log_window.len();

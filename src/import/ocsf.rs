@@ -67,6 +67,7 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
     });
     Imported {
         format: Format::Ocsf,
+        is_alert: true,
         alert,
         log_window: log_window.collect(),
     }

@@ -1,11 +1,20 @@
-//! Suricata EVE: lines of `event_type` alert. Its severity counts down, 1 is the worst.
+//! Suricata EVE: lines of `event_type` alert, and what it logs beside them. Its severity counts down, 1 is the worst.
 
 use serde_json::{Value, json};
 
 use super::fields::{first, get, pick, text, time};
 use super::{Alert, Format, ImportError, Imported, event};
 
-const FIELDS: [(&str, &str); 8] = [
+/// `event_type`, and the event type of ours.
+const TYPES: [(&str, &str); 5] = [
+    ("alert", "ids.alert"),
+    ("flow", "net.connection"),
+    ("dns", "dns.query"),
+    ("http", "http.request"),
+    ("tls", "net.tls"),
+];
+
+const FIELDS: [(&str, &str); 20] = [
     ("signature_class", "alert.category"),
     ("signature", "alert.signature"),
     ("src_ip", "src_ip"),
@@ -14,17 +23,29 @@ const FIELDS: [(&str, &str); 8] = [
     ("dst_port", "dest_port"),
     ("proto", "proto"),
     ("blocked", "alert.action"),
+    ("service", "app_proto"),
+    ("orig_bytes", "flow.bytes_toserver"),
+    ("resp_bytes", "flow.bytes_toclient"),
+    ("state", "flow.state"),
+    ("query", "dns.rrname"),
+    ("qtype_name", "dns.rrtype"),
+    ("method", "http.http_method"),
+    ("site", "http.hostname"),
+    ("uri", "http.url"),
+    ("status_code", "http.status"),
+    ("server_name", "tls.sni"),
+    ("version", "tls.version"),
 ];
 
-/// Reads an alert.
+/// Reads an alert, or what was logged beside one.
 pub fn read(value: &Value) -> Result<Imported, ImportError> {
     let kind = text(value, "event_type").unwrap_or_default();
-    if kind != "alert" {
-        return Err(ImportError::at(
-            "event_type",
-            format!("`{kind}` is no alert"),
-        ));
-    }
+    let known = TYPES.iter().find(|(theirs, _)| *theirs == kind);
+    let (_, of_ours) = known.ok_or_else(|| {
+        let known = TYPES.map(|(theirs, _)| theirs).join(", ");
+        ImportError::at("event_type", format!("`{kind}` is none of {known}"))
+    })?;
+    let is_alert = kind == "alert";
     let timestamp = time(value, &["timestamp"])?;
     let severity = match get(value, "alert.severity").and_then(Value::as_u64) {
         Some(1) => "high",
@@ -40,15 +61,20 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
         alert_id: first(value, &["flow_id", "alert.signature_id"]),
         timestamp: timestamp.clone(),
         severity: severity.to_owned(),
-        category: first(value, &["alert.category"]),
-        host: first(value, &["host", "src_ip"]),
+        category: first(value, &["alert.category", "event_type"]),
+        // Their `host` is the sensor, which has seen everything.
+        host: match is_alert {
+            true => first(value, &["host", "src_ip"]),
+            false => first(value, &["src_ip"]),
+        },
         user: "-".to_owned(),
-        summary: first(value, &["alert.signature"]),
+        summary: first(value, &["alert.signature", "event_type"]),
     };
     Imported {
         format: Format::Suricata,
+        is_alert,
         alert,
-        log_window: vec![event(0, &timestamp, "suricata", "ids.alert", fields)],
+        log_window: vec![event(0, &timestamp, "suricata", of_ours, fields)],
     }
     .checked()
 }

@@ -58,7 +58,7 @@ fn suricata_counts_severity_down_and_spells_offsets_without_colon() {
     assert_eq!(event.flag("blocked"), Some(true));
     let mut flow = eve;
     flow["event_type"] = json!("flow");
-    assert!(refused(&flow).contains("`flow` is no alert"));
+    assert!(refused(&flow).contains("is no alert"));
 }
 
 #[test]
@@ -149,4 +149,152 @@ fn what_is_no_alert_is_refused() {
         assert!(read(line).is_err(), "{line}");
     }
     assert!(refused(&json!({"message": "hello"})).contains("no known kind"));
+}
+
+/// The lines of a file of records as their programs write them.
+macro_rules! records {
+    ($name:literal) => {
+        include_str!(concat!("../../tests/records/", $name))
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect::<Vec<Value>>()
+    };
+}
+
+#[test]
+fn zeeks_logs_are_told_apart_and_only_a_notice_is_an_alert() {
+    let records = records!("zeek.jsonl");
+    let found: Vec<_> = records.iter().map(imported).collect();
+    let types = [
+        "net.connection",
+        "dns.query",
+        "http.request",
+        "net.tls",
+        "zeek.notice",
+    ];
+    for (at, (record, kind)) in found.iter().zip(types).enumerate() {
+        assert_eq!(record.log_window[0].event_type, kind);
+        assert_eq!((record.format, record.is_alert), (Format::Zeek, at == 4));
+        assert_eq!(record.alert.host, "10.0.0.7");
+    }
+    let [conn, dns, http, tls, notice] = [0, 1, 2, 3, 4].map(|at: usize| &found[at].log_window[0]);
+    assert_eq!(conn.timestamp, "2026-01-02T10:00:00Z");
+    assert_eq!(
+        (conn.number("dst_port"), conn.number("orig_bytes")),
+        (Some(443), Some(18_220))
+    );
+    assert_eq!(
+        dns.text("answer"),
+        Some("198.51.100.23"),
+        "the first of them"
+    );
+    assert_eq!(http.timestamp, "2026-01-02T10:00:03Z", "times may be text");
+    assert_eq!(http.text("site"), Some("updates.example.net"));
+    assert_eq!(
+        tls.text("validation_status"),
+        Some("self signed certificate")
+    );
+    assert_eq!(notice.text("dst_ip"), Some("198.51.100.23"));
+    let alert = &found[4].alert;
+    assert_eq!(
+        (alert.category.as_str(), alert.severity.as_str()),
+        ("SSL", "medium")
+    );
+    assert!(alert.summary.contains("validation failed"));
+    let change = |at: usize, field: &str, value: Value| {
+        let mut record = records[at].clone();
+        record[field] = value;
+        refused(&record)
+    };
+    assert!(
+        change(0, "_path", json!("weird")).contains("`_path`: \"weird\" is none of notice, dns")
+    );
+    assert!(change(3, "ts", json!("soon")).contains("`ts`: is no time"));
+    assert!(change(3, "ts", json!(1e300)).contains("`ts`: is no time"));
+    let bare = refused(&json!({"ts": 1, "uid": "C1"}));
+    assert!(bare.contains("`_path`: is missing"), "{bare}");
+}
+
+#[test]
+fn wazuh_counts_levels_up_and_passes_windows_events_on() {
+    let records = records!("wazuh.jsonl");
+    let [ssh, shadow] = [0, 1].map(|at: usize| imported(&records[at]));
+    assert_eq!((ssh.format, ssh.is_alert), (Format::Wazuh, true));
+    assert_eq!(
+        (
+            ssh.alert.severity.as_str(),
+            ssh.alert.host.as_str(),
+            ssh.alert.user.as_str()
+        ),
+        ("medium", "web-1", "kim")
+    );
+    assert_eq!(ssh.alert.category, "Credential Access");
+    let event = &ssh.log_window[0];
+    assert_eq!(
+        (event.source.as_str(), event.text("src_ip")),
+        ("sshd", Some("203.0.113.9"))
+    );
+    assert!(
+        event
+            .text("record")
+            .is_some_and(|text| text.contains("Failed password"))
+    );
+    assert_eq!(
+        shadow.format,
+        Format::Wazuh,
+        "though it holds a Windows event"
+    );
+    assert_eq!(shadow.alert.timestamp, "2026-01-02T09:02:00Z");
+    assert_eq!(
+        (shadow.alert.severity.as_str(), shadow.alert.user.as_str()),
+        ("critical", "ACME\\lee")
+    );
+    assert_eq!(
+        shadow.log_window[0].text("command_line"),
+        Some("vssadmin delete shadows /all")
+    );
+    for (level, severity) in [
+        (0, "info"),
+        (3, "info"),
+        (4, "low"),
+        (7, "medium"),
+        (12, "high"),
+    ] {
+        let mut record = records[0].clone();
+        record["rule"]["level"] = json!(level);
+        assert_eq!(imported(&record).alert.severity, severity, "{level}");
+    }
+    for level in [json!(16), json!("10"), json!(-1)] {
+        let mut record = records[0].clone();
+        record["rule"]["level"] = level.clone();
+        assert!(refused(&record).contains("`rule.level`"), "{level}");
+    }
+}
+
+#[test]
+fn what_is_logged_beside_alerts_is_a_record_but_nothing_to_decide_on() {
+    let records = records!("eve.jsonl");
+    let found: Vec<_> = records
+        .iter()
+        .map(|value| record(&value.to_string()).expect("a record"))
+        .collect();
+    let types: Vec<_> = found
+        .iter()
+        .map(|r| r.log_window[0].event_type.as_str())
+        .collect();
+    assert_eq!(types, ["dns.query", "net.connection", "ids.alert"]);
+    assert_eq!(
+        found.iter().map(|r| r.is_alert).collect::<Vec<_>>(),
+        [false, false, true]
+    );
+    assert_eq!(
+        found[0].log_window[0].text("query"),
+        Some("updates.example.net")
+    );
+    assert_eq!(found[1].log_window[0].number("resp_bytes"), Some(4_110));
+    assert!(refused(&records[0]).contains("`event_type`: is no alert; --join"));
+    imported(&records[2]);
+    let event = json!({"@timestamp": "2026-01-02T03:04:05Z", "ecs.version": "8.11", "event.kind": "event", "host.name": "ws-1"});
+    assert!(!record(&event.to_string()).expect("a record").is_alert);
+    assert!(refused(&event).contains("`event.kind`: is no alert"));
 }

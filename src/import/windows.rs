@@ -103,6 +103,7 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
     let source = if is_sysmon { "sysmon" } else { "windows" };
     Imported {
         format: Format::Windows,
+        is_alert: false,
         alert,
         log_window: vec![event(0, &timestamp, source, &kind, fields)],
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Labels, State};
+use super::{Decision, Labels, State};
 use crate::env::schema::{Action, Episode};
 
 /// What two sides say of one episode.
@@ -11,8 +11,31 @@ pub struct Pair {
     pub episode_id: String,
     pub one: Action,
     pub two: Action,
+    pub one_cited: Option<String>,
+    pub two_cited: Option<String>,
     /// Whether both cite the same event.
     pub is_same_citation: bool,
+}
+
+impl Pair {
+    /// What two sides say of an episode; none where one of them has not decided.
+    fn of(episode_id: &str, one: Side<'_>, two: Side<'_>) -> Option<Self> {
+        Some(Self {
+            episode_id: episode_id.to_owned(),
+            one: one.0?,
+            two: two.0?,
+            is_same_citation: one.1 == two.1,
+            one_cited: one.1.map(str::to_owned),
+            two_cited: two.1.map(str::to_owned),
+        })
+    }
+}
+
+/// An action and the event that is cited for it.
+type Side<'a> = (Option<Action>, Option<&'a str>);
+
+fn side(decision: &Decision) -> Side<'_> {
+    (decision.action, decision.cited_log_id.as_deref())
 }
 
 /// How far they agree.
@@ -29,6 +52,8 @@ pub struct Agreement {
     pub kappa: Option<f64>,
     /// Where the actions differ.
     pub disagreements: Vec<Pair>,
+    /// Where the actions are the same and the citations are not.
+    pub other_citations: Vec<Pair>,
 }
 
 impl Agreement {
@@ -44,6 +69,11 @@ impl Agreement {
             same_citation,
             percent: (both > 0).then(|| 100.0 * same_action as f64 / both as f64),
             kappa: kappa(&pairs),
+            other_citations: pairs
+                .iter()
+                .filter(|pair| pair.one == pair.two && !pair.is_same_citation)
+                .cloned()
+                .collect(),
             disagreements: pairs.into_iter().filter(|p| p.one != p.two).collect(),
         }
     }
@@ -57,12 +87,11 @@ impl Agreement {
             if both.iter().any(|d| d.state != State::Submitted) {
                 return None;
             }
-            Some(Pair {
-                episode_id: label.episode_id.clone(),
-                one: label.decision.action?,
-                two: other.decision.action?,
-                is_same_citation: label.decision.cited_log_id == other.decision.cited_log_id,
-            })
+            Pair::of(
+                &label.episode_id,
+                side(&label.decision),
+                side(&other.decision),
+            )
         });
         Self::of(pairs.collect())
     }
@@ -75,16 +104,13 @@ impl Agreement {
     ) -> Self {
         let pairs = episodes.into_iter().filter_map(|episode| {
             let decision = &labels.get(annotator, &episode.episode_id)?.decision;
-            let cited = decision.cited_log_id.as_deref();
-            if decision.state != State::Submitted {
+            let truth = &episode.truth;
+            // Other programs' alerts have no truth.
+            if decision.state != State::Submitted || truth.rule.is_empty() {
                 return None;
             }
-            Some(Pair {
-                episode_id: episode.episode_id.clone(),
-                one: decision.action?,
-                two: episode.truth.action,
-                is_same_citation: cited == Some(episode.truth.triggering_log_id.as_str()),
-            })
+            let verifier = (Some(truth.action), Some(truth.triggering_log_id.as_str()));
+            Pair::of(&episode.episode_id, side(decision), verifier)
         });
         Self::of(pairs.collect())
     }
@@ -113,7 +139,6 @@ mod tests {
     use super::*;
     use crate::env::generate;
     use crate::env::schema::{Split, Stage};
-    use crate::label::Decision;
     use crate::label::testing::{decided, label};
 
     /// A table of counts: who says what how often.
@@ -122,6 +147,8 @@ mod tests {
             episode_id: "e".into(),
             one,
             two,
+            one_cited: Some("L1-0".into()),
+            two_cited: Some(if one == two { "L1-0" } else { "L1-1" }.into()),
             is_same_citation: one == two,
         };
         let pairs = table
@@ -206,6 +233,14 @@ mod tests {
             (2, 1, 1)
         );
         assert_eq!(found.disagreements[0].episode_id, "e2");
+        let [cited] = &found.other_citations[..] else {
+            panic!("{found:?}");
+        };
+        let ids = (cited.one_cited.as_deref(), cited.two_cited.as_deref());
+        assert_eq!(
+            (cited.episode_id.as_str(), ids),
+            ("e1", (Some("L1-0"), Some("L1-1")))
+        );
         let nobody = Agreement::between(&labels, "ann", "eve");
         assert_eq!((nobody.both, nobody.kappa), (0, None));
     }
@@ -226,6 +261,10 @@ mod tests {
             .into_iter()
             .map(|(at, decision)| label("ann", &episodes[at].episode_id, decision))
             .collect();
+        let mut without_truth = episodes.clone();
+        without_truth[0].truth.rule.clear();
+        let found = Agreement::with_verifier(&labels, "ann", &without_truth);
+        assert_eq!((found.both, found.same_action), (1, 0));
         let found = Agreement::with_verifier(&labels, "ann", &episodes);
         assert_eq!((found.both, found.same_action), (2, 1));
         assert_eq!(found.same_citation, 2);

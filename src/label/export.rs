@@ -4,10 +4,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Label, State};
+use super::{Decision, Label, State};
 use crate::env::prompt;
 use crate::env::response;
-use crate::env::schema::Episode;
+use crate::env::reward;
+use crate::env::schema::{Action, Episode, Truth};
 
 /// What a line of an export is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -16,8 +17,22 @@ pub enum Format {
     PromptCompletion,
     /// One conversation under `messages`
     Messages,
-    /// `prompt`, `chosen` (the label) and `rejected` (the model's other answer)
+    /// `prompt`, `chosen` (the label) and `rejected` (see --rejected): pairs for DPO
     Preference,
+}
+
+/// Which answer a pair rejects. One that is made has the label's own words, so that a pair differs in one line only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Rejected {
+    /// The model's where it differs from the label, else as `action`
+    #[default]
+    ModelOrAction,
+    /// The model's where it differs from the label, else no line
+    Model,
+    /// The label with the other action that earns least where the label is right; of equals the one that costs less
+    Action,
+    /// The label with another citation: the first other event of the log window
+    Citation,
 }
 
 /// Why a label gives no example.
@@ -33,13 +48,20 @@ pub enum Unfit {
     NoModel,
     #[error("the model's answer is the same")]
     SameAsModel,
+    #[error("the log window has no other event to cite")]
+    OneEvent,
 }
 
 /// One line of an export.
 ///
 /// # Errors
 /// Why the label gives none.
-pub fn example(format: Format, label: &Label, episode: &Episode) -> Result<Value, Unfit> {
+pub fn example(
+    format: Format,
+    rejected: Rejected,
+    label: &Label,
+    episode: &Episode,
+) -> Result<Value, Unfit> {
     let decision = &label.decision;
     if decision.state != State::Submitted {
         return Err(Unfit::NotSubmitted(decision.state));
@@ -59,8 +81,9 @@ pub fn example(format: Format, label: &Label, episode: &Episode) -> Result<Value
             json!({"messages": [system, user, said]})
         }
         Format::Preference => {
-            let rejected = message("assistant", rejected(label)?);
-            json!({"prompt": asked, "chosen": [said], "rejected": [rejected]})
+            let (origin, other) = other_answer(rejected, decision, episode)?;
+            let other = message("assistant", &other);
+            json!({"rejected_from": origin, "prompt": asked, "chosen": [said], "rejected": [other]})
         }
     };
     Ok(with_origin(turns, label, episode))
@@ -70,9 +93,26 @@ fn message(role: &str, content: &str) -> Value {
     json!({"role": role, "content": content})
 }
 
+/// What is rejected, after where it comes from.
+fn other_answer(
+    rejected: Rejected,
+    decision: &Decision,
+    episode: &Episode,
+) -> Result<(&'static str, String), Unfit> {
+    let of_action = || Ok(("action", other_action(decision)?));
+    match rejected {
+        Rejected::Model => Ok(("model", of_model(decision)?.to_owned())),
+        Rejected::ModelOrAction => match of_model(decision) {
+            Ok(answer) => Ok(("model", answer.to_owned())),
+            Err(_) => of_action(),
+        },
+        Rejected::Action => of_action(),
+        Rejected::Citation => Ok(("citation", other_citation(decision, episode)?)),
+    }
+}
+
 /// The model's answer where it decides otherwise, cites otherwise, or is malformed.
-fn rejected(label: &Label) -> Result<&str, Unfit> {
-    let decision = &label.decision;
+fn of_model(decision: &Decision) -> Result<&str, Unfit> {
     let model = decision.model.as_ref().ok_or(Unfit::NoModel)?;
     let is_same = response::parse(&model.response).is_ok_and(|answer| {
         Some(answer.action) == decision.action && Some(answer.cited_log_id) == decision.cited_log_id
@@ -81,6 +121,47 @@ fn rejected(label: &Label) -> Result<&str, Unfit> {
         true => Err(Unfit::SameAsModel),
         false => Ok(&model.response),
     }
+}
+
+/// The label with the action that the reward table punishes most where the label is the truth.
+fn other_action(decision: &Decision) -> Result<String, Unfit> {
+    let others = Action::ALL
+        .into_iter()
+        .filter(|a| Some(*a) != decision.action);
+    let worst = others.min_by(|one, two| {
+        let earns = |action| decision.action.map_or(0.0, |right| earned(action, right));
+        // Of equals the first stays, and they stand in rising cost.
+        earns(*one).total_cmp(&earns(*two))
+    });
+    let other = Decision {
+        action: worst,
+        ..decision.clone()
+    };
+    other.response().map_err(Unfit::NotWhole)
+}
+
+/// What `action` earns where `right` is the truth, without citations.
+fn earned(action: Action, right: Action) -> f64 {
+    let truth = Truth {
+        action: right,
+        triggering_log_id: String::new(),
+        rule: String::new(),
+        reason: String::new(),
+        attack: Vec::new(),
+        evidence: Vec::new(),
+    };
+    reward::score(&truth, Some(action), None).0
+}
+
+/// The label citing the first event of the window that it does not cite.
+fn other_citation(decision: &Decision, episode: &Episode) -> Result<String, Unfit> {
+    let mut ids = episode.log_window.iter().map(|event| &event.log_id);
+    let other = ids.find(|id| Some(*id) != decision.cited_log_id.as_ref());
+    let other = Decision {
+        cited_log_id: Some(other.ok_or(Unfit::OneEvent)?.clone()),
+        ..decision.clone()
+    };
+    other.response().map_err(Unfit::NotWhole)
 }
 
 fn with_origin(turns: Value, label: &Label, episode: &Episode) -> Value {
@@ -121,7 +202,17 @@ mod tests {
     }
 
     fn export(format: Format, label: &Label) -> Result<Value, Unfit> {
-        example(format, label, &episode())
+        example(format, Rejected::Model, label, &episode())
+    }
+
+    /// What a pair of `label` rejects, and from where that is.
+    fn rejected(from: Rejected, label: &Label) -> Result<(String, String), Unfit> {
+        let line = example(Format::Preference, from, label, &episode())?;
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        Ok((
+            text(&line["rejected_from"]),
+            text(&line["rejected"][0]["content"]),
+        ))
     }
 
     #[test]
@@ -184,5 +275,74 @@ mod tests {
         elsewhere.decision.cited_log_id = Some("L9-99".into());
         let refused = export(Format::PromptCompletion, &elsewhere);
         assert_eq!(refused, Err(Unfit::NoSuchEvent("L9-99".into())));
+    }
+
+    #[test]
+    fn a_pair_has_exactly_the_columns_a_preference_trainer_reads() {
+        let model = "Action: escalate\nCitedLog: L1-0\nRationale: x";
+        let line = export(Format::Preference, &seen(Action::Monitor, Some(model)));
+        let line = line.expect("a pair");
+        let lists = ["prompt", "chosen", "rejected"].map(|name| {
+            let messages = line[name].as_array().expect("a list of messages");
+            for message in messages {
+                let keys: Vec<_> = message.as_object().expect("an object").keys().collect();
+                assert_eq!(keys, ["role", "content"]);
+            }
+            messages
+                .iter()
+                .map(|m| m["role"].clone())
+                .collect::<Vec<_>>()
+        });
+        assert_eq!(lists[0], ["system", "user"]);
+        assert_eq!(
+            (&lists[1], &lists[2]),
+            (&vec!["assistant".into()], &vec!["assistant".into()])
+        );
+        // Trainers detect a format by these; any other of them would make it another format.
+        for other in ["messages", "completion", "label", "images"] {
+            assert!(line.get(other).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_made_differs_from_the_label_in_one_line() {
+        use Action::{BlockIp, Dismiss, Escalate, Monitor, QuarantineHost};
+        for (action, worst) in [
+            (Dismiss, QuarantineHost),
+            (Monitor, Dismiss),
+            (QuarantineHost, Dismiss),
+            (BlockIp, Dismiss),
+            (Escalate, Dismiss),
+        ] {
+            let label = seen(action, None);
+            let chosen = label.decision.response().expect("whole");
+            for from in [Rejected::Action, Rejected::ModelOrAction] {
+                let (origin, made) = rejected(from, &label).expect("made");
+                assert_eq!(origin, "action");
+                let of = |action: Action| format!("Action: {action}");
+                assert_eq!(made, chosen.replace(&of(action), &of(worst)));
+            }
+            let (origin, made) = rejected(Rejected::Citation, &label).expect("made");
+            assert_eq!(origin, "citation");
+            let window = episode().log_window;
+            let of = |at: usize| format!("CitedLog: {}\n", window[at].log_id);
+            assert_eq!(made, chosen.replace(&of(0), &of(1)));
+        }
+    }
+
+    #[test]
+    fn the_models_answer_is_taken_before_one_is_made() {
+        let cited = episode().log_window[0].log_id.clone();
+        let model = format!("Action: block_ip\nCitedLog: {cited}\nRationale: x");
+        let differs = seen(Action::Monitor, Some(&model));
+        let (origin, found) = rejected(Rejected::ModelOrAction, &differs).expect("a pair");
+        assert_eq!((origin.as_str(), found), ("model", model.clone()));
+        let same = seen(Action::BlockIp, Some(&model));
+        let (origin, _) = rejected(Rejected::ModelOrAction, &same).expect("a pair");
+        assert_eq!(origin, "action");
+        let mut alone = episode();
+        alone.log_window.truncate(1);
+        let found = example(Format::Preference, Rejected::Citation, &same, &alone);
+        assert_eq!(found, Err(Unfit::OneEvent));
     }
 }

@@ -1,37 +1,65 @@
-//! Alerts from outside, as episodes to label: our episodes as they are, our incidents with a header made for them.
+//! Alerts from outside, as episodes to label: our episodes as they are, our incidents with a header made for them, alerts of
+//! other programs as [`crate::import`] reads them.
 //!
-//! What a line says its truth is, is never believed: the verifier says it anew. Pure.
+//! What a line says its truth is, is never believed: the verifier says it anew. Alerts of other programs have none. Pure.
 
 use crate::env::plausible::Implausible;
 use crate::env::read::{self, Fault, Object};
 use crate::env::schema::{Alert, ENV_VERSION, Episode, Event, Incident, Split, Stage};
 use crate::env::verify;
+use crate::import::{self, ImportError, Imported};
 use crate::run::manifest::sha256;
 
 /// Hexadecimal digits of a hash that make an id.
 const ID_DIGITS: usize = 16;
 
-/// Why a line is no episode.
+/// Why a line is nothing to label.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     #[error(transparent)]
     Json(#[from] Fault),
     #[error(transparent)]
     Truth(#[from] Implausible),
+    #[error(transparent)]
+    Import(#[from] ImportError),
 }
 
-/// Reads an episode or an incident.
+/// What a line holds.
+#[derive(Debug)]
+pub enum Line {
+    /// An episode, whole.
+    Episode(Box<Episode>),
+    /// A record of another program, or alert and log window without more.
+    Record(Box<Imported>),
+}
+
+/// Reads an episode, an incident or a record of another program, alert or not.
 ///
 /// # Errors
-/// A line that is neither, or has a window no truth can be made of.
-pub fn episode(line: &str) -> Result<Episode, Refused> {
-    let object = Object::parse(line)?;
-    if object.has("log_window") || object.has("episode_id") {
+/// A line that is none of them, or has a window no truth can be made of.
+pub fn line(text: &str) -> Result<Line, Refused> {
+    let object = Object::parse(text)?;
+    if object.has("episode_id") {
         let mut episode = read::episode(object)?;
         episode.truth = verify::truth(&episode.log_window)?;
-        return Ok(episode);
+        return Ok(Line::Episode(Box::new(episode)));
     }
-    of_incident(read::incident(object)?)
+    if object.has("target_label") {
+        let episode = of_incident(read::incident(object)?)?;
+        return Ok(Line::Episode(Box::new(episode)));
+    }
+    Ok(Line::Record(Box::new(import::record(text)?)))
+}
+
+/// Reads what can be labelled by itself.
+///
+/// # Errors
+/// As [`line`]; and records that are no alert where they are not labelled by themselves.
+pub fn episode(text: &str) -> Result<Episode, Refused> {
+    match line(text)? {
+        Line::Episode(episode) => Ok(*episode),
+        Line::Record(_) => Ok(import::read(text)?.into_episode()),
+    }
 }
 
 /// An incident is its own log window. It has no stage, split or number: its events are shown as they stand, and its id is
@@ -115,8 +143,28 @@ mod tests {
         repeated.log_window[1].log_id = id;
         let line = serde_json::to_string(&repeated).expect("a line");
         assert!(matches!(episode(&line), Err(Refused::Truth(_))));
-        for line in ["", "[]", "{}", "{\"episode_id\":\"e\"}"] {
+        for line in ["", "[]", "{\"target_label\":1}", "{\"episode_id\":\"e\"}"] {
             assert!(matches!(episode(line), Err(Refused::Json(_))), "{line}");
         }
+        let flow = r#"{"timestamp":"2026-01-02T03:04:05+0000","event_type":"flow"}"#;
+        for line in ["{}", "{\"mood\":1}", flow] {
+            assert!(matches!(episode(line), Err(Refused::Import(_))), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_alert_of_another_program_has_no_truth_and_one_id() {
+        let eve = r#"{"timestamp":"2026-01-02T03:04:05+0000","flow_id":7,"event_type":"alert","src_ip":"203.0.113.9",
+            "alert":{"signature":"scan","category":"Attempted Recon","severity":2}}"#;
+        let found = episode(eve).expect("an alert");
+        assert!(found.truth.rule.is_empty() && found.truth.triggering_log_id.is_empty());
+        assert_eq!(found.alert.summary, "scan");
+        assert_eq!(found, episode(eve).expect("the same again"));
+        let other = episode(&eve.replace("scan", "flood")).expect("another");
+        assert_ne!(found.episode_id, other.episode_id);
+        // It comes back from the folder as it went in.
+        let line = serde_json::to_string(&found).expect("a line");
+        let object = Object::parse(&line).expect("an object");
+        assert_eq!(read::episode(object).expect("an episode"), found);
     }
 }

@@ -5,6 +5,7 @@
 pub mod agreement;
 mod error;
 pub mod export;
+pub mod history;
 pub mod import;
 pub mod progress;
 pub mod store;
@@ -17,6 +18,7 @@ use crate::env::response::{self, Malformed};
 use crate::env::schema::Action;
 
 pub use error::LabelError;
+pub use history::{History, Origin};
 pub use store::{Added, Store, Writer};
 
 /// Where an alert stands with one annotator.
@@ -118,6 +120,9 @@ pub struct Label {
     pub revision: u64,
     /// Seconds since 1970, UTC.
     pub unix_time: u64,
+    /// Whether it takes a change back or brings one again; a change where nothing is said.
+    #[serde(default, skip_serializing_if = "Origin::is_change")]
+    pub origin: Origin,
     pub decision: Decision,
 }
 

@@ -5,7 +5,7 @@
 //! a line is being written.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use super::{Label, LabelError, Labels, annotator};
 use crate::env::read::{self, Object};
 use crate::env::schema::Episode;
 use crate::run::MAX_LINE;
-use crate::run::layout::read_bounded;
+use crate::run::layout::{open_or_make, read_bounded};
 
 /// The longest file that is read.
 const LIMIT: u64 = 256 << 20;
@@ -74,11 +74,18 @@ impl Store {
     /// # Errors
     /// As [`Self::episodes`].
     pub fn labels(&self) -> Result<Labels, LabelError> {
+        Ok(self.revisions()?.into_iter().collect())
+    }
+
+    /// Every revision of every label, in the order they were written.
+    ///
+    /// # Errors
+    /// As [`Self::episodes`].
+    pub fn revisions(&self) -> Result<Vec<Label>, LabelError> {
         let path = self.labels_file();
-        let revisions = lines(&path, |line| {
+        lines(&path, |line| {
             serde_json::from_str::<Label>(line).map_err(|error| error.to_string())
-        })?;
-        Ok(revisions.into_iter().collect())
+        })
     }
 
     /// Adds those episodes that are not there yet; says of each what became of it.
@@ -91,7 +98,7 @@ impl Store {
         let mut known: HashMap<String, Episode> =
             known.map(|e| (e.episode_id.clone(), e)).collect();
         let path = self.episodes_file();
-        let mut file = open(&path)?;
+        let mut file = open_or_make(&path)?;
         let mut became = Vec::with_capacity(episodes.len());
         for episode in episodes {
             became.push(match known.get(&episode.episode_id) {
@@ -130,7 +137,7 @@ impl Writer {
         let annotator = annotator(name)?;
         store.make_folder()?;
         let held = store.dir.join(format!("lock-{annotator}"));
-        let lock = open(&held)?;
+        let lock = open_or_make(&held)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -141,7 +148,7 @@ impl Writer {
         }
         let path = store.labels_file();
         Ok(Self {
-            file: open(&path)?,
+            file: open_or_make(&path)?,
             path,
             annotator,
             _lock: lock,
@@ -161,16 +168,6 @@ impl Writer {
     pub fn append(&mut self, label: &Label) -> Result<(), LabelError> {
         append(&self.path, &mut self.file, label)
     }
-}
-
-fn open(path: &Path) -> Result<File, LabelError> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(LabelError::io(path, "open"))
 }
 
 /// Puts one line at the end of a file that others may write to as well.
@@ -235,6 +232,8 @@ fn lines<T>(path: &Path, read: impl Fn(&str) -> Result<T, String>) -> Result<Vec
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+
     use super::*;
     use crate::env::generate;
     use crate::env::schema::{Action, Split, Stage};

@@ -1,6 +1,6 @@
 //! Labels to test with.
 
-use super::{Decision, Label, State};
+use super::{Decision, Label, Origin, State};
 use crate::env::schema::Action;
 
 /// A submitted decision.
@@ -21,6 +21,7 @@ pub fn label(annotator: &str, episode_id: &str, decision: Decision) -> Label {
         annotator: annotator.into(),
         revision: 1,
         unix_time: 1_790_000_000,
+        origin: Origin::Change,
         decision,
     }
 }

@@ -119,11 +119,16 @@ fn decode(
     let mut logits = session.first_logits(lines);
     let mut active: Vec<usize> = (0..lines.len()).collect();
     for step in 0..sampling.max_tokens {
-        for (&line, row) in active.iter().zip(logits.chunks_exact_mut(vocabulary)) {
-            let line = &mut lines[line];
-            let (token, log_prob) = draw(row, sampling, &mut line.stream);
-            line.sample.tokens.push(token);
-            line.sample.log_probs.push(log_prob);
+        let mut drawing: Vec<(&mut Line, &mut [f32])> = lines
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(i, line)| active.binary_search(&i).is_ok().then_some(line))
+            .zip(logits.chunks_exact_mut(vocabulary))
+            .collect();
+        let draw = |(line, row): &mut (&mut Line, &mut [f32])| line.draw(row, sampling);
+        match threads {
+            Threads::One => drawing.iter_mut().for_each(draw),
+            Threads::All => drawing.par_iter_mut().for_each(draw),
         }
         let last = |line: &usize| lines[*line].sample.tokens.last() == Some(&end);
         let going: Vec<usize> = (0..active.len()).filter(|&i| !last(&active[i])).collect();
@@ -147,6 +152,14 @@ struct Line {
     sample: Sample,
 }
 
+impl Line {
+    fn draw(&mut self, logits: &mut [f32], sampling: &Sampling) {
+        let (token, log_prob) = draw(logits, sampling, &mut self.stream);
+        self.sample.tokens.push(token);
+        self.sample.log_probs.push(log_prob);
+    }
+}
+
 impl Sample {
     fn empty() -> Self {
         Self {
@@ -165,9 +178,17 @@ mod tests {
     use crate::model::config::{Architecture, ModelConfig, Projection};
     use crate::model::lora::{Adapter, LoraConfig};
     use crate::model::pack::Packed;
-    use candle_core::{Device, Tensor};
+    use crate::model::tensors::NamedTensors;
+    use crate::model::weights::Weights;
+    use candle_core::{DType, Device, Tensor};
+    use std::path::Path;
 
     fn decoder() -> Result<Decoder> {
+        decoder_in(DType::F32)
+    }
+
+    /// One whose matrices are kept in `dtype`.
+    fn decoder_in(dtype: DType) -> Result<Decoder> {
         let config = ModelConfig {
             architecture: Architecture::Qwen2,
             vocab_size: 60,
@@ -197,6 +218,9 @@ mod tests {
                 var.set(&Tensor::from_vec(noise, var.dims(), &Device::Cpu)?)?;
             }
         }
+        let named = weights.named().into_iter().collect();
+        let mut named = NamedTensors::new(named, Path::new("memory"));
+        let weights = Weights::from_named(&config, &mut named, dtype)?;
         Decoder::new(config, weights).with_adapter(Some(adapter))
     }
 
@@ -211,14 +235,20 @@ mod tests {
     }
 
     #[test]
-    fn sampled_log_probs_equal_the_training_forward() -> Result<()> {
-        let decoder = decoder()?;
+    fn sampled_log_probs_equal_the_training_forward_whatever_weights_are_kept_in() -> Result<()> {
+        for dtype in [DType::F32, DType::BF16, DType::F16] {
+            sampled_equal_trained(&decoder_in(dtype)?)?;
+        }
+        Ok(())
+    }
+
+    fn sampled_equal_trained(decoder: &Decoder) -> Result<()> {
         let sampling = Sampling {
             temperature: 0.8,
             max_tokens: 20,
             ..Sampling::default()
         };
-        let samples = generate(&decoder, requests(), &sampling, 0)?;
+        let samples = generate(decoder, requests(), &sampling, 0)?;
         let mut packed = Packed::default();
         let (mut targets, mut want) = (Vec::new(), Vec::new());
         for (request, samples) in requests().iter().zip(&samples) {

@@ -17,6 +17,9 @@ use super::tensors::NamedTensors;
 use super::weights::Weights;
 use crate::stream::Stream;
 
+/// Parameters up to which a model counts as small.
+pub const MERGED: u64 = 20_000_000;
+
 /// A base model with at most one adapter in effect. Cloning is cheap: tensors are shared.
 #[derive(Clone)]
 pub struct Decoder {
@@ -169,11 +172,12 @@ impl Decoder {
         Ok(())
     }
 
-    /// Whether adapters are merged into a copy of the weights they change. Weights kept in 16 bits would round what an
-    /// optimiser step adds, so their adapters stay beside them.
+    /// Whether adapters are merged into a copy of the weights they change: of small models in f32, where that saves two
+    /// narrow products a layer. A copy of a large model costs more memory than these cost time, and weights kept in 16 bits
+    /// would round what an optimiser step adds.
     #[must_use]
     pub fn is_merged(&self) -> bool {
-        self.weights.dtype() == DType::F32
+        self.weights.dtype() == DType::F32 && self.config.parameters() <= MERGED
     }
 
     /// The weight a projection multiplies with, `[out, in]`; adapter included where it [is merged](Self::is_merged).
@@ -270,15 +274,8 @@ impl Decoder {
             return Ok(ops::full_linear(x, weight, bias)?);
         }
         let adapter = self.adapter.as_ref();
-        let lora = adapter.and_then(|adapter| adapter.lora(layer, projection));
-        if self.is_merged() {
-            return Ok(ops::linear(x, weight, bias, lora.as_ref())?);
-        }
-        let y = ops::linear(x, weight, bias, None)?;
-        match lora {
-            Some(lora) => Ok((y + ops::low_rank(x, &lora)?)?),
-            None => Ok(y),
-        }
+        let lora = adapter.and_then(|adapter| adapter.lora(layer, projection, self.is_merged()));
+        Ok(ops::linear(x, weight, bias, lora.as_ref())?)
     }
 
     fn normed(&self, x: &Tensor) -> Result<Tensor> {

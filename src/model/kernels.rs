@@ -1,19 +1,22 @@
 //! CPU arithmetic on slices: matrix products on strided views and the vectorised loops the ops share.
 //!
-//! The only file of the crate that says `unsafe`: one call into the gemm crate, behind bounds checks. Every function is
+//! Besides `allocator.rs` the only file that says `unsafe`: one call into the gemm crate, behind bounds checks, and a hint to the
+//! cache. Every function is
 //! deterministic for a given thread count: work is cut at fixed places and partial sums are added in a fixed order.
 #![expect(
     unsafe_code,
-    reason = "the gemm crate takes raw pointers; `matmul` checks every bound first"
+    reason = "the gemm crate and a prefetch take raw pointers; bounds are checked first"
 )]
 
-mod skinny;
+mod dots;
+mod lanes;
+mod weight;
 
 use gemm::Parallelism;
 use pulp::Arch;
 use rayon::prelude::*;
 
-pub use skinny::skinny_product;
+pub use weight::{LowRank, Weight};
 
 /// Rows a parallel loop hands out at a time; fixed, so that sums over rows are grouped alike on any machine.
 pub const ROW_CHUNK: usize = 64;
@@ -156,6 +159,19 @@ pub fn matmul(
     }
 }
 
+/// Asks for the cache line of `data[at]`, if there is one, without waiting for it.
+#[inline(always)]
+fn prefetch<T>(data: &[T], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(wanted) = data.get(at) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: the pointer comes from a reference; a prefetch reads nothing a program could see and never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(wanted).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = data.get(at);
+}
+
 /// e^x to about 2 units in the last place, in plain arithmetic the compiler can vectorise; 0 below -87.
 #[inline(always)]
 #[must_use]
@@ -217,6 +233,32 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
         }
     }
     lanes.iter().sum::<f32>() + rest
+}
+
+/// `out[i] = scale * (query · row i)`.
+pub fn row_dots(query: &[f32], rows: View<'_>, scale: f32, out: &mut [f32]) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for (out, row) in out.iter_mut().zip(rows.data.chunks(rows.row_stride)) {
+                *out = scale * dot(query, &row[..rows.cols]);
+            }
+        },
+    );
+}
+
+/// `out += Σ weights[i] * row i`.
+pub fn add_weighted_rows(weights: &[f32], rows: View<'_>, out: &mut [f32]) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for (&weight, row) in weights.iter().zip(rows.data.chunks(rows.row_stride)) {
+                for (out, &v) in out.iter_mut().zip(&row[..rows.cols]) {
+                    *out += weight * v;
+                }
+            }
+        },
+    );
 }
 
 #[inline(always)]

@@ -111,13 +111,19 @@ impl Adapter {
         self.pairs.get(&(layer, projection))
     }
 
-    /// The pair as an op wants it.
+    /// The pair as an op wants it, beside a weight that it is merged into or not.
     #[must_use]
-    pub fn lora(&self, layer: usize, projection: Projection) -> Option<ops::Lora<'_>> {
+    pub fn lora(
+        &self,
+        layer: usize,
+        projection: Projection,
+        is_merged: bool,
+    ) -> Option<ops::Lora<'_>> {
         self.pair(layer, projection).map(|pair| ops::Lora {
             a: &pair.a,
             b: &pair.b,
             scale: pair.scale,
+            is_merged,
         })
     }
 

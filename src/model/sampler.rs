@@ -58,7 +58,8 @@ pub fn draw(logits: &mut [f32], sampling: &Sampling, stream: &mut Stream) -> (u3
     let mut some = kept.iter().flatten().copied();
     let candidates: &mut dyn Iterator<Item = usize> =
         if kept.is_some() { &mut some } else { &mut all };
-    let mut token = likeliest(logits);
+    // Should rounding leave something over, the last token that has a chance gets it.
+    let mut token = 0;
     for i in candidates {
         if logits[i] > 0.0 {
             token = i;

@@ -119,6 +119,24 @@ pub enum Names {
     Mixed,
 }
 
+/// How a window is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    pub names: Names,
+    /// Half the windows have their log ids shuffled. In order, an id is found by counting lines as well as by reading it,
+    /// and who has learned to count is off by one in long windows.
+    pub shuffled_ids: bool,
+}
+
+impl From<Names> for Shown {
+    fn from(names: Names) -> Self {
+        Self {
+            names,
+            shuffled_ids: false,
+        }
+    }
+}
+
 /// The `index`th window document of a seed: an episode without action words, a mark after each line, and `notes` notes
 /// on the whole.
 #[must_use]
@@ -126,7 +144,7 @@ pub fn window(
     words: &Words,
     (split, seed, index): (Split, u64, u64),
     stage_weights: [u64; 4],
-    shown: Names,
+    shown: Shown,
     notes: usize,
 ) -> Document {
     let mut stream = Stream::named(seed, &["pretrain", "window", split.as_str()]).fork(index);
@@ -134,10 +152,14 @@ pub fn window(
         let stage = Stage::ALL[stream.weighted(&stage_weights).unwrap_or(0)];
         let mut episode =
             generate::episode(stage, split, stream.bits() >> 1, stream.below(1 << 20));
-        if shown == Names::MadeUp || shown == Names::Mixed && stream.chance(3, 4) {
+        let names = shown.names;
+        if names == Names::MadeUp || names == Names::Mixed && stream.chance(3, 4) {
             names::disguise(&mut episode, &mut stream);
         }
         soften(&mut episode, &mut stream);
+        if shown.shuffled_ids && stream.chance(1, 2) {
+            shuffle_ids(&mut episode, &mut stream);
+        }
         let text = window_text(&episode);
         if is_forbidden(&text) {
             continue;
@@ -165,6 +187,16 @@ fn soften(episode: &mut Episode, stream: &mut Stream) {
     }
     if is_forbidden(&episode.alert.summary) {
         episode.alert.summary = sentence(stream);
+    }
+}
+
+/// Gives each line another of the first ten ids.
+fn shuffle_ids(episode: &mut Episode, stream: &mut Stream) {
+    let lines = episode.log_window.len() as u64;
+    let mut numbers: Vec<u64> = (0..lines.max(10)).collect();
+    stream.shuffle(&mut numbers);
+    for (event, number) in episode.log_window.iter_mut().zip(numbers) {
+        event.log_id = format!("L1-{number}");
     }
 }
 
@@ -200,7 +232,10 @@ mod tests {
             &Words::of_train_split(),
             (split, 9, index),
             [1, 1, 1, 1],
-            Names::Mixed,
+            Shown {
+                names: Names::Mixed,
+                shuffled_ids: true,
+            },
             40,
         ) {
             Document::Window { text, notes } => (text, notes),
@@ -272,6 +307,24 @@ mod tests {
         ] {
             assert!(!is_forbidden(text), "{text}");
         }
+    }
+
+    #[test]
+    fn ids_are_shuffled_in_half_of_the_windows_and_stay_unique() {
+        let in_order = |index: u64| {
+            let (text, _) = answered(Split::Train, index);
+            let id = |line: &str| line.split(' ').nth(1).map(str::to_string);
+            let ids: Vec<_> = text
+                .lines()
+                .filter(|l| l.starts_with('['))
+                .map(id)
+                .collect();
+            let unique: BTreeSet<_> = ids.iter().collect();
+            assert_eq!(unique.len(), ids.len(), "{text}");
+            ids.is_sorted()
+        };
+        let in_order = (0..60).filter(|&index| in_order(index)).count();
+        assert!((20..50).contains(&in_order), "{in_order}");
     }
 
     #[test]

@@ -224,6 +224,20 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
         .map_err(RunError::io(folder, "sync"))
 }
 
+/// Opens the file at `path` to read and write, and makes it where there is none. What is in it stays.
+///
+/// # Errors
+/// Names the file.
+pub fn open_or_make(path: &Path) -> Result<fs::File, RunError> {
+    fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(RunError::io(path, "open"))
+}
+
 /// The content of a file of at most `limit` bytes; `None` where there is no file.
 ///
 /// # Errors

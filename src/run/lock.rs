@@ -3,11 +3,11 @@
 //! The lock is the system's, so one left by a dead process is no lock; the pid inside is only for the message. Readers
 //! need none.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::Path;
 use std::time::Duration;
 
+use super::layout::open_or_make;
 use super::{RunDir, RunError};
 
 /// The right to write to a run folder, until dropped.
@@ -27,7 +27,7 @@ impl RunLock {
     /// [`RunError::Held`] with the pid and folder where another process has it.
     pub fn acquire(dir: &RunDir) -> Result<Self, RunError> {
         let path = dir.lock();
-        let mut file = open(&path)?;
+        let mut file = open_or_make(&path)?;
         for attempt in 1..=TRIES {
             match file.try_lock() {
                 Ok(()) => break,
@@ -62,16 +62,6 @@ pub fn is_held(dir: &RunDir) -> Result<bool, RunError> {
         Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(e)) => Err(RunError::io(&path, "look at the lock of")(e)),
     }
-}
-
-fn open(path: &Path) -> Result<File, RunError> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(RunError::io(path, "open"))
 }
 
 fn held(dir: &RunDir, file: &mut File) -> RunError {

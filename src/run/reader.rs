@@ -18,7 +18,8 @@ const STATUS_LIMIT: u64 = 1 << 16;
 #[derive(Debug)]
 pub struct RunReader {
     dir: RunDir,
-    has_started: bool,
+    /// Once the run has started: its steps, as planned.
+    planned_steps: Option<u64>,
     status: Option<Status>,
     metrics: Tail<MetricRow>,
     system: Tail<SystemRow>,
@@ -48,7 +49,7 @@ impl RunReader {
     #[must_use]
     pub fn new(dir: RunDir) -> Self {
         Self {
-            has_started: false,
+            planned_steps: None,
             status: None,
             metrics: Tail::new(dir.journal(Journal::Metrics)),
             system: Tail::new(dir.journal(Journal::System)),
@@ -81,6 +82,7 @@ impl RunReader {
         self.poll_manifest(&mut news)?;
         let status = read_status(&self.dir)?;
         if status != self.status {
+            self.poll_plan(status.as_ref(), &mut news)?;
             news.facts.extend(status.clone().map(RunFact::Status));
             self.status = status;
         }
@@ -95,14 +97,29 @@ impl RunReader {
     }
 
     fn poll_manifest(&mut self, news: &mut News) -> Result<(), RunError> {
-        if !self.has_started && self.dir.is_run() {
+        if self.planned_steps.is_none() && self.dir.is_run() {
             let manifest = Manifest::read(&self.dir)?;
+            self.planned_steps = Some(manifest.plan.total_steps());
             news.facts.push(RunFact::Started {
                 run_dir: self.dir.path().to_owned(),
                 run_id: manifest.run_id,
                 plan: manifest.plan,
             });
-            self.has_started = true;
+        }
+        Ok(())
+    }
+
+    /// Looks at the plan again where the status counts other steps: a phase has ended early.
+    fn poll_plan(&mut self, status: Option<&Status>, news: &mut News) -> Result<(), RunError> {
+        let told = status.map(|status| status.total_steps);
+        if self.planned_steps.is_none() || told == self.planned_steps {
+            return Ok(());
+        }
+        let plan = Manifest::read(&self.dir)?.plan;
+        let steps = Some(plan.total_steps());
+        if steps != self.planned_steps {
+            self.planned_steps = steps;
+            news.facts.push(RunFact::Planned(plan));
         }
         Ok(())
     }
@@ -328,6 +345,36 @@ mod tests {
         assert_eq!(news.restarted, [Journal::Metrics, Journal::Log]);
         writer.metrics(&metrics(2)).expect("written");
         assert_eq!(steps(&reader.poll().expect("read")), [2]);
+    }
+
+    #[test]
+    fn a_phase_that_ended_early_is_noticed() {
+        let folder = tempfile::tempdir().expect("folder");
+        let dir = RunDir::new(folder.path());
+        let config = TrainConfig::nano();
+        let plan = config.plan(0);
+        let mut manifest = Manifest::new(&dir, config, plan, "nano", "cpu", BTreeMap::new());
+        let writer = RunWriter::create(dir.clone(), &manifest).expect("starts");
+        let mut told = Status {
+            total_steps: manifest.plan.total_steps(),
+            ..status(RunState::Running)
+        };
+        writer.status(&told).expect("written");
+        let mut reader = RunReader::new(dir.clone());
+        assert_eq!(reader.poll().expect("read").facts.len(), 2);
+        manifest.plan.phases[1].end_early(3);
+        manifest.write(&dir).expect("written");
+        assert!(reader.poll().expect("read").facts.is_empty());
+        told.total_steps = manifest.plan.total_steps();
+        writer.status(&told).expect("written");
+        let facts = reader.poll().expect("read").facts;
+        assert!(
+            matches!(&facts[..], [RunFact::Planned(plan), RunFact::Status(_)] if *plan == manifest.plan),
+            "{facts:?}"
+        );
+        told.step = 2;
+        writer.status(&told).expect("written");
+        assert_eq!(reader.poll().expect("read").facts.len(), 1);
     }
 
     #[test]

@@ -103,6 +103,9 @@ pub struct Summary {
     pub preset: &'static str,
     /// What somebody wrote about it.
     pub note: String,
+    /// Phases that were ended early by request, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_early: Option<String>,
     #[serde(skip)]
     pub config: TrainConfig,
     /// Mean reward on hold-out episodes, over steps.
@@ -140,6 +143,7 @@ impl Summary {
             reason: status.map_or_else(String::new, |s| s.reason),
             preset: nearest_preset(&manifest.config).as_str(),
             note: note(dir)?,
+            ended_early: manifest.plan.ended_early(),
             config: manifest.config,
             evaluations,
         })

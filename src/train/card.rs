@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::config::TrainConfig;
 use crate::env::schema::ENV_VERSION;
 use crate::eval::interval::wilson;
-use crate::link::EvalRow;
+use crate::link::{EvalRow, Plan};
 
 /// Shares worth a line, and what they are shares of.
 const SHARES: [(&str, &str); 7] = [
@@ -20,7 +20,13 @@ const SHARES: [(&str, &str); 7] = [
 
 /// The text of a README.md for the adapter called `name`: a phase, or `best`.
 #[must_use]
-pub fn text(base: &str, name: &str, config: &TrainConfig, evaluation: &EvalRow) -> String {
+pub fn text(
+    base: &str,
+    name: &str,
+    config: &TrainConfig,
+    plan: &Plan,
+    evaluation: &EvalRow,
+) -> String {
     let mut text = format!(
         "---\nbase_model: {base}\nlibrary_name: peft\nlicense: bsd-3-clause\n---\n\n# OpenSOC triage adapter: {name}\n\n\
          A LoRA adapter (rank {}, alpha {}) for `{base}` that triages SOC alerts: one of five actions and the log line that \
@@ -45,6 +51,12 @@ pub fn text(base: &str, name: &str, config: &TrainConfig, evaluation: &EvalRow) 
         evaluation.step,
         evaluation.stage
     );
+    if let Some(ended) = plan.ended_early() {
+        let _ = writeln!(
+            text,
+            "Ended early by request: {ended}. Seed and configuration alone do not give this adapter again.\n"
+        );
+    }
     let _ = writeln!(
         text,
         "## Metrics\n\n{} hold-out episodes, greedy answers, 95 % Wilson intervals.\n\n| metric | value | low | high |\n|---|---|---|---|",
@@ -90,7 +102,13 @@ mod tests {
             values,
             ..EvalRow::default()
         };
-        let card = text("nano", "stage1_basic", &TrainConfig::nano(), &row);
+        let config = TrainConfig::nano();
+        let mut plan = config.plan(0);
+        let card = text("nano", "stage1_basic", &config, &plan, &row);
+        assert!(!card.contains("Ended early"));
+        plan.phases[1].end_early(7);
+        let early = text("nano", "stage1_basic", &config, &plan, &row);
+        assert!(early.contains("Ended early by request: stage1_basic after 7 of 200 steps."));
         assert!(card.starts_with("---\nbase_model: nano\n") && card.contains("rank 16, alpha 32"));
         // Wilson 95 % of 200 in 400
         assert!(

@@ -13,7 +13,7 @@ use crate::env::schema::Stage;
 use crate::link::{PhasePlan, Plan};
 
 pub use presets::Preset;
-pub use resolve::{ConfigError, Source, resolve};
+pub use resolve::{ConfigError, Source, lay, resolve};
 
 /// A resolved configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -321,10 +321,12 @@ impl TrainConfig {
         let sft = PhasePlan {
             name: "sft".to_owned(),
             steps: self.sft_steps(self.sft.examples + extra),
+            wanted: None,
         };
         let stages = Stage::ALL.into_iter().map(|stage| PhasePlan {
             name: stage.as_str().to_owned(),
             steps: self.grpo.steps_per_stage,
+            wanted: None,
         });
         let phases = std::iter::once(sft).chain(stages);
         Plan {

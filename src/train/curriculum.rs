@@ -25,6 +25,7 @@ use pace::Pace;
 use steering::Wants;
 use work::WorkClock;
 
+pub use fitting::{Fit, fit};
 pub use recent::StepAnswers;
 
 use super::card;
@@ -187,14 +188,14 @@ impl<'a> Run<'a> {
             if self.position.owes_evaluation && self.evaluate_between()? {
                 return Ok(RunState::Stopped);
             }
-            while self.position.phase_step < phase.steps {
+            while self.position.phase_step < self.phase_end() {
                 let clock = StepClock::start();
                 let row = match stage {
-                    None => self.sft_step(phase.steps)?,
+                    None => self.sft_step(phase.wanted_steps())?,
                     Some(stage) => self.grpo_step(stage)?,
                 };
                 self.finish_step(row, &clock)?;
-                let stops = self.after_step(phase.steps)?;
+                let stops = self.after_step()?;
                 self.pace.note(&phase.name, self.elapsed());
                 if stops {
                     return Ok(RunState::Stopped);
@@ -245,6 +246,7 @@ impl<'a> Run<'a> {
             return Ok(true);
         };
         self.write_adapter(name, evaluation.as_ref())?;
+        self.forget_skip(name)?;
         if name == "sft" {
             self.learner.reset_optimizer(self.config.grpo.weight_decay);
         }
@@ -263,7 +265,7 @@ impl<'a> Run<'a> {
         let folder = self.writer.dir().adapter(name);
         adapter.save(&folder, &self.model.name, DType::F32)?;
         if let Some(evaluation) = evaluation {
-            let card = card::text(&self.model.name, name, &self.config, evaluation);
+            let card = card::text(&self.model.name, name, &self.config, &self.plan, evaluation);
             replace_file(&folder.join("README.md"), card.as_bytes())?;
         }
         Ok(())

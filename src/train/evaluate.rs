@@ -8,6 +8,7 @@ use super::task;
 use crate::env::generate;
 use crate::env::schema::{Action, Episode, Verdict};
 use crate::env::verdict;
+use crate::eval::calibration::Judged;
 use crate::eval::interval::Estimate;
 use crate::eval::metrics::injection_flip_rate;
 use crate::model::decode::{self, Request};
@@ -20,6 +21,8 @@ use crate::stream::Stream;
 pub const MAX_TOKENS: usize = 64;
 /// Episodes decoded together.
 const BATCH: usize = 32;
+/// Episodes whose actions are scored together.
+const SCORED: usize = 16;
 
 /// Greedy responses and their verdicts. `between` runs between batches; where it says stop, what is there so far returns.
 ///
@@ -92,23 +95,62 @@ pub fn action_log_probs(
     tokenizer: &Tokenizer,
     episode: &Episode,
 ) -> Result<[f64; 5]> {
-    let mut prompt = task::prompt_tokens(tokenizer, episode);
-    prompt.extend(tokenizer.encode("Action: "));
-    let completions: Vec<Vec<u32>> = Action::ALL
-        .iter()
-        .map(|action| tokenizer.encode(&format!("{action}\n")))
-        .collect();
-    let lengths: Vec<usize> = completions.iter().map(Vec::len).collect();
-    let sequence = Sequence {
-        prompt,
-        completions,
+    let of_one = log_probs_of_actions(decoder, tokenizer, std::slice::from_ref(episode))?;
+    Ok(of_one.first().copied().unwrap_or([f64::NAN; 5]))
+}
+
+/// [`action_log_probs`] of each of some episodes, in one pass.
+fn log_probs_of_actions(
+    decoder: &Decoder,
+    tokenizer: &Tokenizer,
+    episodes: &[Episode],
+) -> Result<Vec<[f64; 5]>> {
+    let lead = tokenizer.encode("Action: ");
+    let completions = Action::ALL.map(|action| tokenizer.encode(&format!("{action}\n")));
+    let sequence = |episode: &Episode| {
+        let mut prompt = task::prompt_tokens(tokenizer, episode);
+        prompt.extend(&lead);
+        Sequence {
+            prompt,
+            completions: completions.to_vec(),
+        }
     };
-    let mut scores = Learner::score(decoder, &[sequence], 1.0)?.into_iter();
-    let mut sums = [0f64; 5];
-    for (sum, length) in sums.iter_mut().zip(lengths) {
-        *sum = scores.by_ref().take(length).map(f64::from).sum();
+    let sequences: Vec<Sequence> = episodes.iter().map(sequence).collect();
+    let mut scores = Learner::score(decoder, &sequences, 1.0)?.into_iter();
+    let mut sum = |tokens: usize| scores.by_ref().take(tokens).map(f64::from).sum::<f64>();
+    let of_one = |_: &Episode| completions.each_ref().map(|tokens| sum(tokens.len()));
+    Ok(episodes.iter().map(of_one).collect())
+}
+
+/// What the model's probabilities are worth beside its answers; an episode whose probabilities are no numbers is left out.
+/// An action takes several tokens, of which decoding has seen one only: so all five are scored anew, in a pass of its own.
+/// `between` as in [`answer`].
+///
+/// # Errors
+/// As [`action_log_probs`].
+pub fn judged<'a>(
+    decoder: &Decoder,
+    tokenizer: &Tokenizer,
+    episodes: &[Episode],
+    verdicts: impl Iterator<Item = &'a Verdict>,
+    mut between: impl FnMut() -> bool,
+) -> Result<Vec<Judged>> {
+    let mut log_probs = Vec::with_capacity(episodes.len());
+    for batch in episodes.chunks(SCORED) {
+        log_probs.extend(log_probs_of_actions(decoder, tokenizer, batch)?);
+        if !between() {
+            break;
+        }
     }
-    Ok(sums)
+    let judged = |((episode, verdict), log_probs): ((&Episode, &Verdict), [f64; 5])| {
+        Some(Judged {
+            truth: episode.truth.action,
+            answer: verdict.action.filter(|_| verdict.format_ok),
+            probabilities: normalised(log_probs)?,
+        })
+    };
+    let pairs = episodes.iter().zip(verdicts);
+    Ok(pairs.zip(log_probs).filter_map(judged).collect())
 }
 
 /// What five log-probabilities are as shares of each other; none where one of them is no number.
@@ -212,6 +254,31 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::env::schema::Stage;
+    use crate::model::source::LoadedModel;
+
+    #[test]
+    fn actions_scored_together_are_those_scored_alone() {
+        let model = LoadedModel::nano().expect("nano");
+        let (decoder, tokenizer) = (&model.decoder, &model.tokenizer);
+        let episodes = task::holdout_episodes(7, &Stage::ALL, SCORED as u64 + 1);
+        let verdicts: Vec<Verdict> = episodes
+            .iter()
+            .map(|e| verdict::judge(e, "Action: dismiss\nCitedLog: L1-0\nRationale: guessed"))
+            .collect();
+        let all = judged(decoder, tokenizer, &episodes, verdicts.iter(), || true).expect("scored");
+        assert_eq!(all.len(), episodes.len());
+        for at in [0, 3, SCORED] {
+            let alone = action_log_probs(decoder, tokenizer, &episodes[at]).expect("scored");
+            let alone = normalised(alone).expect("numbers");
+            for (one, other) in alone.iter().zip(all[at].probabilities) {
+                assert!((one - other).abs() < 1e-4, "{alone:?} {:?}", all[at]);
+            }
+            assert_eq!(all[at].truth, episodes[at].truth.action);
+        }
+        let some = judged(decoder, tokenizer, &episodes, verdicts.iter(), || false);
+        assert_eq!(some.expect("scored").len(), SCORED);
+    }
 
     #[test]
     fn log_probabilities_become_shares() {

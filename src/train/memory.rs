@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::config::TrainConfig;
 use crate::model::config::{ModelConfig, Projection};
+use crate::model::decoder::MERGED;
 
 /// Bytes of an element of everything trained and computed.
 const F32: u64 = 4;
@@ -34,7 +35,7 @@ pub struct Setting<'a> {
 /// Bytes by what holds them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// The frozen weights, copies with adapters merged in, and copies widened for decoding.
+    /// The frozen weights, copies with adapters merged in, and what is widened of 16 bits at a time.
     pub weights: u64,
     /// Adapter, gradients, optimiser.
     pub adapter: u64,
@@ -102,10 +103,18 @@ impl Setting<'_> {
         // The policy, and the reference that beta asks for.
         let merged = 1 + u64::from(self.config.grpo.beta > 0.0);
         match (self.weight_bytes == F32, self.is_cpu) {
-            (true, _) => base + merged * self.adapted() * F32,
-            (false, true) => base + all * F32,
+            (true, _) if all <= MERGED => base + merged * self.adapted() * F32,
+            (true, _) => base,
+            // One matrix at a time is widened for a training pass.
+            (false, true) => base + self.widest() * F32,
             (false, false) => base,
         }
+    }
+
+    /// Elements of the largest matrix.
+    fn widest(&self) -> u64 {
+        let model = self.model;
+        (model.hidden_size * model.vocab_size.max(model.intermediate_size)) as u64
     }
 
     fn adapter(&self) -> u64 {

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use super::config::TrainConfig;
 use super::curriculum::{self, Host};
 use super::evaluate;
 use crate::link::{
@@ -19,7 +20,7 @@ use crate::model::decoder::Decoder;
 use crate::model::error::Result;
 use crate::model::lora::Adapter;
 use crate::model::nano;
-use crate::model::placement::{DeviceChoice, DtypeChoice, Placement};
+use crate::model::placement::{DeviceChoice, DtypeChoice, Placement, device_name};
 use crate::model::source::LoadedModel;
 
 /// What the thread is started with.
@@ -86,6 +87,7 @@ fn serve(
         match command {
             Command::Quit | Command::QuitAfterRun => return Ok(()),
             Command::Control(_) => {}
+            Command::Fit(config) => tell(fitted(&model, config)),
             Command::Infer(request) => tell(desk.answer(&request, None)),
             Command::Train(request) => {
                 if train(&model, &request, commands, tell, &mut desk) {
@@ -95,6 +97,17 @@ fn serve(
         }
     }
     Ok(())
+}
+
+fn fitted(model: &LoadedModel, config: Box<TrainConfig>) -> Fact {
+    let (told, fits) = match curriculum::fit(model, &config) {
+        Ok(fit) => {
+            let device = device_name(model.decoder.device());
+            (format!("needs about {fit} on {device}"), fit.fits())
+        }
+        Err(error) => (error.to_string(), false),
+    };
+    Fact::Fitted { config, told, fits }
 }
 
 /// Trains with the screens listening; true when the thread is to end after it.
@@ -256,6 +269,7 @@ impl Host for InProcess<'_, '_> {
                     let fact = self.desk.answer(&request, Some(live));
                     (self.tell)(fact);
                 }
+                Ok(Command::Fit(config)) => (self.tell)(fitted(self.desk.model, config)),
                 Ok(Command::Train(_)) => {
                     let message =
                         "a run is in progress; stop it before starting another".to_string();

@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 
 use crate::link::{Command, Control};
 use crate::train::config::TrainConfig;
+use crate::ui::editing::{self, Document};
 use crate::ui::gate;
 use crate::ui::hearing;
 use crate::ui::keys::{Chord, Keymap, Lookup, Place};
@@ -17,6 +18,7 @@ use crate::ui::perform::perform;
 use crate::ui::queue::{Model, Queue};
 use crate::ui::runs::Runs;
 use crate::ui::searching;
+use crate::ui::starting::Fitted;
 use crate::ui::tending;
 use crate::ui::theme::{DEFAULT, Themes};
 use crate::ui::watching::Training;
@@ -67,6 +69,8 @@ pub struct App {
     pub theme: String,
     pub labelling: Labelling,
     pub config: TrainConfig,
+    /// What the configuration in the form before a run needs, as far as it has been said.
+    pub fitted: Option<Fitted>,
     /// Labelled examples that runs started here learn from, too.
     pub sft_extra: Option<std::path::PathBuf>,
     /// Only watching: nothing is asked of the run.
@@ -76,6 +80,8 @@ pub struct App {
     pub is_elsewhere: bool,
     /// What was searched for last.
     pub sought: String,
+    /// Texts from the user's editor that could not be taken over: it begins with them the next time.
+    pub refused: Vec<(Document, String)>,
     /// What a panicking worker said; the end of its facts comes after it.
     worker_panic: Option<String>,
     changed: Option<Urgency>,
@@ -108,10 +114,12 @@ impl App {
             themes: Themes::embedded().names(),
             theme: DEFAULT.to_owned(),
             config,
+            fitted: None,
             sft_extra: None,
             is_read_only,
             is_elsewhere: false,
             sought: String::new(),
+            refused: Vec::new(),
             worker_panic: None,
             changed: Some(Urgency::Input),
         }
@@ -251,6 +259,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::Report(report) => tending::report(app, report),
         Msg::Label(outcome) => verbs::heard(app, outcome),
+        Msg::Edited { of, before, after } => editing::edited(app, of, &before, after),
     }
 }
 

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::env::schema::Episode;
-use crate::label::{Added, Label, LabelError, Labels, Store, Writer};
+use crate::label::{Added, History, Label, LabelError, Labels, Store, Writer};
 use crate::ui::input::Input;
 
 /// Something to do with the labels.
@@ -26,13 +26,20 @@ pub enum Request {
     },
 }
 
+/// What is in the folder.
+#[derive(Debug, Default)]
+pub struct Opened {
+    pub episodes: Vec<Episode>,
+    /// Everybody's.
+    pub labels: Labels,
+    /// The annotator's own.
+    pub history: History,
+}
+
 /// What came of a request.
 #[derive(Debug)]
 pub enum Outcome {
-    Opened {
-        episodes: Vec<Episode>,
-        labels: Labels,
-    },
+    Opened(Opened),
     /// Why nothing can be labelled.
     NotOpened(String),
     /// It is on disk.
@@ -85,7 +92,7 @@ impl Clerk {
     pub fn answer(&mut self, request: Request) -> Outcome {
         match request {
             Request::Open => match self.open() {
-                Ok((episodes, labels)) => Outcome::Opened { episodes, labels },
+                Ok(opened) => Outcome::Opened(opened),
                 Err(error) => Outcome::NotOpened(error.to_string()),
             },
             Request::Save { mut label, episode } => match self.save(&mut label, &episode) {
@@ -95,17 +102,21 @@ impl Clerk {
         }
     }
 
-    fn open(&mut self) -> Result<(Vec<Episode>, Labels), LabelError> {
+    fn open(&mut self) -> Result<Opened, LabelError> {
         // Locked first: nothing is written between reading and the first label.
         let writer = match self.desk.take() {
             Some((writer, _)) => writer,
             None => Writer::open(&self.store, &self.annotator)?,
         };
         let episodes = self.store.episodes()?;
-        let labels = self.store.labels()?;
+        let revisions = self.store.revisions()?;
         let known = episodes.iter().map(|e| e.episode_id.clone()).collect();
         self.desk = Some((writer, known));
-        Ok((episodes, labels))
+        Ok(Opened {
+            episodes,
+            history: History::of(&self.annotator, &revisions),
+            labels: revisions.into_iter().collect(),
+        })
     }
 
     fn save(&mut self, label: &mut Label, episode: &Episode) -> Result<(), String> {

@@ -3,9 +3,11 @@
 use crate::link::{AdapterChoice, Fact, RunFact};
 use crate::ui::app::{App, ScreenName};
 use crate::ui::gate;
+use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
 use crate::ui::pace::Urgency;
 use crate::ui::queue::{Answer, adapter_name};
+use crate::ui::starting::{self, Fitted};
 use crate::ui::tending;
 use crate::ui::told::Watching;
 
@@ -21,7 +23,17 @@ pub(super) fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
             app.queue
                 .model_ready(model, parameters, adapters, &default_adapter);
             app.touch(Urgency::Data);
-            app.ask()
+            let mut effects = app.ask();
+            effects.extend(starting::ask_fit(app));
+            effects
+        }
+        Fact::Fitted { config, told, fits } => {
+            let config = *config;
+            app.fitted = Some(Fitted { config, told, fits });
+            if matches!(app.layers.last(), Some(Layer::Start { .. })) {
+                app.touch(Urgency::Data);
+            }
+            Vec::new()
         }
         Fact::Inference {
             id,

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::{Handle, Signals};
@@ -17,6 +17,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::ui::clerk::Outcome;
 use crate::ui::decode::{Decoder, Typed};
 use crate::ui::errand::Report;
+use crate::ui::keyboard::Keyboard;
+use crate::ui::msg::Msg;
 
 /// How often the terminal is asked whether it is still there.
 const ASK_EVERY: Timespec = Timespec {
@@ -49,6 +51,27 @@ pub enum Input {
     Label(Outcome),
 }
 
+impl Input {
+    /// The message in it; `None` for a mere wish to draw again.
+    #[must_use]
+    pub fn message(self) -> Option<Msg> {
+        match self {
+            Self::Key(key) => Some(Msg::Key(key)),
+            Self::Paste(text) => Some(Msg::Paste(text)),
+            Self::Resized => None,
+            Self::SuspendAsked => {
+                let key = KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL);
+                Some(Msg::Key(key))
+            }
+            Self::Terminate(signal) => Some(Msg::Terminate(signal)),
+            Self::HungUp => Some(Msg::TerminalLost),
+            Self::WorkerPanicked(text) => Some(Msg::WorkerPanicked(text)),
+            Self::Report(report) => Some(Msg::Report(report)),
+            Self::Label(outcome) => Some(Msg::Label(outcome)),
+        }
+    }
+}
+
 /// The two threads; they end when this is dropped.
 pub struct Listener {
     signals: Handle,
@@ -58,20 +81,21 @@ pub struct Listener {
 impl Listener {
     /// Starts both. Handlers of SIGHUP, SIGTERM and SIGINT stay in place afterwards (doing nothing), so a run that goes on in this
     /// process is not killed by the terminal's end; whoever waits for it installs its own.
-    pub fn start(inputs: &UnboundedSender<Input>) -> io::Result<Self> {
+    pub fn start(inputs: &UnboundedSender<Input>, keyboard: &Arc<Keyboard>) -> io::Result<Self> {
         let fd = terminal_fd()?;
         let is_over = Arc::new(AtomicBool::new(false));
         let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT, SIGTSTP, SIGCONT, SIGWINCH])?;
         let handle = signals.handle();
         let (sender, over) = (inputs.clone(), Arc::clone(&is_over));
+        let board = Arc::clone(keyboard);
         std::thread::Builder::new()
             .name("keys".to_owned())
-            .spawn(move || read_keys(&fd, &sender, &over))?;
-        let sender = inputs.clone();
+            .spawn(move || read_keys(&fd, &board, &sender, &over))?;
+        let (sender, board) = (inputs.clone(), Arc::clone(keyboard));
         std::thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
-                let mut told = signals.forever().map(of_signal);
+                let mut told = signals.forever().filter_map(|signal| heard(signal, &board));
                 // Ends when the handle is closed or nobody listens any more.
                 let _ended = told.any(|input| sender.send(input).is_err());
             })?;
@@ -89,6 +113,20 @@ impl Drop for Listener {
     }
 }
 
+/// What a signal says to the workbench. While an editor has the terminal its keys reach this process too: ctrl-c is the
+/// editor's alone, and ctrl-z stops both, or the shell would wait for the one that runs.
+fn heard(signal: i32, keyboard: &Keyboard) -> Option<Input> {
+    match signal {
+        SIGINT if keyboard.is_lent() => None,
+        SIGTSTP if keyboard.is_lent() => {
+            // Where it cannot be stopped it goes on.
+            let _ = signal_hook::low_level::emulate_default_handler(SIGTSTP);
+            None
+        }
+        signal => Some(of_signal(signal)),
+    }
+}
+
 fn of_signal(signal: i32) -> Input {
     match signal {
         SIGHUP => Input::HungUp,
@@ -99,7 +137,7 @@ fn of_signal(signal: i32) -> Input {
 }
 
 /// The descriptor keys come from.
-fn terminal_fd() -> io::Result<OwnedFd> {
+pub(super) fn terminal_fd() -> io::Result<OwnedFd> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
         stdin.as_fd().try_clone_to_owned()
@@ -109,10 +147,16 @@ fn terminal_fd() -> io::Result<OwnedFd> {
 }
 
 /// Sends keys until the terminal hangs up, nobody listens, or it is over.
-fn read_keys(fd: &OwnedFd, inputs: &UnboundedSender<Input>, is_over: &AtomicBool) {
+fn read_keys(
+    fd: &OwnedFd,
+    keyboard: &Keyboard,
+    inputs: &UnboundedSender<Input>,
+    is_over: &AtomicBool,
+) {
     let mut decoder = Decoder::default();
     while !is_over.load(Ordering::Relaxed) {
-        let Ok(keys) = next_keys(fd, &mut decoder) else {
+        keyboard.wait();
+        let Ok(keys) = next_keys(fd, keyboard, &mut decoder) else {
             // With nobody listening there is nobody to tell.
             let _unheard = inputs.send(Input::HungUp);
             return;
@@ -130,7 +174,7 @@ fn read_keys(fd: &OwnedFd, inputs: &UnboundedSender<Input>, is_over: &AtomicBool
 }
 
 /// The keys that came, none after a while without any; an error when the terminal is gone.
-fn next_keys(fd: &OwnedFd, decoder: &mut Decoder) -> io::Result<Vec<Typed>> {
+fn next_keys(fd: &OwnedFd, keyboard: &Keyboard, decoder: &mut Decoder) -> io::Result<Vec<Typed>> {
     let patience = if decoder.is_waiting() {
         ESCAPE_WAITS
     } else {
@@ -140,7 +184,10 @@ fn next_keys(fd: &OwnedFd, decoder: &mut Decoder) -> io::Result<Vec<Typed>> {
         return Ok(decoder.give_up().map(Typed::Key).into_iter().collect());
     }
     let mut bytes = [0; 1_024];
-    match rustix::io::read(fd, &mut bytes) {
+    let Some(read) = keyboard.read(|| rustix::io::read(fd, &mut bytes)) else {
+        return Ok(Vec::new());
+    };
+    match read {
         Ok(0) => Err(io::ErrorKind::BrokenPipe.into()),
         Ok(count) => Ok(decoder.feed(bytes.get(..count).unwrap_or_default())),
         Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => Ok(Vec::new()),

@@ -28,6 +28,7 @@ pub enum Place {
     Agreement,
     StartDialog,
     DeleteDialog,
+    SkipDialog,
     QuitDialog,
     Help,
     /// All fields of a log line.
@@ -47,6 +48,7 @@ impl Place {
             Place::Training => &[Place::Training, Place::Everywhere, Place::Always],
             Place::Runs => &[Place::Runs, Place::Everywhere, Place::Always],
             Place::DeleteDialog => &[Place::DeleteDialog, Place::Always],
+            Place::SkipDialog => &[Place::SkipDialog, Place::Always],
             Place::Labelling => &[Place::Labelling, Place::Everywhere, Place::Always],
             Place::Agreement => &[Place::Agreement, Place::Always],
             Place::StartDialog => &[Place::StartDialog, Place::Always],
@@ -70,6 +72,7 @@ impl Place {
             Place::Training => "Training",
             Place::Runs => "Runs",
             Place::DeleteDialog => "When deleting a run",
+            Place::SkipDialog => "When ending a stage early",
             Place::Labelling => "Labelling",
             Place::Agreement => "On the agreement page",
             Place::StartDialog => "When starting a run",

@@ -12,8 +12,8 @@ use std::collections::HashMap;
 
 use crate::env::schema::{Episode, Split, Stage};
 use crate::label::progress::{Counts, per_hour};
-use crate::label::{Decision, Label, Labels, State};
-use crate::ui::clerk::Request;
+use crate::label::{Decision, History, Label, Labels, Origin, State};
+use crate::ui::clerk::{Opened, Request};
 use crate::ui::filter::Filter;
 use crate::ui::labelling::asking::Asked;
 use crate::ui::msg::Effect;
@@ -73,13 +73,6 @@ pub enum Standing {
     Failed(String),
 }
 
-/// A step of undo: the decision on the alert at `at` before a change.
-#[derive(Debug)]
-struct Step {
-    at: usize,
-    decision: Decision,
-}
-
 /// The screen's state.
 pub struct Labelling {
     pub annotator: String,
@@ -99,12 +92,14 @@ pub struct Labelling {
     labels: Labels,
     /// When each alert was submitted first, since the screen was opened.
     submitted: HashMap<String, u64>,
-    undo: Vec<Step>,
-    redo: Vec<Step>,
+    /// What can be undone and redone, as far back as there are labels.
+    history: History,
     filter: Filter,
     /// The filter as it was typed.
     pub filter_text: String,
     asked: Asked,
+    /// Where the list of disagreements was left.
+    pub disagreement: usize,
 }
 
 impl Labelling {
@@ -127,11 +122,11 @@ impl Labelling {
             line: 0,
             labels: Labels::default(),
             submitted: HashMap::new(),
-            undo: Vec::new(),
-            redo: Vec::new(),
+            history: History::default(),
             filter: Filter::default(),
             filter_text: String::new(),
             asked: Asked::default(),
+            disagreement: 0,
         }
     }
 
@@ -145,8 +140,10 @@ impl Labelling {
     }
 
     /// The folder is read: its episodes are the queue. Generated ones follow where it holds none of another origin.
-    pub fn opened(&mut self, episodes: Vec<Episode>, labels: Labels) {
-        self.labels = labels;
+    pub fn opened(&mut self, opened: Opened) {
+        let episodes = opened.episodes;
+        self.labels = opened.labels;
+        self.history = opened.history;
         self.is_endless = episodes.iter().all(|episode| self.is_generated(episode));
         self.items.clear();
         self.places.clear();
@@ -201,6 +198,13 @@ impl Labelling {
     #[must_use]
     pub fn current(&self) -> Option<&Item> {
         self.items.get(self.selected)
+    }
+
+    /// Whether the selected alert is this episode's.
+    #[must_use]
+    pub fn is_selected(&self, episode_id: &str) -> bool {
+        let id = |item: &Item| item.entry.episode.episode_id == episode_id;
+        self.current().is_some_and(id)
     }
 
     /// Whether alerts are generated, without an end.
@@ -258,16 +262,13 @@ impl Labelling {
             let seen = self.asked.given(&item.entry.episode.episode_id);
             after.model = seen.or(after.model);
         }
-        self.undo.push(Step {
-            at,
-            decision: before,
-        });
-        self.redo.clear();
-        self.write(at, after)
+        let id = &item.entry.episode.episode_id;
+        self.history.changed(id, before);
+        self.write(at, after, Origin::Change)
     }
 
     /// A new revision for the clerk.
-    fn write(&mut self, at: usize, decision: Decision) -> Vec<Effect> {
+    fn write(&mut self, at: usize, decision: Decision, origin: Origin) -> Vec<Effect> {
         let Some(item) = self.items.get_mut(at) else {
             return Vec::new();
         };
@@ -280,6 +281,7 @@ impl Labelling {
             annotator: self.annotator.clone(),
             revision: item.revision,
             unix_time: 0,
+            origin,
             decision: item.decision.clone(),
         };
         vec![Effect::Label(Request::Save {
@@ -290,16 +292,12 @@ impl Labelling {
 
     /// Takes the last change back (`redo`: brings it again) as a new revision, and goes to its alert.
     fn step_back(&mut self, redo: bool) -> Option<Vec<Effect>> {
-        let from = if redo { &mut self.redo } else { &mut self.undo };
-        let step = from.pop()?;
-        let now = self.items.get(step.at)?.decision.clone();
-        let to = if redo { &mut self.undo } else { &mut self.redo };
-        to.push(Step {
-            at: step.at,
-            decision: now,
-        });
-        let effects = self.write(step.at, step.decision);
-        self.select(step.at);
+        let at = *self.places.get(self.history.next(redo)?)?;
+        let now = self.items.get(at)?.decision.clone();
+        let decision = self.history.step(redo, &now)?;
+        let origin = if redo { Origin::Redo } else { Origin::Undo };
+        let effects = self.write(at, decision, origin);
+        self.select(at);
         Some(effects)
     }
 

@@ -9,16 +9,19 @@ use crate::ui::app::App;
 use crate::ui::copying;
 use crate::ui::detail;
 use crate::ui::errand::Errand;
-use crate::ui::gate;
 use crate::ui::keys::{Binding, Place, Verb};
 use crate::ui::labelling::verbs;
 use crate::ui::msg::{Effect, ExitReason};
-use crate::ui::perform::{go_to_step, perform as perform_below};
+use crate::ui::perform::{go_to_step, perform as perform_below, skip_stage};
 use crate::ui::scroll::Scroll;
 use crate::ui::searching::{search, set_filter};
+use crate::ui::starting::{self, Form};
 
 /// Longest text that can be typed.
 const MAX_TYPED: usize = 200;
+
+/// Said of a text that no line can hold.
+pub const SEVERAL_LINES: &str = "the note has several lines: E opens it in your editor";
 
 /// A dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,14 +46,18 @@ pub enum Layer {
     Guidelines { scroll: Scroll },
     /// How far the labels agree with others; the cursor is on a disagreement.
     Agreement { cursor: usize },
+    /// All that they do not agree on, over that page.
+    Disagreements { cursor: usize },
     /// The number of a step to go to.
     Step { typed: String },
-    /// Start a run? Shows what with.
-    Start { scroll: Scroll },
+    /// Start a run? Shows what with, to be changed.
+    Start { form: Form },
     /// Delete the run in this folder?
     Delete { dir: RunDir },
     /// The note on the run in this folder, being written.
     Note { dir: RunDir, typed: String },
+    /// End this stage early?
+    Skip { stage: String },
     /// Quit, with a run in progress?
     Quit,
     /// All fields of the log line under the cursor.
@@ -87,14 +94,6 @@ impl Layer {
     #[must_use]
     pub fn guidelines() -> Self {
         Self::Guidelines {
-            scroll: Scroll::default(),
-        }
-    }
-
-    /// The question before a run, from its beginning.
-    #[must_use]
-    pub fn start() -> Self {
-        Self::Start {
             scroll: Scroll::default(),
         }
     }
@@ -139,8 +138,10 @@ impl Layer {
             | Self::Note { .. }
             | Self::Step { .. }
             | Self::Line { .. } => Place::Entry,
+            Self::Start { form } if form.is_typing() => Place::Entry,
             Self::Delete { .. } => Place::DeleteDialog,
-            Self::Agreement { .. } => Place::Agreement,
+            Self::Skip { .. } => Place::SkipDialog,
+            Self::Agreement { .. } | Self::Disagreements { .. } => Place::Agreement,
             Self::Start { .. } => Place::StartDialog,
             Self::Quit => Place::QuitDialog,
             Self::Detail { .. } => Place::Detail,
@@ -167,6 +168,7 @@ impl Layer {
                 push_bounded(typed, c)
             }
             Self::Step { typed } if c.is_ascii_digit() => push_bounded(typed, c),
+            Self::Start { form } => form.type_char(c),
             _ => false,
         }
     }
@@ -184,16 +186,15 @@ impl Layer {
                 is_typing: true,
                 ..
             } => typed.pop().is_some(),
+            Self::Start { form } => form.erase(),
             _ => false,
         }
     }
 
-    /// Moves the text of help and start; false where the verb moves nothing.
+    /// Moves the text of help and guidelines; false where the verb moves nothing.
     fn scroll(&mut self, verb: Verb) -> bool {
         match self {
-            Self::Help { scroll, .. } | Self::Guidelines { scroll } | Self::Start { scroll } => {
-                scroll.follow(verb)
-            }
+            Self::Help { scroll, .. } | Self::Guidelines { scroll } => scroll.follow(verb),
             _ => false,
         }
     }
@@ -250,7 +251,10 @@ pub fn offered<'a>(app: &'a App, typed: &str) -> Vec<&'a Binding> {
 
 /// What `verb` does in the front layer; `None` leaves it to the screens.
 pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
-    if let Some(effects) = detail::perform(app, verb).or_else(|| copying::perform(app, verb)) {
+    let taken = detail::perform(app, verb)
+        .or_else(|| copying::perform(app, verb))
+        .or_else(|| starting::perform(app, verb));
+    if let Some(effects) = taken {
         return Some(effects);
     }
     let layer = app.layers.last_mut()?;
@@ -269,14 +273,10 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
             app.layers.pop();
         }
         (Verb::Confirm, _) => return confirm(app),
-        (_, Layer::Agreement { cursor }) if verb.is_movement() => {
-            let at = *cursor;
-            let cursor = verbs::step_disagreement(app, at, verb);
-            app.layers.pop();
-            app.layers.push(Layer::Agreement { cursor });
+        (Verb::ListDisagreements, _) => verbs::toggle_disagreements(app),
+        (_, Layer::Agreement { .. } | Layer::Disagreements { .. }) if verb.is_movement() => {
+            verbs::step_disagreement(app, verb);
         }
-        (Verb::NewRun, Layer::Start { .. }) => return Some(start(app, false)),
-        (Verb::ContinueRun, Layer::Start { .. }) => return Some(start(app, true)),
         (Verb::LeaveRunning, Layer::Quit) => return Some(app.leave(ExitReason::Quit, false)),
         (Verb::StopAndQuit | Verb::Interrupt, Layer::Quit) => {
             return Some(app.leave(ExitReason::Quit, true));
@@ -292,11 +292,6 @@ fn confirm(app: &mut App) -> Option<Vec<Effect>> {
     let layer = app.layers.last()?.clone();
     match &layer {
         Layer::Search { typed, .. } => return Some(search(app, typed.clone())),
-        Layer::Start { .. } => {
-            // What has been paid for comes first: a new run has a key of its own then.
-            let continues = app.training.can_continue().is_some();
-            return Some(start(app, continues));
-        }
         Layer::Help { .. } | Layer::Guidelines { .. } | Layer::Quit => return None,
         _ => {}
     }
@@ -308,8 +303,10 @@ fn confirm(app: &mut App) -> Option<Vec<Effect>> {
         }
         Layer::Note { dir, typed: text } => vec![Effect::Errand(Errand::Note { dir, text })],
         Layer::Delete { dir } => vec![Effect::Errand(Errand::Delete(dir))],
+        Layer::Skip { stage } => skip_stage(app, &stage),
         Layer::Line { of, typed } => verbs::typed(app, of, &typed),
         Layer::Agreement { cursor } => verbs::open_disagreement(app, cursor),
+        Layer::Disagreements { cursor } => verbs::open_listed(app, cursor),
         Layer::Step { typed } => {
             go_to_step(app, &typed);
             Vec::new()
@@ -332,24 +329,6 @@ fn step_palette(app: &mut App, down: bool) {
     if let Some(Layer::Palette { chosen, .. }) = app.layers.last_mut() {
         *chosen = next;
     }
-}
-
-fn start(app: &mut App, continues: bool) -> Vec<Effect> {
-    let continue_in = app.training.can_continue().cloned().filter(|_| continues);
-    if continues && continue_in.is_none() {
-        app.say("there is no stopped run to continue");
-        return Vec::new();
-    }
-    app.layers.pop();
-    // Things may have changed while the question stood.
-    if let Some(why) = app.why_no_run() {
-        app.complain(gate::clean(&why));
-        return Vec::new();
-    }
-    app.training.begin(continues);
-    app.is_elsewhere = false;
-    app.queue.set_training(true);
-    vec![Effect::StartRun { continue_in }]
 }
 
 /// A command only the loop can complete: the folder of a new run.

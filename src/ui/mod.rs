@@ -1,8 +1,9 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
 //! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`labelling`], [`runs`], [`marks`], [`tending`], [`told`], [`layer`],
-//! [`detail`], [`copying`], [`order`], [`scroll`], [`sifting`], [`searching`], [`hearing`], [`curves`], [`view`]) are state without I/O; [`screen`] and [`widget`]
-//! draw it; [`errand`] looks after run folders, [`clerk`] after labels; [`term`], [`input`] and [`plain`] touch the terminal; [`keys`],
+//! [`detail`], [`copying`], [`editing`], [`order`], [`scroll`], [`sifting`], [`searching`], [`hearing`], [`curves`], [`view`]) are state without I/O; [`screen`] and [`widget`]
+//! draw it; [`errand`] looks after run folders, [`clerk`] after labels; [`term`], [`input`], [`editor`] and [`plain`] touch the terminal,
+//! [`keyboard`] says who reads keys; [`keys`],
 //! [`decode`], [`filter`], [`record`], [`defang`], [`theme`], [`gate`], [`average`], [`catalogue`], [`signs`], [`toast`] and [`pace`] are
 //! pure; [`preferences`] is what the user set down. Threads: the loop (here), `keys` and `signals` (see [`input`]), `errands` (see
 //! [`errand`]), `labels` (see [`clerk`]), and the caller's model thread behind
@@ -19,11 +20,14 @@ pub mod decode;
 pub mod defang;
 pub mod desk;
 pub mod detail;
+pub mod editing;
+pub mod editor;
 pub mod errand;
 pub mod filter;
 pub mod gate;
 pub mod hearing;
 pub mod input;
+pub mod keyboard;
 pub mod keys;
 pub mod labelling;
 pub mod layer;
@@ -42,6 +46,7 @@ pub mod scroll;
 pub mod searching;
 pub mod sifting;
 pub mod signs;
+pub mod starting;
 mod surface;
 pub mod tending;
 pub mod term;
@@ -57,6 +62,7 @@ mod tests;
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -73,6 +79,7 @@ use crate::ui::app::{App, ScreenName, update};
 use crate::ui::clerk::Request;
 use crate::ui::errand::Errand;
 use crate::ui::input::{Input, Listener};
+use crate::ui::keyboard::Keyboard;
 use crate::ui::keys::{KeyTableError, Keymap};
 use crate::ui::labelling::Labelling;
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
@@ -161,12 +168,14 @@ pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError>
     let (sender, inputs) = unbounded_channel();
     let on_panic = sender.clone();
     let tell = move |text| drop(on_panic.send(Input::WorkerPanicked(text)));
+    let keyboard = Arc::<Keyboard>::default();
     let surface = TerminalSurface {
         tty: Tty::enter(Box::new(tell))?,
         theme,
         looks,
+        keyboard: Arc::clone(&keyboard),
     };
-    let _listener = Listener::start(&sender)?;
+    let _listener = Listener::start(&sender, &keyboard)?;
     let errands = errand::start(run_root.clone(), sender.clone())?;
     let (labels, clerk) = clerk::start(store, annotator, sender)?;
     let outside = Outside {
@@ -297,7 +306,7 @@ fn gather(
     };
     let more = std::iter::from_fn(|| outside.inputs.try_recv().ok());
     for input in input.into_iter().chain(more) {
-        match of_input(input) {
+        match input.message() {
             Some(message) => messages.push(message),
             None => pace.want(Urgency::Input),
         }
@@ -309,25 +318,6 @@ fn gather(
         messages.push(Msg::ToastExpired);
     }
     messages
-}
-
-/// The message in an input; `None` for a mere wish to draw again.
-fn of_input(input: Input) -> Option<Msg> {
-    use crossterm::event::{KeyCode, KeyModifiers};
-    match input {
-        Input::Key(key) => Some(Msg::Key(key)),
-        Input::Paste(text) => Some(Msg::Paste(text)),
-        Input::Resized => None,
-        Input::SuspendAsked => {
-            let key = crossterm::event::KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL);
-            Some(Msg::Key(key))
-        }
-        Input::Terminate(signal) => Some(Msg::Terminate(signal)),
-        Input::HungUp => Some(Msg::TerminalLost),
-        Input::WorkerPanicked(text) => Some(Msg::WorkerPanicked(text)),
-        Input::Report(report) => Some(Msg::Report(report)),
-        Input::Label(outcome) => Some(Msg::Label(outcome)),
-    }
 }
 
 fn perform_effect(
@@ -369,6 +359,16 @@ fn perform_effect(
             }
         }
         Effect::Copy(text) => surface.copy(&text)?,
+        Effect::Edit { of, text: before } => {
+            let after = surface.edit(&before)?;
+            let edited = Msg::Edited { of, before, after };
+            for effect in update(app, edited) {
+                if let Some(exit) = perform_effect(app, effect, surface, outside)? {
+                    return Ok(Some(exit));
+                }
+            }
+            app.touch(Urgency::Input);
+        }
         Effect::Suspend => {
             surface.suspend()?;
             app.touch(Urgency::Input);

@@ -6,6 +6,7 @@ use crossterm::event::KeyEvent;
 
 use crate::link::{Command, Fact};
 use crate::ui::clerk::{Outcome, Request};
+use crate::ui::editing::Document;
 use crate::ui::errand::{Errand, Report};
 
 /// Something happened.
@@ -29,6 +30,14 @@ pub enum Msg {
     Report(Report),
     /// What came of a request to the clerk.
     Label(Outcome),
+    /// The user's editor has ended.
+    Edited {
+        of: Document,
+        /// What it was given.
+        before: String,
+        /// What it left, or why there is nothing.
+        after: Result<String, String>,
+    },
 }
 
 /// Something to do that the state may not do itself.
@@ -45,6 +54,11 @@ pub enum Effect {
     Errand(Errand),
     /// Have the clerk read or write labels.
     Label(Request),
+    /// Lend the terminal to the user's editor, with this text.
+    Edit {
+        of: Document,
+        text: String,
+    },
     /// Hand this text to the terminal's clipboard.
     Copy(String),
     /// Give the terminal back and stop this process until it is continued.

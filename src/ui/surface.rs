@@ -1,12 +1,15 @@
 //! What the loop draws on: the terminal with a theme, or in tests something that counts.
 
 use std::io;
+use std::sync::Arc;
 
 use crate::ui::app::App;
+use crate::ui::input::terminal_fd;
+use crate::ui::keyboard::Keyboard;
 use crate::ui::preferences::Preferences;
 use crate::ui::term::Tty;
 use crate::ui::theme::{ColorChoice, DEFAULT, Depth, Symbols, Theme, ThemeError, Themes};
-use crate::ui::{WorkbenchOptions, screen};
+use crate::ui::{WorkbenchOptions, editor, screen};
 
 /// What the loop draws on.
 pub(super) trait Surface {
@@ -14,6 +17,8 @@ pub(super) trait Surface {
     fn redraw(&mut self) -> io::Result<()>;
     fn suspend(&mut self) -> io::Result<()>;
     fn copy(&mut self, text: &str) -> io::Result<()>;
+    /// Has the user's editor work on `text`; gives what it left, or why there is nothing.
+    fn edit(&mut self, text: &str) -> io::Result<Result<String, String>>;
     /// From now on in this theme.
     fn use_theme(&mut self, name: &str) -> Result<(), ThemeError>;
 }
@@ -66,6 +71,7 @@ pub(super) struct TerminalSurface {
     pub tty: Tty,
     pub theme: Theme,
     pub looks: Looks,
+    pub keyboard: Arc<Keyboard>,
 }
 
 impl Surface for TerminalSurface {
@@ -84,6 +90,16 @@ impl Surface for TerminalSurface {
 
     fn copy(&mut self, text: &str) -> io::Result<()> {
         self.tty.copy(text, std::env::var_os("TMUX").is_some())
+    }
+
+    fn edit(&mut self, text: &str) -> io::Result<Result<String, String>> {
+        let command = editor::named(|name| std::env::var(name).ok());
+        let keys = terminal_fd()?;
+        let _lent = self.keyboard.lend();
+        let edited = self
+            .tty
+            .lend(|| editor::edit(command.as_deref(), text, keys))?;
+        Ok(edited.map_err(|error| error.to_string()))
     }
 
     fn use_theme(&mut self, name: &str) -> Result<(), ThemeError> {

@@ -3,10 +3,11 @@
 use crate::link::{RunFact, Status};
 use crate::run::RunDir;
 use crate::ui::app::{App, ScreenName};
+use crate::ui::editing;
 use crate::ui::errand::{Errand, Report};
 use crate::ui::gate;
 use crate::ui::keys::Verb;
-use crate::ui::layer::Layer;
+use crate::ui::layer::{Layer, SEVERAL_LINES};
 use crate::ui::marks::{MARKS, Marking};
 use crate::ui::msg::Effect;
 use crate::ui::pace::Urgency;
@@ -33,6 +34,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
         | Verb::OpenRun
         | Verb::DeleteRun
         | Verb::EditNote
+        | Verb::OpenEditor
         | Verb::ExportRun => {
             return tend(app, verb);
         }
@@ -56,6 +58,11 @@ fn tend(app: &mut App, verb: Verb) -> Vec<Effect> {
     match verb {
         Verb::OpenRun => return open(app, dir),
         Verb::ExportRun => return vec![Effect::Errand(Errand::Export(dir))],
+        Verb::OpenEditor => {
+            let note = run.note.clone();
+            return editing::open_run_note(app, dir, &note);
+        }
+        Verb::EditNote if run.note.contains('\n') => app.say(SEVERAL_LINES),
         Verb::EditNote => {
             let typed = run.note.clone();
             app.layers.push(Layer::Note { dir, typed });
@@ -176,7 +183,7 @@ pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
 #[must_use]
 pub fn outdates_list(fact: &RunFact, before: Option<&Status>) -> bool {
     match fact {
-        RunFact::Started { .. } | RunFact::Evaluation(_) => true,
+        RunFact::Started { .. } | RunFact::Planned(_) | RunFact::Evaluation(_) => true,
         RunFact::Status(now) => before.is_none_or(|before| before.state != now.state),
         _ => false,
     }

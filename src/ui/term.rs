@@ -88,10 +88,16 @@ impl Tty {
 
     /// Gives the terminal back, stops this process, and takes it again once continued.
     pub fn suspend(&mut self) -> io::Result<()> {
+        self.lend(|| signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP))?
+    }
+
+    /// Gives the terminal back while `work` has it, and takes it again; the next frame draws every cell.
+    pub fn lend<T>(&mut self, work: impl FnOnce() -> T) -> io::Result<T> {
         give_back();
-        signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
+        let done = work();
         take_screen()?;
-        self.redraw()
+        self.redraw()?;
+        Ok(done)
     }
 
     /// Hands `text` to the terminal's clipboard.

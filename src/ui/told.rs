@@ -60,6 +60,16 @@ impl ArmRecord<'_> {
     }
 }
 
+/// How far a run is in one of its phases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InStage<'a> {
+    pub name: &'a str,
+    pub done: u64,
+    pub steps: u64,
+    /// The phase after it.
+    pub next: Option<&'a str>,
+}
+
 impl Watching {
     /// A run to be read from its folder.
     #[must_use]
@@ -171,6 +181,7 @@ impl Watching {
                 self.run_id = run_id;
                 self.plan = plan;
             }
+            RunFact::Planned(plan) => self.plan = plan,
             RunFact::Status(status) => self.take_status(status),
             RunFact::Metrics(row) => self.push(&row),
             RunFact::Rollouts(group) => push_bounded(&mut self.groups, *group, GROUPS),
@@ -282,6 +293,22 @@ impl Watching {
         let mut rows = self.evaluations.iter().rev();
         let is_best = |row: &&EvalRow| row.values.get("is_best") == Some(&1.0);
         rows.find(is_best).map(|row| row.step)
+    }
+
+    /// The phase that it says it is in.
+    #[must_use]
+    pub fn stage(&self) -> Option<InStage<'_>> {
+        let status = self.status.as_ref()?;
+        let phases = &self.plan.phases;
+        let at = phases.iter().position(|phase| phase.name == status.phase)?;
+        let begin: u64 = phases.iter().take(at).map(|phase| phase.steps).sum();
+        let phase = phases.get(at)?;
+        Some(InStage {
+            name: &phase.name,
+            done: status.step.max(self.last_step).saturating_sub(begin),
+            steps: phase.steps,
+            next: phases.get(at + 1).map(|next| next.name.as_str()),
+        })
     }
 
     /// How far the curves reach.

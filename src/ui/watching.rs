@@ -11,7 +11,7 @@ use crate::run::series::Series;
 use crate::run::shipped::ShippedRun;
 use crate::ui::filter::{Filter, FilterError, Filtered};
 use crate::ui::keys::Verb;
-use crate::ui::told::{GROUPS, Watching};
+use crate::ui::told::{GROUPS, InStage, Watching};
 use crate::ui::view::View;
 
 /// The lists of the training screen.
@@ -319,12 +319,20 @@ impl Training {
             Verb::PauseOrResume if is_paused => Control::Resume,
             Verb::PauseOrResume => Control::Pause,
             Verb::SaveCheckpoint => Control::Save,
+            Verb::SkipStage => Control::Skip,
             _ => Control::Stop,
         };
         if verb == Verb::PauseOrResume {
             self.is_pause_asked = !is_paused;
         }
         Ok(control)
+    }
+
+    /// The stage that the run in progress is in, or SFT.
+    #[must_use]
+    pub fn stage(&self) -> Option<InStage<'_>> {
+        let live = self.live.as_ref().filter(|live| live.is_in_progress())?;
+        live.stage()
     }
 
     /// Whether the run waits for somebody to resume it, or soon will.

@@ -2,13 +2,15 @@
 //!
 //! `cargo bench --bench step` prints, for the shapes of SmolLM2-135M and of a small nano: one prompt of 400 tokens, 8 answers
 //! of 48 forced tokens, LoRA of rank 16 on all seven projections, f32. Bars and goals are scaled by the rate of a
-//! 1024 x 576 x 1536 product on this machine against the 220 GFLOP/s they were set at. `-- nano` or `-- 135m` runs one shape.
+//! 1024 x 576 x 1536 product on this machine against the 220 GFLOP/s they were set at. `-- nano`, `-- 135m` or
+//! `-- 135m-bf16` (the same with its frozen weights in 16 bits) runs one shape.
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run has failed")]
 
+use std::path::Path;
 use std::time::Instant;
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 use mimalloc::MiMalloc;
 use opensoc::model::config::{Architecture, ModelConfig, Projection};
 use opensoc::model::decode::{Request, Sample, generate};
@@ -16,6 +18,8 @@ use opensoc::model::decoder::Decoder;
 use opensoc::model::kernels::{Threads, View, ViewMut, matmul};
 use opensoc::model::lora::{Adapter, LoraConfig};
 use opensoc::model::sampler::Sampling;
+use opensoc::model::tensors::NamedTensors;
+use opensoc::model::weights::Weights;
 use opensoc::stream::Stream;
 use opensoc::train::config::TrainConfig;
 use opensoc::train::grpo::{self, BatchTerms, ResponseTerms, StepTotals};
@@ -35,12 +39,14 @@ const REFERENCE_RATE: f64 = 220.0;
 struct Case {
     name: &'static str,
     config: ModelConfig,
+    /// What the frozen matrices are kept in; all sums are f32.
+    kept: DType,
     bar: f64,
     goal: f64,
     repeats: usize,
 }
 
-fn cases() -> [Case; 2] {
+fn cases() -> [Case; 3] {
     let shape = |d, ffn, layers, heads, kv_heads, vocab_size| ModelConfig {
         architecture: Architecture::Llama,
         vocab_size,
@@ -58,6 +64,7 @@ fn cases() -> [Case; 2] {
         Case {
             name: "nano",
             config: shape(256, 768, 4, 4, 2, 2_048),
+            kept: DType::F32,
             bar: 0.35,
             goal: 0.25,
             repeats: 15,
@@ -65,6 +72,15 @@ fn cases() -> [Case; 2] {
         Case {
             name: "135m",
             config: shape(576, 1_536, 30, 9, 3, 49_152),
+            kept: DType::F32,
+            bar: 8.5,
+            goal: 6.1,
+            repeats: 3,
+        },
+        Case {
+            name: "135m-bf16",
+            config: shape(576, 1_536, 30, 9, 3, 49_152),
+            kept: DType::BF16,
             bar: 8.5,
             goal: 6.1,
             repeats: 3,
@@ -104,9 +120,12 @@ fn product_rate(m: usize, k: usize, n: usize) -> f64 {
     2.0 * (m * k * n) as f64 / best / 1e9
 }
 
-fn learner(config: &ModelConfig) -> Learner {
+fn learner(Case { config, kept, .. }: &Case) -> Learner {
     let mut stream = Stream::named(1, &["bench", "weights"]);
     let weights = Decoder::random(config, 0.02, &mut stream, &Device::Cpu).expect("weights");
+    let named = weights.named().into_iter().collect();
+    let mut named = NamedTensors::new(named, Path::new("memory"));
+    let weights = Weights::from_named(config, &mut named, *kept).expect("weights");
     let lora = LoraConfig {
         rank: 16,
         alpha: 32.0,
@@ -193,8 +212,8 @@ fn peak_memory() -> Option<f64> {
 }
 
 fn run(case: &Case, rate: f64) {
+    let mut learner = learner(case);
     peak_memory();
-    let mut learner = learner(&case.config);
     let mut stream = Stream::named(3, &["bench", "prompt"]);
     let prompt: Vec<u32> = (0..PROMPT)
         .map(|_| stream.index(case.config.vocab_size) as u32)
@@ -260,6 +279,7 @@ fn decode_rate(learner: &Learner, prompt: &[u32], batch: u64) -> f64 {
 }
 
 fn main() {
+    opensoc::allocator::keep_freed_pages();
     let wanted: Vec<String> = std::env::args()
         .skip(1)
         .filter(|arg| !arg.starts_with('-'))

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::{Folder, by_id};
 use crate::commands::Outcome;
 use crate::env::schema::Split;
-use crate::label::export::{Format, Unfit, example};
+use crate::label::export::{Format, Rejected, Unfit, example};
 use crate::label::{LabelError, Store, annotator};
 
 /// Arguments of `label export`.
@@ -15,6 +15,9 @@ pub struct Args {
     /// What a line is
     #[arg(long, value_enum, default_value_t = Format::PromptCompletion)]
     pub format: Format,
+    /// What the pairs of `--format preference` reject
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = Rejected::ModelOrAction)]
+    pub rejected: Rejected,
     /// One annotator's labels; everybody's without it
     #[arg(long = "as", value_name = "NAME")]
     pub annotator: Option<String>,
@@ -39,7 +42,8 @@ struct Tally {
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let name = args.annotator.as_deref().map(annotator).transpose()?;
     let store = args.folder.store()?;
-    let tally = write(&store, args.format, name.as_deref(), out)?;
+    let what = (args.format, args.rejected);
+    let tally = write(&store, what, name.as_deref(), out)?;
     let mut say = io::stderr();
     for (why, count) in &tally.left_out {
         writeln!(say, "{count} submitted left out: {why}")?;
@@ -61,7 +65,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
 
 fn write(
     store: &Store,
-    format: Format,
+    (format, rejected): (Format, Rejected),
     annotator: Option<&str>,
     out: &mut dyn Write,
 ) -> anyhow::Result<Tally> {
@@ -75,7 +79,7 @@ fn write(
         let Some(episode) = episodes.get(&label.episode_id) else {
             return Err(lost(store, &label.episode_id).into());
         };
-        match example(format, label, episode) {
+        match example(format, rejected, label, episode) {
             Ok(line) => {
                 writeln!(out, "{line}")?;
                 tally.written += 1;
@@ -151,7 +155,8 @@ mod tests {
         let (folder, store, episodes) = labelled();
         for format in [Format::PromptCompletion, Format::Messages] {
             let mut text = Vec::new();
-            let tally = write(&store, format, Some("ann"), &mut text).expect("written");
+            let what = (format, Rejected::Model);
+            let tally = write(&store, what, Some("ann"), &mut text).expect("written");
             assert_eq!((tally.written, tally.from_holdout), (3, 1));
             let file = folder.path().join("extra.jsonl");
             std::fs::write(&file, &text).expect("written");
@@ -174,7 +179,8 @@ mod tests {
     fn preferences_are_where_the_model_said_otherwise_and_drafts_are_left_out() {
         let (_folder, store, _) = labelled();
         let mut text = Vec::new();
-        let tally = write(&store, Format::Preference, None, &mut text).expect("written");
+        let of_model = (Format::Preference, Rejected::Model);
+        let tally = write(&store, of_model, None, &mut text).expect("written");
         assert_eq!(tally.written, 3);
         let why = Unfit::SameAsModel.to_string();
         assert_eq!(tally.left_out, BTreeMap::from([(why, 1)]));
@@ -183,8 +189,12 @@ mod tests {
             let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
             assert_ne!(line["chosen"], line["rejected"]);
         }
+        let either = (Format::Preference, Rejected::ModelOrAction);
+        let tally = write(&store, either, None, &mut Vec::new()).expect("written");
+        assert_eq!((tally.written, tally.left_out.len()), (4, 0));
         let mut text = Vec::new();
-        let tally = write(&store, Format::Messages, Some("bob"), &mut text).expect("written");
+        let messages = (Format::Messages, Rejected::Model);
+        let tally = write(&store, messages, Some("bob"), &mut text).expect("written");
         assert_eq!((tally.written, tally.left_out.len()), (1, 0));
     }
 
@@ -194,7 +204,8 @@ mod tests {
         let mut eve = Writer::open(&store, "eve").expect("free");
         let lost = label("eve", "nowhere", decided(Action::Monitor, "L1-0", "r"));
         eve.append(&lost).expect("written");
-        let error = write(&store, Format::Messages, None, &mut Vec::new()).expect_err("lost");
+        let messages = (Format::Messages, Rejected::Model);
+        let error = write(&store, messages, None, &mut Vec::new()).expect_err("lost");
         assert!(error.to_string().contains("nowhere"), "{error}");
     }
 }

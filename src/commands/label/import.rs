@@ -1,25 +1,28 @@
-//! `opensoc label import`: episodes and incidents into the set; a bad line is named and the rest taken.
+//! `opensoc label import`: alerts into the set, ours and those of other programs; a bad line is named and the rest taken.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
 
 use anyhow::Context;
 
 use super::Folder;
 use crate::commands::Outcome;
-use crate::commands::lines::next_line;
+use crate::commands::lines::{numbered, open};
 use crate::env::schema::Episode;
-use crate::label::import::episode;
+use crate::import::joining::Surroundings;
+use crate::label::import::{Line, episode, line};
 use crate::label::{Added, Store};
 use crate::ui::gate::clean;
 
 /// Arguments of `label import`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// JSON lines, each an episode or an incident; `-` is stdin
+    /// JSON lines, packed or not: episodes, incidents, and whatever alerts `opensoc triage` reads; `-` is stdin
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Take alerts only, each with at most 10 events of the same host, user or address (of all files) from the 15 minutes before it
+    #[arg(long)]
+    pub join: bool,
     #[command(flatten)]
     pub folder: Folder,
 }
@@ -30,6 +33,15 @@ struct Tally {
     new: usize,
     known: usize,
     bad: usize,
+    /// Only looked at for what they say about alerts.
+    events: usize,
+}
+
+/// A line: of which file and which one, and the episode in it or what is wrong.
+struct Read {
+    file: String,
+    number: u64,
+    episode: Result<Episode, String>,
 }
 
 /// Takes every good line; says on stderr what is wrong with the others.
@@ -38,22 +50,28 @@ struct Tally {
 /// When a file cannot be read, or the set cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let store = args.folder.store()?;
+    let files = args.files.iter();
+    let inputs = files.map(|file| anyhow::Ok((file.display().to_string(), open(Some(file))?)));
     let mut tally = Tally::default();
-    for file in &args.files {
-        let shown = file.display().to_string();
-        let input: Box<dyn BufRead> = match file == Path::new("-") {
-            true => Box::new(io::stdin().lock()),
-            false => Box::new(BufReader::new(
-                File::open(file).with_context(|| shown.clone())?,
-            )),
-        };
-        take(input, &shown, &store, &mut tally, &mut io::stderr())?;
-    }
-    let Tally { new, known, bad } = tally;
+    let read = match args.join {
+        true => joined(inputs, &mut tally)?,
+        false => alone(inputs)?,
+    };
+    take(read, &store, &mut tally, &mut io::stderr())?;
+    let Tally {
+        new,
+        known,
+        bad,
+        events,
+    } = tally;
     let dir = store.path().display();
+    let looked_at = match args.join {
+        true => format!(", {events} events looked at"),
+        false => String::new(),
+    };
     writeln!(
         out,
-        "{new} added, {known} there already, {bad} bad; to label in {dir}"
+        "{new} added, {known} there already, {bad} bad{looked_at}; to label in {dir}"
     )?;
     Ok(match bad {
         0 => Outcome::Complete,
@@ -61,47 +79,92 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     })
 }
 
-/// Takes the lines of one file.
+/// Each line by itself.
+fn alone<R: BufRead>(
+    inputs: impl IntoIterator<Item = anyhow::Result<(String, R)>>,
+) -> anyhow::Result<Vec<Read>> {
+    let mut read = Vec::new();
+    for input in inputs {
+        let (file, input) = input?;
+        for found in numbered(input) {
+            let (number, text) = found.with_context(|| file.clone())?;
+            let text = text.map_err(|error| error.to_string());
+            read.push(Read {
+                file: file.clone(),
+                number,
+                episode: text.and_then(|text| episode(&text).map_err(|error| error.to_string())),
+            });
+        }
+    }
+    Ok(read)
+}
+
+/// Each alert with what went on before it, in whichever file that stands.
+fn joined<R: BufRead>(
+    inputs: impl IntoIterator<Item = anyhow::Result<(String, R)>>,
+    tally: &mut Tally,
+) -> anyhow::Result<Vec<Read>> {
+    let mut surroundings = Surroundings::default();
+    let mut lines = Vec::new();
+    for input in inputs {
+        let (file, input) = input?;
+        for found in numbered(input) {
+            let (number, text) = found.with_context(|| file.clone())?;
+            let text = text.map_err(|error| error.to_string());
+            match text.and_then(|text| line(&text).map_err(|error| error.to_string())) {
+                Ok(Line::Record(record)) if !record.is_alert => match surroundings.add(*record) {
+                    Ok(()) => {}
+                    Err(full) => lines.push((file.clone(), number, Err(full.to_string()))),
+                },
+                read => lines.push((file.clone(), number, read)),
+            }
+        }
+    }
+    tally.events = surroundings.len();
+    let whole = |line| match line {
+        Line::Episode(episode) => *episode,
+        Line::Record(record) => surroundings.around(*record).0.into_episode(),
+    };
+    let lines = lines.into_iter().map(|(file, number, line)| Read {
+        file,
+        number,
+        episode: line.map(whole),
+    });
+    Ok(lines.collect())
+}
+
+/// Adds what is good.
 fn take(
-    mut input: impl BufRead,
-    file: &str,
+    read: Vec<Read>,
     store: &Store,
     tally: &mut Tally,
     complaints: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let mut good: Vec<(u64, Episode)> = Vec::new();
-    let mut wrong: Vec<(u64, String)> = Vec::new();
-    let mut number = 0;
-    while let Some(line) = next_line(&mut input).with_context(|| file.to_owned())? {
-        number += 1;
-        match line {
-            Ok(text) if text.trim().is_empty() => {}
-            Ok(text) => match episode(text.trim()) {
-                Ok(episode) => good.push((number, episode)),
-                Err(error) => wrong.push((number, error.to_string())),
-            },
-            Err(error) => wrong.push((number, error.to_string())),
-        }
-    }
-    let (numbers, episodes): (Vec<u64>, Vec<Episode>) = good.into_iter().unzip();
-    let became = store.add_episodes(&episodes)?;
-    for ((number, episode), added) in numbers.iter().zip(&episodes).zip(became) {
-        match added {
-            Added::New => tally.new += 1,
-            Added::Known => tally.known += 1,
-            Added::Refused => {
-                let id = &episode.episode_id;
-                wrong.push((
-                    *number,
-                    format!("another episode of the id `{id}` is there already"),
-                ));
+    let good = read.iter().filter_map(|line| line.episode.as_ref().ok());
+    let good: Vec<Episode> = good.cloned().collect();
+    let mut became = store.add_episodes(&good)?.into_iter();
+    for Read {
+        file,
+        number,
+        episode,
+    } in read
+    {
+        let wrong = match episode.map(|episode| (became.next(), episode.episode_id)) {
+            Ok((Some(Added::New), _)) => {
+                tally.new += 1;
+                continue;
             }
-        }
-    }
-    tally.bad += wrong.len();
-    wrong.sort();
-    for (number, reason) in wrong {
-        writeln!(complaints, "{file}: line {number}: {}", clean(&reason))?;
+            Ok((Some(Added::Known) | None, _)) => {
+                tally.known += 1;
+                continue;
+            }
+            Ok((Some(Added::Refused), id)) => {
+                format!("another episode of the id `{id}` is there already")
+            }
+            Err(reason) => reason,
+        };
+        tally.bad += 1;
+        writeln!(complaints, "{file}: line {number}: {}", clean(&wrong))?;
     }
     Ok(())
 }
@@ -128,11 +191,13 @@ mod tests {
             line(&episode(0)),
         );
         let (mut tally, mut said) = (Tally::default(), Vec::new());
-        take(input.as_bytes(), "in.jsonl", &store, &mut tally, &mut said).expect("taken");
+        let read = alone([Ok(("in.jsonl".to_owned(), input.as_bytes()))]).expect("read");
+        take(read, &store, &mut tally, &mut said).expect("taken");
         let expected = Tally {
             new: 2,
             known: 1,
             bad: 3,
+            events: 0,
         };
         assert_eq!(tally, expected);
         let said = String::from_utf8(said).expect("text");
@@ -142,5 +207,39 @@ mod tests {
         }
         assert!(!said.contains('\u{1b}') && lines.len() == 3, "{said}");
         assert_eq!(store.episodes().expect("read").len(), 2);
+    }
+
+    #[test]
+    fn joined_alerts_come_with_the_events_of_other_files() {
+        let folder = tempfile::tempdir().expect("folder");
+        let store = Store::new(folder.path());
+        let conn = concat!(
+            "{\"ts\":1767348000.5,\"uid\":\"C1\",\"id.orig_h\":\"10.0.0.7\",\"id.resp_h\":\"203.0.113.9\",\"conn_state\":\"SF\"}\n",
+            "{\"ts\":\"long ago\",\"uid\":\"C2\",\"conn_state\":\"SF\"}\n",
+        );
+        let notice = "{\"ts\":1767348060.0,\"note\":\"Scan::Port_Scan\",\"msg\":\"10.0.0.7 scanned\",\"src\":\"10.0.0.7\"}\n";
+        let inputs = [
+            Ok(("notice.log".to_owned(), notice.as_bytes())),
+            Ok(("conn.log".to_owned(), conn.as_bytes())),
+        ];
+        let (mut tally, mut said) = (Tally::default(), Vec::new());
+        let read = joined(inputs, &mut tally).expect("read");
+        take(read, &store, &mut tally, &mut said).expect("taken");
+        let expected = Tally {
+            new: 1,
+            known: 0,
+            bad: 1,
+            events: 1,
+        };
+        assert_eq!(tally, expected);
+        let said = String::from_utf8(said).expect("text");
+        assert_eq!(said, "conn.log: line 2: field `ts`: is no time\n");
+        let episodes = store.episodes().expect("read");
+        let types: Vec<_> = episodes[0]
+            .log_window
+            .iter()
+            .map(|e| e.event_type.as_str())
+            .collect();
+        assert_eq!(types, ["net.connection", "zeek.notice"]);
     }
 }

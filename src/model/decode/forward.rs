@@ -2,7 +2,7 @@
 
 use super::flat::Flat;
 use crate::model::config::{ModelConfig, Projection};
-use crate::model::kernels::{self, Threads, View, ViewMut, matmul};
+use crate::model::kernels::{self, Threads};
 use crate::model::swiglu;
 
 /// The layers of the decoder on plain slices.
@@ -16,18 +16,19 @@ pub(super) struct Forward<'a> {
 impl Forward<'_> {
     pub(super) fn embed(&self, tokens: &[u32]) -> Vec<f32> {
         let d = self.config.hidden_size;
-        tokens
-            .iter()
-            .flat_map(|&t| &self.weights.embed()[t as usize * d..(t as usize + 1) * d])
-            .copied()
-            .collect()
+        let mut rows = Vec::with_capacity(tokens.len() * d);
+        for &token in tokens {
+            self.weights.embed().push_row(token as usize, d, &mut rows);
+        }
+        rows
     }
 
     fn project(&self, layer: usize, projection: Projection, x: &[f32]) -> Vec<f32> {
-        let (weight, bias) = self.weights.layers[layer].projection(projection);
+        let weights = &self.weights.layers[layer];
         let [_, d] = self.config.projection_shape(projection);
-        let mut y = product(x, weight, d, self.threads);
-        if let Some(bias) = bias {
+        let (weight, low) = weights.projection(projection);
+        let mut y = weight.times(x, d, low, self.threads);
+        if let Some(bias) = weights.bias(projection) {
             kernels::add_bias(&mut y, bias);
         }
         y
@@ -63,29 +64,9 @@ impl Forward<'_> {
 
     pub(super) fn logits(&self, x: &[f32]) -> Vec<f32> {
         let h = self.normed(x, &self.weights.norm);
-        product(
-            &h,
-            self.weights.head(),
-            self.config.hidden_size,
-            self.threads,
-        )
+        let head = self.weights.head();
+        head.times(&h, self.config.hidden_size, None, self.threads)
     }
-}
-
-/// Rows up to which a product reads each weight once for all of them.
-const SKINNY: usize = 32;
-
-/// `x wᵀ` for x with rows of `d` and w `[out, d]`.
-fn product(x: &[f32], w: &[f32], d: usize, threads: Threads) -> Vec<f32> {
-    let (rows, out) = (x.len() / d, w.len() / d);
-    let mut y = vec![0f32; rows * out];
-    if rows <= SKINNY {
-        kernels::skinny_product(x, w, d, &mut y, threads);
-    } else {
-        let (x, w) = (View::dense(x, rows, d), View::dense(w, out, d).t());
-        matmul(ViewMut::dense(&mut y, rows, out), false, x, w, 1.0, threads);
-    }
-    y
 }
 
 fn add(x: &mut [f32], y: &[f32]) {

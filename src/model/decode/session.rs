@@ -183,8 +183,13 @@ impl<'a> Session<'a> {
             self.prefix.config.head_dim(),
         );
         let size = self.prefix.config.heads / kv_heads;
+        let length = match self.forward.threads {
+            Threads::One => usize::MAX,
+            Threads::All => LINES_A_TASK,
+        };
         let tasks: Vec<(Range<usize>, usize)> = runs(groups)
             .into_iter()
+            .flat_map(|run| pieces(run, length))
             .flat_map(|run| (0..kv_heads).map(move |kv| (run.clone(), kv)))
             .collect();
         let attend = |(run, kv): &(Range<usize>, usize)| {
@@ -237,9 +242,8 @@ impl<'a> Session<'a> {
             .enumerate()
         {
             let own_k = &self.own[layer][run.start + i / size].0;
-            for (score, key) in row[offset..].iter_mut().zip(own_k.chunks_exact(kv_width)) {
-                *score = scale * kernels::dot(query, &key[kv * d..(kv + 1) * d]);
-            }
+            let own = View::strided(&own_k[kv * d..], keys - offset, d, kv_width);
+            kernels::row_dots(query, own, scale, &mut row[offset..]);
             kernels::softmax_row(row);
         }
         scores
@@ -287,11 +291,8 @@ impl<'a> Session<'a> {
             .enumerate()
         {
             let own_v = &self.own[layer][run.start + i / size].1;
-            for (&p, value) in row[offset..].iter().zip(own_v.chunks_exact(kv_width)) {
-                for (o, &v) in out.iter_mut().zip(&value[kv * d..(kv + 1) * d]) {
-                    *o += p * v;
-                }
-            }
+            let own = View::strided(&own_v[kv * d..], keys - offset, d, kv_width);
+            kernels::add_weighted_rows(&row[offset..], own, out);
         }
         result
     }
@@ -303,6 +304,17 @@ fn rows_of(x: &[f32], asking: &Asking, width: usize) -> Vec<f32> {
         .rows()
         .flat_map(|row| &x[row * width..(row + 1) * width]);
     rows.copied().collect()
+}
+
+/// Lines of a prompt that attend together; more of them, and threads would wait for one another.
+const LINES_A_TASK: usize = 4;
+
+/// A range in pieces of at most `length`.
+fn pieces(range: Range<usize>, length: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = range.end;
+    range
+        .step_by(length)
+        .map(move |start| start..start.saturating_add(length).min(end))
 }
 
 /// Ranges of equal neighbours.

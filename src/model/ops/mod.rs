@@ -15,7 +15,7 @@ use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 pub use attention::{Attention, attend, attention, rotated};
-pub use linear::{Lora, full_linear, linear, low_rank};
+pub use linear::{Lora, full_linear, linear};
 pub use log_probs::{log_probs, log_probs_composed};
 pub use rms_norm::rms_norm;
 pub use swiglu::swiglu;
@@ -61,7 +61,7 @@ fn with_weight<R>(weight: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
 }
 
 /// The elements of a 16-bit tensor in CPU memory, in f32.
-pub fn widened(tensor: &Tensor) -> Result<Vec<f32>> {
+fn widened(tensor: &Tensor) -> Result<Vec<f32>> {
     let tensor = tensor.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
     let Storage::Cpu(cpu) = &*storage else {

@@ -97,6 +97,18 @@ pub fn resolve(
 ) -> Result<TrainConfig, ConfigError> {
     let start = preset.config();
     let start = if quick { start.quick() } else { start };
+    lay(&start, file, sets)
+}
+
+/// The configuration `start`, overridden by `file` and `sets` as in [`resolve`].
+///
+/// # Errors
+/// As [`resolve`].
+pub fn lay(
+    start: &TrainConfig,
+    file: Option<(&str, &str)>,
+    sets: &[String],
+) -> Result<TrainConfig, ConfigError> {
     let mut table = start.to_table()?;
     let mut said: Vec<(String, Source)> = Vec::new();
     if let Some((name, text)) = file {
@@ -288,6 +300,18 @@ impl TrainConfig {
             })
     }
 
+    /// What is said under each of [`fields::FIELDS`], as `--set` would take it.
+    #[must_use]
+    pub fn said(&self) -> Vec<String> {
+        let table = self.to_table().unwrap_or_default();
+        let said = |field: &Field| match lookup(&table, field.key) {
+            None => "none".to_owned(),
+            Some(Value::String(word)) => word.clone(),
+            Some(value) => value.to_string(),
+        };
+        fields::FIELDS.iter().map(said).collect()
+    }
+
     /// The resolved configuration as a TOML file with a comment a key (`--print-config`); reading it back over any preset
     /// gives an equal configuration, but for `epsilon_high`: a file cannot say `none`.
     ///
@@ -377,6 +401,17 @@ mod tests {
         assert_eq!(got.grpo.scale_rewards, ScaleRewards::None);
         assert_eq!(got.grpo.epsilon_high, None);
         assert_eq!(got.lora.targets, [Projection::QProj]);
+    }
+
+    #[test]
+    fn what_is_said_can_be_set_again() {
+        for preset in Preset::ALL {
+            let config = preset.config();
+            let keys = fields::FIELDS.iter().map(|field| field.key);
+            let pairs = keys.zip(config.said());
+            let sets: Vec<String> = pairs.map(|(key, said)| format!("{key}={said}")).collect();
+            assert_eq!(lay(&TrainConfig::nano(), None, &sets), Ok(config));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{LOSS_EPISODES, Run};
 use crate::env::schema::{Episode, Stage, Verdict};
+use crate::eval::calibration::{Calibration, Judged};
 use crate::eval::metrics::injection_flip_rate;
 use crate::link::{EvalRow, RuleAnswers, RunFact};
 use crate::train::error::Result;
@@ -54,6 +55,11 @@ impl Run<'_> {
             Some(rate) => values.insert("injection_flip_rate".into(), rate),
             None => return Ok(Evaluated::Broken),
         };
+        let Some(judged) = self.sureness(&episodes, &verdicts)? else {
+            return Ok(Evaluated::Broken);
+        };
+        let calibration = Calibration::of(&judged);
+        values.extend(calibration.iter().flat_map(Calibration::values));
         let is_best = self.is_best(&verdicts);
         values.insert("is_best".into(), f64::from(u8::from(is_best)));
         let row = EvalRow {
@@ -62,6 +68,7 @@ impl Run<'_> {
             episodes: count,
             confusion: confusion(&episodes, &verdicts),
             by_rule: by_rule(&episodes, &verdicts),
+            calibration,
             values,
         };
         if is_best {
@@ -109,14 +116,38 @@ impl Run<'_> {
             let (decoder, tokenizer) = (&self.learner.decoder, &self.model.tokenizer);
             let answers = evaluate::answer(decoder, tokenizer, batch, || true)?;
             verdicts.extend(answers.into_iter().map(|(_, verdict)| verdict));
-            self.listen()?;
-            self.show_life(&doing)?;
-            self.pause_if_asked()?;
+            self.attend(&doing)?;
             if self.wants.stop && verdicts.len() < episodes.len() {
                 return Ok(None);
             }
         }
         Ok(Some(verdicts))
+    }
+
+    /// How likely each action was beside what was answered; `None` when a stop came before all were scored.
+    fn sureness(
+        &mut self,
+        episodes: &[Episode],
+        verdicts: &[Verdict],
+    ) -> Result<Option<Vec<Judged>>> {
+        let mut judged = Vec::with_capacity(episodes.len());
+        for (batch, verdicts) in episodes.chunks(BATCH).zip(verdicts.chunks(BATCH)) {
+            let (decoder, tokenizer) = (&self.learner.decoder, &self.model.tokenizer);
+            let scored = evaluate::judged(decoder, tokenizer, batch, verdicts.iter(), || true)?;
+            judged.extend(scored);
+            self.attend("scoring the five actions")?;
+            if self.wants.stop && judged.len() < episodes.len() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(judged))
+    }
+
+    /// Listens, shows that the run goes on, and waits while it is paused.
+    fn attend(&mut self, doing: &str) -> Result<()> {
+        self.listen()?;
+        self.show_life(doing)?;
+        self.pause_if_asked()
     }
 
     fn gold_loss(&self, episodes: &[Episode]) -> Result<f64> {
@@ -178,6 +209,7 @@ fn by_rule(episodes: &[Episode], verdicts: &[Verdict]) -> BTreeMap<String, RuleA
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::env::schema::Action;
     use crate::env::verdict::judge;
 
     #[test]
@@ -214,12 +246,18 @@ mod tests {
             episodes: 20,
             confusion,
             by_rule: rules,
+            calibration: Calibration::of(&[Judged {
+                truth: Action::Dismiss,
+                answer: Some(Action::Dismiss),
+                probabilities: [0.6, 0.1, 0.1, 0.1, 0.1],
+            }]),
             values: BTreeMap::from([("accuracy".to_owned(), 0.5)]),
         };
         let text = serde_json::to_string(&row).expect("JSON");
         assert_eq!(serde_json::from_str::<EvalRow>(&text).expect("a row"), row);
         let old = r#"{"step":1,"stage":"sft","episodes":20,"accuracy":0.5}"#;
         let old: EvalRow = serde_json::from_str(old).expect("a row of an older version");
-        assert!(old.confusion.is_empty() && old.values == row.values);
+        assert!(old.confusion.is_empty() && old.calibration.is_none());
+        assert_eq!(old.values, row.values);
     }
 }

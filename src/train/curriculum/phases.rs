@@ -240,15 +240,15 @@ impl Run<'_> {
     }
 
     /// Optimiser steps of the curriculum before this one, and of all its stages: the learning rate warms up once and falls
-    /// once, not at each stage.
+    /// once, not at each stage. A stage that ended early counts whole: those after it learn as they would have.
     fn grpo_steps(&self) -> (u64, u64) {
         let phases = self.plan.phases.iter().enumerate();
         let stages = phases.filter(|(_, phase)| phase.name != "sft");
         let (mut done, mut all) = (self.position.phase_step, 0);
         for (at, phase) in stages {
-            all += phase.steps;
+            all += phase.wanted_steps();
             if at < self.position.phase {
-                done += phase.steps;
+                done += phase.wanted_steps();
             }
         }
         (done, all)

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::machine::unix_seconds;
 use super::{Run, RunState};
 use crate::link::{Control, RunFact, Status};
+use crate::run::Manifest;
 use crate::train::error::Result;
 
 /// Seconds between signs of life in `status.json`.
@@ -17,6 +18,7 @@ const PAUSE_NAP: Duration = Duration::from_millis(100);
 pub(super) struct Wants {
     pub(super) pause: bool,
     pub(super) save: bool,
+    pub(super) skip: bool,
     pub(super) stop: bool,
 }
 
@@ -27,6 +29,7 @@ impl Wants {
                 Control::Pause => self.pause = true,
                 Control::Resume => self.pause = false,
                 Control::Save => self.save = true,
+                Control::Skip => self.skip = true,
                 Control::Stop => self.stop = true,
             }
         }
@@ -35,11 +38,14 @@ impl Wants {
 
 impl Run<'_> {
     /// Evaluation, checkpoint and controls as they fall due; true when the run is to stop.
-    pub(super) fn after_step(&mut self, phase_steps: u64) -> Result<bool> {
+    pub(super) fn after_step(&mut self) -> Result<bool> {
+        // An evaluation is due at the end of a phase anyway.
+        self.skip_if_asked()?;
         let (step, every) = (self.position.phase_step, self.config.eval.every_steps);
-        if every > 0 && step.is_multiple_of(every) && step < phase_steps {
+        if every > 0 && step.is_multiple_of(every) && step < self.phase_end() {
             self.position.owes_evaluation = true;
             if self.evaluate_between()? {
+                self.skip_if_asked()?;
                 return Ok(true);
             }
         }
@@ -52,7 +58,47 @@ impl Run<'_> {
         }
         self.show_life("training")?;
         self.pause_if_asked()?;
+        self.skip_if_asked()?;
         Ok(self.wants.stop)
+    }
+
+    /// Ends the phase here where that was asked for. The plan in `run.json` says so from then on, and a checkpoint is written:
+    /// whoever resumes the run finds the phase at its end.
+    fn skip_if_asked(&mut self) -> Result<()> {
+        if !std::mem::take(&mut self.wants.skip) || self.position.phase_step >= self.phase_end() {
+            return Ok(());
+        }
+        let Some(phase) = self.plan.phases.get_mut(self.position.phase) else {
+            return Ok(());
+        };
+        phase.end_early(self.position.phase_step);
+        let (name, done, wanted) = (phase.name.clone(), phase.steps, phase.wanted_steps());
+        let dir = self.writer.dir();
+        let mut manifest = Manifest::read(dir)?;
+        manifest.plan = self.plan.clone();
+        manifest.write(dir)?;
+        self.warn(format!(
+            "{name} ended early by request, after {done} of {wanted} steps: seed and configuration alone do not give this run again"
+        ))?;
+        self.host.tell(RunFact::Planned(self.plan.clone()));
+        self.position.owes_evaluation = false;
+        self.save()?;
+        self.status(RunState::Running, "ending the phase early, by request")
+    }
+
+    /// A request to skip that came while its phase was ending is not one to skip the next.
+    pub(super) fn forget_skip(&mut self, ended: &str) -> Result<()> {
+        if std::mem::take(&mut self.wants.skip) {
+            let told = format!("skip: {ended} was at its end already");
+            self.writer.log(&told)?;
+        }
+        Ok(())
+    }
+
+    /// Steps after which the present phase ends.
+    pub(super) fn phase_end(&self) -> u64 {
+        let phase = self.plan.phases.get(self.position.phase);
+        phase.map_or(0, |phase| phase.steps)
     }
 
     /// Takes in controls from host and folder.

@@ -1,7 +1,7 @@
 //! How far the annotator agrees with the verifier and with others, as the agreement page lists it.
 
 use crate::env::schema::Action;
-use crate::label::agreement::Agreement;
+use crate::label::agreement::{Agreement, Pair};
 use crate::ui::labelling::Labelling;
 
 /// What the verifier is called beside annotators.
@@ -14,12 +14,31 @@ pub struct Side {
     pub agreement: Agreement,
 }
 
-/// A line of the page that can be gone to.
+/// A line of the page, or of the list of all, that can be gone to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disagreement {
     pub episode_id: String,
-    pub own: Action,
-    pub other: Action,
+    /// Whom with.
+    pub side: String,
+    pub own: (Action, Option<String>),
+    pub other: (Action, Option<String>),
+}
+
+impl Disagreement {
+    fn of(side: &str, pair: &Pair) -> Self {
+        Self {
+            episode_id: pair.episode_id.clone(),
+            side: side.to_owned(),
+            own: (pair.one, pair.one_cited.clone()),
+            other: (pair.two, pair.two_cited.clone()),
+        }
+    }
+
+    /// Whether the actions are the same, and only the citations differ.
+    #[must_use]
+    pub fn is_of_citation(&self) -> bool {
+        self.own.0 == self.other.0
+    }
 }
 
 impl Labelling {
@@ -52,14 +71,27 @@ impl Labelling {
     }
 }
 
-/// Every disagreement of `sides`, in the order of the page.
+/// Every disagreement on actions of `sides`, in the order of the page.
 #[must_use]
 pub fn disagreements(sides: &[Side]) -> Vec<Disagreement> {
-    let pairs = sides.iter().flat_map(|side| &side.agreement.disagreements);
-    let each = pairs.map(|pair| Disagreement {
-        episode_id: pair.episode_id.clone(),
-        own: pair.one,
-        other: pair.two,
-    });
-    each.collect()
+    let of_side = |side: &Side| -> Vec<_> {
+        let pairs = side.agreement.disagreements.iter();
+        pairs
+            .map(|pair| Disagreement::of(&side.name, pair))
+            .collect()
+    };
+    sides.iter().flat_map(of_side).collect()
+}
+
+/// Every disagreement of `sides`, on citations too, in the order of the list: side by side, actions first.
+#[must_use]
+pub fn all_disagreements(sides: &[Side]) -> Vec<Disagreement> {
+    let of_side = |side: &Side| -> Vec<_> {
+        let agreement = &side.agreement;
+        let pairs = (agreement.disagreements.iter()).chain(&agreement.other_citations);
+        pairs
+            .map(|pair| Disagreement::of(&side.name, pair))
+            .collect()
+    };
+    sides.iter().flat_map(of_side).collect()
 }

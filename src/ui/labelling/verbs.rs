@@ -4,11 +4,12 @@ use crate::env::response;
 use crate::label::{Decision, State};
 use crate::ui::app::{App, ScreenName};
 use crate::ui::clerk::Outcome;
+use crate::ui::editing;
 use crate::ui::gate;
 use crate::ui::keys::Verb;
-use crate::ui::labelling::agreeing::disagreements;
+use crate::ui::labelling::agreeing::{Disagreement, all_disagreements, disagreements};
 use crate::ui::labelling::{Labelling, Standing};
-use crate::ui::layer::{Layer, LineOf};
+use crate::ui::layer::{self, Layer, LineOf};
 use crate::ui::msg::Effect;
 use crate::ui::pace::Urgency;
 use crate::ui::queue::{Answer, QueuePane};
@@ -75,8 +76,8 @@ fn show_agreement(app: &mut App) {
     }
 }
 
-/// Where a verb of movement takes the cursor of the agreement page.
-pub fn step_disagreement(app: &App, cursor: usize, verb: Verb) -> usize {
+/// Moves the cursor of the agreement page, or of the list of disagreements, as a verb of movement says.
+pub fn step_disagreement(app: &mut App, verb: Verb) {
     let by = match verb {
         Verb::Down => 1,
         Verb::Up => -1,
@@ -85,16 +86,44 @@ pub fn step_disagreement(app: &App, cursor: usize, verb: Verb) -> usize {
         Verb::Top => isize::MIN,
         _ => isize::MAX,
     };
-    let last = disagreements(&app.labelling.sides())
-        .len()
-        .saturating_sub(1);
-    cursor.saturating_add_signed(by).min(last)
+    let sides = app.labelling.sides();
+    let (cursor, count) = match app.layers.last_mut() {
+        Some(Layer::Agreement { cursor }) => (cursor, disagreements(&sides).len()),
+        Some(Layer::Disagreements { cursor }) => (cursor, all_disagreements(&sides).len()),
+        _ => return,
+    };
+    let last = count.saturating_sub(1);
+    *cursor = cursor.saturating_add_signed(by).min(last);
 }
 
-/// To the alert of a disagreement.
+/// The list of disagreements over the agreement page, with the cursor where it was left; or away with it.
+pub fn toggle_disagreements(app: &mut App) {
+    if let Some(Layer::Disagreements { .. }) = app.layers.last() {
+        app.layers.pop();
+        return;
+    }
+    let count = all_disagreements(&app.labelling.sides()).len();
+    let cursor = app.labelling.disagreement.min(count.saturating_sub(1));
+    app.layers.push(Layer::Disagreements { cursor });
+}
+
+/// To the alert of a disagreement on the agreement page.
 pub fn open_disagreement(app: &mut App, cursor: usize) -> Vec<Effect> {
     let all = disagreements(&app.labelling.sides());
-    let Some(found) = all.get(cursor) else {
+    go_to(app, all.get(cursor))
+}
+
+/// To the alert of a disagreement in the list of all: away from both pages, the list's cursor kept for the next look.
+pub fn open_listed(app: &mut App, cursor: usize) -> Vec<Effect> {
+    let all = all_disagreements(&app.labelling.sides());
+    app.layers
+        .retain(|layer| !matches!(layer, Layer::Agreement { .. }));
+    app.labelling.disagreement = cursor;
+    go_to(app, all.get(cursor))
+}
+
+fn go_to(app: &mut App, found: Option<&Disagreement>) -> Vec<Effect> {
+    let Some(found) = found else {
         app.say("there is no disagreement to go to");
         return Vec::new();
     };
@@ -120,6 +149,7 @@ fn decide(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::FlagAlert => labelling.edit(|decision| decision.is_flagged = !decision.is_flagged),
         Verb::EditRationale => type_line(app, LineOf::Rationale { submits: false }),
         Verb::WriteNote => type_line(app, LineOf::NoteOnAlert),
+        Verb::OpenEditor => editing::open_label(app),
         Verb::NextPending => {
             if !labelling.next_open() {
                 app.say("no other alert waits for its label");
@@ -129,7 +159,7 @@ fn decide(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::Undo | Verb::Redo => match labelling.step_back(verb == Verb::Redo) {
             Some(effects) => effects,
             None => {
-                app.say("nothing to undo or redo since the screen was opened");
+                app.say("nothing to undo or redo");
                 Vec::new()
             }
         },
@@ -152,6 +182,23 @@ fn why_not(labelling: &Labelling) -> Option<String> {
         Standing::Open => None,
         Standing::Failed(why) => Some(format!("nothing can be labelled: {}", gate::clean(why))),
         Standing::Closed | Standing::Opening => Some("the labels are being read".into()),
+    }
+}
+
+impl Labelling {
+    /// Other words for the selected alert's label: a rationale is a beginning, a note is none.
+    pub fn reword(&mut self, rationale: String, note: String) -> Vec<Effect> {
+        self.edit(|decision| {
+            explain(decision, rationale);
+            decision.note = note;
+        })
+    }
+}
+
+fn explain(decision: &mut Decision, rationale: String) {
+    if decision.rationale != rationale {
+        decision.rationale = rationale;
+        begin(decision);
     }
 }
 
@@ -190,6 +237,10 @@ fn type_line(app: &mut App, of: LineOf) -> Vec<Effect> {
         LineOf::Rationale { .. } => decision.rationale.as_str(),
         LineOf::NoteOnAlert => decision.note.as_str(),
     });
+    if typed.contains('\n') {
+        app.say(layer::SEVERAL_LINES);
+        return Vec::new();
+    }
     let layer = Layer::Line {
         of,
         typed: typed.to_owned(),
@@ -205,12 +256,7 @@ pub fn typed(app: &mut App, of: LineOf, text: &str) -> Vec<Effect> {
         LineOf::NoteOnAlert => app.labelling.edit(|decision| decision.note = text),
         LineOf::Rationale { submits: false } => {
             // An empty line is no beginning.
-            app.labelling.edit(|decision| {
-                if decision.rationale != text {
-                    decision.rationale = text;
-                    begin(decision);
-                }
-            })
+            app.labelling.edit(|decision| explain(decision, text))
         }
         LineOf::Rationale { submits: true } if text.is_empty() => {
             app.say("not submitted: a label needs a rationale, one sentence");
@@ -308,7 +354,7 @@ fn accept(app: &mut App) -> Vec<Effect> {
 /// What the clerk has to say.
 pub fn heard(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     match outcome {
-        Outcome::Opened { episodes, labels } => app.labelling.opened(episodes, labels),
+        Outcome::Opened(opened) => app.labelling.opened(opened),
         Outcome::NotOpened(why) => {
             app.complain(gate::clean(&why));
             app.labelling.standing = Standing::Failed(why);

@@ -8,6 +8,7 @@ use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
 use crate::ui::queue::Model;
+use crate::ui::starting;
 use crate::ui::tending;
 use crate::ui::told::Watching;
 use crate::ui::view::XAxis;
@@ -42,6 +43,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::PauseOrResume | Verb::StopTraining | Verb::SaveCheckpoint => {
             return control(app, verb);
         }
+        Verb::SkipStage => ask_to_skip(app),
         _ => look(training, verb),
     }
     Vec::new()
@@ -148,14 +150,37 @@ fn ask_to_start(app: &mut App) -> Vec<Effect> {
             app.complain(gate::clean(&why));
         }
         Some(why) => app.say(why),
-        None => app.layers.push(Layer::start()),
+        None => return starting::open(app),
     }
     Vec::new()
 }
 
+/// Why nothing can be asked of a run here.
+const ONLY_WATCHING: &str = "only watching: control the run where it was started";
+
+fn ask_to_skip(app: &mut App) {
+    if app.is_read_only {
+        app.say(ONLY_WATCHING);
+    } else if let Some(stage) = app.training.stage() {
+        let stage = stage.name.to_owned();
+        app.layers.push(Layer::Skip { stage });
+    } else {
+        app.say("no run is in a stage that could be ended");
+    }
+}
+
+/// Ends a stage after its current step, once that is confirmed; the one after it was not asked about.
+pub fn skip_stage(app: &mut App, stage: &str) -> Vec<Effect> {
+    if app.training.stage().is_some_and(|now| now.name != stage) {
+        app.say("that stage has ended meanwhile");
+        return Vec::new();
+    }
+    control(app, Verb::SkipStage)
+}
+
 fn control(app: &mut App, verb: Verb) -> Vec<Effect> {
     if app.is_read_only {
-        app.say("only watching: control the run where it was started");
+        app.say(ONLY_WATCHING);
         return Vec::new();
     }
     match app.training.control(verb) {
@@ -164,6 +189,10 @@ fn control(app: &mut App, verb: Verb) -> Vec<Effect> {
                 Control::Pause => "pausing after this step",
                 Control::Resume => "going on",
                 Control::Save => "a checkpoint is written after this step",
+                Control::Skip if app.training.waits_for_resume() => {
+                    "the stage ends as soon as the paused run goes on; p resumes it"
+                }
+                Control::Skip => "the stage ends after this step",
                 Control::Stop => "stopping after a checkpoint; t continues the run later",
             });
             vec![Effect::Send(Command::Control(control))]

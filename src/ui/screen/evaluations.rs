@@ -1,5 +1,5 @@
-//! Evaluations on hold-out episodes: one line each, and of the chosen one the stages with intervals, what was taken for what,
-//! and the rules with most errors.
+//! Evaluations on hold-out episodes: one line each, and of the chosen one the stages with intervals, how sure it was, what was
+//! taken for what, and the rules with most errors.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -10,6 +10,7 @@ use crate::env::schema::{Action, Stage};
 use crate::eval::interval::{Estimate, wilson};
 use crate::link::EvalRow;
 use crate::ui::screen::panes::list;
+use crate::ui::screen::sureness;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::told::Watching;
 use crate::ui::watching::Training;
@@ -18,6 +19,12 @@ use crate::ui::widget::text::{column, lines, span};
 
 /// From this width on stages and confusions stand side by side.
 const WIDE: u16 = 100;
+
+/// From this width on how sure it was stands beside both.
+const WIDEST: u16 = 160;
+
+/// From this width on the list has room for the calibration error.
+const ROOMY: u16 = 90;
 
 /// Answers of the confusion matrix, and how they are called over its columns.
 const ANSWERS: [(&str, &str); 6] = [
@@ -47,20 +54,23 @@ pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf:
 }
 
 fn draw_list(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let names = [
-        "accuracy",
-        "citation_accuracy",
-        "format_ok",
-        "mean_reward",
-        "dismiss_on_malicious",
+    let mut columns = vec![
+        ("action", "accuracy"),
+        ("cited", "citation_accuracy"),
+        ("format", "format_ok"),
+        ("reward", "mean_reward"),
+        ("missed", "dismiss_on_malicious"),
     ];
+    if area.width >= ROOMY {
+        columns.push(("ECE", "ece"));
+    }
     let best = run.best_step();
     let row = |row: &EvalRow| {
         let value = |name: &str| {
             let value = row.values.get(name);
             format!("{:>7}", value.map_or_else(|| "-".to_owned(), |v| short(*v)))
         };
-        let values: Vec<_> = names.iter().map(|name| value(name)).collect();
+        let values: Vec<_> = columns.iter().map(|(_, name)| value(name)).collect();
         let phase = format!("{:>5} {} ", row.step, column(&row.stage, 18, ""));
         let mark = if best == Some(row.step) { " best" } else { "" };
         Line::from(vec![
@@ -70,10 +80,8 @@ fn draw_list(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf
             span(mark, theme.style(Token::Mark)),
         ])
     };
-    let head = format!(
-        "{:>5} {:<18} {:>7} {:>7} {:>7} {:>7} {:>7}",
-        "step", "phase", "action", "cited", "format", "reward", "missed"
-    );
+    let titles: Vec<_> = columns.iter().map(|(t, _)| format!("{t:>7}")).collect();
+    let head = format!("{:>5} {:<18} {}", "step", "phase", titles.join(" "));
     let head = Line::from(span(head, theme.style(Token::Faint)));
     lines([head], area, buf);
     let below = Rect {
@@ -86,14 +94,18 @@ fn draw_list(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf
 }
 
 fn draw_one(row: &EvalRow, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let (mut left, right) = (of_stages(row, theme), of_answers(row, theme));
-    if area.width >= WIDE {
-        let [a, b] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(area);
-        lines(left, a, buf);
-        lines(right, b, buf);
+    let (left, right) = (of_stages(row, theme), of_answers(row, theme));
+    let (sure, diagram) = (sureness::summary(row, theme), sureness::diagram(row, theme));
+    let beside = if area.width >= WIDEST {
+        vec![left, right, [sure, diagram].concat()]
+    } else if area.width >= WIDE {
+        vec![[left, sure, diagram].concat(), right]
     } else {
-        left.extend(right);
-        lines(left, area, buf);
+        vec![[left, sure, right, diagram].concat()]
+    };
+    let columns = Layout::horizontal(vec![Constraint::Fill(1); beside.len()]).split(area);
+    for (rows, column) in beside.into_iter().zip(columns.iter()) {
+        lines(rows, *column, buf);
     }
 }
 

@@ -14,6 +14,7 @@ mod panes;
 mod rollouts;
 mod runs;
 mod spoken;
+mod sureness;
 mod training;
 
 use ratatui::Frame;

@@ -194,6 +194,9 @@ fn detail_rows(runs: &Runs, theme: &Theme, width: usize) -> Vec<Line<'static>> {
         say("note", note, Token::Accent);
         let made = format!("{}, seed {}, {}", run.model, run.seed, run.created);
         say("made", &made, Token::Text);
+        if let Some(ended) = &run.ended_early {
+            say("early", &format!("ended by request: {ended}"), Token::Warn);
+        }
         say("folder", &run.run_dir.display().to_string(), Token::Text);
     }
     for broken in &runs.broken {

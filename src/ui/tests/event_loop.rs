@@ -14,6 +14,7 @@ use crate::env::schema::{Split, Stage};
 use crate::label::Store;
 use crate::link::{Command, Control, Fact, RunFact, RunState};
 use crate::ui::app::{App, ScreenName, update};
+use crate::ui::clerk::Request;
 use crate::ui::input::Input;
 use crate::ui::keys::Keymap;
 use crate::ui::layer::train_command;
@@ -24,6 +25,7 @@ use crate::ui::term::FrameBytes;
 use crate::ui::tests::fixtures::{
     app, config, event, group, press, row, status, theme, train, with_marks,
 };
+use crate::ui::tests::label_desk::{Desk, imported};
 use crate::ui::theme::{Depth, Symbols, Theme, ThemeError};
 use crate::ui::{Outside, WorkbenchOptions, app_for, drive, lost, perform_effect, screen, send};
 
@@ -98,6 +100,10 @@ impl Surface for Counting {
 
     fn copy(&mut self, _: &str) -> io::Result<()> {
         Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn edit(&mut self, text: &str) -> io::Result<Result<String, String>> {
+        Ok(Ok(text.replacen("\n\n", "\nas the editor says\n", 1)))
     }
 
     fn use_theme(&mut self, name: &str) -> Result<(), ThemeError> {
@@ -317,4 +323,23 @@ fn themes_go_round_and_a_broken_one_is_told_of_and_passed() {
     );
     assert!(said[3].is_bad && texts[3].contains("mine"));
     assert_eq!(texts[4], "theme dark");
+}
+
+#[test]
+fn what_the_editor_leaves_is_taken_over_and_sent_to_the_clerk() {
+    let (mut outside, _heard) = outside();
+    let (labels, asked) = std::sync::mpsc::channel();
+    outside.labels = labels;
+    let mut desk = Desk::on(&imported());
+    let mut surface = Counting(Rc::default());
+    for effect in press(&mut desk.app, "E") {
+        let ended = perform_effect(&mut desk.app, effect, &mut surface, &outside);
+        assert!(ended.expect("performed").is_none());
+    }
+    let saves = asked.try_iter().filter_map(|request| match request {
+        Request::Save { label, .. } => Some(label.decision.rationale),
+        Request::Open => None,
+    });
+    assert_eq!(saves.collect::<Vec<_>>(), ["as the editor says"]);
+    assert!(desk.app.take_change().is_some(), "all is drawn again");
 }

@@ -4,19 +4,18 @@ mod runs;
 
 pub use runs::*;
 
-use crossterm::event::{KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
 use crate::env::schema::{Action, Split, Stage};
 use crate::env::verdict::judge;
-use crate::label::Labels;
 use crate::link::{AdapterChoice, Command, Control, Fact};
 use crate::run::summary::Standing;
 use crate::train::config::TrainConfig;
 use crate::ui::app::{App, update};
-use crate::ui::clerk::Outcome;
+use crate::ui::clerk::{Opened, Outcome};
 use crate::ui::keys::{Chord, Keymap};
 use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Exit, Msg};
@@ -106,8 +105,11 @@ pub fn theme(depth: Depth, symbols: Symbols) -> Theme {
     Theme::load(None, depth, symbols).expect("theme")
 }
 
-/// A key, named as in the key table.
+/// A key, named as in the key table; or `Backspace`, which no verb has.
 pub fn event(name: &str) -> KeyEvent {
+    if name == "Backspace" {
+        return KeyEvent::new(KeyCode::Backspace, KeyModifiers::NONE);
+    }
     let chord = Chord::parse(name).expect("a key");
     let modifiers = if chord.ctrl {
         KeyModifiers::CONTROL
@@ -162,11 +164,16 @@ pub fn controls(effects: &[Effect]) -> Vec<Control> {
 
 /// The labelling screen: reading, failed, at work, and with its dialogs.
 fn labelling() -> Vec<App> {
-    let opened = || Outcome::Opened {
-        episodes: Vec::new(),
-        labels: Labels::default(),
-    };
-    let scripts = ["F3", "F3 2 Space f s", "F3 3 e", "F3 i", "F3 v", "F3 / x"];
+    let opened = || Outcome::Opened(Opened::default());
+    let scripts = [
+        "F3",
+        "F3 2 Space f s",
+        "F3 3 e",
+        "F3 i",
+        "F3 v",
+        "F3 v d",
+        "F3 / x",
+    ];
     let at_work = scripts.into_iter().map(|keys| {
         let mut app = app();
         let effects = update(&mut app, ready());
@@ -191,6 +198,20 @@ fn labelling() -> Vec<App> {
     states
 }
 
+/// Keys that open dialogs.
+const DIALOGS: [&str; 10] = [
+    "?",
+    ": r e v",
+    "F2 t",
+    "F2 t e 1",
+    "F2 t / l r",
+    "/ a b",
+    "o j",
+    "r o G",
+    "y",
+    "r y j d",
+];
+
 /// An app in every state a screen can be in.
 pub fn states() -> Vec<App> {
     let mut states = Vec::new();
@@ -213,9 +234,7 @@ pub fn states() -> Vec<App> {
         (0..pane).for_each(|_| drop(press(&mut training, "Tab")));
         states.push(training);
     }
-    for keys in [
-        "?", ": r e v", "F2 t", "/ a b", "o j", "r o G", "y", "r y j d",
-    ] {
+    for keys in DIALOGS {
         let mut dialog = app();
         press(&mut dialog, keys);
         states.push(dialog);

@@ -220,31 +220,30 @@ fn a_failure_is_shown_whole_and_its_end_too() {
 }
 
 #[test]
-fn help_and_the_start_dialog_scroll_by_half_pages_and_to_the_ends() {
-    for (open, first) in [("?", "Decide: dismiss"), ("F2 t", "SFT, then")] {
-        let mut app = app();
-        press(&mut app, open);
-        let shown = seen(&app, (80, 24));
-        assert!(shown.contains(first) && shown.contains(" ↓ "), "{shown}");
-        press(&mut app, "G G ctrl-d PageDown j");
-        let end = seen(&app, (80, 24));
-        assert!(!end.contains(first) && end.contains(" ↑ "), "{end}");
-        press(&mut app, "k");
-        assert_ne!(
-            seen(&app, (80, 24)),
-            end,
-            "one press is enough to come back"
-        );
-        press(&mut app, "j ctrl-u");
-        assert_ne!(seen(&app, (80, 24)), end);
-        press(&mut app, "ctrl-d");
-        assert_eq!(seen(&app, (80, 24)), end);
-        for (up, down) in [("g g", "End"), ("Home", "G")] {
-            press(&mut app, up);
-            assert_eq!(seen(&app, (80, 24)), shown, "{up}");
-            press(&mut app, down);
-            assert_eq!(seen(&app, (80, 24)), end, "{down}");
-        }
+fn help_scrolls_by_half_pages_and_to_the_ends() {
+    let first = "Decide: dismiss";
+    let mut app = app();
+    press(&mut app, "?");
+    let shown = seen(&app, (80, 24));
+    assert!(shown.contains(first) && shown.contains(" ↓ "), "{shown}");
+    press(&mut app, "G G ctrl-d PageDown j");
+    let end = seen(&app, (80, 24));
+    assert!(!end.contains(first) && end.contains(" ↑ "), "{end}");
+    press(&mut app, "k");
+    assert_ne!(
+        seen(&app, (80, 24)),
+        end,
+        "one press is enough to come back"
+    );
+    press(&mut app, "j ctrl-u");
+    assert_ne!(seen(&app, (80, 24)), end);
+    press(&mut app, "ctrl-d");
+    assert_eq!(seen(&app, (80, 24)), end);
+    for (up, down) in [("g g", "End"), ("Home", "G")] {
+        press(&mut app, up);
+        assert_eq!(seen(&app, (80, 24)), shown, "{up}");
+        press(&mut app, down);
+        assert_eq!(seen(&app, (80, 24)), end, "{down}");
     }
 }
 

@@ -1,122 +1,13 @@
-//! Key scripts and frames of the labelling screen, with a clerk that keeps labels in a folder of the test's own.
+//! Key scripts of the labelling screen: decisions, undo, the model's answer, and what is on disk of them.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-
-use crate::env::generate;
-use crate::env::schema::{Action, Episode, Split, Stage};
-use crate::env::verdict::judge;
-use crate::label::{Decision, Label, State, Store};
-use crate::link::{Command, Fact};
-use crate::ui::app::{App, ScreenName, update};
-use crate::ui::clerk::{Clerk, Outcome, Request};
-use crate::ui::labelling::Standing;
+use crate::env::schema::{Action, Stage};
+use crate::label::{Decision, State};
+use crate::ui::app::update;
+use crate::ui::clerk::{Outcome, Request};
 use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Msg};
-use crate::ui::tests::fixtures::{app, press, ready, right, seen};
-
-/// A workbench with a folder of labels.
-struct Desk {
-    folder: tempfile::TempDir,
-    app: App,
-    clerk: Clerk,
-}
-
-impl Desk {
-    /// On these episodes; the screen is open.
-    fn on(episodes: &[Episode]) -> Self {
-        let folder = tempfile::tempdir().expect("folder");
-        let store = Store::new(folder.path().join("labels"));
-        store.add_episodes(episodes).expect("added");
-        let mut desk = Self {
-            app: app(),
-            clerk: Clerk {
-                store,
-                annotator: "analyst".into(),
-                desk: None,
-            },
-            folder,
-        };
-        desk.press("F3");
-        assert_eq!(desk.app.labelling.standing, Standing::Open);
-        desk
-    }
-
-    /// The workbench started again on the same folder.
-    fn again(self) -> Self {
-        let store = self.clerk.store.clone();
-        // The lock goes with the old one.
-        drop(self.clerk);
-        let mut desk = Self {
-            app: app(),
-            clerk: Clerk {
-                store,
-                annotator: "analyst".into(),
-                desk: None,
-            },
-            folder: self.folder,
-        };
-        desk.press("F3");
-        desk
-    }
-
-    /// Presses keys; the clerk and a model that is right answer.
-    fn press(&mut self, keys: &str) {
-        let effects = press(&mut self.app, keys);
-        self.settle(effects);
-    }
-
-    fn type_line(&mut self, text: &str) {
-        for c in text.chars() {
-            let key = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
-            update(&mut self.app, Msg::Key(key));
-        }
-        self.press("Enter");
-    }
-
-    fn settle(&mut self, effects: Vec<Effect>) {
-        let mut todo = effects;
-        while let Some(effect) = todo.pop() {
-            let message = match effect {
-                Effect::Label(request) => Msg::Label(self.clerk.answer(request)),
-                Effect::Send(Command::Infer(request)) => {
-                    let response = right(&request.episode);
-                    Msg::Fact(Fact::Inference {
-                        id: request.id,
-                        adapter: "sft".into(),
-                        verdict: Box::new(judge(&request.episode, &response)),
-                        response,
-                        millis: 1,
-                        probabilities: None,
-                    })
-                }
-                _ => continue,
-            };
-            todo.extend(update(&mut self.app, message));
-        }
-    }
-
-    /// What is on disk of the alert at `at`.
-    fn on_disk(&self, at: usize) -> Option<Label> {
-        let id = &self.app.labelling.items()[at].entry.episode.episode_id;
-        let labels = self.clerk.store.labels().expect("read");
-        labels.get("analyst", id).cloned()
-    }
-
-    fn decision(&self, at: usize) -> &Decision {
-        &self.app.labelling.items()[at].decision
-    }
-
-    fn said(&self) -> &str {
-        self.app.toast.as_ref().map_or("", |t| t.text.as_str())
-    }
-}
-
-/// Alerts from outside: no generator of ours makes them at the workbench's seed.
-fn imported() -> Vec<Episode> {
-    (0..4)
-        .map(|n| generate::episode(Stage::Multi, Split::Holdout, 77, n))
-        .collect()
-}
+use crate::ui::tests::fixtures::{press, ready, seen};
+use crate::ui::tests::label_desk::{Desk, imported};
 
 #[test]
 fn a_label_is_chosen_cited_reasoned_submitted_and_on_disk() {
@@ -184,6 +75,43 @@ fn undo_and_redo_have_no_limit_and_each_step_is_a_revision() {
         desk.said().contains("nothing to undo"),
         "a change forgets what was undone"
     );
+}
+
+#[test]
+fn undo_and_redo_go_on_after_a_restart_and_leave_others_alone() {
+    let mut desk = Desk::on(&imported());
+    desk.press("2 ] 3 f");
+    let store = desk.clerk.store.clone();
+    let mut bob = crate::label::Writer::open(&store, "bob").expect("free");
+    let decision = crate::label::testing::decided(Action::Dismiss, "L1-0", "r");
+    let of_bob = crate::label::testing::label("bob", &imported()[0].episode_id, decision);
+    bob.append(&of_bob).expect("written");
+    let mut desk = desk.again();
+    desk.press("u u");
+    assert_eq!(desk.app.labelling.selected(), 1);
+    assert_eq!(desk.decision(1), &Decision::default());
+    assert_eq!(desk.decision(0).action, Some(Action::Monitor));
+    // Half-way back, and again from there.
+    let mut desk = desk.again();
+    desk.press("u");
+    assert_eq!(desk.decision(0), &Decision::default());
+    desk.press("u");
+    assert!(desk.said().contains("nothing to undo"), "{}", desk.said());
+    let mut desk = desk.again();
+    desk.press("ctrl-r ctrl-r ctrl-r");
+    assert_eq!(desk.decision(0).action, Some(Action::Monitor));
+    let again = desk.on_disk(1).expect("brought again");
+    assert!(again.decision.is_flagged && again.decision.action == Some(Action::QuarantineHost));
+    assert_eq!(again.revision, 6);
+    desk.press("ctrl-r");
+    assert!(desk.said().contains("nothing to undo"), "{}", desk.said());
+    // A change forgets what was undone, also over a restart.
+    desk.press("u 5");
+    let mut desk = desk.again();
+    desk.press("ctrl-r");
+    assert!(desk.said().contains("nothing to undo"), "{}", desk.said());
+    let labels = store.labels().expect("read");
+    assert_eq!(labels.get("bob", &of_bob.episode_id), Some(&of_bob));
 }
 
 #[test]
@@ -325,136 +253,4 @@ fn a_label_counts_only_once_it_is_on_disk() {
     desk.press("2");
     assert!(seen(&desk.app, (80, 24)).contains("saved, revision 2"));
     assert_eq!(desk.app.labelling.counts().states, [3, 1, 0, 0, 0]);
-}
-
-#[test]
-fn labels_that_cannot_be_opened_are_said_and_tried_again() {
-    let folder = tempfile::tempdir().expect("folder");
-    let store = Store::new(folder.path());
-    let clerk = |store: &Store| Clerk {
-        store: store.clone(),
-        annotator: "analyst".into(),
-        desk: None,
-    };
-    let mut other = clerk(&store);
-    assert!(matches!(
-        other.answer(Request::Open),
-        Outcome::Opened { .. }
-    ));
-    let mut desk = Desk {
-        folder,
-        app: app(),
-        clerk: clerk(&store),
-    };
-    desk.press("F3");
-    let shown = seen(&desk.app, (80, 24));
-    assert!(shown.contains("F3 tries again"), "{shown}");
-    desk.press("3");
-    assert!(desk.said().contains("another process"), "{}", desk.said());
-    drop(other);
-    desk.press("F3");
-    assert_eq!(desk.app.labelling.standing, Standing::Open);
-    drop(desk.folder);
-}
-
-#[test]
-fn the_filter_knows_states_and_tells_no_truth() {
-    let mut desk = Desk::on(&imported());
-    desk.press("s 4 f");
-    let mut filter = |text: &str| {
-        desk.app.labelling.set_filter(text).expect("a filter");
-        desk.app.labelling.visible()
-    };
-    assert_eq!(filter("state:skipped"), [0]);
-    assert_eq!(filter("you:block_ip flagged:yes"), [1]);
-    assert_eq!(filter("state:pending"), [2, 3]);
-    assert!(filter(&format!("rule:{}", imported()[0].truth.rule)).is_empty());
-    assert!(filter("truth:d").is_empty());
-    desk.press("F1 F3 / s t a t e : d r a f t Enter");
-    assert_eq!(desk.app.labelling.visible(), [1]);
-    desk.press("Esc");
-    assert!(!desk.app.labelling.is_filtered());
-    assert_eq!(desk.app.screen, ScreenName::Labelling);
-}
-
-#[test]
-fn the_agreement_page_lists_disagreements_and_goes_to_their_alerts() {
-    let mut desk = Desk::on(&imported());
-    desk.press("v");
-    let shown = seen(&desk.app, (80, 24));
-    assert!(shown.contains("no alert that both have decided"), "{shown}");
-    desk.press("Enter");
-    assert!(desk.said().contains("no disagreement"), "{}", desk.said());
-    // Bob is wrong on the first two; the analyst is right on the first and the third and wrong on the second.
-    let truth = |at: usize| imported()[at].truth.action;
-    let other = |at: usize| {
-        Action::ALL
-            .into_iter()
-            .find(|a| *a != truth(at))
-            .expect("five")
-    };
-    let store = desk.clerk.store.clone();
-    let mut bob = crate::label::Writer::open(&store, "bob").expect("free");
-    for at in 0..2 {
-        let decision = crate::label::testing::decided(other(at), "L1-0", "r");
-        let label = crate::label::testing::label("bob", &imported()[at].episode_id, decision);
-        bob.append(&label).expect("written");
-    }
-    let mut desk = desk.again();
-    for action in [truth(0), other(1), truth(2)] {
-        desk.press(&format!("{} Enter", action.index() + 1));
-        desk.type_line("as I see it");
-    }
-    desk.press("v");
-    let shown = seen(&desk.app, (100, 30));
-    for wanted in [
-        "analyst and the verifier",
-        "2 of 3 actions the same (66.7 %)",
-        "analyst and bob",
-        "1 of 2 actions the same (50.0 %)",
-    ] {
-        assert!(shown.contains(wanted), "{wanted}:\n{shown}");
-    }
-    desk.press("Enter");
-    assert_eq!(
-        desk.app.labelling.selected(),
-        1,
-        "the verifier's comes first"
-    );
-    desk.press("v j j j Enter");
-    assert_eq!(desk.app.labelling.selected(), 0, "bob's, and no further");
-    assert!(desk.app.layers.is_empty());
-}
-
-#[test]
-fn guidelines_progress_and_keys_are_on_the_screen() {
-    let mut desk = Desk::on(&imported());
-    desk.press("i");
-    let shown = seen(&desk.app, (80, 24));
-    assert!(
-        shown.contains("What a label is") && shown.contains("↓"),
-        "{shown}"
-    );
-    desk.press("G");
-    assert!(seen(&desk.app, (80, 24)).contains("The model's answer"));
-    desk.press("Esc 2 e");
-    let shown = seen(&desk.app, (80, 24));
-    assert!(
-        shown.contains("rationale: _") && shown.contains("Enter keep"),
-        "{shown}"
-    );
-    desk.type_line("as told");
-    desk.press("Enter");
-    let shown = seen(&desk.app, (80, 24));
-    for wanted in [
-        "1 of 4 submitted: dismiss 0 monitor 1",
-        "[F3 Labelling]",
-        "1-5 decide",
-    ] {
-        assert!(shown.contains(wanted), "{wanted}:\n{shown}");
-    }
-    let wide = seen(&desk.app, (160, 45));
-    for wanted in ["Progress", "3 pending", "1 submitted", "monitor 1", "Rate"] {
-        assert!(wide.contains(wanted), "{wanted}:\n{wide}");
-    }
 }

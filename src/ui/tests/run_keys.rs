@@ -9,7 +9,7 @@ use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Msg, RunFate};
 use crate::ui::queue::Answer;
 use crate::ui::tests::fixtures::{
-    answer, app, controls, exit_of, press, ready, right, status, train,
+    answer, app, controls, exit_of, press, ready, right, seen, status, train,
 };
 use crate::ui::watching::{Training, TrainingPane};
 
@@ -56,6 +56,66 @@ fn training_is_started_steered_and_continued() {
         effects[..],
         [Effect::StartRun { continue_in: None }]
     ));
+}
+
+#[test]
+fn a_stage_is_ended_early_after_a_question() {
+    let mut app = app();
+    press(&mut app, "F2 E");
+    assert!(app.layers.is_empty() && said(&app).contains("no run is in a stage"));
+    train(&mut app, 90);
+    say(&mut app, status(90, RunState::Running));
+    press(&mut app, "E");
+    let shown = seen(&app, (100, 30));
+    for text in [
+        "End this stage early?",
+        "stage1_basic, 50 of 60 steps done",
+        "then stage2_multi",
+        "y end the stage",
+    ] {
+        let flat = shown.replace(['│', '\n'], " ");
+        let flat = flat.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(text), "{text} is not in\n{shown}");
+    }
+    assert!(controls(&press(&mut app, "Esc")).is_empty() && app.layers.is_empty());
+    assert_eq!(controls(&press(&mut app, "E y")), [Control::Skip]);
+    assert_eq!(said(&app), "the stage ends after this step");
+    // Paused, it waits for the run to go on.
+    say(&mut app, status(90, RunState::Paused));
+    assert_eq!(controls(&press(&mut app, "E y")), [Control::Skip]);
+    assert!(said(&app).contains("p resumes"), "{}", said(&app));
+    // The next stage was not asked about.
+    press(&mut app, "E");
+    let next = Status {
+        phase: "stage2_multi".into(),
+        ..status(101, RunState::Running)
+    };
+    say(&mut app, next);
+    assert!(controls(&press(&mut app, "y")).is_empty());
+    assert_eq!(said(&app), "that stage has ended meanwhile");
+    app.is_read_only = true;
+    press(&mut app, "E");
+    assert!(app.layers.is_empty() && said(&app).contains("only watching"));
+}
+
+#[test]
+fn a_plan_cut_short_moves_the_bands_and_the_end() {
+    let mut app = app();
+    train(&mut app, 90);
+    let mut plan = app.training.live().expect("a run").plan.clone();
+    plan.phases[1].end_early(50);
+    update(&mut app, Msg::Fact(Fact::Run(RunFact::Planned(plan))));
+    let run = app.training.live().expect("a run");
+    assert_eq!(run.bands().get(2), Some(&(90, "stage2_multi")));
+    assert_eq!(run.plan.total_steps(), 150);
+    assert_eq!(
+        run.plan.ended_early().as_deref(),
+        Some("stage1_basic after 50 of 60 steps")
+    );
+}
+
+fn said(app: &App) -> &str {
+    app.toast.as_ref().map_or("", |toast| toast.text.as_str())
 }
 
 fn say(app: &mut App, status: Status) {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::env::schema::Action;
+use crate::eval::calibration::{Calibration, Judged};
 use crate::link::{AttackRow, EvalRow, Fact, RuleAnswers, RunFact};
 use crate::ui::app::{App, update};
 use crate::ui::layer::Layer;
@@ -25,6 +27,19 @@ fn tell(app: &mut App, fact: RunFact) {
 
 fn said(app: &App) -> &str {
     app.toast.as_ref().map_or("", |toast| toast.text.as_str())
+}
+
+/// 40 benign alerts dismissed with 0.95, and 60 malicious ones dismissed with 0.55.
+fn sure() -> Vec<Judged> {
+    let dismissed = |truth, probability: f64| Judged {
+        truth,
+        answer: Some(Action::Dismiss),
+        probabilities: [probability, 1.0 - probability, 0.0, 0.0, 0.0],
+    };
+    let benign = std::iter::repeat_n(dismissed(Action::Monitor, 0.95), 40);
+    benign
+        .chain(std::iter::repeat_n(dismissed(Action::Escalate, 0.55), 60))
+        .collect()
 }
 
 /// 200 episodes, forty of each truth; of those to dismiss thirty are right.
@@ -60,6 +75,7 @@ fn evaluation(step: u64, is_best: bool) -> EvalRow {
             ("beacon_periodic".to_owned(), answers(7)),
             ("login_internal".to_owned(), answers(0)),
         ]),
+        calibration: Calibration::of(&sure()),
         values: values.map(|(name, value)| (name.to_owned(), value)).into(),
     }
 }
@@ -120,6 +136,45 @@ fn an_evaluation_shows_intervals_confusions_and_errors_by_rule() {
         .shown()
         .map(|run| run.evaluations.last().map(|row| row.step));
     assert_eq!(steps, Some(Some(60)));
+}
+
+#[test]
+fn an_evaluation_shows_how_sure_it_was_and_what_could_be_closed() {
+    let mut app = training(100, "F2 S-Tab S-Tab");
+    tell(&mut app, RunFact::Evaluation(evaluation(60, true)));
+    press(&mut app, "Enter");
+    for size in [(102, 45), (130, 45), LARGE, (96, 60)] {
+        let shown = seen(&app, size);
+        let line = |start: &str| {
+            let found = shown.lines().find(|line| line.contains(start));
+            found.unwrap_or_else(|| panic!("{start} is not in\n{shown}"))
+        };
+        // (40 x 0.95 + 60 x 0.55) / 100: none is right.
+        assert!(line("calibration error").contains("0.710 of 100 answers"));
+        assert!(line("auto-close 1 % missed").contains("dismiss >= 0.9500: 40.0 %"));
+        // Wilson's upper bound of 0 in 40.
+        assert!(shown.contains("0 of 40 missed (<8.8 %)"), "{shown}");
+        let surest = line("0.93-1.00 ░");
+        assert!(surest.contains("0.00  0.95    40 too sure"), "{surest}");
+        assert!(line("0.53-0.60 ░").contains("0.55    60"), "{shown}");
+        assert!(!shown.contains("0.60-0.67 "), "an empty bin:\n{shown}");
+    }
+    let hopeless = Judged {
+        truth: Action::BlockIp,
+        ..sure()[0]
+    };
+    let row = EvalRow {
+        calibration: Calibration::of(&[hopeless]),
+        ..evaluation(70, false)
+    };
+    tell(&mut app, RunFact::Evaluation(row));
+    assert!(seen(&app, LARGE).contains("auto-close 5 % missed no threshold does that"));
+    let old = EvalRow {
+        calibration: None,
+        ..evaluation(80, false)
+    };
+    tell(&mut app, RunFact::Evaluation(old));
+    assert!(seen(&app, LARGE).contains("this run's files hold no probabilities"));
 }
 
 #[test]

@@ -6,14 +6,13 @@ use ratatui::text::Line;
 use ratatui::widgets::{Clear, Widget};
 
 use crate::run::RunDir;
-use crate::run::compare::settings;
 use crate::ui::app::App;
 use crate::ui::layer::{Layer, offered};
 use crate::ui::screen::detail;
 use crate::ui::scroll::Scroll;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{column, cut, lines, more, page_of, pane, select_row, span, wrap};
-use crate::ui::widget::{agreement, help};
+use crate::ui::widget::{agreement, disagreements, help, start};
 
 /// Smallest terminal the screens are drawn in.
 pub const MIN_SIZE: (u16, u16) = (60, 16);
@@ -30,9 +29,11 @@ pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffe
         // What is typed stands in the line of messages.
         Layer::Search { .. } | Layer::Step { .. } | Layer::Note { .. } | Layer::Line { .. } => {}
         Layer::Delete { dir } => draw_delete(dir, theme, area, buf),
+        Layer::Skip { .. } => draw_skip(app, theme, area, buf),
         Layer::Agreement { cursor } => agreement::draw(app, *cursor, theme, area, buf),
+        Layer::Disagreements { cursor } => disagreements::draw(app, *cursor, theme, area, buf),
         Layer::Guidelines { scroll } => draw_guidelines(scroll, theme, area, buf),
-        Layer::Start { scroll } => draw_start(app, scroll, theme, area, buf),
+        Layer::Start { form } => start::draw(app, form, theme, area, buf),
         Layer::Quit => draw_quit(theme, area, buf),
         Layer::Detail { field } => detail::draw_fields(app, *field, theme, area, buf),
         Layer::Copy {
@@ -110,64 +111,40 @@ fn draw_palette(
     }
 }
 
-fn draw_start(app: &App, scroll: &Scroll, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let size = (76.min(area.width), 20.min(area.height));
-    let rows = start_rows(app, theme, usize::from(size.0.saturating_sub(2)));
-    let height = usize::from(size.1.saturating_sub(2));
-    let first = scroll.page(rows.len(), height);
-    let title = format!("Start training?{}", more(first, rows.len(), height, theme));
-    let room = open(&title, size, theme, area, buf);
-    lines(rows.into_iter().skip(first), room, buf);
-}
-
-fn start_rows(app: &App, theme: &Theme, width: usize) -> Vec<Line<'static>> {
-    let text = theme.style(Token::Text);
-    let mut rows = Vec::new();
-    let mut say = |what: &str| {
-        let wrapped = wrap(what, width);
-        rows.extend(wrapped.into_iter().map(|l| Line::from(span(l, text))));
-    };
-    say(
-        "SFT, then the four stages. It trains in this process: episodes stay usable, answers come between steps.",
-    );
-    if app.training.can_continue().is_some() {
-        say(
-            "Enter continues the stopped run from its last checkpoint, with its own settings; n starts a new run with those below; Esc leaves this.",
-        );
-    } else {
-        say("Enter starts; Esc leaves this.");
-    }
-    say("");
-    let plan = app.config.plan(0);
-    let phases = plan.phases.iter();
-    let phases: Vec<_> = phases.map(|p| format!("{} {}", p.name, p.steps)).collect();
-    say(&format!(
-        "{} optimiser steps: {}",
-        plan.total_steps(),
-        phases.join(", ")
-    ));
-    for (key, value) in settings(&app.config) {
-        let key = format!(" {} ", column(&key, 32, theme.glyphs.cut));
-        rows.push(Line::from(vec![
-            span(key, theme.style(Token::Faint)),
-            span(value, text),
-        ]));
-    }
-    rows
-}
-
 fn draw_delete(dir: &RunDir, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let room = open("Delete this run?", (64, 9), theme, area, buf);
     let text = format!(
         "{} goes with its adapters, checkpoints, numbers and note. There is no undo.",
         dir.path().display()
     );
+    let room = open("Delete this run?", (64, 9), theme, area, buf);
+    ask(&text, ["delete it", "keep it"], theme, room, buf);
+}
+
+fn draw_skip(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let text = match app.training.stage() {
+        Some(stage) => {
+            let next = stage.next.map_or_else(
+                || "the run is finished".to_owned(),
+                |next| format!("{next} begins"),
+            );
+            format!(
+                "{}, {} of {} steps done: after the current step it is evaluated and its adapter written, then {next}. The run says so from then on: seed and configuration alone do not give it again. There is no undo.",
+                stage.name, stage.done, stage.steps
+            )
+        }
+        None => "The run is in no stage any more.".to_owned(),
+    };
+    let room = open("End this stage early?", (64, 11), theme, area, buf);
+    ask(&text, ["end the stage", "go on with it"], theme, room, buf);
+}
+
+/// A question, and what `y` and `Esc` do; the keys stay in sight below a long text.
+fn ask(text: &str, [yes, no]: [&str; 2], theme: &Theme, room: Rect, buf: &mut Buffer) {
     let style = theme.style(Token::Text);
-    let wrapped = wrap(&text, usize::from(room.width)).into_iter();
+    let wrapped = wrap(text, usize::from(room.width)).into_iter();
     let mut rows: Vec<_> = wrapped.map(|l| Line::from(span(l, style))).collect();
-    // The keys stay in sight below a long path.
     rows.truncate(usize::from(room.height.saturating_sub(2)));
-    for (key, what) in [("y", "delete it"), ("Esc", "keep it")] {
+    for (key, what) in [("y", yes), ("Esc", no)] {
         rows.push(Line::from(vec![
             span(format!("  {key:>4}  "), theme.style(Token::Key)),
             span(what, style),

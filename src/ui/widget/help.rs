@@ -15,7 +15,7 @@ use crate::ui::widget::text::{column, lines, more, span, wrap};
 const KEYS_WIDTH: usize = 24;
 
 /// In the order they are read.
-const PLACES: [Place; 14] = [
+const PLACES: [Place; 15] = [
     Place::Episodes,
     Place::Training,
     Place::Runs,
@@ -27,6 +27,7 @@ const PLACES: [Place; 14] = [
     Place::Copying,
     Place::StartDialog,
     Place::DeleteDialog,
+    Place::SkipDialog,
     Place::QuitDialog,
     Place::Help,
     Place::Entry,

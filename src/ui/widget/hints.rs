@@ -64,7 +64,7 @@ fn here(app: &App) -> Vec<(String, String)> {
         let (key, hint) = match (verb, app.layers.last()) {
             // All five stand with their digits in the answers.
             (Verb::ChooseDismiss, _) => ("1-5", hint),
-            (Verb::Search, Some(Layer::Help { .. })) => (key, hint),
+            (Verb::Search, Some(Layer::Help { .. } | Layer::Start { .. })) => (key, hint),
             (Verb::Confirm, Some(Layer::Note { .. } | Layer::Help { .. })) => (key, "keep"),
             (Verb::Confirm, Some(Layer::Line { of, .. })) => match of {
                 LineOf::Rationale { submits: true } => (key, "submit"),
@@ -75,7 +75,10 @@ fn here(app: &App) -> Vec<(String, String)> {
                 (key, search_word(app))
             }
             (Verb::Confirm, Some(Layer::Step { .. })) => (key, "go there"),
-            (Verb::Confirm, Some(Layer::Start { .. })) if continues => {
+            (Verb::Confirm, Some(Layer::Start { form })) if form.is_typing() => (key, "keep"),
+            (Verb::Confirm, Some(Layer::Start { form }))
+                if continues && !form.is_changed(&app.config) =>
+            {
                 (key, "continue the stopped run")
             }
             _ => (key, hint),
@@ -91,7 +94,13 @@ fn is_useful(app: &App, verb: Verb) -> bool {
     let in_progress = app.training.is_in_progress() && !app.is_read_only;
     let has_list = !matches!(
         app.layers.last(),
-        Some(Layer::Search { .. } | Layer::Step { .. } | Layer::Note { .. } | Layer::Line { .. })
+        Some(
+            Layer::Search { .. }
+                | Layer::Step { .. }
+                | Layer::Note { .. }
+                | Layer::Line { .. }
+                | Layer::Start { .. }
+        )
     );
     let has_run = app.runs.current().is_some();
     if app.place() == Place::Labelling && !matches!(verb, Verb::ShowLabelling | Verb::Back) {
@@ -110,7 +119,9 @@ fn is_useful(app: &App, verb: Verb) -> bool {
         Verb::Down | Verb::Up => has_list,
         Verb::Back => !app.layers.is_empty(),
         Verb::StartTraining => app.why_no_run().is_none(),
-        Verb::PauseOrResume | Verb::StopTraining | Verb::SaveCheckpoint => in_progress,
+        Verb::PauseOrResume | Verb::StopTraining | Verb::SaveCheckpoint | Verb::SkipStage => {
+            in_progress
+        }
         Verb::NewRun => app.training.can_continue().is_some(),
         Verb::ToggleRun => app.training.has_both(),
         Verb::ZoomAll => app.training.view.is_zoomed(),

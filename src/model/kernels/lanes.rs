@@ -1,0 +1,202 @@
+//! Products of some rows with a weight that comes from memory, as decoding with a large model has them.
+//!
+//! The rows of x lie across a vector's lanes, so that each weight is read once, multiplies all rows in one instruction and
+//! nothing is ever summed across lanes. Reading several weight rows side by side is a pattern that the machine does not
+//! fetch ahead well (a third of its memory's rate), so the next rows are asked for meanwhile. Weights in 16 bits are widened
+//! a few rows at a time, into the nearest cache.
+
+use std::ops::Range;
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::weight::{Beside, Weight};
+
+/// Weight rows a task takes at a time.
+const WEIGHT_ROWS: usize = 64;
+/// Weight rows multiplied at a time: enough sums under way to hide a multiplication's latency.
+const BLOCK: usize = 8;
+/// Columns after which the next cache line of the coming rows is asked for: a line has 16 weights in f32.
+const AHEAD_EVERY: usize = 16 / BLOCK;
+
+/// `y = x wᵀ + beside` for few rows of x: x `[rows, d]`, w `[out, d]`, y `[rows, out]`, all dense; on all threads.
+pub(super) fn product(x: &[f32], w: Weight<'_>, d: usize, beside: Option<Beside<'_>>) -> Vec<f32> {
+    let (rows, out) = (x.len() / d, w.len() / d);
+    let mut y = vec![0f32; rows * out];
+    if y.is_empty() {
+        return y;
+    }
+    let columns = Columns::of(x, d);
+    let narrow = beside.map(|beside| (Columns::of(beside.x, beside.rank), beside));
+    let mut turned = vec![0f32; columns.width * out];
+    let task = |(at, out): (usize, &mut [f32])| {
+        let first = at * WEIGHT_ROWS;
+        let rows = first..first + out.len() / columns.width;
+        let beside = narrow.as_ref().map(|(x, Beside { b, rank, .. })| {
+            let b = &b[rows.start * rank..rows.end * rank];
+            (x, b)
+        });
+        let x = &columns;
+        Arch::new().dispatch(Task {
+            x,
+            w,
+            rows,
+            beside,
+            out,
+        });
+    };
+    let size = WEIGHT_ROWS * columns.width;
+    let tasks = turned.par_chunks_mut(size).enumerate();
+    tasks.for_each(task);
+    for (row, y) in y.chunks_exact_mut(out).enumerate() {
+        for (y, turned) in y.iter_mut().zip(turned.chunks_exact(columns.width)) {
+            *y = turned[row];
+        }
+    }
+    y
+}
+
+/// The columns of x, one after the other, each filled up to whole vectors.
+struct Columns {
+    data: Vec<f32>,
+    width: usize,
+}
+
+impl Columns {
+    /// How many there are.
+    fn count(&self) -> usize {
+        self.data.len() / self.width
+    }
+
+    fn of(x: &[f32], d: usize) -> Self {
+        let rows = x.len() / d;
+        let width = rows.next_multiple_of(Arch::new().dispatch(Lanes));
+        let mut data = vec![0f32; width * d];
+        for (row, x) in x.chunks_exact(d).enumerate() {
+            for (column, &v) in data.chunks_exact_mut(width).zip(x) {
+                column[row] = v;
+            }
+        }
+        Self { data, width }
+    }
+}
+
+/// How many numbers a vector of this machine holds.
+struct Lanes;
+
+impl WithSimd for Lanes {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        S::F32_LANES
+    }
+}
+
+/// Some weight rows against all of x; `out` is `[weight rows, width]`.
+struct Task<'a> {
+    x: &'a Columns,
+    /// All of it.
+    w: Weight<'a>,
+    rows: Range<usize>,
+    /// Narrow x and the rows of b that go with these weight rows.
+    beside: Option<(&'a Columns, &'a [f32])>,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Task<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            x,
+            w,
+            rows,
+            beside,
+            out,
+        } = self;
+        let d = x.count();
+        let rank = beside.map_or(0, |(narrow, _)| narrow.count());
+        let last = w.len() / d;
+        let mut scratch = Vec::new();
+        for (at, out) in out.chunks_mut(BLOCK * x.width).enumerate() {
+            let first = rows.start + at * BLOCK;
+            let end = (first + BLOCK).min(rows.end);
+            let ahead = w.rows(&(end..(end + BLOCK).min(last)), d);
+            let w = w.rows(&(first..end), d).widened_into(&mut scratch);
+            let b = beside.map(|(x, b)| (x, &b[at * BLOCK * rank..][..(end - first) * rank]));
+            if end - first == BLOCK {
+                block::<S, BLOCK>(simd, x, (w, ahead), b, out);
+                continue;
+            }
+            for (i, out) in out.chunks_exact_mut(x.width).enumerate() {
+                let b = b.map(|(x, b)| (x, &b[i * rank..(i + 1) * rank]));
+                block::<S, 1>(simd, x, (&w[i * d..(i + 1) * d], ahead), b, out);
+            }
+        }
+    }
+}
+
+/// `R` weight rows against all of x, while those `ahead` are fetched.
+#[inline(always)]
+fn block<S: Simd, const R: usize>(
+    simd: S,
+    x: &Columns,
+    (w, ahead): (&[f32], Weight<'_>),
+    beside: Option<(&Columns, &[f32])>,
+    out: &mut [f32],
+) {
+    let vectors = x.width / S::F32_LANES;
+    for at in 0..vectors / 2 {
+        vectors_of::<S, R, 2>(simd, x, (w, ahead), beside, (out, 2 * at));
+    }
+    if !vectors.is_multiple_of(2) {
+        vectors_of::<S, R, 1>(simd, x, (w, ahead), beside, (out, vectors - 1));
+    }
+}
+
+/// `R` weight rows against `V` vectors of rows of x, the first of which is vector `at`.
+#[inline(always)]
+fn vectors_of<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    x: &Columns,
+    (w, ahead): (&[f32], Weight<'_>),
+    beside: Option<(&Columns, &[f32])>,
+    (out, at): (&mut [f32], usize),
+) {
+    let mut sums = [[simd.splat_f32s(0.0); V]; R];
+    let ahead = (at == 0).then_some(ahead);
+    accumulate::<S, R, V>(simd, &mut sums, (x, at), w, ahead);
+    if let Some((narrow, b)) = beside {
+        accumulate::<S, R, V>(simd, &mut sums, (narrow, at), b, None);
+    }
+    for (sums, out) in sums.iter().zip(out.chunks_exact_mut(x.width)) {
+        let (out, _) = S::as_mut_simd_f32s(out);
+        out[at..at + V].copy_from_slice(sums);
+    }
+}
+
+#[inline(always)]
+fn accumulate<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    sums: &mut [[S::f32s; V]; R],
+    (x, at): (&Columns, usize),
+    w: &[f32],
+    ahead: Option<Weight<'_>>,
+) {
+    let d = w.len() / R;
+    let w: [&[f32]; R] = std::array::from_fn(|r| &w[r * d..][..d]);
+    for (k, column) in x.data.chunks_exact(x.width).take(d).enumerate() {
+        if let (Some(ahead), true) = (ahead, k % AHEAD_EVERY == 0) {
+            ahead.prefetch(k * BLOCK);
+        }
+        let column = &S::as_simd_f32s(column).0[at..at + V];
+        for (sums, w) in sums.iter_mut().zip(&w) {
+            let weight = simd.splat_f32s(w[k]);
+            for (sum, &x) in sums.iter_mut().zip(column) {
+                *sum = simd.mul_add_e_f32s(weight, x, *sum);
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The labelling screen's pages: what cannot be opened, filters, agreement, guidelines, progress.
+
+use crate::env::schema::Action;
+use crate::label::Store;
+use crate::ui::app::ScreenName;
+use crate::ui::clerk::{Clerk, Outcome, Request};
+use crate::ui::labelling::Standing;
+use crate::ui::layer::Layer;
+use crate::ui::tests::fixtures::{app, seen};
+use crate::ui::tests::label_desk::{Desk, imported};
+
+#[test]
+fn labels_that_cannot_be_opened_are_said_and_tried_again() {
+    let folder = tempfile::tempdir().expect("folder");
+    let store = Store::new(folder.path());
+    let clerk = |store: &Store| Clerk {
+        store: store.clone(),
+        annotator: "analyst".into(),
+        desk: None,
+    };
+    let mut other = clerk(&store);
+    assert!(matches!(other.answer(Request::Open), Outcome::Opened(_)));
+    let mut desk = Desk {
+        folder,
+        app: app(),
+        clerk: clerk(&store),
+    };
+    desk.press("F3");
+    let shown = seen(&desk.app, (80, 24));
+    assert!(shown.contains("F3 tries again"), "{shown}");
+    desk.press("3");
+    assert!(desk.said().contains("another process"), "{}", desk.said());
+    drop(other);
+    desk.press("F3");
+    assert_eq!(desk.app.labelling.standing, Standing::Open);
+    drop(desk.folder);
+}
+
+#[test]
+fn the_filter_knows_states_and_tells_no_truth() {
+    let mut desk = Desk::on(&imported());
+    desk.press("s 4 f");
+    let mut filter = |text: &str| {
+        desk.app.labelling.set_filter(text).expect("a filter");
+        desk.app.labelling.visible()
+    };
+    assert_eq!(filter("state:skipped"), [0]);
+    assert_eq!(filter("you:block_ip flagged:yes"), [1]);
+    assert_eq!(filter("state:pending"), [2, 3]);
+    assert!(filter(&format!("rule:{}", imported()[0].truth.rule)).is_empty());
+    assert!(filter("truth:d").is_empty());
+    desk.press("F1 F3 / s t a t e : d r a f t Enter");
+    assert_eq!(desk.app.labelling.visible(), [1]);
+    desk.press("Esc");
+    assert!(!desk.app.labelling.is_filtered());
+    assert_eq!(desk.app.screen, ScreenName::Labelling);
+}
+
+#[test]
+fn the_agreement_page_lists_disagreements_and_goes_to_their_alerts() {
+    let mut desk = Desk::on(&imported());
+    desk.press("v");
+    let shown = seen(&desk.app, (80, 24));
+    assert!(shown.contains("no alert that both have decided"), "{shown}");
+    desk.press("Enter");
+    assert!(desk.said().contains("no disagreement"), "{}", desk.said());
+    // Bob is wrong on the first two; the analyst is right on the first and the third and wrong on the second.
+    let truth = |at: usize| imported()[at].truth.action;
+    let other = |at: usize| {
+        Action::ALL
+            .into_iter()
+            .find(|a| *a != truth(at))
+            .expect("five")
+    };
+    let store = desk.clerk.store.clone();
+    let mut bob = crate::label::Writer::open(&store, "bob").expect("free");
+    for at in 0..2 {
+        let decision = crate::label::testing::decided(other(at), "L1-0", "r");
+        let label = crate::label::testing::label("bob", &imported()[at].episode_id, decision);
+        bob.append(&label).expect("written");
+    }
+    let mut desk = desk.again();
+    for action in [truth(0), other(1), truth(2)] {
+        desk.press(&format!("{} Enter", action.index() + 1));
+        desk.type_line("as I see it");
+    }
+    desk.press("v");
+    let shown = seen(&desk.app, (100, 30));
+    for wanted in [
+        "analyst and the verifier",
+        "2 of 3 actions the same (66.7 %)",
+        "analyst and bob",
+        "1 of 2 actions the same (50.0 %)",
+    ] {
+        assert!(shown.contains(wanted), "{wanted}:\n{shown}");
+    }
+    desk.press("Enter");
+    assert_eq!(
+        desk.app.labelling.selected(),
+        1,
+        "the verifier's comes first"
+    );
+    desk.press("v j j j Enter");
+    assert_eq!(desk.app.labelling.selected(), 0, "bob's, and no further");
+    assert!(desk.app.layers.is_empty());
+}
+
+#[test]
+fn the_list_of_disagreements_holds_citations_too_and_goes_to_their_alerts() {
+    let mut desk = Desk::on(&imported());
+    desk.press("v d");
+    let shown = seen(&desk.app, (80, 24));
+    assert!(shown.contains("0 on actions, 0 on citations"), "{shown}");
+    desk.press("Enter");
+    assert!(desk.said().contains("no disagreement"), "{}", desk.said());
+    // The analyst is right on the first but for the citation, and wrong on the third.
+    let truth = imported()[0].truth.clone();
+    let window = &imported()[0].log_window;
+    let other = window
+        .iter()
+        .position(|e| e.log_id != truth.triggering_log_id);
+    let other = other.expect("a second event");
+    desk.press(&format!("{} Tab", truth.action.index() + 1));
+    desk.press("k k k k k k k k k k");
+    (0..other).for_each(|_| desk.press("j"));
+    desk.press("Space Enter");
+    desk.type_line("as I see it");
+    let wrong = Action::ALL
+        .into_iter()
+        .find(|a| *a != imported()[2].truth.action);
+    let wrong = wrong.expect("five");
+    desk.press(&format!("] {} Enter", wrong.index() + 1));
+    desk.type_line("as I see it");
+    desk.press("v d");
+    let shown = seen(&desk.app, (100, 24));
+    for wanted in [
+        "1 on actions, 1 on citations only".to_owned(),
+        format!("{} {}", truth.action, window[other].log_id),
+        format!("{} {}", truth.action, truth.triggering_log_id),
+        "the verifier".to_owned(),
+    ] {
+        assert!(shown.contains(&wanted), "{wanted}:\n{shown}");
+    }
+    desk.press("j j Enter");
+    assert_eq!(desk.app.labelling.selected(), 0, "actions come first");
+    assert!(desk.app.layers.is_empty(), "both pages are left");
+    // The list opens where it was left, and one layer at a time is left.
+    desk.press("v d");
+    assert_eq!(
+        desk.app.layers.last(),
+        Some(&Layer::Disagreements { cursor: 1 })
+    );
+    desk.press("k Esc");
+    assert_eq!(desk.app.layers, [Layer::Agreement { cursor: 0 }]);
+    desk.press("d d Esc");
+    assert!(desk.app.layers.is_empty());
+}
+
+#[test]
+fn guidelines_progress_and_keys_are_on_the_screen() {
+    let mut desk = Desk::on(&imported());
+    desk.press("i");
+    let shown = seen(&desk.app, (80, 24));
+    assert!(
+        shown.contains("What a label is") && shown.contains("↓"),
+        "{shown}"
+    );
+    desk.press("G");
+    assert!(seen(&desk.app, (80, 24)).contains("The model's answer"));
+    desk.press("Esc 2 e");
+    let shown = seen(&desk.app, (80, 24));
+    assert!(
+        shown.contains("rationale: _") && shown.contains("Enter keep"),
+        "{shown}"
+    );
+    desk.type_line("as told");
+    desk.press("Enter");
+    let shown = seen(&desk.app, (80, 24));
+    for wanted in [
+        "1 of 4 submitted: dismiss 0 monitor 1",
+        "[F3 Labelling]",
+        "1-5 decide",
+    ] {
+        assert!(shown.contains(wanted), "{wanted}:\n{shown}");
+    }
+    let wide = seen(&desk.app, (160, 45));
+    for wanted in ["Progress", "3 pending", "1 submitted", "monitor 1", "Rate"] {
+        assert!(wide.contains(wanted), "{wanted}:\n{wide}");
+    }
+}

@@ -1,0 +1,178 @@
+//! The form before a run: what it starts, what that needs, and every setting with what the preset says where that differs.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::Line;
+
+use crate::train::config::TrainConfig;
+use crate::ui::app::App;
+use crate::ui::queue::Model;
+use crate::ui::starting::{Form, Mode, Setting};
+use crate::ui::theme::{Theme, Token};
+use crate::ui::widget::dialog::open;
+use crate::ui::widget::text::{column, cut, lines, more, page_of, select_row, span, tail, wrap};
+
+/// Cells of a key.
+const KEY_WIDTH: usize = 33;
+
+/// Lines below the list: what the setting under the cursor is, and what it takes.
+const FOOT: u16 = 2;
+
+/// Draws the form.
+pub fn draw(app: &App, form: &Form, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let size = (100.min(area.width), area.height);
+    let width = usize::from(size.0.saturating_sub(2));
+    let settings = form.settings(&app.config);
+    let mut head = head(app, form, theme, width);
+    head.truncate(usize::from(size.1 / 3));
+    let height = usize::from(size.1.saturating_sub(3 + FOOT)).saturating_sub(head.len());
+    let first = page_of(form.cursor, height);
+    let title = format!(
+        "Start training?{}",
+        more(first, settings.len(), height, theme)
+    );
+    let room = open(&title, size, theme, area, buf);
+    let [above, filter, list, below] = Layout::vertical([
+        Constraint::Length(head.len() as u16),
+        Constraint::Length(1),
+        Constraint::Fill(1),
+        Constraint::Length(FOOT),
+    ])
+    .areas(room);
+    lines(head, above, buf);
+    lines([filter_row(form, theme)], filter, buf);
+    let rows = settings.iter().enumerate().skip(first);
+    let preset = form.preset(&app.config).as_str();
+    let row = |(at, setting): (usize, &Setting)| {
+        let typed = match &form.mode {
+            Mode::Editing { typed } if at == form.cursor => Some(typed.as_str()),
+            _ => None,
+        };
+        setting_row(setting, typed, preset, theme, width)
+    };
+    lines(rows.map(row), list, buf);
+    if !settings.is_empty() && list.height > 0 {
+        select_row(list, (form.cursor - first) as u16, theme, buf);
+    }
+    let under_cursor = settings.get(form.cursor);
+    lines(foot(under_cursor, theme, width), below, buf);
+}
+
+/// What Enter does, what is trained, and what that needs.
+fn head(app: &App, form: &Form, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    let config = form.config(&app.config);
+    let can_continue = app.training.can_continue().is_some();
+    let keys = match (can_continue, form.is_changed(&app.config)) {
+        (true, false) => {
+            "Enter continues the stopped run from its last checkpoint, with its own settings; n starts a new run with those below; e changes one; Esc leaves this."
+        }
+        (true, true) => {
+            "Enter starts a new run with the settings below; c continues the stopped one with its own; Esc leaves this."
+        }
+        (false, _) => "Enter starts; e changes a setting, d takes the preset's; Esc leaves this.",
+    };
+    let plan = config.plan(0);
+    let phases = plan.phases.iter();
+    let phases: Vec<_> = phases.map(|p| format!("{} {}", p.name, p.steps)).collect();
+    let steps = format!(
+        "{} optimiser steps in this process: {}",
+        plan.total_steps(),
+        phases.join(", ")
+    );
+    let (needs, token) = needs(app, &config);
+    let said = [
+        (keys.to_owned(), Token::Text),
+        (steps, Token::Text),
+        (needs, token),
+    ];
+    let wrapped = said.into_iter().flat_map(|(text, token)| {
+        let rows = wrap(&text, width).into_iter();
+        rows.map(move |row| Line::from(span(row, theme.style(token))))
+    });
+    wrapped.collect()
+}
+
+/// Memory and device, as far as they are known for just this configuration.
+fn needs(app: &App, config: &TrainConfig) -> (String, Token) {
+    match &app.fitted {
+        Some(fitted) if fitted.config == *config => {
+            let token = if fitted.fits {
+                Token::Faint
+            } else {
+                Token::Warn
+            };
+            (fitted.told.clone(), token)
+        }
+        _ if matches!(app.queue.model, Model::Ready { .. }) => {
+            ("memory and device: asking".to_owned(), Token::Faint)
+        }
+        _ => (
+            "memory and device: known once the weights are loaded".to_owned(),
+            Token::Faint,
+        ),
+    }
+}
+
+fn filter_row(form: &Form, theme: &Theme) -> Line<'static> {
+    let text = match (&form.mode, form.filter.as_str()) {
+        (Mode::Filtering, filter) => format!("/ {filter}_"),
+        (_, "") => String::new(),
+        (_, filter) => format!("/ {filter}"),
+    };
+    Line::from(span(text, theme.style(Token::Accent)))
+}
+
+/// Key and value, or what is being typed; where the preset says something else, that too.
+fn setting_row(
+    setting: &Setting,
+    typed: Option<&str>,
+    preset: &str,
+    theme: &Theme,
+    width: usize,
+) -> Line<'static> {
+    let mark = if setting.of_preset.is_some() {
+        "* "
+    } else {
+        "  "
+    };
+    let key = column(setting.key, KEY_WIDTH, theme.glyphs.cut);
+    let room = width.saturating_sub(KEY_WIDTH + 3);
+    let mut spans = vec![
+        span(mark, theme.style(Token::Mark)),
+        span(format!("{key} "), theme.style(Token::Faint)),
+    ];
+    if let Some(typed) = typed {
+        let typed = format!("{}_", tail(typed, room.saturating_sub(1)));
+        spans.push(span(typed, theme.style(Token::Accent)));
+        return Line::from(spans);
+    }
+    let (text, token) = match &setting.of_preset {
+        Some(of_preset) => (
+            format!("{} ({preset}: {of_preset})", setting.value),
+            Token::Mark,
+        ),
+        None => (setting.value.clone(), Token::Text),
+    };
+    let text = cut(&text, room, theme.glyphs.cut);
+    spans.push(span(text, theme.style(token)));
+    Line::from(spans)
+}
+
+/// What the setting is, and what it takes.
+fn foot(setting: Option<&Setting>, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    let said = match setting {
+        Some(setting) => [
+            format!("{}: {}", setting.key, setting.about),
+            format!("takes {}", setting.allowed),
+        ],
+        None => [
+            "no setting holds these words; Esc takes the filter off".to_owned(),
+            String::new(),
+        ],
+    };
+    let row = |text: String| {
+        let text = cut(&text, width, theme.glyphs.cut);
+        Line::from(span(text, theme.style(Token::Faint)))
+    };
+    said.into_iter().map(row).collect()
+}
