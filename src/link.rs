@@ -161,6 +161,9 @@ pub enum RunFact {
     Evaluation(EvalRow),
     /// A line of `log.txt` the watcher should see: collapse, zero-variance groups, a non-finite value.
     Warning { step: u64, message: String },
+    /// `status.json` has not been written for too long, though its process is there: why that may be, and what to do. Holds
+    /// until the next status.
+    Silent { message: String },
 }
 
 /// The phases of a run and how many optimiser steps each takes.
@@ -300,6 +303,28 @@ pub struct Rollout {
     pub advantage: f64,
     /// Whether it hit the length limit before its end token.
     pub truncated: bool,
+    /// What each sampled token adds to the response: nothing the end token, or one that only begins a character. Empty in
+    /// files of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<String>,
+    /// Log-probability of each of them as it was sampled, to three decimals.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log_probs: Vec<f64>,
+}
+
+impl Rollout {
+    /// Each token's text and probability; nothing where they are not told, or do not make up the response.
+    #[must_use]
+    pub fn spoken(&self) -> Vec<(&str, f64)> {
+        let is_told = self.tokens.len() == self.log_probs.len();
+        if !is_told || self.tokens.concat() != self.response {
+            return Vec::new();
+        }
+        let pairs = self.tokens.iter().zip(&self.log_probs);
+        pairs
+            .map(|(token, log_prob)| (token.as_str(), log_prob.exp()))
+            .collect()
+    }
 }
 
 /// A line of `attacker.jsonl`: one try of the attacker in stage 4.

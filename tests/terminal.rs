@@ -20,6 +20,7 @@ use opensoc::label::Store;
 use opensoc::link::{AdapterChoice, Command, Fact, PhasePlan, Plan, RunFact, RunState, Status};
 use opensoc::train::config::TrainConfig;
 use opensoc::ui::queue::EpisodeSource;
+use opensoc::ui::term::Tty;
 use opensoc::ui::{Session, WorkbenchOptions, run};
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -37,6 +38,11 @@ fn child() {
         return;
     };
     let role = std::env::var(ROLE).unwrap_or_default();
+    if role == "drawing panics" {
+        let typed = panic_while_drawing();
+        std::fs::write(exit_file, typed).expect("written");
+        std::process::exit(0);
+    }
     let (commands, commands_in) = std::sync::mpsc::channel();
     let (facts, facts_in) = unbounded_channel();
     std::thread::spawn(move || model_thread(&role, &facts, &commands_in));
@@ -66,6 +72,26 @@ fn child() {
     let exit = run(options, session).expect("a workbench");
     std::fs::write(exit_file, format!("{exit:?}")).expect("written");
     std::process::exit(0);
+}
+
+/// Takes the terminal as the workbench does and panics in the middle of a frame; then reads a line, as the shell would.
+fn panic_while_drawing() -> String {
+    let caught = std::panic::catch_unwind(|| {
+        let mut tty = Tty::enter(Box::new(|_| {})).expect("a terminal");
+        tty.draw(|frame| frame.render_widget("a sound frame", frame.area()))
+            .expect("drawn");
+        let any_key = std::io::stdin().read(&mut [0]);
+        assert!(
+            any_key.is_ok_and(|count| count == 1),
+            "raw mode gives each key at once"
+        );
+        tty.draw(|_| panic!("a chart without a width"))
+            .expect("never drawn");
+    });
+    assert!(caught.is_err(), "the panic goes on to the caller");
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).expect("a line");
+    line
 }
 
 /// Facts in place of a model: ready, a run that goes on, or a panic.
@@ -592,6 +618,25 @@ fn a_panicking_worker_is_told_of_and_the_screen_stays() {
     terminal.wait_for("Decide: dismiss");
     terminal.press(b"q");
     assert!(terminal.quit().contains("Quit"));
+}
+
+#[test]
+fn a_panic_of_the_thread_that_draws_gives_the_terminal_back_before_it_is_told() {
+    let mut terminal = Terminal::open("drawing panics", true);
+    terminal.wait_for("a sound frame");
+    assert!(terminal.is_alternate());
+    terminal.press(b"x");
+    terminal.wait_for("a chart without a width");
+    {
+        let screen = terminal.screen.lock().expect("screen");
+        let screen = screen.screen();
+        assert!(!screen.alternate_screen(), "told where it stays");
+        assert!(!screen.hide_cursor() && !screen.bracketed_paste());
+    }
+    // Lines and echo are the terminal's own again: raw mode would show nothing and end no line at a carriage return.
+    terminal.press(b"typed after it\r");
+    terminal.wait_for("typed after it");
+    assert_eq!(terminal.quit(), "typed after it\n");
 }
 
 #[test]

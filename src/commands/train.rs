@@ -252,6 +252,7 @@ pub fn told(fact: &RunFact) -> Option<String> {
             listed(row.values.iter())
         ),
         RunFact::Warning { step, message } => format!("warning at {step}: {message}"),
+        RunFact::Silent { message } => format!("warning: {message}"),
         RunFact::System(_)
         | RunFact::Rollouts(_)
         | RunFact::Attack(_)

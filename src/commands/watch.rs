@@ -6,6 +6,7 @@ use std::sync::mpsc::channel;
 use anyhow::Context;
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::follow::AfterCrash;
 use super::label::Folder;
 use super::label::who;
 use super::look::Look;
@@ -39,7 +40,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         return print(dir, out);
     }
     let (facts, heard) = unbounded_channel();
-    let _follower = follow::spawn(dir, move |fact| facts.send(Fact::Run(fact)).is_ok())?;
+    let _follower = follow::spawn(dir, AfterCrash::GoOn, move |fact| {
+        facts.send(Fact::Run(fact)).is_ok()
+    })?;
     // Nobody takes commands: a screen that only watches sends none.
     let (commands, _) = channel();
     let session = Session {
@@ -86,7 +89,7 @@ fn find(name: Option<&str>) -> anyhow::Result<RunDir> {
 
 fn print(dir: RunDir, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let (facts, heard) = channel::<RunFact>();
-    let _follower = follow::spawn(dir, move |fact| facts.send(fact).is_ok())?;
+    let _follower = follow::spawn(dir, AfterCrash::End, move |fact| facts.send(fact).is_ok())?;
     for fact in heard {
         if let Some(line) = told(&fact) {
             writeln!(out, "{line}").and_then(|()| out.flush())?;

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::base::BaseModel;
+use super::follow::AfterCrash;
 use super::label::{Folder, who};
 use super::look::Look;
 use super::train::{dtype_choice, use_threads};
@@ -160,9 +161,12 @@ fn steering(
         drop(facts);
         return Ok(commands.clone());
     };
-    let tell = move |fact| facts.send(Fact::Run(fact)).is_ok();
-    let _follower = follow::spawn(dir.clone(), tell)?;
-    Ok(follow::steer(dir.clone(), commands.clone())?)
+    let is_here = Arc::new(AtomicBool::new(false));
+    let is_taken_over = Arc::clone(&is_here);
+    let tell =
+        move |fact| !is_taken_over.load(Ordering::Acquire) && facts.send(Fact::Run(fact)).is_ok();
+    let _follower = follow::spawn(dir.clone(), AfterCrash::GoOn, tell)?;
+    Ok(follow::steer(dir.clone(), commands.clone(), is_here)?)
 }
 
 fn options(args: &Args, train_config: TrainConfig) -> anyhow::Result<WorkbenchOptions> {

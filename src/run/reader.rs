@@ -228,6 +228,26 @@ pub fn liveness_of(
     Ok(liveness(status, lock::is_held(dir)?, now, silent_after_s))
 }
 
+/// What to do about a run whose process is gone.
+#[must_use]
+pub fn crash_words(dir: &RunDir) -> String {
+    format!(
+        "its process is gone without a word: opensoc train --resume --run-dir {} continues it from the last checkpoint",
+        dir.path().display()
+    )
+}
+
+/// What to do about a run that gives no sign of life although its process is there.
+#[must_use]
+pub fn silence_words(dir: &RunDir, status: &Status, silent_after_s: u64) -> String {
+    format!(
+        "no sign of life for over {silent_after_s} s, but process {} is there: busy, or stuck. If it stays so, end that process; \
+         opensoc train --resume --run-dir {} then continues the run from the last checkpoint",
+        status.pid,
+        dir.path().display()
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

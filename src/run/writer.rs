@@ -138,7 +138,7 @@ impl RunWriter {
         self.append(Journal::Attacker, row)
     }
 
-    /// Appends to `rollouts.jsonl`. A rollout whose reward or advantage is not finite is left out and named in `log.txt`.
+    /// Appends to `rollouts.jsonl`. A rollout with a number that is not finite is left out and named in `log.txt`.
     ///
     /// # Errors
     /// As [`Self::metrics`].
@@ -322,7 +322,8 @@ impl RunWriter {
 
 fn is_finite(rollout: &Rollout) -> bool {
     let components = rollout.components.values();
-    let mut numbers = components.chain([&rollout.reward, &rollout.advantage]);
+    let numbers = components.chain([&rollout.reward, &rollout.advantage]);
+    let mut numbers = numbers.chain(&rollout.log_probs);
     numbers.all(|x| x.is_finite())
 }
 

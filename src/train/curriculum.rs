@@ -12,6 +12,7 @@ mod phases;
 mod recent;
 mod rollouts;
 mod steering;
+mod work;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -22,6 +23,7 @@ use evaluation::Evaluated;
 use machine::{StepClock, unix_seconds};
 use pace::Pace;
 use steering::Wants;
+use work::WorkClock;
 
 pub use fitting::{Fit, fit};
 pub use recent::StepAnswers;
@@ -93,9 +95,7 @@ struct Run<'a> {
     /// The SFT adapter, where beta asks for it.
     reference: Option<Decoder>,
     position: Position,
-    /// When work began in this process, less pauses; seconds before that are in the position.
-    started: Instant,
-    elapsed_before: f64,
+    work: WorkClock,
     pace: Pace,
     last_heartbeat: Instant,
     wants: Wants,
@@ -168,8 +168,7 @@ impl<'a> Run<'a> {
             extra: extra.examples,
             reference: None,
             position,
-            started: now,
-            elapsed_before,
+            work: WorkClock::new(elapsed_before, now),
             pace: Pace::new(elapsed_before),
             last_heartbeat: now,
             wants: Wants::default(),
@@ -295,7 +294,7 @@ impl<'a> Run<'a> {
     }
 
     fn elapsed(&self) -> f64 {
-        self.elapsed_before + self.started.elapsed().as_secs_f64()
+        self.work.seconds(Instant::now())
     }
 
     fn warn(&mut self, message: String) -> Result<()> {

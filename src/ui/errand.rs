@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::run::layout::Journal;
-use crate::run::reader::every_row;
+use crate::run::reader::{crash_words, every_row};
 use crate::run::summary::{self, Standing, Summary, now};
 use crate::run::{RunDir, RunError, RunReader, export, keeping};
 use crate::ui::curves::Curves;
@@ -119,6 +119,7 @@ fn overlay(dir: &RunDir) -> Result<Overlay, RunError> {
 /// Everything the run has told so far.
 fn open(dir: RunDir) -> Result<Watching, RunError> {
     let standing = Summary::read(&dir, now())?.standing;
+    let crashed = crash_words(&dir);
     let mut reader = RunReader::new(dir);
     let mut run = Watching::opened();
     loop {
@@ -129,7 +130,7 @@ fn open(dir: RunDir) -> Result<Watching, RunError> {
         }
     }
     if standing == Standing::Crashed {
-        run.fail("its process is gone without a word; opensoc train --resume continues it");
+        run.fail(&crashed);
     }
     Ok(run)
 }

@@ -9,6 +9,7 @@ use crate::ui::pace::Urgency;
 use crate::ui::queue::{Answer, adapter_name};
 use crate::ui::starting::{self, Fitted};
 use crate::ui::tending;
+use crate::ui::told::Watching;
 
 /// Takes a fact of the model thread or of a run in.
 pub(super) fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
@@ -84,9 +85,13 @@ fn with_step(app: &App, adapter: String) -> String {
 
 fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
     let is_seen = app.screen == ScreenName::Training;
-    let in_title = matches!(fact, RunFact::Started { .. } | RunFact::Status(_));
+    let in_title = matches!(
+        fact,
+        RunFact::Started { .. } | RunFact::Status(_) | RunFact::Silent { .. }
+    );
     let is_outdated = app.training.outdates_answers(&fact);
     let had_failed = app.training.failure().is_some();
+    let was_silent = app.training.live().is_some_and(Watching::is_silent);
     let before = app.training.live().and_then(|run| run.status.as_ref());
     let relists = app.screen == ScreenName::Runs && tending::outdates_list(&fact, before);
     app.training.apply(fact);
@@ -95,6 +100,7 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
         let text = format!("the run failed: {}", gate::clean(why));
         app.complain(text);
     }
+    tell_of_life(app, had_failed, was_silent);
     if is_seen || in_title {
         app.touch(Urgency::Data);
     }
@@ -105,4 +111,22 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
         effects.extend(app.ask());
     }
     effects
+}
+
+/// Says that the run has fallen silent, or that one which had, or was given up, goes on.
+fn tell_of_life(app: &mut App, had_failed: bool, was_silent: bool) {
+    let Some(run) = app.training.live() else {
+        return;
+    };
+    let is_back = (was_silent || had_failed) && run.is_in_progress();
+    if !run.is_silent() {
+        if is_back {
+            app.say("the run gives signs of life again");
+        }
+    } else if !was_silent {
+        let sign = run.signs().next();
+        let what = sign.map_or("", |sign| sign.text.as_str());
+        let text = format!("the run is silent: {}", gate::clean(what));
+        app.complain(text);
+    }
 }

@@ -37,7 +37,9 @@ pub struct Watching {
     /// What the attacker tried, in order.
     attacks: Vec<AttackRow>,
     /// What is wrong now, by the curves.
-    pub signs: Vec<Sign>,
+    by_curves: Vec<Sign>,
+    /// It gives no sign of life.
+    silence: Option<Sign>,
 }
 
 /// What one arm of the attacker did.
@@ -96,7 +98,7 @@ impl Watching {
     fn push(&mut self, row: &MetricRow) {
         self.last_step = row.step;
         self.curves.metrics(row);
-        self.signs = signs(&self.curves, self.phase_begin(row.step));
+        self.by_curves = signs(&self.curves, self.phase_begin(row.step));
     }
 
     /// The last step before the phase that `step` belongs to.
@@ -136,12 +138,20 @@ impl Watching {
         arms
     }
 
+    /// What is wrong now, the worst first.
+    pub fn signs(&self) -> impl Iterator<Item = &Sign> {
+        self.silence.iter().chain(&self.by_curves)
+    }
+
+    /// Whether the run in progress gives no sign of life.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.silence.is_some()
+    }
+
     /// What is wrong now, then the warnings, the newest first: step and text.
     pub fn log(&self) -> impl Iterator<Item = (u64, &str)> {
-        let signs = self
-            .signs
-            .iter()
-            .map(|sign| (sign.step, sign.text.as_str()));
+        let signs = self.signs().map(|sign| (sign.step, sign.text.as_str()));
         let told = self.warnings.iter().rev();
         signs.chain(told.map(|(step, text)| (*step, text.as_str())))
     }
@@ -179,6 +189,11 @@ impl Watching {
             RunFact::Attack(row) => self.attack(row),
             RunFact::Evaluation(row) => self.evaluate(row),
             RunFact::Warning { step, message } => self.warn(step, message),
+            RunFact::Silent { message } => {
+                let step = self.last_step;
+                let text = message;
+                self.silence = Some(Sign { step, text });
+            }
         }
     }
 
@@ -189,6 +204,7 @@ impl Watching {
         if fails && !is_told && !status.reason.is_empty() {
             self.warn(status.step, status.reason.clone());
         }
+        self.silence = None;
         self.status = Some(status);
     }
 

@@ -157,6 +157,8 @@ fn a_rollout_without_a_finite_advantage_is_left_out_and_named() {
         components: BTreeMap::new(),
         advantage,
         truncated: false,
+        tokens: Vec::new(),
+        log_probs: Vec::new(),
     };
     let group = RolloutGroup {
         step: 9,

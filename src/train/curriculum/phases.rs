@@ -317,7 +317,8 @@ impl Run<'_> {
         let telling = groups.iter().position(|group| !group.is_flat());
         let at = telling.unwrap_or(0);
         if let Some(group) = groups.get(at) {
-            let group = described(stage, step, first_id + at as u64, group);
+            let tokenizer = &self.model.tokenizer;
+            let group = described(tokenizer, stage, step, first_id + at as u64, group);
             self.rollouts(group)?;
         }
         Ok(())

@@ -170,7 +170,50 @@ fn lengths(groups: &[Group]) -> Vec<(String, f64)> {
         .collect()
 }
 
-pub(super) fn described(stage: Stage, step: u64, group_id: u64, group: &Group) -> RolloutGroup {
+/// What each token adds to the text of them all; a token that only begins a character adds nothing, the one that ends it adds
+/// the character.
+fn pieces(tokens: &[u32], decode: impl Fn(&[u32]) -> String) -> Vec<String> {
+    let is_whole = |text: &str, at: usize| !text.ends_with('\u{fffd}') || at + 1 == tokens.len();
+    let (mut pieces, mut from) = (Vec::with_capacity(tokens.len()), 0);
+    for at in 0..tokens.len() {
+        let text = decode(&tokens[from..=at]);
+        if is_whole(&text, at) {
+            from = at + 1;
+            pieces.push(text);
+        } else {
+            pieces.push(String::new());
+        }
+    }
+    let whole = decode(tokens);
+    if pieces.concat() == whole {
+        return pieces;
+    }
+    // A decoder that looks at what stands before a token: each is what it adds to all before it.
+    let mut said = String::new();
+    let added = (0..tokens.len()).map(|at| {
+        let text = decode(&tokens[..=at]);
+        let adds = is_whole(&text, at) && whole.starts_with(&text);
+        let new = text.strip_prefix(said.as_str()).filter(|_| adds);
+        let new = new.unwrap_or_default().to_owned();
+        said.push_str(&new);
+        new
+    });
+    added.collect()
+}
+
+/// Log-probabilities to three decimals: more would say nothing and take room.
+fn rounded(log_probs: &[f32]) -> Vec<f64> {
+    let round = |log_prob: &f32| (f64::from(*log_prob) * 1e3).round() / 1e3 + 0.0;
+    log_probs.iter().map(round).collect()
+}
+
+pub(super) fn described(
+    tokenizer: &Tokenizer,
+    stage: Stage,
+    step: u64,
+    group_id: u64,
+    group: &Group,
+) -> RolloutGroup {
     let rollout =
         |((sample, response), (verdict, &advantage)): ((&Sample, &String), (&Verdict, &f64))| {
             Rollout {
@@ -181,6 +224,8 @@ pub(super) fn described(stage: Stage, step: u64, group_id: u64, group: &Group) -
                 components: verdict.components.clone(),
                 advantage,
                 truncated: sample.truncated,
+                tokens: pieces(&sample.tokens, |ids| tokenizer.decode(ids)),
+                log_probs: rounded(&sample.log_probs),
             }
         };
     let judged = group.verdicts.iter().zip(&group.advantages);
@@ -204,5 +249,50 @@ pub(super) fn described(stage: Stage, step: u64, group_id: u64, group: &Group) -
             .zip(judged)
             .map(rollout)
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of text as tokens.
+    fn of_bytes(ids: &[u32]) -> String {
+        let bytes: Vec<u8> = ids.iter().map(|id| *id as u8).collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// A decoder that drops a space at the very beginning, as SentencePiece's do.
+    fn stripped(ids: &[u32]) -> String {
+        let text = of_bytes(ids);
+        text.strip_prefix(' ').unwrap_or(&text).to_owned()
+    }
+
+    #[test]
+    fn pieces_make_up_the_text_and_no_character_is_torn() {
+        for text in ["Action: dismiss", "", "né…\u{1f600}!", " a b ", "\u{fffd}x"] {
+            let tokens: Vec<u32> = text.bytes().map(u32::from).collect();
+            for decode in [of_bytes as fn(&[u32]) -> String, stripped] {
+                let pieces = pieces(&tokens, decode);
+                assert_eq!(pieces.len(), tokens.len(), "{text}");
+                assert_eq!(pieces.concat(), decode(&tokens), "{text}");
+            }
+        }
+        let torn: Vec<u32> = "é".bytes().map(u32::from).collect();
+        assert_eq!(pieces(&torn, of_bytes), ["", "é"]);
+        assert_eq!(
+            pieces(&torn[..1], of_bytes),
+            ["\u{fffd}"],
+            "the last says what it has"
+        );
+    }
+
+    #[test]
+    fn log_probabilities_have_three_decimals_and_no_minus_zero() {
+        let told = rounded(&[-0.123_456, -0.000_04, -12.0]);
+        assert_eq!(
+            serde_json::to_string(&told).expect("numbers"),
+            "[-0.123,0.0,-12.0]"
+        );
     }
 }

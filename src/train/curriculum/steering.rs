@@ -118,11 +118,14 @@ impl Run<'_> {
         if !self.wants.pause || self.wants.stop {
             return Ok(());
         }
-        let paused = Instant::now();
+        let mut idle_since = Instant::now();
         self.status(RunState::Paused, "paused by request")?;
         while self.wants.pause && !self.wants.stop {
             std::thread::sleep(PAUSE_NAP);
             self.listen()?;
+            let idle = idle_since.elapsed();
+            self.work.leave_out(idle);
+            idle_since += idle;
             if self.wants.save || self.wants.stop {
                 self.save()?;
                 self.wants.save = false;
@@ -131,7 +134,6 @@ impl Run<'_> {
                 self.status(RunState::Paused, "paused by request")?;
             }
         }
-        self.started += paused.elapsed();
         self.status(RunState::Running, "training")
     }
 

@@ -15,6 +15,7 @@ mod labelling;
 mod panes;
 mod rollouts;
 mod runs;
+mod spoken;
 mod sureness;
 pub mod three_way;
 mod training;
@@ -29,6 +30,7 @@ use crate::link::RunState;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::queue::{Model, adapter_name};
 use crate::ui::theme::{Theme, Token};
+use crate::ui::told::Watching;
 use crate::ui::widget::text::{cut, span};
 use crate::ui::widget::{dialog, hints};
 
@@ -112,7 +114,7 @@ fn statuses(app: &App) -> Vec<String> {
     let run = app.training.live().filter(|run| !run.is_shipped);
     let run = run.map_or_else(String::new, |run| {
         let step = run.status.as_ref().map_or(0, |status| status.step);
-        let word = state_word(run.state());
+        let word = state_word(run);
         match run.total_steps() {
             0 => format!(" {word}"),
             total => format!(" {word} {step}/{total}"),
@@ -129,9 +131,10 @@ fn statuses(app: &App) -> Vec<String> {
     said.filter(|status| !status.is_empty()).collect()
 }
 
-/// What a state is called.
-fn state_word(state: Option<RunState>) -> &'static str {
-    match state {
+/// What the state of a run is called.
+fn state_word(run: &Watching) -> &'static str {
+    match run.state() {
+        _ if run.is_silent() => "silent",
         None => "starting",
         Some(RunState::Running) => "training",
         Some(RunState::Paused) => "paused",

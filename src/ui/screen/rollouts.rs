@@ -6,6 +6,7 @@ use ratatui::text::Line;
 
 use crate::link::{Rollout, RolloutGroup};
 use crate::ui::screen::panes::list;
+use crate::ui::screen::spoken;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::watching::Training;
 use crate::ui::widget::text::{column, lines, span, wrap};
@@ -22,9 +23,8 @@ pub fn draw(training: &Training, theme: &Theme, area: Rect, buf: &mut Buffer) {
         .min(group.rollouts.len().saturating_sub(1));
     let width = usize::from(area.width);
     let chosen = group.rollouts.get(cursor);
-    let response = chosen.map(|rollout| wrap(&components(rollout), width));
-    let mut response = response.unwrap_or_default();
-    response.extend(chosen.map_or_else(Vec::new, |rollout| wrap(&rollout.response, width)));
+    let response = chosen.map(|rollout| response_rows(rollout, theme, width));
+    let response = response.unwrap_or_default();
     let (room, wanted) = (
         usize::from(area.height),
         group.rollouts.len() + response.len() + 5,
@@ -59,9 +59,20 @@ pub fn draw(training: &Training, theme: &Theme, area: Rect, buf: &mut Buffer) {
         middle,
         buf,
     );
-    let style = theme.style(Token::Text);
-    let spaced = std::iter::once(String::new()).chain(response);
-    lines(spaced.map(|l| Line::from(span(l, style))), bottom, buf);
+    let spaced = std::iter::once(Line::default()).chain(response);
+    lines(spaced, bottom, buf);
+}
+
+/// What the reward is made of, the response, and its least likely token.
+fn response_rows(rollout: &Rollout, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    let said = |rows: Vec<String>, token: Token| {
+        let rows = rows.into_iter();
+        rows.map(move |row| Line::from(span(row, theme.style(token))))
+    };
+    let reward = said(wrap(&components(rollout), width), Token::Text);
+    let least = said(spoken::least_likely(rollout, width), Token::Faint);
+    let response = spoken::response(rollout, theme, width);
+    reward.chain(response).chain(least).collect()
 }
 
 fn group_rows(

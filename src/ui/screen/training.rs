@@ -85,8 +85,8 @@ fn failure_rows(run: &Watching, theme: &Theme, area: Rect) -> Vec<Line<'static>>
 
 /// The worst of what is wrong now; the log has the rest.
 fn sign_row(run: &Watching, theme: &Theme, area: Rect) -> Option<Line<'static>> {
-    let first = run.signs.first()?;
-    let more = match run.signs.len() - 1 {
+    let first = run.signs().next()?;
+    let more = match run.signs().count() - 1 {
         0 => String::new(),
         more => format!(" (and {more} more in the log)"),
     };
@@ -121,12 +121,10 @@ fn draw_head(
         let token = match run.state() {
             Some(RunState::Failed) => Token::Bad,
             Some(RunState::Paused | RunState::Stopped) => Token::Warn,
+            _ if run.is_silent() => Token::Warn,
             _ => Token::Good,
         };
-        spans.push(span(
-            format!("{} ", state_word(run.state())),
-            theme.style(token),
-        ));
+        spans.push(span(format!("{} ", state_word(run)), theme.style(token)));
     }
     if let Some(status) = run.status.as_ref().filter(|s| !s.phase.is_empty()) {
         let left = status

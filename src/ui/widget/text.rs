@@ -92,6 +92,40 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// As [`wrap`], of pieces that each have a style.
+#[must_use]
+pub fn wrap_styled(pieces: &[(&str, Style)], width: usize) -> Vec<Line<'static>> {
+    let mut whole = String::new();
+    let mut styles = Vec::new();
+    for (text, style) in pieces {
+        for (at, line) in gate::clean_lines(text).enumerate() {
+            let line = if at == 0 {
+                line.into_owned()
+            } else {
+                format!("\n{line}")
+            };
+            styles.extend(line.chars().map(|c| (c, *style)));
+            whole.push_str(&line);
+        }
+    }
+    let mut styles = styles.into_iter();
+    let mut style_of = |c: char| {
+        // Lines begin without the line feeds and spaces at which they were broken.
+        let found = styles.find(|(known, _)| *known == c || !known.is_whitespace());
+        found.map_or_else(Style::default, |(_, style)| style)
+    };
+    let line = |text: String| {
+        let chars: Vec<(char, Style)> = text.chars().map(|c| (c, style_of(c))).collect();
+        let runs = chars.chunk_by(|a, b| a.1 == b.1);
+        let spans = runs.map(|run| {
+            let text: String = run.iter().map(|(c, _)| *c).collect();
+            span(text, run.first().map_or_else(Style::default, |c| c.1))
+        });
+        Line::from(spans.collect::<Vec<_>>())
+    };
+    wrap(&whole, width).into_iter().map(line).collect()
+}
+
 /// A bordered pane; returns the room inside. The border of the pane in focus says so with `*` too, not by colour alone.
 pub fn pane(title: &str, is_focused: bool, theme: &Theme, area: Rect, buf: &mut Buffer) -> Rect {
     let token = if is_focused {
@@ -154,7 +188,32 @@ pub fn select_row(area: Rect, row: u16, theme: &Theme, buf: &mut Buffer) {
 
 #[cfg(test)]
 mod tests {
+    use ratatui::style::Modifier;
+
     use super::*;
+
+    #[test]
+    fn styled_text_wraps_as_plain_text_does_and_keeps_its_styles() {
+        let strong = Style::new().add_modifier(Modifier::BOLD);
+        let pieces = [
+            ("Action:", Style::new()),
+            (" quarantine", strong),
+            ("_host\nCited", Style::new()),
+            (" L1-2 ", strong),
+            ("", strong),
+            ("a\u{1b}b  c", Style::new()),
+        ];
+        let whole: String = pieces.iter().map(|(text, _)| *text).collect();
+        for width in 1..40 {
+            let lines = wrap_styled(&pieces, width);
+            let texts: Vec<String> = lines.iter().map(ToString::to_string).collect();
+            assert_eq!(texts, wrap(&whole, width), "{width}");
+            let spans = lines.iter().flat_map(|line| &line.spans);
+            let strong = spans.filter(|span| span.style == strong);
+            let strong: String = strong.map(|span| span.content.trim()).collect();
+            assert_eq!(strong, "quarantineL1-2", "{width}");
+        }
+    }
 
     #[test]
     fn cutting_counts_cells_not_bytes() {
