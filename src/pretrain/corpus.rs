@@ -11,27 +11,22 @@ use super::marks;
 use super::names;
 use super::notes::{Line, Note, note};
 use crate::env::generate;
-use crate::env::names::word;
 use crate::env::prompt;
 use crate::env::schema::{Episode, Split, Stage};
 use crate::model::tokenizer::Tokenizer;
 use crate::stream::Stream;
 
-/// Stems of the action words: no document contains one, whatever the case, nor the word [`BLOCK`].
+/// Stems of the action words: no document contains one, whatever the case.
 pub const FORBIDDEN: [&str; 8] = [
     "dismiss",
     "monitor",
     "quarantin",
-    "block_ip",
-    "blocked",
+    "block_",
+    "block ",
     "escalat",
     "isolate",
     "triage",
 ];
-
-/// An action word where it stands alone only: the event type `script.block` and its field `script_block_text` hold it too,
-/// and a model that has never read such lines before SFT does not learn their rules.
-const BLOCK: &str = "block";
 
 /// A window with its notes, or a random echo.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +57,7 @@ impl Document {
 #[must_use]
 pub fn is_forbidden(text: &str) -> bool {
     let lower = text.to_lowercase();
-    let mut words = lower.split(|c: char| !(c.is_alphanumeric() || "_.".contains(c)));
-    FORBIDDEN.iter().any(|stem| lower.contains(stem)) || words.any(|w| w.trim_matches('.') == BLOCK)
+    FORBIDDEN.iter().any(|stem| lower.contains(stem))
 }
 
 /// Header and lines of an episode, and other words in place of the instruction that closes a prompt.
@@ -119,24 +113,6 @@ pub enum Names {
     Mixed,
 }
 
-/// How a window is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shown {
-    pub names: Names,
-    /// Half the windows have their log ids shuffled. In order, an id is found by counting lines as well as by reading it,
-    /// and who has learned to count is off by one in long windows.
-    pub shuffled_ids: bool,
-}
-
-impl From<Names> for Shown {
-    fn from(names: Names) -> Self {
-        Self {
-            names,
-            shuffled_ids: false,
-        }
-    }
-}
-
 /// The `index`th window document of a seed: an episode without action words, a mark after each line, and `notes` notes
 /// on the whole.
 #[must_use]
@@ -144,7 +120,7 @@ pub fn window(
     words: &Words,
     (split, seed, index): (Split, u64, u64),
     stage_weights: [u64; 4],
-    shown: Shown,
+    shown: Names,
     notes: usize,
 ) -> Document {
     let mut stream = Stream::named(seed, &["pretrain", "window", split.as_str()]).fork(index);
@@ -152,13 +128,8 @@ pub fn window(
         let stage = Stage::ALL[stream.weighted(&stage_weights).unwrap_or(0)];
         let mut episode =
             generate::episode(stage, split, stream.bits() >> 1, stream.below(1 << 20));
-        let names = shown.names;
-        if names == Names::MadeUp || names == Names::Mixed && stream.chance(3, 4) {
+        if shown == Names::MadeUp || shown == Names::Mixed && stream.chance(3, 4) {
             names::disguise(&mut episode, &mut stream);
-        }
-        soften(&mut episode, &mut stream);
-        if shown.shuffled_ids && stream.chance(1, 2) {
-            shuffle_ids(&mut episode, &mut stream);
         }
         let text = window_text(&episode);
         if is_forbidden(&text) {
@@ -171,38 +142,6 @@ pub fn window(
             .collect();
         return Document::Window { text, notes };
     }
-}
-
-/// Puts made-up words in place of free text that holds an action word: windows with such text are the longest, and left out
-/// they would be missed.
-fn soften(episode: &mut Episode, stream: &mut Stream) {
-    let notes = episode
-        .log_window
-        .iter_mut()
-        .flat_map(|event| event.fields.values_mut());
-    for value in notes {
-        if value.as_str().is_some_and(is_forbidden) {
-            *value = sentence(stream).into();
-        }
-    }
-    if is_forbidden(&episode.alert.summary) {
-        episode.alert.summary = sentence(stream);
-    }
-}
-
-/// Gives each line another of the first ten ids.
-fn shuffle_ids(episode: &mut Episode, stream: &mut Stream) {
-    let lines = episode.log_window.len() as u64;
-    let mut numbers: Vec<u64> = (0..lines.max(10)).collect();
-    stream.shuffle(&mut numbers);
-    for (event, number) in episode.log_window.iter_mut().zip(numbers) {
-        event.log_id = format!("L1-{number}");
-    }
-}
-
-fn sentence(stream: &mut Stream) -> String {
-    let words: Vec<String> = (0..stream.between(3, 6)).map(|_| word(stream)).collect();
-    words.join(" ")
 }
 
 /// The `index`th echo document: random tokens, said twice.
@@ -232,10 +171,7 @@ mod tests {
             &Words::of_train_split(),
             (split, 9, index),
             [1, 1, 1, 1],
-            Shown {
-                names: Names::Mixed,
-                shuffled_ids: true,
-            },
+            Names::Mixed,
             40,
         ) {
             Document::Window { text, notes } => (text, notes),
@@ -294,48 +230,10 @@ mod tests {
             "please MONITOR it",
             "quarantine_host",
             "block_ip",
-            "Block it",
-            "to block.",
-            "(blocked)",
             "escalated",
         ] {
             assert!(is_forbidden(text), "{text}");
         }
-        for text in [
-            "a blocker of miss",
-            "type=script.block script_block_text=\"encoded\"",
-        ] {
-            assert!(!is_forbidden(text), "{text}");
-        }
-    }
-
-    #[test]
-    fn ids_are_shuffled_in_half_of_the_windows_and_stay_unique() {
-        let in_order = |index: u64| {
-            let (text, _) = answered(Split::Train, index);
-            let id = |line: &str| line.split(' ').nth(1).map(str::to_string);
-            let ids: Vec<_> = text
-                .lines()
-                .filter(|l| l.starts_with('['))
-                .map(id)
-                .collect();
-            let unique: BTreeSet<_> = ids.iter().collect();
-            assert_eq!(unique.len(), ids.len(), "{text}");
-            ids.is_sorted()
-        };
-        let in_order = (0..60).filter(|&index| in_order(index)).count();
-        assert!((20..50).contains(&in_order), "{in_order}");
-    }
-
-    #[test]
-    fn no_window_is_left_out() {
-        let mut stream = Stream::named(9, &["softened"]);
-        for index in 0..3_000 {
-            let stage = Stage::ALL[index as usize % 4];
-            let mut episode = generate::episode(stage, Split::Train, 9, index);
-            soften(&mut episode, &mut stream);
-            let text = window_text(&episode);
-            assert!(!is_forbidden(&text), "{text}");
-        }
+        assert!(!is_forbidden("a blocker of miss"));
     }
 }

@@ -157,15 +157,8 @@ mod tests {
     #[test]
     fn marks_stand_right_after_their_lines() {
         let words = Words::of_train_split();
-        let document = |i| {
-            corpus::window(
-                &words,
-                (Split::Train, 3, i),
-                [1, 1, 1, 0],
-                Names::Mixed.into(),
-                1,
-            )
-        };
+        let document =
+            |i| corpus::window(&words, (Split::Train, 3, i), [1, 1, 1, 0], Names::Mixed, 1);
         let tokenizer =
             vocabulary::train((0..200).map(|i| document(i).text()), 700).expect("trains");
         for i in 0..20 {

@@ -5,12 +5,10 @@
 //! not; nano has read nothing else, so it is told here which values are sensitive. A mark describes one line and those
 //! before it; what follows for an analyst is not said.
 
-use std::cmp::Reverse;
-
 use super::notes::{Kind, Line, Note};
 use crate::env::address;
 use crate::env::families::{self, Family, Lead};
-use crate::env::login::{ADMIN, FAILURE, GUESSES, SUCCESS};
+use crate::env::login::{FAILURE, SUCCESS};
 use crate::stream::Stream;
 
 /// What a line shows.
@@ -26,8 +24,7 @@ enum Mark {
     Lead(String),
     /// A failed sign-in: the user's failures since the last success.
     Failed(usize),
-    /// A successful one after so many failures. After so many that someone may have guessed, what stands out of who it is
-    /// comes first: an answer that begins with the count would never have to bring the rest to its first token.
+    /// A successful one after so many failures.
     Entered {
         failures: usize,
         zone: &'static str,
@@ -49,14 +46,7 @@ impl Mark {
                 failures,
                 zone,
                 role,
-            } => {
-                let count = ordinal(*failures);
-                match (*failures >= GUESSES, role == ADMIN) {
-                    (false, _) => format!("{count} entered {zone} {role}"),
-                    (true, true) => format!("{role} entered {count} {zone}"),
-                    (true, false) => format!("{zone} entered {count} {role}"),
-                }
-            }
+            } => format!("{} entered {zone} {role}", ordinal(*failures)),
         }
     }
 }
@@ -71,14 +61,13 @@ fn ordinal(n: usize) -> &'static str {
     ORDINALS[n.min(ORDINALS.len() - 1)]
 }
 
-/// A mark as a note right after each line, and the line's id: an answer that cites it then finds the id where it finds
-/// what the line shows, and not by counting lines, which fails in long windows.
+/// A mark as a note right after each line.
 pub(super) fn after_each_line(lines: &[Line]) -> Vec<Note> {
-    let notes = lines.iter().enumerate().map(|(at, line)| Note {
+    let notes = (0..lines.len()).map(|at| Note {
         kind: Kind::Mark,
         after: Some(at),
         question: String::new(),
-        answer: format!("{} {}", mark(lines, at).text(), line.id),
+        answer: mark(lines, at).text(),
     });
     notes.collect()
 }
@@ -162,13 +151,8 @@ fn label(lines: &[Line], marks: &[Mark], stream: &mut Stream) -> Option<(String,
             Mark::Entered { failures, .. } => Some((*failures, line, mark)),
             _ => None,
         });
-        // Of those with enough failures a sign-in comes before a failure, and the first of them before the rest.
-        let weight = |(at, (failures, _, mark)): &(usize, (usize, _, &Mark))| {
-            let is_entered = matches!(mark, Mark::Entered { .. });
-            ((*failures).min(GUESSES), is_entered, Reverse(*at))
-        };
-        let most = counted.enumerate().max_by_key(weight);
-        most.map(|(_, (_, line, mark))| (&line.id, mark.text()))
+        let most = counted.max_by_key(|(n, ..)| *n);
+        most.map(|(_, line, mark)| (&line.id, mark.text()))
     };
     let (id, value) = sensitive.or_else(signed_in)?;
     Some(match stream.below(6) {
@@ -325,12 +309,8 @@ mod tests {
     }
 
     fn texts(events: &[(&str, serde_json::Value)]) -> Vec<String> {
-        let notes = after_each_line(&lines(events)).into_iter().enumerate();
-        let told = |(at, note): (usize, Note)| {
-            let told = note.answer.strip_suffix(&format!(" L1-{at}"));
-            told.expect("ends with its line's id").to_string()
-        };
-        notes.map(told).collect()
+        let notes = after_each_line(&lines(events));
+        notes.into_iter().map(|note| note.answer).collect()
     }
 
     #[test]
@@ -445,19 +425,13 @@ mod tests {
                 sign_in(FAILURE, "a"),
                 sign_in(SUCCESS, "a"),
                 sign_in(FAILURE, "a"),
-                sign_in(FAILURE, "a"),
-                sign_in(FAILURE, "a"),
-                sign_in(SUCCESS, "a"),
             ]),
             [
                 "first failed",
                 "first failed",
                 "second failed",
                 "second entered internal staff",
-                "first failed",
-                "second failed",
-                "third failed",
-                "internal entered third staff"
+                "first failed"
             ]
         );
     }

@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor, Var};
 
-use self::corpus::{Document, Names, Shown, Words};
+use self::corpus::{Document, Names, Words};
 use self::encode::Encoded;
 use self::muon::Muon;
 use self::probes::Probes;
@@ -56,14 +56,6 @@ const VOCABULARY: usize = 2816;
 const FIXED: usize = 2_000;
 /// Weights of the four stages' windows, phase by phase.
 const PHASES: [[u64; 4]; 3] = [[2, 6, 1, 0], [1, 3, 4, 2], [1, 2, 3, 4]];
-/// How windows of a phase are shown: once they are long, with ids out of order too.
-const fn shown(phase: usize) -> Shown {
-    Shown {
-        names: Names::Mixed,
-        shuffled_ids: phase > 0,
-    }
-}
-
 /// Shares of all steps at which a phase begins even if the probes do not pass: every window length must be seen.
 const LATEST: [f64; 3] = [0.0, 0.3, 0.5];
 /// First and last part of the learning rate's schedule, as shares of all steps.
@@ -116,7 +108,7 @@ pub fn sample(tokenizer: &Tokenizer, words: &Words, seed: u64, index: u64) -> Do
         words,
         (Split::Train, seed, index),
         PHASES[PHASES.len() - 1],
-        shown(PHASES.len() - 1),
+        Names::Mixed,
         16,
     )
 }
@@ -128,7 +120,7 @@ pub fn sample(tokenizer: &Tokenizer, words: &Words, seed: u64, index: u64) -> Do
 pub fn train_tokenizer(words: &Words, seed: u64) -> Result<Tokenizer> {
     let windows = (0..6_000).map(|index| {
         let place = (Split::Train, seed ^ 0xb9e, index);
-        corpus::window(words, place, PHASES[2], Names::MadeUp.into(), 12).text()
+        corpus::window(words, place, PHASES[2], Names::MadeUp, 12).text()
     });
     let single = vocabulary::fixed_words()
         .into_iter()
@@ -239,7 +231,7 @@ impl<'a> Trainer<'a> {
                 &self.words,
                 place,
                 PHASES[self.phase],
-                shown(self.phase),
+                Names::Mixed,
                 options.notes,
             );
             encoded.append(&self.tokenizer, &document);

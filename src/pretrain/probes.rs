@@ -32,7 +32,7 @@ pub fn probe(decoder: &Decoder, tokenizer: &Tokenizer, words: &Words, seed: u64)
             words,
             (Split::Holdout, seed, index),
             [1, 2, 2, 2],
-            Names::Own.into(),
+            Names::Own,
             NOTES,
         );
         let Document::Window { notes, .. } = &document else {
