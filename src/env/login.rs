@@ -14,8 +14,6 @@ pub const SUCCESS: &str = "auth.login_success";
 const USER: &str = "user";
 /// So many failures of one user are guessing; fewer are typing mistakes.
 pub const GUESSES: usize = 3;
-/// The `account_role` that weighs more than where a sign-in comes from.
-pub const ADMIN: &str = "admin";
 
 /// What a user's sign-ins amount to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +154,7 @@ fn after_failures(events: &[Event], position: usize) -> Option<(Case, Vec<usize>
     let case = match evidence.len() {
         0 => return None,
         n if n < GUESSES => Case::Mistyped,
-        _ if success.text("account_role") == Some(ADMIN) => Case::GuessedAdmin,
+        _ if success.text("account_role") == Some("admin") => Case::GuessedAdmin,
         _ => match success.text("src_ip").and_then(is_internal)? {
             true => Case::GuessedInside,
             false => Case::GuessedOutside,

@@ -57,6 +57,13 @@ pub fn text(
             "Ended early by request: {ended}. Seed and configuration alone do not give this adapter again.\n"
         );
     }
+    metrics(&mut text, evaluation);
+    text.push_str("\n## Limits\n\nMade for generated alerts; not a judgement on real ones.\n\n## Licence\n\nBSD-3-Clause\n");
+    text
+}
+
+/// The table of shares with their intervals.
+fn metrics(text: &mut String, evaluation: &EvalRow) {
     let _ = writeln!(
         text,
         "## Metrics\n\n{} hold-out episodes, greedy answers, 95 % Wilson intervals.\n\n| metric | value | low | high |\n|---|---|---|---|",
@@ -80,8 +87,6 @@ pub fn text(
             );
         }
     }
-    text.push_str("\n## Limits\n\nMade for generated alerts; not a judgement on real ones.\n\n## Licence\n\nBSD-3-Clause\n");
-    text
 }
 
 #[cfg(test)]
