@@ -9,28 +9,12 @@ use crate::ui::app::{App, update};
 use crate::ui::curves::Curves;
 use crate::ui::errand::{Errand, Listing, Report, perform};
 use crate::ui::marks::Overlay;
-use crate::ui::msg::{Effect, Msg};
+use crate::ui::msg::Msg;
 use crate::ui::tests::fixtures::{
-    app, config, frame, overlay, plan, press, row, seen, summary, text, theme, train, with_marks,
-    with_runs,
+    app, config, dir, errands, frame, overlay, plan, press, row, seen, summary, text, theme, toast,
+    train, with_marks, with_runs,
 };
 use crate::ui::theme::{Depth, Symbols};
-
-fn errands(effects: &[Effect]) -> Vec<Errand> {
-    let errand = |effect: &Effect| match effect {
-        Effect::Errand(errand) => Some(errand.clone()),
-        _ => None,
-    };
-    effects.iter().filter_map(errand).collect()
-}
-
-fn dir(id: &str) -> RunDir {
-    RunDir::new(format!("/runs/{id}"))
-}
-
-fn toast(app: &App) -> &str {
-    app.toast.as_ref().map_or("", |toast| toast.text.as_str())
-}
 
 fn marked(app: &App) -> Vec<(char, &str, bool)> {
     let marks = app.runs.marks.iter();

@@ -12,25 +12,8 @@ use crate::ui::gate::is_hostile;
 use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Msg};
 use crate::ui::tests::fixtures::{
-    app, config, plan, press, row, seen, status, summary, train, with_runs,
+    app, config, dir, errands, plan, press, row, seen, status, summary, toast, train, with_runs,
 };
-
-/// What the effects ask of the errands' thread.
-fn errands(effects: &[Effect]) -> Vec<Errand> {
-    let errand = |effect: &Effect| match effect {
-        Effect::Errand(errand) => Some(errand.clone()),
-        _ => None,
-    };
-    effects.iter().filter_map(errand).collect()
-}
-
-fn dir(id: &str) -> RunDir {
-    RunDir::new(format!("/runs/{id}"))
-}
-
-fn toast(app: &App) -> &str {
-    app.toast.as_ref().map_or("", |toast| toast.text.as_str())
-}
 
 fn three() -> Vec<Summary> {
     let mut second = summary("two", Standing::Finished);
