@@ -210,15 +210,21 @@ pub fn decimated(series: &Series, steps: Range<u64>, columns: usize) -> Vec<Vec<
     if columns == 0 || span == 0 {
         return Vec::new();
     }
-    let column = |p: &Point| {
-        let into = u128::from(p.step - steps.start);
-        into * columns as u128 / u128::from(span)
+    let (wide, columns) = (u128::from(span), columns as u128);
+    // Where the column that `step` is in ends: no division for each of its points.
+    let end_of = |step: u64| {
+        let column = u128::from(step - steps.start) * columns / wide;
+        let into = ((column + 1) * wide).div_ceil(columns);
+        steps.start.saturating_add(into as u64)
     };
     segments(series.within(steps.clone()))
-        .map(|run| {
-            let mut kept = Vec::with_capacity(run.len().min(2 * columns));
-            for same in run.chunk_by(|a, b| column(a) == column(b)) {
+        .map(|mut run| {
+            let mut kept = Vec::new();
+            while let Some(first) = run.first() {
+                let end = end_of(first.step);
+                let (same, rest) = run.split_at(run.partition_point(|p| p.step < end));
                 push_extremes(same, &mut kept);
+                run = rest;
             }
             kept
         })

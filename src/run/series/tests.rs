@@ -174,3 +174,27 @@ fn values_move_to_what_stands_for_their_steps() {
     assert_eq!(points, [(100, 0.1), (250, 0.3), (700, 0.5)]);
     assert!(series(&[]).along(&tokens).points().is_empty());
 }
+
+/// The same by dividing for every point.
+fn naive(points: &[Point], steps: &Range<u64>, columns: u64) -> Vec<Point> {
+    let column = |p: &Point| (p.step - steps.start) * columns / (steps.end - steps.start);
+    let mut kept = Vec::new();
+    for same in points.chunk_by(|a, b| column(a) == column(b)) {
+        push_extremes(same, &mut kept);
+    }
+    kept
+}
+
+#[test]
+fn columns_begin_and_end_where_a_division_says() {
+    let mut series = Series::new();
+    for step in (3..900).filter(|step| step % 7 != 2) {
+        series.push(step, (step * 7_919 % 101) as f64);
+    }
+    for (steps, columns) in [(3..900, 7), (0..901, 80), (17..333, 316), (5..8, 160)] {
+        let points = series.within(steps.clone());
+        let wanted = naive(points, &steps, columns);
+        let runs = decimated(&series, steps.clone(), columns as usize);
+        assert_eq!(runs.concat(), wanted, "{steps:?} in {columns}");
+    }
+}
