@@ -159,12 +159,13 @@ fn of_decoder(
 }
 
 fn of_baselines(args: &Args, stages: &[Stage], episodes: &[Episode]) -> Vec<Answers> {
-    let seed = task::derived_seed(args.bag_seed, "prompts");
     let n = stages.len() as u64;
-    let train: Vec<Episode> = (0..args.bag_episodes)
-        .into_par_iter()
-        .map(|i| generate::episode(stages[(i % n) as usize], Split::Train, seed, i / n))
-        .collect();
+    let of_run = |i: u64| {
+        let stage = stages[(i % n) as usize];
+        let seed = task::prompts_seed(args.bag_seed, stage);
+        generate::episode(stage, Split::Train, seed, i / n)
+    };
+    let train: Vec<Episode> = (0..args.bag_episodes).into_par_iter().map(of_run).collect();
     let judged = |baseline: &Baseline| {
         let cases = episodes
             .iter()

@@ -144,32 +144,43 @@ pub fn newest_alive() -> Result<Option<RunDir>, RunError> {
 
 /// Hands on what is asked of the model thread; controls go to the followed run in `dir` until a run is begun here, which
 /// `is_here` then says: whoever follows that one is to stop, else a run continued here would be told twice.
+///
+/// A control that cannot be written is told to `tell`. The thread ends when nobody asks any more, and gives the last such error.
+///
+/// # Errors
+/// When the thread cannot be started.
 pub fn steer(
     dir: RunDir,
     commands: Sender<Command>,
     is_here: Arc<AtomicBool>,
-) -> io::Result<Sender<Command>> {
+    tell: impl Fn(RunFact) + Send + 'static,
+) -> io::Result<(Sender<Command>, JoinHandle<Option<RunError>>)> {
     let (sender, received) = std::sync::mpsc::channel();
     let builder = std::thread::Builder::new().name("steering".into());
-    builder.spawn(move || {
+    let thread = builder.spawn(move || {
+        let mut refused = None;
         for command in received {
             if matches!(command, Command::Train(_)) {
                 is_here.store(true, Ordering::Release);
             }
             match command {
                 Command::Control(asked) if !is_here.load(Ordering::Acquire) => {
-                    // A folder that cannot be written to says so by a run that does not obey.
-                    let _ = control::request(&dir, asked);
+                    if let Err(error) = control::request(&dir, asked) {
+                        let message = format!("{} was not asked for: {error}", asked.as_str());
+                        tell(RunFact::Warning { step: 0, message });
+                        refused = Some(error);
+                    }
                 }
                 command => {
                     if commands.send(command).is_err() {
-                        return;
+                        break;
                     }
                 }
             }
         }
+        refused
     })?;
-    Ok(sender)
+    Ok((sender, thread))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::model::placement::DeviceChoice;
 use crate::model::source::LoadedModel;
 use crate::run::layout::default_root;
 use crate::run::reader::read_status;
-use crate::run::{RunDir, shipped};
+use crate::run::{RunDir, RunError, shipped};
 use crate::train::config::{Preset, TrainConfig, resolve};
 use crate::train::worker::{WorkerOptions, spawn};
 use crate::ui::msg::{Exit, ExitReason, RunFate};
@@ -128,8 +128,13 @@ pub fn open(
         true => None,
         false => follow::newest_alive()?,
     };
+    let followed = followed.map(|dir| steering(dir, &commands, elsewhere));
+    let (asked, followed) = match followed.transpose()? {
+        Some((asked, followed)) => (asked, Some(followed)),
+        None => (commands.clone(), None),
+    };
     let session = Session {
-        commands: steering(followed.as_ref(), &commands, elsewhere)?,
+        commands: asked,
         facts: heard,
         shipped: (args.base.model == nano::NAME).then(shipped::run).flatten(),
     };
@@ -141,32 +146,45 @@ pub fn open(
     let exit = crate::ui::run(options, session)?;
     let left = Left {
         base: &args.base,
-        followed: followed.map(|dir| dir.path().to_owned()),
-        run_dir: run_dir.lock().ok().and_then(|mut dir| dir.take()),
+        followed,
+        run_dir,
         commands,
         worker,
     };
     left.finish(exit, out)
 }
 
-/// Whom the screen's commands go to: the model thread, or through it by way of a run in another process, whose facts are
-/// told to `facts`.
+/// The run of another process that was in progress when the workbench opened.
+struct Followed {
+    dir: RunDir,
+    /// Whether a run was begun here since.
+    is_here: Arc<AtomicBool>,
+    /// Writes what that run is asked for; gives what could not be written.
+    asking: JoinHandle<Option<RunError>>,
+}
+
+/// Whom the screen's commands go to where a run in another process is followed, whose facts are told to `facts`: it, or the
+/// model thread.
 fn steering(
-    followed: Option<&RunDir>,
+    dir: RunDir,
     commands: &Sender<Command>,
     facts: UnboundedSender<Fact>,
-) -> anyhow::Result<Sender<Command>> {
-    let Some(dir) = followed else {
-        // Else the end of the model thread would not be heard of.
-        drop(facts);
-        return Ok(commands.clone());
-    };
+) -> anyhow::Result<(Sender<Command>, Followed)> {
     let is_here = Arc::new(AtomicBool::new(false));
     let is_taken_over = Arc::clone(&is_here);
+    let complaints = facts.clone();
     let tell =
         move |fact| !is_taken_over.load(Ordering::Acquire) && facts.send(Fact::Run(fact)).is_ok();
     let _follower = follow::spawn(dir.clone(), AfterCrash::GoOn, tell)?;
-    Ok(follow::steer(dir.clone(), commands.clone(), is_here)?)
+    let complain = move |fact| drop(complaints.send(Fact::Run(fact)));
+    let (to, own) = (dir.clone(), commands.clone());
+    let (asked, asking) = follow::steer(to, own, Arc::clone(&is_here), complain)?;
+    let followed = Followed {
+        dir,
+        is_here,
+        asking,
+    };
+    Ok((asked, followed))
 }
 
 fn options(args: &Args, train_config: TrainConfig) -> anyhow::Result<WorkbenchOptions> {
@@ -206,10 +224,9 @@ fn check(args: &Args) -> anyhow::Result<()> {
 /// What is left when the screen has closed.
 struct Left<'a> {
     base: &'a BaseModel,
-    /// The run of another process that was in progress when the workbench opened.
-    followed: Option<PathBuf>,
-    /// The folder of the run begun last.
-    run_dir: Option<PathBuf>,
+    followed: Option<Followed>,
+    /// The folder of the run begun last, once it has begun.
+    run_dir: Arc<Mutex<Option<PathBuf>>>,
     commands: Sender<Command>,
     worker: JoinHandle<()>,
 }
@@ -218,16 +235,16 @@ impl Left<'_> {
     /// Lets the model thread end as the exit asks: at once, after a checkpoint, or when its run is done. A run that is to
     /// go on does so in a process of its own, so that the shell comes back; without a terminal there is no shell to give
     /// back, and it goes on in this one.
-    fn finish(self, exit: Exit, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-        if let (None, Some(dir)) = (&self.run_dir, &self.followed) {
-            return Ok(left_elsewhere(exit.run, dir, out));
+    fn finish(mut self, exit: Exit, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+        let followed = self.followed.take();
+        if let Some(run) = followed.filter(|run| !run.is_here.load(Ordering::Acquire)) {
+            return left_elsewhere(exit.run, run, out);
         }
         match (exit.run, exit.reason) {
-            (RunFate::None, _) => return Ok(Outcome::Complete),
+            (RunFate::None, _) => {}
             (RunFate::LeaveRunning, ExitReason::Quit) => {
-                let (base, run_dir) = (self.base.clone(), self.run_dir.clone());
-                self.stop(out)?;
-                if let Some(dir) = run_dir.filter(|dir| is_stopped(dir)) {
+                let base = self.base.clone();
+                if let Some(dir) = self.stop(out)? {
                     writeln!(out, "{}", detach::go_on(&base, &dir)?)?;
                 }
             }
@@ -237,9 +254,7 @@ impl Left<'_> {
                 let _ = self.worker.join();
             }
             (RunFate::StopAfterCheckpoint, _) => {
-                let run_dir = self.run_dir.clone();
-                self.stop(out)?;
-                if let Some(dir) = run_dir.filter(|dir| is_stopped(dir)) {
+                if let Some(dir) = self.stop(out)? {
                     // The terminal may be gone; the checkpoint is what counts.
                     let goes_on = "opensoc train --resume --run-dir";
                     let _ = writeln!(out, "Stopped; {goes_on} {} goes on.", dir.display());
@@ -249,8 +264,9 @@ impl Left<'_> {
         Ok(Outcome::Complete)
     }
 
-    /// Waits for the checkpoint; a second ctrl-c does not.
-    fn stop(self, out: &mut dyn Write) -> anyhow::Result<()> {
+    /// Waits for the checkpoint; a second ctrl-c does not. Gives the folder of a run that can go on: known only now, for a run may
+    /// have begun after the screen closed.
+    fn stop(self, out: &mut dyn Write) -> anyhow::Result<Option<PathBuf>> {
         let at_once = Arc::new(AtomicBool::new(true));
         signal_hook::flag::register_conditional_shutdown(
             signal_hook::consts::SIGINT,
@@ -265,22 +281,30 @@ impl Left<'_> {
         )
         .and_then(|()| out.flush());
         let _ = self.worker.join();
-        Ok(())
+        let begun = self.run_dir.lock().ok().and_then(|mut dir| dir.take());
+        Ok(begun.filter(|dir| is_stopped(dir)))
     }
 }
 
-/// Says what becomes of a run in another process; the terminal may be gone.
-fn left_elsewhere(fate: RunFate, dir: &Path, out: &mut dyn Write) -> Outcome {
-    let shown = dir.display();
+/// Says what becomes of a run in another process, once it has been asked for; the terminal may be gone.
+///
+/// # Errors
+/// Where it could not be asked.
+fn left_elsewhere(fate: RunFate, run: Followed, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+    let refused = run.asking.join().unwrap_or_default();
+    let shown = run.dir.path().display();
     let _ = match fate {
         RunFate::None => Ok(()),
         RunFate::LeaveRunning => writeln!(out, "Training goes on; opensoc watch {shown} looks on."),
-        RunFate::StopAfterCheckpoint => writeln!(
-            out,
-            "Asked to stop after a checkpoint; opensoc train --resume --run-dir {shown} goes on."
-        ),
+        RunFate::StopAfterCheckpoint => match refused {
+            Some(error) => anyhow::bail!("the run was not asked to stop: {error}"),
+            None => writeln!(
+                out,
+                "Asked to stop after a checkpoint; opensoc train --resume --run-dir {shown} goes on."
+            ),
+        },
     };
-    Outcome::Complete
+    Ok(Outcome::Complete)
 }
 
 /// Exit code of a process that ctrl-c ends, as shells count it.

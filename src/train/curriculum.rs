@@ -98,6 +98,8 @@ struct Run<'a> {
     work: WorkClock,
     pace: Pace,
     last_heartbeat: Instant,
+    /// What it said last that it was doing.
+    doing: &'static str,
     wants: Wants,
     /// What the attacker's tries of this step won.
     attacks: Vec<f64>,
@@ -171,6 +173,7 @@ impl<'a> Run<'a> {
             work: WorkClock::new(elapsed_before, now),
             pace: Pace::new(elapsed_before),
             last_heartbeat: now,
+            doing: steering::TRAINING,
             wants: Wants::default(),
             attacks: Vec::new(),
             rollout_s: None,

@@ -61,11 +61,17 @@ pub fn gold_order(seed: u64, epoch: u64, count: u64) -> Vec<u64> {
     examples.filter(|&i| i < count).collect()
 }
 
-/// The prompts of a step of `stage`: twin pairs, a `mix` share of them from the stages before.
+/// The seed of the episodes that steps of `stage` draw, those of earlier stages among them: nobody has seen these yet.
+#[must_use]
+pub fn prompts_seed(seed: u64, stage: Stage) -> u64 {
+    derived_seed(seed, &format!("prompts {stage}"))
+}
+
+/// The prompts of a step of `stage`: twin pairs, a `mix` share of them as in the stages before.
 #[must_use]
 pub fn step_episodes(seed: u64, stage: Stage, step: u64, count: u64, mix: f64) -> Vec<Episode> {
     let mut stream = Stream::named(seed, &["train", "prompts", stage.as_str()]).fork(step);
-    let source = derived_seed(seed, "prompts");
+    let source = prompts_seed(seed, stage);
     let pairs = count.div_ceil(2);
     let episodes = (0..pairs).flat_map(|pair| {
         let earlier = stage as u64;
@@ -94,4 +100,24 @@ pub fn holdout_episodes(seed: u64, stages: &[Stage], count: u64) -> Vec<Episode>
         )
     };
     (0..count).map(episode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn prompts_of_earlier_stages_that_a_step_mixes_in_are_new_ones() {
+        let ids = |stage, mix| -> BTreeSet<String> {
+            let steps = (0..20).flat_map(|step| step_episodes(1, stage, step, 8, mix));
+            steps.map(|episode| episode.episode_id).collect()
+        };
+        let before = ids(Stage::Basic, 0.0);
+        let mixed = ids(Stage::Multi, 1.0);
+        assert!(mixed.iter().all(|id| id.contains("stage1_basic")));
+        assert_eq!((before.len(), mixed.len()), (160, 160));
+        assert!(before.is_disjoint(&mixed));
+    }
 }

@@ -250,7 +250,8 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             }
             Vec::new()
         }
-        Msg::Terminate(signal) => app.leave(ExitReason::Signal(signal), true),
+        // A run of another process is nobody's to end by ending this one.
+        Msg::Terminate(signal) => app.leave(ExitReason::Signal(signal), !app.is_elsewhere),
         Msg::TerminalLost => app.leave(ExitReason::TerminalLost, false),
         Msg::WorkerPanicked(text) => {
             app.worker_panic = Some(format!(": {text}"));

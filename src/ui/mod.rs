@@ -212,6 +212,9 @@ fn app_for(options: WorkbenchOptions, keymap: Keymap, shipped: Option<ShippedRun
     app.is_elsewhere = options.is_elsewhere;
     if options.start_on_training {
         app.screen = ScreenName::Training;
+        // Asked for already: leaving before its first word leaves a run.
+        app.training.begin(false);
+        app.follow_run();
     }
     app
 }

@@ -155,7 +155,15 @@ impl Training {
         if matches!(fact, RunFact::Rollouts(_)) && self.groups_back > 0 {
             self.groups_back = (self.groups_back + 1).min(GROUPS - 1);
         }
+        let was_paused = self.state() == Some(RunState::Paused);
         self.live.get_or_insert_default().apply(fact);
+        // Whoever resumed it: nothing is asked of it any more.
+        self.is_pause_asked &= !was_paused || self.state() == Some(RunState::Paused);
+    }
+
+    /// What the live run says of itself.
+    fn state(&self) -> Option<RunState> {
+        self.live.as_ref().and_then(Watching::state)
     }
 
     /// Shows the next of live run, shipped run and opened run; false where there is only one.
@@ -314,7 +322,8 @@ impl Training {
     pub fn control(&mut self, verb: Verb) -> Result<Control, &'static str> {
         let live = self.live.as_ref().filter(|live| live.is_in_progress());
         let live = live.ok_or("no run is in progress; t starts one")?;
-        let is_paused = live.state() == Some(RunState::Paused);
+        // A pause that is still to come can be taken back.
+        let is_paused = self.is_pause_asked || live.state() == Some(RunState::Paused);
         let control = match verb {
             Verb::PauseOrResume if is_paused => Control::Resume,
             Verb::PauseOrResume => Control::Pause,
@@ -338,8 +347,7 @@ impl Training {
     /// Whether the run waits for somebody to resume it, or soon will.
     #[must_use]
     pub fn waits_for_resume(&self) -> bool {
-        let state = self.live.as_ref().and_then(Watching::state);
-        self.is_in_progress() && (self.is_pause_asked || state == Some(RunState::Paused))
+        self.is_in_progress() && (self.is_pause_asked || self.state() == Some(RunState::Paused))
     }
 
     /// The folder of a stopped or failed run that can be continued.

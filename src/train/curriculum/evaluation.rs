@@ -110,13 +110,12 @@ impl Run<'_> {
 
     /// Verdicts on greedy answers; `None` when a stop came before all were given.
     fn judged(&mut self, episodes: &[Episode]) -> Result<Option<Vec<Verdict>>> {
-        let doing = format!("evaluating {} hold-out episodes", episodes.len());
         let mut verdicts = Vec::with_capacity(episodes.len());
         for batch in episodes.chunks(BATCH) {
             let (decoder, tokenizer) = (&self.learner.decoder, &self.model.tokenizer);
             let answers = evaluate::answer(decoder, tokenizer, batch, || true)?;
             verdicts.extend(answers.into_iter().map(|(_, verdict)| verdict));
-            self.attend(&doing)?;
+            self.attend("evaluating hold-out episodes")?;
             if self.wants.stop && verdicts.len() < episodes.len() {
                 return Ok(None);
             }
@@ -144,8 +143,8 @@ impl Run<'_> {
     }
 
     /// Listens, shows that the run goes on, and waits while it is paused.
-    fn attend(&mut self, doing: &str) -> Result<()> {
-        self.listen()?;
+    fn attend(&mut self, doing: &'static str) -> Result<()> {
+        self.hear()?;
         self.show_life(doing)?;
         self.pause_if_asked()
     }

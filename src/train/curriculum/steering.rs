@@ -10,6 +10,8 @@ use crate::train::error::Result;
 
 /// Seconds between signs of life in `status.json`.
 const HEARTBEAT: Duration = Duration::from_secs(2);
+/// What a run does that does nothing else.
+pub(super) const TRAINING: &str = "training";
 /// How long a paused run sleeps between looks at its controls.
 const PAUSE_NAP: Duration = Duration::from_millis(100);
 
@@ -56,7 +58,7 @@ impl Run<'_> {
             self.save()?;
             self.wants.save = false;
         }
-        self.show_life("training")?;
+        self.show_life(TRAINING)?;
         self.pause_if_asked()?;
         self.skip_if_asked()?;
         Ok(self.wants.stop)
@@ -101,8 +103,14 @@ impl Run<'_> {
         phase.map_or(0, |phase| phase.steps)
     }
 
-    /// Takes in controls from host and folder.
+    /// Takes in controls from host and folder, and shows life: steps of a large model are longer than anybody waits for that.
     pub(super) fn listen(&mut self) -> Result<()> {
+        self.hear()?;
+        self.show_life(self.doing)
+    }
+
+    /// Takes in controls from host and folder.
+    pub(super) fn hear(&mut self) -> Result<()> {
         let mut controls = self.host.between(&self.learner.decoder);
         let requests = self.control.poll()?;
         for name in &requests.unknown {
@@ -122,7 +130,7 @@ impl Run<'_> {
         self.status(RunState::Paused, "paused by request")?;
         while self.wants.pause && !self.wants.stop {
             std::thread::sleep(PAUSE_NAP);
-            self.listen()?;
+            self.hear()?;
             let idle = idle_since.elapsed();
             self.work.leave_out(idle);
             idle_since += idle;
@@ -134,11 +142,12 @@ impl Run<'_> {
                 self.status(RunState::Paused, "paused by request")?;
             }
         }
-        self.status(RunState::Running, "training")
+        self.status(RunState::Running, self.doing)
     }
 
     /// Writes that the run goes on, when it is time to.
-    pub(super) fn show_life(&mut self, doing: &str) -> Result<()> {
+    pub(super) fn show_life(&mut self, doing: &'static str) -> Result<()> {
+        self.doing = doing;
         if self.last_heartbeat.elapsed() < HEARTBEAT {
             return Ok(());
         }

@@ -299,6 +299,11 @@ fn a_workbench_that_trains_opens_on_training() {
         };
         let app = app_for(options, Keymap::embedded().expect("sound"), None);
         assert_eq!(app.screen, screen);
+        assert_eq!(
+            app.training.is_in_progress(),
+            start_on_training,
+            "asked for is in progress: leaving asks what becomes of it"
+        );
     }
 }
 

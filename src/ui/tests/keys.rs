@@ -313,6 +313,10 @@ fn signals_and_a_lost_terminal_end_it_the_right_way() {
         (exit.reason, exit.run),
         (ExitReason::Signal(15), RunFate::StopAfterCheckpoint)
     );
+    app.is_elsewhere = true;
+    let ended = update(&mut app, Msg::Terminate(15));
+    assert!(controls(&ended).is_empty(), "the run is another process's");
+    assert_eq!(exit_of(&ended).expect("leaves").run, RunFate::LeaveRunning);
 }
 
 #[test]

@@ -26,6 +26,11 @@ fn training_is_started_steered_and_continued() {
     ));
     train(&mut app, 5);
     assert_eq!(controls(&press(&mut app, "p")), [Control::Pause]);
+    assert_eq!(
+        controls(&press(&mut app, "p p")),
+        [Control::Resume, Control::Pause],
+        "a pause that has not come can be taken back"
+    );
     update(
         &mut app,
         Msg::Fact(Fact::Run(RunFact::Status(status(5, RunState::Paused)))),
