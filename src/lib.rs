@@ -58,6 +58,8 @@ pub mod allocator;
 pub mod audit;
 pub mod cli;
 pub mod commands;
+pub mod digest;
+pub mod disk;
 pub mod env;
 pub mod eval;
 pub mod import;

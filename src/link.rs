@@ -201,7 +201,20 @@ impl Plan {
     /// Optimiser steps of the whole run.
     #[must_use]
     pub fn total_steps(&self) -> u64 {
-        self.phases.iter().map(|phase| phase.steps).sum()
+        let steps = self.phases.iter().map(|phase| phase.steps);
+        steps.fold(0, u64::saturating_add)
+    }
+
+    /// Whether it is `whole`, phases ended early among them or not.
+    #[must_use]
+    pub fn is_of(&self, whole: &Self) -> bool {
+        let is_of = |(part, whole): (&PhasePlan, &PhasePlan)| {
+            part.name == whole.name
+                && part.wanted_steps() == whole.steps
+                && part.steps <= whole.steps
+        };
+        let phases = self.phases.iter().zip(&whole.phases);
+        self.phases.len() == whole.phases.len() && phases.map(is_of).all(|is_of| is_of)
     }
 
     /// What was ended early, in words; seed and configuration alone do not give such a run again.

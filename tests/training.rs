@@ -179,7 +179,7 @@ fn a_run_is_a_function_of_its_seed_and_survives_stops_and_kills() {
 
     let killed = root.path().join("killed");
     train(&killed, false, Some(5));
-    // What a kill leaves: lines written after the checkpoint, the last one torn.
+    // What a kill leaves: whole lines written after the checkpoint, as many steps more would, and a torn one.
     for file in [
         "metrics.jsonl",
         "rollouts.jsonl",
@@ -190,6 +190,10 @@ fn a_run_is_a_function_of_its_seed_and_survives_stops_and_kills() {
             .append(true)
             .open(killed.join(file))
             .expect(file);
+        let further = bytes(&straight, file);
+        let written = bytes(&killed, file).len();
+        let lines = further.get(written..).unwrap_or_default();
+        open.write_all(lines).expect("whole lines");
         open.write_all(b"{\"step\":999,\"stage\":\"sft\",\"lo")
             .expect("torn line");
     }

@@ -6,11 +6,11 @@
 //!
 //! Auto-closing looks at the probability of `dismiss` alone, whatever was answered: every alert that has at least the
 //! threshold is closed. What it misses is, of the alerts closed, the share with malicious truth. On episodes balanced over
-//! five labels three in five are malicious: where fewer are, fewer of those closed are missed.
+//! five labels three in five are malicious: where fewer are, fewer of those closed are missed. The threshold is chosen on the very
+//! episodes it is told of, so no bound is given for others: score the answers to other episodes (another `--seed`) for that.
 
 use serde::{Deserialize, Serialize};
 
-use super::interval::{Estimate, wilson};
 use crate::env::schema::Action;
 
 /// Bins of equal width over 0 to 1.
@@ -84,25 +84,18 @@ impl AutoClose {
         self.closed as f64 / self.episodes.max(1) as f64
     }
 
-    /// Of those closed, the share missed: few that are closed tell little of it.
-    #[must_use]
-    pub fn missed_share(&self) -> Option<Estimate> {
-        wilson(self.missed, self.closed)
-    }
-
     /// In words, without the bound.
     #[must_use]
     pub fn told(&self) -> String {
-        match (self.threshold, self.missed_share()) {
-            (Some(threshold), Some(missed)) => format!(
-                "dismiss from {threshold:.4} closes {:.1} % ({} of {}), {} missed, at 95 % below {:.1} %",
+        match self.threshold {
+            Some(threshold) => format!(
+                "dismiss from {threshold:.4}, chosen on these, closes {:.1} % ({} of {}), {} missed",
                 100.0 * self.share(),
                 self.closed,
                 self.episodes,
                 self.missed,
-                100.0 * missed.high
             ),
-            _ => "no threshold".to_owned(),
+            None => "no threshold".to_owned(),
         }
     }
 }
@@ -340,7 +333,7 @@ mod tests {
         // Wilson's upper bound of 0 in 30 is 11.4 %.
         assert_eq!(
             auto_close(&rows, 1).told(),
-            "dismiss from 0.9000 closes 75.0 % (30 of 40), 0 missed, at 95 % below 11.4 %"
+            "dismiss from 0.9000, chosen on these, closes 75.0 % (30 of 40), 0 missed"
         );
         let none = auto_close(&dismissed(&[(10, E, 0.9)]), 1);
         assert_eq!((none.told().as_str(), none.share()), ("no threshold", 0.0));

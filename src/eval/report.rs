@@ -405,7 +405,7 @@ mod tests {
             "  new_template",
             "  of 100 alerts of a SOC: cost",
             "  calibration error 0.100 over 10 answers",
-            "  auto-close, at most 1 % missed: dismiss from 0.9000 closes 100.0 %",
+            "  auto-close, at most 1 % missed: dismiss from 0.9000, chosen on these, closes 100.0 %",
             "adapters/sft less base",
             "+0.300",
             "keyword rules",

@@ -15,12 +15,12 @@ mod zeek;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::digest::sha256;
 use crate::env::plausible::MAX_EVENTS;
 use crate::env::read::{self, Fault, Object};
 use crate::env::schema::{
     Action, Alert, ENV_VERSION, Episode, Event, Incident, Split, Stage, Truth,
 };
-use crate::run::manifest::sha256;
 
 /// Longest text taken over into an alert or a field: a prompt has to fit.
 const MAX_TEXT: usize = 300;

@@ -3,12 +3,12 @@
 //!
 //! What a line says its truth is, is never believed: the verifier says it anew. Alerts of other programs have none. Pure.
 
+use crate::digest::sha256;
 use crate::env::plausible::Implausible;
 use crate::env::read::{self, Fault, Object};
 use crate::env::schema::{Alert, ENV_VERSION, Episode, Event, Incident, Split, Stage};
 use crate::env::verify;
 use crate::import::{self, ImportError, Imported};
-use crate::run::manifest::sha256;
 
 /// Hexadecimal digits of a hash that make an id.
 const ID_DIGITS: usize = 16;

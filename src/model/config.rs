@@ -5,9 +5,12 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::error::{ModelError, Result};
+use crate::disk;
 
 /// Bounds the table of rotary angles a hostile config could ask for.
 const MOST_POSITIONS: usize = 1 << 20;
+/// The longest `config.json` that is read, in bytes.
+const MOST_CONFIG: u64 = 1 << 20;
 
 /// The families of decoders that the one forward pass serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +122,7 @@ impl ModelConfig {
     /// # Errors
     /// On an unreadable file, an unknown architecture, a missing or impossible size; the field is named.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(ModelError::io(path))?;
+        let text = disk::read_text(path, MOST_CONFIG).map_err(ModelError::io(path))?;
         Self::parse(&text).map_err(|reason| ModelError::Config {
             path: path.to_path_buf(),
             reason,

@@ -44,7 +44,7 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn strided(data: &'a [f32], rows: usize, cols: usize, row_stride: usize) -> Self {
         assert!(
-            rows == 0 || cols == 0 || (rows - 1) * row_stride + cols <= data.len(),
+            fits(rows, cols, row_stride, data.len()),
             "view exceeds its slice"
         );
         Self {
@@ -86,9 +86,11 @@ impl<'a> ViewMut<'a> {
     /// Rows `row_stride` apart, columns next to each other.
     pub fn strided(data: &'a mut [f32], rows: usize, cols: usize, row_stride: usize) -> Self {
         assert!(
-            rows == 0 || cols == 0 || (rows - 1) * row_stride + cols <= data.len(),
+            fits(rows, cols, row_stride, data.len()),
             "view exceeds its slice"
         );
+        // Rows are written by several threads.
+        assert!(rows <= 1 || row_stride >= cols, "rows overlap");
         Self {
             data,
             rows,
@@ -96,6 +98,17 @@ impl<'a> ViewMut<'a> {
             row_stride,
         }
     }
+}
+
+/// Whether so many rows of so many columns, `row_stride` apart, end within `len`.
+fn fits(rows: usize, cols: usize, row_stride: usize, len: usize) -> bool {
+    let Some(before) = rows.checked_sub(1) else {
+        return true;
+    };
+    let end = before
+        .checked_mul(row_stride)
+        .and_then(|start| start.checked_add(cols));
+    cols == 0 || end.is_some_and(|end| end <= len)
 }
 
 /// Whether a product may use all threads of the pool or runs on the caller's alone.
@@ -203,7 +216,7 @@ pub fn exp(x: f32) -> f32 {
     if x < -87.3 { 0.0 } else { e * scale }
 }
 
-/// Sum in eight interleaved lanes: vectorises, and the order is the same everywhere.
+/// Sum in sixteen interleaved lanes: vectorises, and the order is the same everywhere.
 #[inline(always)]
 fn lane_sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     let mut lanes = [0f32; 16];

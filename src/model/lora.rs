@@ -17,6 +17,7 @@ use super::error::{ModelError, Result};
 use super::ops;
 use super::tensors::{NamedTensors, TensorSource, to_safetensors};
 use super::weights::Weights;
+use crate::disk;
 use crate::stream::Stream;
 
 /// Which projections an adapter changes, and by what rank and scale where a projection has none of its own.
@@ -52,15 +53,19 @@ impl Pair {
     }
 }
 
+/// The longest `adapter_config.json` and `adapter_model.safetensors` that are read, in bytes.
+const MOST_CONFIG: u64 = 1 << 20;
+const MOST_TENSORS: u64 = 8 << 30;
+
 /// The two files of a PEFT folder: `adapter_config.json` and `adapter_model.safetensors`.
 fn files(dir: &Path) -> Result<(Vec<u8>, Vec<u8>)> {
-    let read = |name: &str| {
+    let read = |name: &str, most: u64| {
         let path = dir.join(name);
-        std::fs::read(&path).map_err(ModelError::io(&path))
+        disk::read(&path, most).map_err(ModelError::io(&path))
     };
     Ok((
-        read("adapter_config.json")?,
-        read("adapter_model.safetensors")?,
+        read("adapter_config.json", MOST_CONFIG)?,
+        read("adapter_model.safetensors", MOST_TENSORS)?,
     ))
 }
 
@@ -208,10 +213,10 @@ impl Adapter {
             .map(|(name, var)| (name, var.as_detached_tensor()))
             .collect();
         let file = dir.join("adapter_model.safetensors");
-        std::fs::write(&file, to_safetensors(&tensors, dtype)?).map_err(ModelError::io(&file))?;
+        disk::replace(&file, &to_safetensors(&tensors, dtype)?).map_err(ModelError::io(&file))?;
         let file = dir.join("adapter_config.json");
         let text = format!("{:#}\n", peft::to_json(self, base));
-        std::fs::write(&file, text).map_err(ModelError::io(&file))
+        disk::replace(&file, text.as_bytes()).map_err(ModelError::io(&file))
     }
 
     /// Reads a PEFT folder for a model of the given shape.

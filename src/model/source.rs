@@ -5,11 +5,9 @@ mod folder;
 mod hub;
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
-use sha2::{Digest, Sha256};
 
 use super::config::ModelConfig;
 use super::decoder::Decoder;
@@ -20,6 +18,7 @@ use super::placement::Placement;
 use super::tensors::{NamedTensors, TensorSource};
 use super::tokenizer::Tokenizer;
 use super::weights::Weights;
+use crate::digest::{sha256, sha256_file};
 
 pub use export::export;
 
@@ -111,7 +110,7 @@ impl LoadedModel {
         ];
         let hashes = hashes
             .into_iter()
-            .map(|(name, bytes)| (name.to_string(), hex(&Sha256::digest(bytes))));
+            .map(|(name, bytes)| (name.to_string(), sha256(bytes)));
         Self::build(
             nano::NAME,
             config,
@@ -139,8 +138,8 @@ impl LoadedModel {
     ) -> Result<Self> {
         if tokenizer.vocabulary() > config.vocab_size {
             let reason = format!(
-                "{} tokens, but the model knows {}",
-                tokenizer.vocabulary(),
+                "its highest id is {}, but the model knows {} tokens",
+                tokenizer.vocabulary() - 1,
                 config.vocab_size
             );
             let path = Path::new(name).join("tokenizer.json");
@@ -162,23 +161,8 @@ fn hashes<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<BTreeMap<Stri
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         Ok((
             name.into_owned(),
-            hash_of(path).map_err(ModelError::io(path))?,
+            sha256_file(path).map_err(ModelError::io(path))?,
         ))
     });
     named.collect()
-}
-
-fn hash_of(path: &Path) -> std::io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
-    let (mut hasher, mut piece) = (Sha256::new(), vec![0u8; 1 << 20]);
-    loop {
-        match file.read(&mut piece)? {
-            0 => return Ok(hex(&hasher.finalize())),
-            n => hasher.update(&piece[..n]),
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

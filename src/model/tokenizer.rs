@@ -9,6 +9,10 @@ use tokenizers::Tokenizer as Inner;
 
 use super::chat::{CHATML, ChatTemplate, Piece};
 use super::error::{ModelError, Result};
+use crate::disk;
+
+/// The longest `tokenizer.json` that is read, in bytes.
+const MOST_JSON: u64 = 256 << 20;
 
 /// Padding and end of document.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
@@ -57,7 +61,7 @@ impl Tokenizer {
     /// # Errors
     /// As [`Tokenizer::parse`], and when the file cannot be read.
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(ModelError::io(path))?;
+        let bytes = disk::read(path, MOST_JSON).map_err(ModelError::io(path))?;
         Self::parse(&bytes, None, path)
     }
 
@@ -147,10 +151,11 @@ impl Tokenizer {
         self.pad
     }
 
-    /// Number of tokens, special ones included.
+    /// How many rows of embeddings its ids reach into, special tokens included; ids need not be without gaps.
     #[must_use]
     pub fn vocabulary(&self) -> usize {
-        self.inner.get_vocab_size(true)
+        let ids = self.inner.get_vocab(true).into_values();
+        ids.max().map_or(0, |last| last as usize + 1)
     }
 
     /// The `tokenizer.json` of this tokenizer.

@@ -1,10 +1,11 @@
 //! Names and places: the files of a run folder, run ids, where runs live, which there are.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::RunError;
+use crate::disk;
 
 /// A run folder. Existing or not: this is only its name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -207,21 +208,7 @@ pub fn list(root: &Path) -> Result<Vec<RunDir>, RunError> {
 /// # Errors
 /// Names the file and what failed.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".new-")
-        .tempfile_in(folder)
-        .map_err(RunError::io(path, "make a temporary file beside it"))?;
-    file.write_all(bytes).map_err(RunError::io(path, "write"))?;
-    file.as_file()
-        .sync_all()
-        .map_err(RunError::io(path, "sync"))?;
-    file.persist(path)
-        .map_err(|e| RunError::io(path, "replace")(e.error))?;
-    // Without this the rename itself can be lost with the power.
-    fs::File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(RunError::io(folder, "sync"))
+    disk::replace(path, bytes).map_err(RunError::io(path, "replace"))
 }
 
 /// Opens the file at `path` to read and write, and makes it where there is none. What is in it stays.

@@ -1,11 +1,8 @@
 //! `run.json`: what a run was started with, enough to say what made its numbers and whether it can go on.
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::env::schema::ENV_VERSION;
 use crate::link::Plan;
@@ -116,7 +113,7 @@ impl Manifest {
     /// Whether the run of `self` may go on as `now` (made from the same configuration by this program, here).
     ///
     /// # Errors
-    /// Names all that differs: weights, environment, machine. Going on would give other numbers than it started with.
+    /// Names all that differs: weights, environment, machine, plan. Going on would give other numbers than it started with.
     pub fn check_resumable(&self, now: &Self, dir: &RunDir) -> Result<(), RunError> {
         let versions = (&self.versions, &now.versions);
         let mut differs = Vec::new();
@@ -144,6 +141,9 @@ impl Manifest {
             };
             compare(name, &hash(self), &hash(now));
         }
+        if !self.plan.is_of(&now.plan) {
+            differs.push("the plan is not that of the configuration".to_owned());
+        }
         if differs.is_empty() {
             return Ok(());
         }
@@ -154,36 +154,10 @@ impl Manifest {
     }
 }
 
-/// SHA-256 of bytes in memory, in hexadecimal.
-#[must_use]
-pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-/// SHA-256 of a file, in hexadecimal.
-///
-/// # Errors
-/// Where it cannot be read.
-pub fn sha256_file(path: &Path) -> Result<String, RunError> {
-    let mut file = std::fs::File::open(path).map_err(RunError::io(path, "open"))?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0u8; 1 << 16];
-    loop {
-        let n = file.read(&mut buffer).map_err(RunError::io(path, "read"))?;
-        let Some(read) = buffer.get(..n).filter(|read| !read.is_empty()) else {
-            return Ok(hex(&hash.finalize()));
-        };
-        hash.update(read);
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::sha256;
 
     fn manifest(dir: &RunDir) -> Manifest {
         let config = TrainConfig::nano();
@@ -228,15 +202,18 @@ mod tests {
     }
 
     #[test]
-    fn hash_of_a_file_is_that_of_its_bytes() {
-        let folder = tempfile::tempdir().expect("folder");
-        let path = folder.path().join("big");
-        let bytes = vec![7u8; 200_000];
-        std::fs::write(&path, &bytes).expect("written");
-        assert_eq!(sha256_file(&path).expect("read"), sha256(&bytes));
-        assert_eq!(
-            sha256(b""),
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
+    fn a_plan_that_the_configuration_does_not_have_is_refused() {
+        let dir = RunDir::new("/runs/a");
+        let now = manifest(&dir);
+        let mut was = manifest(&dir);
+        was.plan.phases[0].end_early(3);
+        was.check_resumable(&now, &dir).expect("ended early");
+        for steps in [0, u64::MAX] {
+            let mut was = manifest(&dir);
+            was.plan.phases[0].steps = now.plan.phases[0].steps.wrapping_add(steps);
+            was.plan.phases[1].steps = was.plan.phases[1].steps.saturating_add(1);
+            let told = was.check_resumable(&now, &dir).expect_err("edited");
+            assert!(told.to_string().contains("the plan is not"), "{told}");
+        }
     }
 }

@@ -150,7 +150,7 @@ impl Series {
             return self.clone();
         }
         let mut thinned = Self::new();
-        for run in decimated(self, first.step..last.step + 1, stretches) {
+        for run in decimated(self, first.step..last.step.saturating_add(1), stretches) {
             let begin = run.first().map_or(0, |p| p.step);
             if thinned.last().is_some_and(|before| before.step + 1 < begin) {
                 thinned.push(begin - 1, f64::NAN);

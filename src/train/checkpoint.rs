@@ -15,6 +15,7 @@ use super::curriculum::StepAnswers;
 use super::error::{Result, TrainError};
 use super::learner::Learner;
 use super::optim::read_state;
+use crate::disk;
 use crate::model::error::ModelError;
 use crate::model::tensors::{NamedTensors, TensorSource, to_safetensors};
 use crate::run::RunDir;
@@ -48,6 +49,8 @@ pub struct Position {
 }
 
 const KEPT: usize = 2;
+/// The longest `state.json` that is read, in bytes.
+const MOST_STATE: u64 = 64 << 20;
 
 /// Writes a checkpoint and drops all but the latest two.
 ///
@@ -83,7 +86,7 @@ pub fn latest(dir: &RunDir) -> Result<Option<(Position, PathBuf)>> {
         return Ok(None);
     };
     let path = folder.join("state.json");
-    let bytes = fs::read(&path).map_err(ModelError::io(&path))?;
+    let bytes = disk::read(&path, MOST_STATE).map_err(ModelError::io(&path))?;
     let position = serde_json::from_slice(&bytes).map_err(|e| unusable(&path, &e))?;
     Ok(Some((position, folder)))
 }

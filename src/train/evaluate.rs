@@ -105,8 +105,7 @@ fn log_probs_of_actions(
     tokenizer: &Tokenizer,
     episodes: &[Episode],
 ) -> Result<Vec<[f64; 5]>> {
-    let lead = tokenizer.encode("Action: ");
-    let completions = Action::ALL.map(|action| tokenizer.encode(&format!("{action}\n")));
+    let (lead, completions) = action_paths(tokenizer);
     let sequence = |episode: &Episode| {
         let mut prompt = task::prompt_tokens(tokenizer, episode);
         prompt.extend(&lead);
@@ -120,6 +119,17 @@ fn log_probs_of_actions(
     let mut sum = |tokens: usize| scores.by_ref().take(tokens).map(f64::from).sum::<f64>();
     let of_one = |_: &Episode| completions.each_ref().map(|tokens| sum(tokens.len()));
     Ok(episodes.iter().map(of_one).collect())
+}
+
+/// Tokens that the first lines of all five responses begin with, and how each goes on. Lines are encoded whole: where a space belongs
+/// to the word after it (GPT-2's way), no answer has the tokens of `Action: ` and of `dismiss` apart.
+fn action_paths(tokenizer: &Tokenizer) -> (Vec<u32>, [Vec<u32>; 5]) {
+    let lines = Action::ALL.map(|action| tokenizer.encode(&format!("Action: {action}\n")));
+    let [first, others @ ..] = &lines;
+    let is_common = |at: usize| others.iter().all(|line| line.get(at) == first.get(at));
+    let common = (0..first.len()).take_while(|at| is_common(*at)).count();
+    let lead = first[..common].to_vec();
+    (lead, lines.map(|line| line[common..].to_vec()))
 }
 
 /// What the model's probabilities are worth beside its answers; an episode whose probabilities are no numbers is left out.
@@ -278,6 +288,54 @@ mod tests {
         }
         let some = judged(decoder, tokenizer, &episodes, verdicts.iter(), || false);
         assert_eq!(some.expect("scored").len(), SCORED);
+    }
+
+    /// A tokenizer as GPT-2's: bytes, and a space that belongs to the word after it.
+    fn with_spaces_before_words() -> Tokenizer {
+        let bytes = Action::ALL
+            .map(|action| format!("ActionĠ:{action}Ċ"))
+            .concat();
+        let bytes: std::collections::BTreeSet<char> = bytes.chars().collect();
+        let words = bytes.into_iter().map(String::from);
+        let words = words.chain(["Ġd", "Ġm", "Ġq", "Ġb", "Ġe"].map(String::from));
+        let vocab: serde_json::Map<String, serde_json::Value> = words
+            .enumerate()
+            .map(|(id, word)| (word, id.into()))
+            .collect();
+        let special = |id: usize, content: &str| {
+            serde_json::json!({"id": id, "content": content, "special": true, "single_word": false,
+                "lstrip": false, "rstrip": false, "normalized": false})
+        };
+        let json = serde_json::json!({
+            "version": "1.0", "truncation": null, "padding": null, "normalizer": null,
+            "added_tokens": [special(90, "<|im_start|>"), special(91, "<|im_end|>"), special(92, "<|endoftext|>")],
+            "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+            "post_processor": null,
+            "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+            "model": {"type": "BPE", "vocab": vocab,
+                "merges": [["Ġ", "d"], ["Ġ", "m"], ["Ġ", "q"], ["Ġ", "b"], ["Ġ", "e"]]},
+        });
+        let path = std::path::Path::new("gpt2.json");
+        Tokenizer::parse(json.to_string().as_bytes(), None, path).expect("a tokenizer")
+    }
+
+    #[test]
+    fn actions_are_scored_on_the_tokens_that_an_answer_has() {
+        let nano = LoadedModel::nano().expect("nano").tokenizer;
+        for tokenizer in [nano, with_spaces_before_words()] {
+            let (lead, paths) = action_paths(&tokenizer);
+            for (action, path) in Action::ALL.into_iter().zip(&paths) {
+                let line = tokenizer.encode(&format!("Action: {action}\n"));
+                assert_eq!([lead.as_slice(), path].concat(), line);
+            }
+            let firsts: std::collections::BTreeSet<u32> =
+                paths.iter().map(|path| path[0]).collect();
+            assert!(firsts.len() > 1, "they part where the lead ends");
+        }
+        let gpt2 = with_spaces_before_words();
+        let (lead, _) = action_paths(&gpt2);
+        assert_eq!(lead, gpt2.encode("Action:"), "the space is the action's");
+        assert_ne!(lead, gpt2.encode("Action: "));
     }
 
     #[test]

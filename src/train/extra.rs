@@ -9,10 +9,11 @@ use serde::Deserialize;
 
 use super::error::{Result, TrainError};
 use super::learner::Sequence;
+use crate::digest::sha256;
 use crate::env::response;
 use crate::model::tokenizer::Tokenizer;
+use crate::run::RunDir;
 use crate::run::layout::{read_bounded, replace_file};
-use crate::run::{RunDir, manifest};
 
 /// The longest file that is read.
 const LIMIT: u64 = 64 << 20;
@@ -155,7 +156,7 @@ impl Extra {
     /// Name and SHA-256, for `run.json`; `None` without examples.
     #[must_use]
     pub fn hash(&self) -> Option<(String, String)> {
-        (!self.examples.is_empty()).then(|| (FILE.to_owned(), manifest::sha256(&self.bytes)))
+        (!self.examples.is_empty()).then(|| (FILE.to_owned(), sha256(&self.bytes)))
     }
 }
 

@@ -327,7 +327,7 @@ impl Watching {
         let mut bands = Vec::new();
         for phase in &self.plan.phases {
             bands.push((begin, phase.name.as_str()));
-            begin += phase.steps;
+            begin = phase.steps.saturating_add(begin);
         }
         bands
     }

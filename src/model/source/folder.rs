@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{LoadedModel, hashes};
+use crate::disk;
 use crate::model::chat::ChatTemplate;
 use crate::model::config::ModelConfig;
 use crate::model::error::{ModelError, Result};
@@ -63,12 +64,7 @@ pub(super) fn companions(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    let length = std::fs::metadata(path).map_err(ModelError::io(path))?.len();
-    if length > MOST_TEXT {
-        let cause = std::io::Error::other(format!("{length} bytes are more than such a file has"));
-        return Err(ModelError::io(path)(cause));
-    }
-    std::fs::read(path).map_err(ModelError::io(path))
+    disk::read(path, MOST_TEXT).map_err(ModelError::io(path))
 }
 
 /// The folder's chat template with the tokens it may name; `None` where there is none.

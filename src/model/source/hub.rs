@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::disk;
 use crate::model::error::{ModelError, Result};
+
+/// The longest name of a commit, in bytes.
+const MOST_REF: u64 = 1 << 10;
 
 /// The cache's folder.
 #[derive(Debug)]
@@ -53,7 +57,7 @@ impl Cache {
         }
         let reference = home.join("refs").join(revision);
         let commit = match reference.is_file() {
-            true => std::fs::read_to_string(&reference).map_err(ModelError::io(&reference))?,
+            true => disk::read_text(&reference, MOST_REF).map_err(ModelError::io(&reference))?,
             false => revision.to_string(),
         };
         let commit = commit.trim();

@@ -11,6 +11,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use serde_json::Value;
 
 use super::{TensorSource, element_bytes, extend_floats};
+use crate::disk;
 use crate::model::error::{ModelError, Result};
 
 /// The name of a model that lies in one file.
@@ -19,6 +20,8 @@ const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 /// Longest header read, as in the format's reference implementation.
 const MOST_HEADER: u64 = 100_000_000;
+/// The longest index, in bytes.
+const MOST_INDEX: u64 = 100_000_000;
 /// Bytes converted at a time.
 const PIECE: usize = 1 << 20;
 
@@ -91,7 +94,7 @@ fn shards(index: &Path) -> Result<Vec<String>> {
         path: index.to_path_buf(),
         reason,
     };
-    let text = std::fs::read_to_string(index).map_err(ModelError::io(index))?;
+    let text = disk::read_text(index, MOST_INDEX).map_err(ModelError::io(index))?;
     let json: Value = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
     let map = json.get("weight_map").and_then(Value::as_object);
     let map = map.ok_or_else(|| wrong("field weight_map is missing".into()))?;

@@ -15,9 +15,12 @@ pub(super) fn unix_seconds() -> u64 {
 
 /// Resident memory of this process in MB, where the system tells.
 fn resident_mb() -> f64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok();
-    let pages = pages.and_then(|text| text.split_whitespace().nth(1)?.parse::<f64>().ok());
-    pages.map_or(0.0, |pages| pages * 4096.0 / 1e6)
+    let status = std::fs::read_to_string("/proc/self/status").ok();
+    let kib = status.and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.split_whitespace().next()?.parse::<f64>().ok()
+    });
+    kib.map_or(0.0, |kib| kib * 1024.0 / 1e6)
 }
 
 /// Ticks of a second in `/proc/self/stat`: what Linux tells every program, whatever the kernel counts in.

@@ -130,7 +130,11 @@ impl Run<'_> {
         let config = self.config.grpo.clone();
         let needs_old = updates > 1 || config.num_iterations > 1;
         let mut all = Vec::with_capacity(updates);
-        for update in groups.chunks(groups.len().div_ceil(updates).max(1)) {
+        let updates = updates.min(groups.len());
+        for update in 0..updates {
+            // As even as they can be: each update is weighed as one of so many.
+            let cut = |n: usize| groups.len() * n / updates;
+            let update = &groups[cut(update)..cut(update + 1)];
             let mut batches = Vec::new();
             for groups in packings(update, self.config.micro_batch_tokens, group_tokens) {
                 let (sequences, sampled) = sequences(groups);

@@ -52,18 +52,15 @@ fn error(calibration: &Calibration, theme: &Theme) -> Line<'static> {
 fn closes(close: &AutoClose, theme: &Theme) -> Vec<Line<'static>> {
     let style = theme.style(Token::Text);
     let what = format!("auto-close {} % missed", close.at_most_percent);
-    let (Some(threshold), Some(missed)) = (close.threshold, close.missed_share()) else {
+    let Some(threshold) = close.threshold else {
         let text = format!("{what:<21} no threshold does that");
         return vec![Line::from(span(text, theme.style(Token::Warn)))];
     };
     let share = 100.0 * close.share();
     let first = format!("{what:<21} dismiss >= {threshold:.4}: {share:.1} %");
     let second = format!(
-        "{:<21} {} of {} missed (<{:.1} %)",
-        "",
-        close.missed,
-        close.closed,
-        100.0 * missed.high
+        "{:<21} {} of {} missed, of these",
+        "", close.missed, close.closed,
     );
     vec![
         Line::from(span(first, style)),
