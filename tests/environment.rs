@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 const FROZEN: &str = include_str!("../assets/holdout_frozen.jsonl");
-const FROZEN_SHA256: &str = "04645a30cdd82ffb4c7193e1ea1f263672e456c1c287b355708375e852aa5365";
+const FROZEN_SHA256: &str = "9bc8e8906f528e23633b7d604ef219e65b07f0308f01b844be87341478a35112";
 const FROZEN_SEED: u64 = 2026;
 const PER_STAGE: u64 = 50;
 

@@ -17,25 +17,32 @@ use crate::stream::Stream;
 pub enum Citer {
     First,
     Last,
+    /// The longest line; of several the first.
     LongestLine,
+    /// The longest line; of several the last.
+    LastLongestLine,
     /// The event whose type is the least frequent in training windows.
     RarestType,
     /// The event that holds the largest number.
     LargestNumber,
     Random,
+    /// The last but one: where lines decide together the last of them comes late. Not of the contract's list: reported, not bounded.
+    Penultimate,
     /// The event whose type is most often the trigger where it occurs. Learns from truth: reported, not bounded.
     LikeliestType,
 }
 
 impl Citer {
     /// All of them.
-    pub const ALL: [Citer; 7] = [
+    pub const ALL: [Citer; 9] = [
         Citer::First,
         Citer::Last,
         Citer::LongestLine,
+        Citer::LastLongestLine,
         Citer::RarestType,
         Citer::LargestNumber,
         Citer::Random,
+        Citer::Penultimate,
         Citer::LikeliestType,
     ];
 
@@ -46,9 +53,11 @@ impl Citer {
             Citer::First => "first",
             Citer::Last => "last",
             Citer::LongestLine => "longest_line",
+            Citer::LastLongestLine => "last_longest_line",
             Citer::RarestType => "rarest_type",
             Citer::LargestNumber => "largest_number",
             Citer::Random => "random",
+            Citer::Penultimate => "penultimate",
             Citer::LikeliestType => "likeliest_type",
         }
     }
@@ -56,10 +65,10 @@ impl Citer {
     /// Whether the contract bounds it.
     #[must_use]
     pub const fn is_bounded(self) -> bool {
-        !matches!(self, Citer::LikeliestType)
+        !matches!(self, Citer::Penultimate | Citer::LikeliestType)
     }
 
-    /// The event it cites; `None` only of an empty window. Ties go to the earlier event.
+    /// The event it cites; `None` only of an empty window. Ties go to the earlier event, but where its name says otherwise.
     pub fn cite<'a>(
         self,
         window: &'a [Event],
@@ -69,18 +78,28 @@ impl Citer {
         match self {
             Citer::First => window.first(),
             Citer::Last => window.last(),
-            Citer::LongestLine => best(window, |e| event_line(e).chars().count() as f64),
-            Citer::RarestType => best(window, |e| -types.seen(&e.event_type)),
-            Citer::LargestNumber => best(window, largest_number),
+            Citer::LongestLine => best(window.iter(), length),
+            Citer::LastLongestLine => best(window.iter().rev(), length),
+            Citer::RarestType => best(window.iter(), |e| -types.seen(&e.event_type)),
+            Citer::LargestNumber => best(window.iter(), largest_number),
             Citer::Random => stream.pick(window),
-            Citer::LikeliestType => best(window, |e| types.trigger_rate(&e.event_type)),
+            Citer::Penultimate => window.iter().rev().take(2).last(),
+            Citer::LikeliestType => best(window.iter(), |e| types.trigger_rate(&e.event_type)),
         }
     }
 }
 
-fn best(window: &[Event], score: impl Fn(&Event) -> f64) -> Option<&Event> {
+fn length(event: &Event) -> f64 {
+    event_line(event).chars().count() as f64
+}
+
+/// The first of those that score most.
+fn best<'a>(
+    events: impl Iterator<Item = &'a Event>,
+    score: impl Fn(&Event) -> f64,
+) -> Option<&'a Event> {
     let mut best: Option<(f64, &Event)> = None;
-    for event in window {
+    for event in events {
         let score = score(event);
         if best.is_none_or(|(most, _)| score > most) {
             best = Some((score, event));

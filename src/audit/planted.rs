@@ -179,7 +179,7 @@ mod tests {
         let broken: Vec<_> = report.rows.iter().filter(|row| !row.ok).collect();
         assert!(broken.is_empty(), "{broken:#?}");
         assert!(report.ok, "{:#?}", report.balance);
-        assert_eq!(report.rows.len(), 8 + 7);
+        assert_eq!(report.rows.len(), 8 + 9);
     }
 
     #[test]

@@ -5,10 +5,12 @@
 
 mod keys;
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::plausible::MAX_EVENTS;
+use super::plausible::{MAX_EVENTS, is_timestamp};
 use super::schema::{Action, Alert, Episode, Event, Incident, Split, Stage, Truth};
 
 /// What is wrong with a line. Fields are paths, as in `log_window[2].timestamp`.
@@ -35,6 +37,8 @@ pub enum Fault {
         found: String,
         known: String,
     },
+    #[error("field `{field}`: log id `{id}` occurs twice")]
+    SameId { field: String, id: String },
     #[error("field `{field}`: {count} events, at most {MAX_EVENTS} are allowed")]
     TooManyEvents { field: String, count: usize },
 }
@@ -50,6 +54,7 @@ impl Fault {
             | Fault::Missing(field)
             | Fault::Kind { field, .. }
             | Fault::Word { field, .. }
+            | Fault::SameId { field, .. }
             | Fault::TooManyEvents { field, .. } => Some(field),
         }
     }
@@ -161,7 +166,38 @@ impl Object {
             }),
             _ => Err(self.kind(&format!("{name}[{i}]"), "an object")),
         };
-        list.into_iter().enumerate().map(read).collect()
+        let events: Vec<Event> = list
+            .into_iter()
+            .enumerate()
+            .map(read)
+            .collect::<Result<_, _>>()?;
+        let mut seen = HashSet::new();
+        match events.iter().position(|event| !seen.insert(&event.log_id)) {
+            None => Ok(events),
+            Some(i) => Err(Fault::SameId {
+                field: self.at(&format!("{name}[{i}].log_id")),
+                id: events[i].log_id.chars().take(40).collect(),
+            }),
+        }
+    }
+
+    /// Takes the time called `name`.
+    fn time(&mut self, name: &str) -> Result<String, Fault> {
+        let text = self.text(name)?;
+        match is_timestamp(&text) {
+            true => Ok(text),
+            false => Err(self.kind(name, "a UTC time like 2026-04-25T10:00:00Z")),
+        }
+    }
+
+    /// Refuses lists, objects and nulls: a log record's fields are words, numbers and flags.
+    fn scalars(self) -> Result<Map<String, Value>, Fault> {
+        let is_scalar =
+            |value: &Value| value.is_string() || value.is_number() || value.is_boolean();
+        match self.fields.iter().find(|(_, value)| !is_scalar(value)) {
+            Some((name, _)) => Err(self.kind(name, "text, a number, true or false")),
+            None => Ok(self.fields),
+        }
     }
 
     /// One of `all`, by its whole name.
@@ -262,7 +298,7 @@ fn alert(mut object: Object) -> Result<Alert, Fault> {
     ])?;
     Ok(Alert {
         alert_id: object.text("alert_id")?,
-        timestamp: object.text("timestamp")?,
+        timestamp: object.time("timestamp")?,
         severity: object.text("severity")?,
         category: object.text("category")?,
         host: object.text("host")?,
@@ -275,10 +311,10 @@ fn event(mut object: Object) -> Result<Event, Fault> {
     object.only(&["log_id", "timestamp", "source", "event_type", "fields"])?;
     Ok(Event {
         log_id: object.text("log_id")?,
-        timestamp: object.text("timestamp")?,
+        timestamp: object.time("timestamp")?,
         source: object.text("source")?,
         event_type: object.text("event_type")?,
-        fields: object.object("fields")?.fields,
+        fields: object.object("fields")?.scalars()?,
     })
 }
 

@@ -142,7 +142,10 @@ mod tests {
         let id = repeated.log_window[0].log_id.clone();
         repeated.log_window[1].log_id = id;
         let line = serde_json::to_string(&repeated).expect("a line");
-        assert!(matches!(episode(&line), Err(Refused::Truth(_))));
+        assert!(matches!(
+            episode(&line),
+            Err(Refused::Json(Fault::SameId { .. }))
+        ));
         for line in ["", "[]", "{\"target_label\":1}", "{\"episode_id\":\"e\"}"] {
             assert!(matches!(episode(line), Err(Refused::Json(_))), "{line}");
         }

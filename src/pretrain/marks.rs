@@ -354,7 +354,7 @@ mod tests {
         let script = |user: &str| {
             (
                 "script.block",
-                json!({"script_block_text": "encoded", "user": user}),
+                json!({"script_class": "encoded", "user": user}),
             )
         };
         assert_eq!(

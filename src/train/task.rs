@@ -37,9 +37,16 @@ pub fn derived_seed(seed: u64, purpose: &str) -> u64 {
 /// Episodes in which every label stands twice, twins side by side (see [`generate`]).
 pub const BLOCK: u64 = 10;
 
-/// The `i`th gold example of a run: whole blocks of balanced labels, all stages in turn.
+/// One gold example in so many is a plain sign-in, in the place of the last of its block.
+const PLAIN_ONE_IN: u64 = 50;
+
+/// The `i`th gold example of a run: whole blocks of balanced labels, all stages in turn, and a plain sign-in now and then.
 #[must_use]
 pub fn gold_episode(seed: u64, i: u64) -> Episode {
+    if i % PLAIN_ONE_IN == PLAIN_ONE_IN - 1 {
+        let seed = derived_seed(seed, "plain sign-ins");
+        return generate::plain_sign_in(Split::Train, seed, i / PLAIN_ONE_IN);
+    }
     let block = i / BLOCK;
     let stage = Stage::ALL[(block % 4) as usize];
     let index = block / 4 * BLOCK + i % BLOCK;

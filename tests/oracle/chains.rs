@@ -106,7 +106,7 @@ impl Chain {
 pub static CHAINS: &[Chain] = &[
     Chain {
         event: "script.block",
-        surface: |event| event.has("script_block_text", &["encoded", "obfuscated"]),
+        surface: |event| event.has("script_class", &["encoded", "obfuscated"]),
         lead: "mail.click",
         same: ("user", "user"),
         enough: 1,
@@ -240,7 +240,7 @@ pub static CHAINS: &[Chain] = &[
         lead: "cloud.console_login",
         same: ("user", "user"),
         enough: 1,
-        context: Context::InLead("user_agent"),
+        context: Context::InLead("client_class"),
         rules: &[
             (
                 "trail_stopped_from_attack_host",

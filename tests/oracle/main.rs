@@ -239,7 +239,7 @@ fn one_value_in_all_lines_changes_the_answer_about_different_ones() {
 
 #[test]
 fn another_surface_word_changes_the_answer_about_leads() {
-    assert_mostly_changed(&["script"], "script_block_text", "\"signed\"");
+    assert_mostly_changed(&["script"], "script_class", "\"signed\"");
     assert_mostly_changed(&["mfa"], "factor", "\"totp\"");
     assert_mostly_changed(&["travel", "vpn"], "status", "\"refused\"");
     assert_mostly_changed(&["remote_service"], "service_file", "\"spooler\"");

@@ -23,7 +23,7 @@ auth.login_success identity user=a|a|b|0::1| src_ip=@ account_role=admin|staff|s
 /// Pairs of lines: a lead and the event that it is tied to by an equal value.
 const CHAINED: &str = "
 mail.click mail user=a|a|b|::1| url_verdict=phish_kit|evil_host|spear_url|drill_url|safe|
-script.block powershell script_block_text=encoded|obfuscated|signed user=a|a|b|0::1|
+script.block powershell script_class=encoded|obfuscated|signed user=a|a|b|0::1|
 auth.mfa_deny mfa challenge=plain|repeat user=a|a|a|b|
 auth.mfa_approve mfa factor=push|voice|totp origin=tor_exit|overseas|home_net|office| user=a|a|a|b|
 badge.entry badge door=lobby|dock user=a|b|c|
@@ -36,7 +36,7 @@ shadow.delete sysmon host=h|h|k| initiator=user_shell|remote_cli|backup_job|unkn
 file.mass_write fim write_count=499|500|500|501|9000|-1|500.0 host=h|h|k|
 rdp.logon windows user=a|a|b| client_net=guest_lan|public_ip|vendor_ip|admin_lan|unknown
 log.clear windows channel=Security|Sysmon|Setup user=a|a|b|
-cloud.console_login cloudtrail user=a|a|b| user_agent=kali_host|pacu_tool|terraform|browser
+cloud.console_login cloudtrail user=a|a|b| client_class=kali_host|pacu_tool|terraform|browser
 cloud.stop_trail cloudtrail trail_scope=all_regions|org_wide|sandbox user=a|a|b|
 cloud.consent entra user=a|a|b| publisher=unsigned|imposter|verified|unknown
 mail.forward_rule mail forward_to=webmail|external|internal user=a|a|b|

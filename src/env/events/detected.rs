@@ -198,7 +198,7 @@ pub const DETECTED: &[EventType] = &[
         "script.block",
         "powershell",
         "PowerShell 4104 Script block logging",
-        &[field("script_block_text", Word), field("user", User)],
+        &[field("script_class", Word), field("user", User)],
     ),
     event_type(
         "auth.mfa_approve",

@@ -57,7 +57,7 @@ pub const LEADS: &[EventType] = &[
         "cloud.console_login",
         "cloudtrail",
         "CloudTrail ConsoleLogin",
-        &[field("user", User), field("user_agent", Word)],
+        &[field("user", User), field("client_class", Word)],
     ),
     event_type(
         "cloud.consent",

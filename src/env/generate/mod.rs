@@ -13,6 +13,7 @@ mod sign_in;
 #[cfg(test)]
 mod tests;
 
+use super::login::GUESSES;
 use super::schema::{Action, ENV_VERSION, Episode, Event, Incident, Split, Stage, Truth};
 use super::{plausible, verify};
 use crate::stream::Stream;
@@ -88,6 +89,42 @@ pub fn episode(stage: Stage, split: Split, seed: u64, index: u64) -> Episode {
         let twin = assemble(&scene, seed, index ^ 1, labels.swapped(), stream);
         if let (Some(own), Some(_)) = (own, twin) {
             return own;
+        }
+        attempt += 1;
+    }
+}
+
+/// A sign-in of somebody inside, at once or after one or two mistyped passwords, and nothing else: truth is `dismiss`.
+///
+/// No stage draws such windows, for they have no twin; a model that has never seen one takes it for the beginning of guessing.
+#[must_use]
+pub fn plain_sign_in(split: Split, seed: u64, index: u64) -> Episode {
+    let failures = (index % GUESSES as u64) as usize;
+    let stage = match failures {
+        0 => Stage::Basic,
+        _ => Stage::Multi,
+    };
+    let labels = Labels {
+        own: Action::Dismiss,
+        twin: Action::Dismiss,
+        is_first: true,
+    };
+    let mut attempt = 0u64;
+    loop {
+        let attempt_name = attempt.to_string();
+        let path = ["plain sign-in", split.as_str(), &attempt_name];
+        let mut stream = Stream::named(seed, &path).fork(index);
+        let scene = header::scene(stage, split, false, &mut stream);
+        let draft = Draft {
+            lines: sign_in::plain(&scene, failures, &mut stream),
+            severity: sign_in::SEVERITY,
+        };
+        if let Some(episode) = finish(&scene, draft, seed, index, labels, stream) {
+            let episode_id = format!("plain_sign_in-{split}-{seed}-{index}");
+            return Episode {
+                episode_id,
+                ..episode
+            };
         }
         attempt += 1;
     }
@@ -171,8 +208,20 @@ fn assemble(
     labels: Labels,
     mut stream: Stream,
 ) -> Option<Episode> {
-    let Scene { stage, split, .. } = *scene;
     let draft = draft::window(scene, labels, &mut stream)?;
+    finish(scene, draft, seed, index, labels, stream)
+}
+
+/// The episode of a window; `None` as [`assemble`].
+fn finish(
+    scene: &Scene,
+    draft: Draft,
+    seed: u64,
+    index: u64,
+    labels: Labels,
+    mut stream: Stream,
+) -> Option<Episode> {
+    let Scene { stage, split, .. } = *scene;
     let mut alert = header::alert(scene, draft.severity, &mut stream);
     let (log_window, incident_events) = header::stamp(scene, draft, &mut alert, &mut stream);
     let truth = agreed_truth(&incident_events, &log_window)?;

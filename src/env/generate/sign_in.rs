@@ -92,6 +92,16 @@ pub(super) fn bystander(scene: &Scene, who: &Person, stream: &mut Stream) -> Opt
     sign_in(scene, SUCCESS, who, address, Some(role(is_admin)), stream)
 }
 
+/// So many failures of one user, then the success: what people do every day, and nothing else in the window.
+pub(super) fn plain(scene: &Scene, failures: usize, stream: &mut Stream) -> Vec<Line> {
+    let who = scene.organisation.subject().clone();
+    let role = role(stream.chance(1, 2));
+    let failed = (0..failures).filter_map(|_| sign_in(scene, FAILURE, &who, &who.ip, None, stream));
+    let mut lines: Vec<Line> = failed.collect();
+    lines.extend(sign_in(scene, SUCCESS, &who, &who.ip, Some(role), stream));
+    lines
+}
+
 const fn role(is_admin: bool) -> &'static str {
     if is_admin { "admin" } else { "staff" }
 }

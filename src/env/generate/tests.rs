@@ -228,3 +228,18 @@ fn chains_are_led_and_cut_at_both_ends() {
         assert!(alone * 8 > led && led > alone, "{led} {alone}");
     }
 }
+
+#[test]
+fn plain_sign_ins_are_dismissed_whoever_signs_in() {
+    for index in 0..60 {
+        let episode = plain_sign_in(Split::Train, 3, index);
+        let wanted = match index % 3 {
+            0 => "internal_login",
+            _ => "mistyped_password",
+        };
+        assert_eq!(episode.truth.rule, wanted);
+        assert_eq!(episode.truth.action, Action::Dismiss);
+        assert_eq!(episode.log_window.len() as u64, index % 3 + 1);
+        assert_eq!(episode, plain_sign_in(Split::Train, 3, index));
+    }
+}

@@ -13,7 +13,11 @@ fn read(line: &str) -> Result<Episode, Fault> {
 /// What an episode's line is refused for, with the value at a JSON pointer replaced.
 fn with(pointer: &str, value: Value) -> Fault {
     let mut line = json!(made());
-    *line.pointer_mut(pointer).expect("a field") = value;
+    let (object, name) = pointer.rsplit_once('/').expect("a pointer");
+    match line.pointer_mut(object).expect("what holds it") {
+        Value::Object(fields) => drop(fields.insert(name.to_owned(), value)),
+        list => list[name.parse::<usize>().expect("a place")] = value,
+    }
     read(&line.to_string()).expect_err("a fault")
 }
 
@@ -50,6 +54,36 @@ fn every_wrong_value_is_named_by_its_field() {
         ("/truth/action", json!("ignore"), "truth.action"),
         ("/truth/evidence", json!("L1-0"), "truth.evidence"),
         ("/truth/attack", json!(["T1", 2]), "truth.attack[1]"),
+        (
+            "/log_window/1/timestamp",
+            json!("2026-02-30T10:00:00Z"),
+            "log_window[1].timestamp",
+        ),
+        (
+            "/log_window/0/timestamp",
+            json!("2026-04-25T10:00:60Z"),
+            "log_window[0].timestamp",
+        ),
+        (
+            "/alert/timestamp",
+            json!("2026-04-25T10:00:00"),
+            "alert.timestamp",
+        ),
+        (
+            "/incident/events/0/fields/note",
+            Value::Null,
+            "incident.events[0].fields.note",
+        ),
+        (
+            "/log_window/0/fields/note",
+            json!(["x"]),
+            "log_window[0].fields.note",
+        ),
+        (
+            "/log_window/2/log_id",
+            json!("L1-1"),
+            "log_window[2].log_id",
+        ),
     ];
     for (pointer, value, field) in table {
         let fault = with(pointer, value);

@@ -116,7 +116,7 @@ mod tests {
             ),
             (
                 "script_after_drill",
-                "script.block where script_block_text is encoded or obfuscated, after a mail.click with the same user whose \
+                "script.block where script_class is encoded or obfuscated, after a mail.click with the same user whose \
                  url_verdict is drill_url.",
             ),
             (

@@ -218,7 +218,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ..family(
             "script.block",
             "high",
-            "script_block_text",
+            "script_class",
             Surface::Words {
                 hot: &["encoded", "obfuscated"],
                 cold: &["readable", "signed"],

@@ -230,7 +230,7 @@ pub(super) const FAMILIES: &[Family] = &[
                 hot: &["all_regions", "org_wide"],
                 cold: &["sandbox", "one_region"],
             },
-            "user_agent",
+            "client_class",
             STOP_TRAIL,
         )
     },
