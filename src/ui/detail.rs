@@ -73,24 +73,26 @@ pub fn rows(entry: &Entry, line: usize) -> Vec<Row> {
         let part = Some(Part::Field(name.to_owned()));
         row(name, record::printed(value), Some(name), part)
     }));
-    let alert = &entry.episode.alert;
-    rows.extend([
-        row(
-            "alert severity",
-            alert.severity.clone(),
-            Some("severity"),
-            None,
-        ),
-        row(
-            "alert category",
-            alert.category.clone(),
-            Some("category"),
-            None,
-        ),
-        row("alert host", alert.host.clone(), Some("alert_host"), None),
-        row("alert user", alert.user.clone(), Some("alert_user"), None),
-    ]);
+    rows.extend(header(entry));
     rows
+}
+
+/// What the alert's header says, under the names that filters have for it.
+fn header(entry: &Entry) -> [Row; 4] {
+    let alert = &entry.episode.alert;
+    let row = |(name, value, known): (&str, &String, &str)| Row {
+        name: name.to_owned(),
+        value: value.clone(),
+        filtered_as: Some(known.to_owned()),
+        part: None,
+    };
+    [
+        ("alert severity", &alert.severity, "severity"),
+        ("alert category", &alert.category, "category"),
+        ("alert host", &alert.host, "alert_host"),
+        ("alert user", &alert.user, "alert_user"),
+    ]
+    .map(row)
 }
 
 /// The rows of the line under the cursor.
