@@ -269,6 +269,8 @@ fn on_key(app: &mut App, event: KeyEvent) -> Vec<Effect> {
         return Vec::new();
     };
     app.pending.push(chord);
+    // Whoever does something else no longer waits for a mismatch.
+    app.queue.is_looking = false;
     match app.keymap.lookup(app.place(), &app.pending) {
         Lookup::Pending => {
             app.touch(Urgency::Input);

@@ -5,9 +5,6 @@ use crate::link::{AdapterChoice, Command, InferRequest};
 use crate::ui::msg::Effect;
 use crate::ui::queue::{Answer, Model, Queue, adapter_name, wrap};
 
-/// How many alerts ahead the model is asked about when looking for a mismatch.
-const LOOK_FOR: usize = 24;
-
 /// Requests under way at once: the thread answers one at a time, so a newly selected alert never waits long.
 const IN_FLIGHT: usize = 2;
 
@@ -175,19 +172,15 @@ impl Queue {
         let (Some(adapter), Model::Ready { .. }) = (self.adapter().cloned(), &self.model) else {
             return Vec::new();
         };
-        let last = if self.is_training {
-            self.selected()
-        } else {
-            self.ask_until.max(self.selected())
-        };
         let mut effects = Vec::new();
         let here = self.selected();
         let beside = self.second_adapter().cloned().map(|second| (here, second));
-        let ahead = (here + 1..=last).map(|at| (at, adapter.clone()));
+        let ahead = self.ahead.iter().filter(|_| !self.is_training);
+        let ahead = ahead.map(|at| (*at, adapter.clone()));
         let wanted = std::iter::once((here, adapter.clone()))
             .chain(beside)
             .chain(ahead);
-        for (at, adapter) in wanted {
+        for (at, adapter) in wanted.collect::<Vec<_>>() {
             let is_here = at == here;
             let edition = if is_here { self.edition() } else { 0 };
             let key = self.key(at, edition, &adapter);
@@ -212,26 +205,5 @@ impl Queue {
             })));
         }
         effects
-    }
-
-    /// To the next alert the model got wrong (action or citation), of those it has answered; asks about more where there is none.
-    pub fn next_mismatch(&mut self) -> Result<(), usize> {
-        let known = |at: usize| {
-            self.model_verdict(at)
-                .map(|v| !v.correct_action || !v.correct_citation)
-        };
-        let len = self.entries().len();
-        let after = (self.selected() + 1..len).chain(0..self.selected());
-        match after.into_iter().find(|at| known(*at) == Some(true)) {
-            Some(at) => {
-                self.select(at);
-                Ok(())
-            }
-            None => {
-                let answered = (0..len).filter(|at| known(*at).is_some()).count();
-                self.ask_until = (self.selected() + LOOK_FOR).min(len.saturating_sub(1));
-                Err(answered)
-            }
-        }
     }
 }

@@ -202,21 +202,20 @@ fn decisions(app: &App, entry: &Entry, text: &mut String) {
     }
 }
 
-/// Action and citation; with the reward once the truth is revealed.
+/// Action and citation; each with right or wrong and with the reward once the truth is revealed.
 fn said(verdict: &Verdict, is_revealed: bool) -> String {
     let action = verdict.action.map_or("malformed", |action| action.as_str());
     let cited = verdict.cited_log_id.as_deref().unwrap_or("nothing");
-    let word = if verdict.correct_action {
-        "right"
-    } else {
-        "wrong"
-    };
-    let judged = if is_revealed {
-        format!(" ({word}, reward {:+.2})", verdict.reward + 0.0)
-    } else {
-        String::new()
-    };
-    format!("{action}, cites {cited}{judged}")
+    if !is_revealed {
+        return format!("{action}, cites {cited}");
+    }
+    let word = |is_right: bool| if is_right { "right" } else { "wrong" };
+    format!(
+        "{action} ({}), cites {cited} ({}), reward {:+.2}",
+        word(verdict.correct_action),
+        word(verdict.correct_citation),
+        verdict.reward + 0.0
+    )
 }
 
 fn verified(entry: &Entry, text: &mut String) {

@@ -24,7 +24,8 @@ pub struct Row {
     pub part: Option<Part>,
 }
 
-/// What the line at `line` holds: what every record has, then its fields in the order of its type.
+/// What the line at `line` holds: what every record has, then its fields in the order of its type; last what the alert's
+/// header says, to filter by.
 #[must_use]
 pub fn rows(entry: &Entry, line: usize) -> Vec<Row> {
     let window = &entry.episode.log_window;
@@ -72,7 +73,45 @@ pub fn rows(entry: &Entry, line: usize) -> Vec<Row> {
         let part = Some(Part::Field(name.to_owned()));
         row(name, record::printed(value), Some(name), part)
     }));
+    rows.extend(header(entry));
     rows
+}
+
+/// What the alert's header says, under the names that filters have for it.
+fn header(entry: &Entry) -> [Row; 4] {
+    let alert = &entry.episode.alert;
+    let row = |(name, value, known): (&str, &String, &str)| Row {
+        name: name.to_owned(),
+        value: value.clone(),
+        filtered_as: Some(known.to_owned()),
+        part: None,
+    };
+    [
+        ("alert severity", &alert.severity, "severity"),
+        ("alert category", &alert.category, "category"),
+        ("alert host", &alert.host, "alert_host"),
+        ("alert user", &alert.user, "alert_user"),
+    ]
+    .map(row)
+}
+
+/// The rows of the line under the cursor.
+fn here(app: &App) -> Vec<Row> {
+    let entry = app.queue.shown();
+    entry.map_or_else(Vec::new, |entry| rows(entry, app.queue.line))
+}
+
+/// The first row of the record's own fields: what one opens the list for.
+#[must_use]
+pub fn first_field(rows: &[Row]) -> usize {
+    let own = |row: &Row| matches!(row.part, Some(Part::Field(_)));
+    rows.iter().position(own).unwrap_or(0)
+}
+
+/// Opens the list.
+pub fn open(app: &mut App) {
+    let field = first_field(&here(app));
+    app.layers.push(Layer::Detail { field });
 }
 
 /// Does what `verb` says in the list; `None` leaves it to others.
@@ -80,10 +119,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
     let &Layer::Detail { field } = app.layers.last()? else {
         return None;
     };
-    let rows = app
-        .queue
-        .shown()
-        .map_or_else(Vec::new, |entry| rows(entry, app.queue.line));
+    let mut rows = here(app);
     let last = rows.len().saturating_sub(1);
     let to = match verb {
         Verb::Down => field + 1,
@@ -95,7 +131,10 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         Verb::NextLine | Verb::PreviousLine => {
             app.queue
                 .step_line(if verb == Verb::NextLine { 1 } else { -1 });
-            0
+            let name = rows.get(field).map(|row| row.name.clone());
+            rows = here(app);
+            let same = rows.iter().position(|row| Some(&row.name) == name.as_ref());
+            same.unwrap_or_else(|| first_field(&rows))
         }
         Verb::OpenDetail => {
             app.layers.pop();
@@ -116,7 +155,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         _ => return None,
     };
     if let Some(Layer::Detail { field }) = app.layers.last_mut() {
-        *field = to.min(last);
+        *field = to.min(rows.len().saturating_sub(1));
     }
     Some(Vec::new())
 }

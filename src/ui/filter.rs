@@ -84,6 +84,12 @@ pub enum FilterError {
     NoNumber { term: String },
     /// A field without a value.
     NoValue { term: String },
+    /// A field that nothing has; those there are.
+    NoField {
+        name: String,
+        nearest: &'static str,
+        known: &'static [&'static str],
+    },
 }
 
 impl fmt::Display for FilterError {
@@ -92,6 +98,15 @@ impl fmt::Display for FilterError {
             FilterError::OpenQuote => f.write_str("a quote is not closed"),
             FilterError::NoNumber { term } => write!(f, "{term} compares with no number"),
             FilterError::NoValue { term } => write!(f, "{term} has no value"),
+            FilterError::NoField {
+                name,
+                nearest,
+                known,
+            } => write!(
+                f,
+                "no field {name}, the nearest is {nearest}; there are {} and those of log lines (o)",
+                known.join(" ")
+            ),
         }
     }
 }
@@ -120,6 +135,14 @@ impl Filter {
         wanted.filter_map(|term| match &term.test {
             Test::Word(word) => Some(word.as_str()),
             Test::Field { .. } => None,
+        })
+    }
+
+    /// The fields it names, in small letters.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.terms.iter().filter_map(|term| match &term.test {
+            Test::Word(_) => None,
+            Test::Field { name, .. } => Some(name.as_str()),
         })
     }
 

@@ -67,6 +67,9 @@ fn on_answer(app: &mut App, id: u64, answer: Answer) -> Vec<Effect> {
         true => screen == ScreenName::Labelling,
         false => app.queue.answered(id, answer) && screen == ScreenName::Episodes,
     };
+    if let Some(mismatch) = app.queue.go_on_looking() {
+        app.say(mismatch.said());
+    }
     if is_seen {
         app.touch(Urgency::Data);
     }

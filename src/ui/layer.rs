@@ -18,7 +18,7 @@ use crate::ui::queue::groups;
 use crate::ui::queue::three_way;
 use crate::ui::queue::what_if::{self, Part};
 use crate::ui::scroll::Scroll;
-use crate::ui::searching::{self, search, set_filter};
+use crate::ui::searching::{self, search};
 use crate::ui::starting::{self, Form};
 
 /// Longest text that can be typed.
@@ -43,6 +43,8 @@ pub enum Layer {
         typed: String,
         /// The filter before, which `Esc` brings back.
         before: String,
+        /// Where the queue's cursors stood: filters measure from there while they are typed, `Esc` goes back there.
+        from: (usize, usize),
     },
     /// A line of the selected alert's label, being written.
     Line { of: LineOf, typed: String },
@@ -117,12 +119,13 @@ impl Layer {
         }
     }
 
-    /// A filter or search with nothing typed; `before` is the filter that stands.
+    /// A filter to be typed, or the one that stands, `before`, to be changed; `from` is where the queue's cursors stand.
     #[must_use]
-    pub fn search(before: &str) -> Self {
+    pub fn filter(before: &str, from: (usize, usize)) -> Self {
         Self::Search {
-            typed: String::new(),
+            typed: before.to_owned(),
             before: before.to_owned(),
+            from,
         }
     }
 
@@ -282,12 +285,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
     }
     match (verb, &*layer) {
         (Verb::Down | Verb::Up, Layer::Palette { .. }) => step_palette(app, verb == Verb::Down),
-        (Verb::Back, Layer::Search { before, .. }) => {
-            let before = before.clone();
-            app.layers.pop();
-            // It was one before.
-            let _ = set_filter(app, &before);
-        }
+        (Verb::Back, Layer::Search { .. }) => return Some(searching::give_up(app)),
         (Verb::Back, _) | (Verb::Help, Layer::Help { .. }) => {
             app.layers.pop();
         }

@@ -93,6 +93,7 @@ impl Queue {
         let at = Order::ALL.iter().position(|order| *order == self.order);
         let next = Order::ALL.iter().cycle().nth(at.map_or(0, |at| at + 1));
         self.order = next.copied().unwrap_or_default();
+        self.look_around();
     }
 
     /// What the queue is listed by, the selected alert's group, and how many of `listed` are in it; none in the queue's order.

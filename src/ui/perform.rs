@@ -5,6 +5,7 @@ mod training;
 pub use training::{go_to_step, skip_stage};
 
 use crate::ui::app::{App, ScreenName};
+use crate::ui::detail;
 use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::labelling::verbs;
@@ -14,6 +15,7 @@ use crate::ui::queue::QueuePane;
 use crate::ui::queue::groups;
 use crate::ui::queue::three_way;
 use crate::ui::queue::what_if;
+use crate::ui::searching;
 use crate::ui::tending;
 
 /// Lines that half a page is.
@@ -35,15 +37,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::NextTheme => return next_theme(app),
         Verb::Help => app.layers.push(Layer::help()),
         Verb::Palette => app.layers.push(Layer::palette()),
-        Verb::Search => {
-            let filter = match app.screen {
-                ScreenName::Episodes => &app.queue.filter_text,
-                ScreenName::Training => &app.training.filter_text,
-                ScreenName::Runs => &app.runs.filter_text,
-                ScreenName::Labelling => &app.labelling.filter_text,
-            };
-            app.layers.push(Layer::search(filter));
-        }
+        Verb::Search => searching::open(app),
         Verb::NextMatch => return seek(app, true),
         Verb::PreviousMatch => return seek(app, false),
         Verb::Back => return back(app),
@@ -103,7 +97,7 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::ShowGroups => groups::open(app),
         Verb::ShowThreeWay => three_way::open(app),
         Verb::OpenDetail => {
-            app.layers.push(Layer::Detail { field: 0 });
+            detail::open(app);
             return Vec::new();
         }
         Verb::EditField => what_if::open(app),
@@ -136,11 +130,8 @@ fn decide(app: &mut App, verb: Verb) {
             app.say("decide with 1-5 first, or r reveals the truth without a decision");
         }
         Verb::NextMismatch => {
-            if let Err(answered) = queue.next_mismatch() {
-                app.say(format!(
-                    "no other mismatch among {answered} answered alerts; asking about more, press m again"
-                ));
-            }
+            let told = queue.next_mismatch().said();
+            app.say(told);
         }
         Verb::Undo | Verb::Redo => {
             let is_redo = verb == Verb::Redo;

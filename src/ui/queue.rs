@@ -3,6 +3,7 @@
 //! Episodes come from the generator, answers as facts. Knows no terminal and no clock.
 
 pub mod groups;
+pub mod mismatch;
 pub mod three_way;
 pub mod what_if;
 
@@ -117,7 +118,10 @@ pub struct Queue {
     pub(super) next_edition: u64,
     /// While a run is in progress only the selected alert is asked about: answers cost it time.
     pub is_training: bool,
-    pub(super) ask_until: usize,
+    /// Alerts the model is asked about after the selected one, in this order.
+    pub(super) ahead: Vec<usize>,
+    /// A mismatch is looked for: the first answer that is one is gone to.
+    pub is_looking: bool,
     pub(super) order: Order,
     pub(super) filter: Filter,
     /// The filter as it was typed.
@@ -149,7 +153,8 @@ impl Queue {
             what_ifs: HashMap::new(),
             next_edition: 0,
             is_training: false,
-            ask_until: 0,
+            ahead: Vec::new(),
+            is_looking: false,
             order: Order::default(),
             filter: Filter::default(),
             filter_text: String::new(),
@@ -211,8 +216,15 @@ impl Queue {
     pub fn select(&mut self, at: usize) {
         self.generate(at + READY);
         self.selected.insert(self.stage, at);
-        self.ask_until = at + AHEAD;
+        self.look_around();
         self.rest();
+    }
+
+    /// What is asked about next follows the list and the selected alert; a mismatch is no longer looked for.
+    pub(super) fn look_around(&mut self) {
+        self.is_looking = false;
+        self.ahead = self.round();
+        self.ahead.truncate(AHEAD);
     }
 
     /// Makes the list at least `len` alerts long.

@@ -92,7 +92,8 @@ pub fn fields(event: &Event) -> Vec<(&str, &Value)> {
     all
 }
 
-/// The time of a record for a column of [`TIME_WIDTH`] cells: since the one before, or in UTC for the first.
+/// The time of a record for a column of [`TIME_WIDTH`] cells: since the one before, as minutes and seconds with hours and days
+/// where there are any, or in UTC for the first.
 #[must_use]
 pub fn time(before: Option<&Event>, event: &Event) -> String {
     let here = seconds(&event.timestamp);
@@ -101,7 +102,13 @@ pub fn time(before: Option<&Event>, event: &Event) -> String {
         (Some(gap), _) => {
             let sign = if gap < 0 { '-' } else { '+' };
             let gap = gap.abs();
-            format!("{sign}{:02}:{:02}", gap / 60, gap % 60)
+            let (days, hours) = (gap / 86_400, gap / 3_600 % 24);
+            let clock = format!("{:02}:{:02}", gap / 60 % 60, gap % 60);
+            match (days, hours) {
+                (0, 0) => format!("{sign}{clock}"),
+                (0, _) => format!("{sign}{hours}:{clock}"),
+                _ => format!("{sign}{days}d{hours:02}:{clock}"),
+            }
         }
         (None, Some(_)) => format!("{} UTC", event.timestamp.get(11..19).unwrap_or("")),
         (None, None) => event.timestamp.clone(),
@@ -191,7 +198,9 @@ mod tests {
         for (timestamp, wanted) in [
             ("2028-02-28T23:59:50Z", "+00:00"),
             ("2028-02-29T00:01:05Z", "+01:15"),
-            ("2028-03-01T00:00:00Z", "+1440:10"),
+            ("2028-03-01T00:00:00Z", "+1d00:00:10"),
+            ("2028-02-29T02:05:06Z", "+2:05:16"),
+            ("2028-02-28T00:59:49Z", "-23:00:01"),
             ("2028-02-28T23:59:00Z", "-00:50"),
         ] {
             assert_eq!(time(Some(&first), &event(timestamp, json!({}))), wanted);

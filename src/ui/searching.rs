@@ -8,14 +8,44 @@ use crate::ui::msg::Effect;
 use crate::ui::perform::seek;
 
 /// Filters what `/` filters on this screen; elsewhere nothing is done.
-pub(super) fn set_filter(app: &mut App, text: &str) -> Result<(), FilterError> {
+fn set_filter(app: &mut App, text: &str) -> Result<(), FilterError> {
     match app.screen {
-        ScreenName::Episodes => app.queue.set_filter(text),
+        ScreenName::Episodes => match app.layers.last() {
+            Some(Layer::Search { from, .. }) => app.queue.set_filter_from(from.0, text),
+            _ => app.queue.set_filter(text),
+        },
         ScreenName::Runs => app.runs.set_filter(text),
         ScreenName::Labelling => app.labelling.set_filter(text),
         ScreenName::Training if app.training.filters() => app.training.set_filter(text),
         ScreenName::Training => Ok(()),
     }
+}
+
+/// Opens the line in which a filter is typed, with the one that stands; elsewhere an empty one to search with.
+pub(super) fn open(app: &mut App) {
+    let filter = match app.screen {
+        ScreenName::Episodes => &app.queue.filter_text,
+        ScreenName::Training if app.training.filters() => &app.training.filter_text,
+        ScreenName::Training => "",
+        ScreenName::Runs => &app.runs.filter_text,
+        ScreenName::Labelling => &app.labelling.filter_text,
+    };
+    let layer = Layer::filter(filter, app.queue.stand());
+    app.layers.push(layer);
+}
+
+/// Leaves that line: filter and cursors are as they were before it.
+pub(super) fn give_up(app: &mut App) -> Vec<Effect> {
+    let Some(Layer::Search { before, from, .. }) = app.layers.pop() else {
+        return Vec::new();
+    };
+    // It was one before.
+    let _ = set_filter(app, &before);
+    if app.screen != ScreenName::Episodes {
+        return Vec::new();
+    }
+    app.queue.stand_at(from);
+    app.queue.ask()
 }
 
 /// Takes a finished filter or search; a filter that is none stays open, with what is wrong below it.
@@ -54,7 +84,7 @@ pub(super) fn search(app: &mut App, typed: String) -> Vec<Effect> {
 
 /// What follows when the text of the front layer has changed: a filter shows what it does while it is typed.
 pub fn typed(app: &mut App) -> Vec<Effect> {
-    if let Some(Layer::Edit { .. }) = app.layers.last() {
+    if let Some(Layer::Edit { .. } | Layer::Search { .. }) = app.layers.last() {
         // What was wrong may be right by now.
         app.toast = None;
     }
@@ -62,10 +92,15 @@ pub fn typed(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     };
     let typed = typed.clone();
-    // Half a term is none yet: what stands goes on standing.
     match set_filter(app, &typed) {
+        // The name of a field is whole once a sign follows it.
+        Err(error @ FilterError::NoField { .. }) => {
+            app.complain(gate::clean(&error.to_string()));
+            Vec::new()
+        }
         Ok(()) if app.screen == ScreenName::Labelling => app.labelling.ask(&app.queue),
         Ok(()) => app.queue.ask(),
+        // Half a term is none yet: what stands goes on standing.
         Err(_) => Vec::new(),
     }
 }

@@ -4,16 +4,42 @@
 
 use serde_json::Value;
 
+use crate::env::events;
 use crate::env::schema::Event;
-use crate::ui::filter::{Filter, FilterError, Filtered, nearest};
+use crate::train::config::fields::edit_distance;
+use crate::ui::filter::{Filter, FilterError, Filtered};
 use crate::ui::order::Order;
 use crate::ui::queue::{Answer, Entry, Queue};
 
 /// Alerts generated in search of those that a filter admits, at most.
-const LOOKED_THROUGH: usize = 2_000;
+pub(super) const LOOKED_THROUGH: usize = 2_000;
 
 /// Alerts beyond the selected one that are kept in sight of a filter, while there are more to generate.
 const AHEAD: usize = 20;
+
+/// What filters know of an alert, beside the fields of its log lines.
+pub const FIELDS: [&str; 20] = [
+    "id",
+    "number",
+    "severity",
+    "category",
+    "host",
+    "user",
+    "alert_host",
+    "alert_user",
+    "summary",
+    "type",
+    "src",
+    "model",
+    "says",
+    "you",
+    "revealed",
+    "truth",
+    "rule",
+    "attack",
+    "stage",
+    "split",
+];
 
 /// An alert with what is known of it on screen.
 struct Alert<'a> {
@@ -32,7 +58,9 @@ impl Filtered for Alert<'_> {
         match field {
             "stage" => one(self.queue.stage().as_str()),
             "split" => one(self.queue.split().as_str()),
-            "model" => self.of_model(),
+            "number" => one(&self.at.to_string()),
+            // `says` is what its column is called.
+            "model" | "says" => self.of_model(),
             "you" => self.of_analyst(),
             "revealed" => {
                 let word = if self.entry.desk.is_revealed {
@@ -70,6 +98,7 @@ pub fn values_of(entry: &Entry, field: &str) -> Vec<String> {
         "type" => of_lines(&|event| Some(event.event_type.clone())),
         "src" => of_lines(&|event| Some(event.source.clone())),
         "alert_host" => one(&alert.host),
+        "alert_user" => one(&alert.user),
         "host" => [one(&alert.host), of_fields()].concat(),
         "user" => [one(&alert.user), of_fields()].concat(),
         _ => of_fields(),
@@ -120,20 +149,69 @@ fn right(is_right: bool) -> String {
     if is_right { "right" } else { "wrong" }.to_owned()
 }
 
+fn no_field(name: &str) -> FilterError {
+    let of_lines = events::all().flat_map(|known| known.fields);
+    let known = FIELDS.into_iter().chain(of_lines.map(|field| field.name));
+    let nearest = known.min_by_key(|known| edit_distance(name, known));
+    FilterError::NoField {
+        name: name.to_owned(),
+        nearest: nearest.unwrap_or_default(),
+        known: &FIELDS,
+    }
+}
+
 impl Queue {
-    /// Shows only what `text` lets through, and goes to the nearest such alert, ahead first.
+    /// Shows only what `text` lets through, and goes to the nearest such alert of the list, ahead first.
     ///
     /// # Errors
     /// Says what is wrong with the text; the filter before stays.
     pub fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
-        self.filter = Filter::parse(text)?;
+        self.set_filter_from(self.selected(), text)
+    }
+
+    /// The same, measured from the alert at `from`: while a filter is typed the cursor must not drift with every letter.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text; the filter before stays.
+    pub fn set_filter_from(&mut self, from: usize, text: &str) -> Result<(), FilterError> {
+        let filter = Filter::parse(text)?;
+        if let Some(unknown) = filter.fields().find(|name| !self.knows(name)) {
+            return Err(no_field(unknown));
+        }
+        self.filter = filter;
         self.filter_text = text.trim().to_owned();
-        self.look_ahead();
-        let (visible, here) = (self.visible(), self.selected());
-        if let Some(at) = nearest(&visible, here).filter(|at| *at != here) {
-            self.select(at);
+        self.look_ahead(from);
+        let visible = self.visible();
+        let place = self.place_of(from, &visible);
+        let nearest = visible.get(place).or(visible.last()).copied();
+        match nearest.unwrap_or(from) {
+            at if at == self.selected() => self.look_around(),
+            at => self.select(at),
         }
         Ok(())
+    }
+
+    /// Whether anything can have a field called `name`.
+    fn knows(&self, name: &str) -> bool {
+        let has = |entry: &Entry| {
+            let mut events = entry.episode.log_window.iter();
+            events.any(|event| event.fields.contains_key(name))
+        };
+        FIELDS.contains(&name)
+            || events::all().any(|known| known.field(name).is_some())
+            || self.entries().iter().any(has)
+    }
+
+    /// The selected alert, and the line under the cursor of its log window.
+    #[must_use]
+    pub fn stand(&self) -> (usize, usize) {
+        (self.selected(), self.line)
+    }
+
+    /// Back to where the cursors stood.
+    pub fn stand_at(&mut self, (at, line): (usize, usize)) {
+        self.select(at);
+        self.line = line;
     }
 
     /// Whether a filter hides anything.
@@ -157,12 +235,16 @@ impl Queue {
         self.filter.is_empty() || self.filter.admits(&Alert { queue, at, entry })
     }
 
+    /// Generates all alerts that a filter looks through.
+    pub(super) fn look_through(&mut self) {
+        self.generate(LOOKED_THROUGH);
+    }
+
     /// Generates until enough alerts ahead are admitted, or enough have been looked through.
-    fn look_ahead(&mut self) {
+    fn look_ahead(&mut self, here: usize) {
         if self.filter.is_empty() {
             return;
         }
-        let here = self.selected();
         let ahead = |queue: &Self| queue.visible().iter().filter(|at| **at > here).count();
         while ahead(self) < AHEAD && self.entries().len() < LOOKED_THROUGH {
             let more = self.entries().len() * 2;
@@ -184,9 +266,20 @@ impl Queue {
     /// Where the selected alert stands in a list, or where it would if the filter hides it.
     #[must_use]
     pub fn place_in(&self, listed: &[usize]) -> usize {
-        let here = self.selected();
+        self.place_of(self.selected(), listed)
+    }
+
+    /// The same of any alert.
+    fn place_of(&self, here: usize, listed: &[usize]) -> usize {
         let place = listed.iter().position(|at| *at == here);
-        place.unwrap_or_else(|| listed.partition_point(|at| *at < here))
+        place.unwrap_or_else(|| {
+            // Among equal ones its number counts, as in the list.
+            let mut with_it = listed.to_vec();
+            with_it.push(here);
+            with_it.sort_unstable();
+            self.put_in_order(&mut with_it);
+            with_it.iter().position(|at| *at == here).unwrap_or(0)
+        })
     }
 
     /// To another of the admitted alerts: `by` 1 is the next, -1 the one before.
@@ -195,7 +288,7 @@ impl Queue {
             self.select(self.selected().saturating_add_signed(by));
             return;
         }
-        self.look_ahead();
+        self.look_ahead(self.selected());
         let (visible, here) = (self.visible(), self.selected());
         let before = self.place_in(&visible);
         let is_hidden = visible.get(before) != Some(&here);

@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::Line;
 
 use crate::ui::queue::what_if::WhatIf;
@@ -9,7 +10,9 @@ use crate::ui::queue::{Answer, Entry, Queue, QueuePane};
 use crate::ui::record::{self, Role};
 use crate::ui::screen::episodes::severity;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::text::{column, cut, lines, more, page_of_block, pane, span, wrap};
+use crate::ui::widget::text::{
+    column, cut, lines, more, page_of_block, pane, span, wrap, wrap_styled,
+};
 
 /// Cells before an event's text: cursor, and who cites it.
 const MARGIN: usize = 6;
@@ -60,22 +63,81 @@ pub fn title(entry: &Entry) -> String {
     )
 }
 
-/// Draws the header in one pane, or in two bare lines where room is short.
-pub fn draw_header(entry: &Entry, title: &str, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let alert = &entry.episode.alert;
-    let room = if area.height >= 4 {
-        pane(title, false, theme, area, buf)
-    } else {
-        area
+/// From this height on the header stands in a pane.
+const BOXED: u16 = 4;
+
+/// Rows of a header that a pane holds, at most.
+const MOST_BOXED: usize = 4;
+
+/// Lines a header wants at this width: of a pane, or bare and at most so many.
+pub fn header_height(entry: &Entry, bare: Option<usize>, theme: &Theme, width: u16) -> u16 {
+    let rows = match bare {
+        Some(most) => header_rows(entry, true, theme, usize::from(width), most).len(),
+        None => {
+            let width = usize::from(width.saturating_sub(2));
+            header_rows(entry, false, theme, width, MOST_BOXED).len() + 2
+        }
     };
-    let faint = theme.style(Token::Faint);
-    let text = theme.style(Token::Text);
-    let mut first = Vec::new();
-    if area.height < 4 {
-        first.push(span(
-            format!("{} ", alert.alert_id),
-            theme.style(Token::Title),
-        ));
+    let least = if bare.is_some() { 2 } else { BOXED };
+    u16::try_from(rows).unwrap_or(least).max(least)
+}
+
+/// Draws the header in one pane, or in bare lines where room is short.
+pub fn draw_header(entry: &Entry, title: &str, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let is_bare = area.height < BOXED;
+    let room = if is_bare {
+        area
+    } else {
+        pane(title, false, theme, area, buf)
+    };
+    let (width, most) = (usize::from(room.width), usize::from(room.height));
+    lines(header_rows(entry, is_bare, theme, width, most), room, buf);
+}
+
+/// What the header says, in at most `most` rows: the summary in a row of its own where there is room, without the time where
+/// there is little. What has no room at all ends in a mark.
+fn header_rows(
+    entry: &Entry,
+    is_bare: bool,
+    theme: &Theme,
+    width: usize,
+    most: usize,
+) -> Vec<Line<'static>> {
+    let tries = [(true, "\n"), (true, ""), (false, "")];
+    let mut rows = Vec::new();
+    for (with_time, before_summary) in tries {
+        let pieces = header(entry, is_bare, with_time, before_summary, theme);
+        let pieces: Vec<(&str, Style)> = pieces.iter().map(|(t, s)| (t.as_str(), *s)).collect();
+        rows = wrap_styled(&pieces, width);
+        if rows.len() <= most {
+            return rows;
+        }
+    }
+    let rest = rows.split_off(most.saturating_sub(1));
+    let rest: Vec<String> = rest.iter().map(ToString::to_string).collect();
+    let rest = cut(&rest.join(" "), width, theme.glyphs.cut);
+    rows.push(Line::from(span(rest, theme.style(Token::Text))));
+    rows.truncate(most);
+    rows
+}
+
+/// Id and time where no title says them, the alert's fields, its techniques once the truth is revealed, and its summary.
+fn header(
+    entry: &Entry,
+    is_bare: bool,
+    with_time: bool,
+    before_summary: &str,
+    theme: &Theme,
+) -> Vec<(String, Style)> {
+    let alert = &entry.episode.alert;
+    let (faint, text) = (theme.style(Token::Faint), theme.style(Token::Text));
+    let mut pieces = Vec::new();
+    if is_bare {
+        let id = format!("{} ", alert.alert_id);
+        pieces.push((id, theme.style(Token::Title)));
+        if with_time {
+            pieces.push((format!("{} ", record::utc(&alert.timestamp)), faint));
+        }
     }
     for (name, value) in [
         ("severity", &alert.severity),
@@ -88,15 +150,19 @@ pub fn draw_header(entry: &Entry, title: &str, theme: &Theme, area: Rect, buf: &
         } else {
             text
         };
-        first.push(span(format!("{name}="), faint));
-        first.push(span(format!("{value} "), style));
+        pieces.push((format!("{name}="), faint));
+        pieces.push((format!("{value} "), style));
     }
-    let summary = cut(&alert.summary, usize::from(room.width), theme.glyphs.cut);
-    lines(
-        [Line::from(first), Line::from(span(summary, text))],
-        room,
-        buf,
-    );
+    if entry.desk.is_revealed {
+        let techniques = match entry.episode.truth.attack.join(" ") {
+            none if none.is_empty() => "none".to_owned(),
+            some => some,
+        };
+        pieces.push(("ATT&CK=".to_owned(), faint));
+        pieces.push((format!("{techniques} "), theme.style(Token::Key)));
+    }
+    pieces.push((format!("{before_summary}{}", alert.summary), text));
+    pieces
 }
 
 /// Draws the log window, scrolled so that the cursor's line is in sight, from its first row on.

@@ -5,6 +5,7 @@ use ratatui::text::Line;
 
 use crate::env::schema::Verdict;
 use crate::ui::app::App;
+use crate::ui::order::Order;
 use crate::ui::queue::{Answer, Entry};
 use crate::ui::screen::episodes::{hit, severity};
 use crate::ui::theme::{Theme, Token};
@@ -15,6 +16,9 @@ const NUMBER: usize = 6;
 
 /// The least a host gets, and the most.
 const HOST: (usize, usize) = (10, 18);
+
+/// The least a category gets, and the most.
+const CATEGORY: (usize, usize) = (14, 18);
 
 /// Something told of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,12 +74,21 @@ impl Kind {
 pub struct Columns(Vec<(Kind, usize)>);
 
 impl Columns {
-    /// Those that fit into `width`, where the longest id has `id` characters: what matters more comes first.
+    /// Those that fit into `width`, where the longest id has `id` characters: what the queue is listed by, then what matters
+    /// more. Stage and split come last: they are the same in every row.
     #[must_use]
-    pub fn fit(width: usize, id: usize) -> Self {
+    pub fn fit(width: usize, id: usize, order: Order) -> Self {
         let mut cells = vec![(Kind::Number, NUMBER), (Kind::Id, id + 1)];
         let mut room = width.saturating_sub(NUMBER + id + 1);
+        let listed_by = match order {
+            Order::Severity => (Kind::Severity, 9),
+            Order::Category => (Kind::Category, CATEGORY.0.min(room)),
+            Order::Host => (Kind::Host, HOST.0.min(room)),
+            // A rule is told by the title.
+            Order::Queue | Order::Outcome | Order::Rule => (Kind::Outcome, 2),
+        };
         let wanted = [
+            listed_by,
             // A glyph first; its word when the rest is there.
             (Kind::Outcome, 2),
             (Kind::You, 6),
@@ -83,15 +96,17 @@ impl Columns {
             (Kind::Action, 16),
             (Kind::Outcome, 8),
             (Kind::Host, HOST.0),
+            (Kind::Category, CATEGORY.0),
             (Kind::Stage, 7),
             (Kind::Split, 8),
-            (Kind::Category, 18),
+            (Kind::Category, CATEGORY.1),
             (Kind::Host, HOST.1),
         ];
         for (kind, wide) in wanted {
             let known = cells.iter_mut().find(|(other, _)| *other == kind);
-            let more = wide - known.as_ref().map_or(0, |(_, cells)| *cells);
-            if more > room {
+            let has = known.as_ref().map_or(0, |(_, cells)| *cells);
+            let more = wide.saturating_sub(has);
+            if more > room || more == 0 {
                 continue;
             }
             room -= more;
@@ -174,15 +189,7 @@ const fn twin_letter(entry: &Entry) -> char {
 fn outcome(app: &App, at: usize, entry: &Entry, width: usize, theme: &Theme) -> (String, Style) {
     let faint = theme.style(Token::Faint);
     let (word, sign, style) = match app.queue.answer(at) {
-        Some(Answer::Given { verdict, .. }) if entry.desk.is_revealed => {
-            let (word, style) = hit(verdict.correct_action, theme);
-            let glyph = if verdict.correct_action {
-                theme.glyphs.right
-            } else {
-                theme.glyphs.wrong
-            };
-            (word, glyph, style)
-        }
+        Some(Answer::Given { verdict, .. }) if entry.desk.is_revealed => judged(verdict, theme),
         Some(Answer::Given { .. }) => ("ready".to_owned(), "r", faint),
         Some(Answer::Thinking) => ("asked".to_owned(), "a", faint),
         Some(Answer::Failed(_)) => ("failed".to_owned(), "f", theme.style(Token::Warn)),
@@ -190,6 +197,21 @@ fn outcome(app: &App, at: usize, entry: &Entry, width: usize, theme: &Theme) -> 
     };
     let text = if width > 2 { word } else { sign.to_owned() };
     (text, style)
+}
+
+/// Word, sign and style of a judged answer; the right action with a wrong citation is neither right nor wrong.
+fn judged(verdict: &Verdict, theme: &Theme) -> (String, &'static str, Style) {
+    let (right, wrong) = (theme.glyphs.right, theme.glyphs.wrong);
+    let (word, style) = hit(verdict.correct_action, theme);
+    match (verdict.correct_action, verdict.correct_citation) {
+        (true, true) => (word, right, style),
+        (true, false) => (
+            format!("{right} cite{wrong}"),
+            "c",
+            theme.style(Token::Warn),
+        ),
+        (false, _) => (word, wrong, style),
+    }
 }
 
 /// What the model says, unless that is hidden.
@@ -230,26 +252,51 @@ mod tests {
     use super::*;
 
     fn kinds(width: usize) -> Vec<(Kind, usize)> {
-        Columns::fit(width, 6).0
+        Columns::fit(width, 6, Order::Queue).0
+    }
+
+    fn names(columns: Vec<(Kind, usize)>) -> Vec<Kind> {
+        columns.into_iter().map(|(kind, _)| kind).collect()
     }
 
     #[test]
     fn what_fits_grows_with_the_width_and_never_past_it() {
-        for width in 0..250 {
-            let columns = kinds(width);
-            let used: usize = columns.iter().map(|(_, cells)| cells).sum();
-            assert!(used <= width.max(NUMBER + 7), "{width}: {columns:?}");
-            assert!(columns.contains(&(Kind::Id, 7)), "{width}: {columns:?}");
-            let more = kinds(width + 1).len();
-            assert!(more + 1 >= columns.len(), "{width}: {columns:?}");
+        for order in Order::ALL {
+            let fit = |width| Columns::fit(width, 6, order).0;
+            for width in 0..250 {
+                let columns = fit(width);
+                let used: usize = columns.iter().map(|(_, cells)| cells).sum();
+                assert!(used <= width.max(NUMBER + 7), "{width}: {columns:?}");
+                assert!(columns.contains(&(Kind::Id, 7)), "{width}: {columns:?}");
+                let more = fit(width + 1).len();
+                assert!(more + 1 >= columns.len(), "{width}: {columns:?}");
+            }
         }
-        let names =
-            |width| -> Vec<Kind> { kinds(width).into_iter().map(|(kind, _)| kind).collect() };
-        use Kind::{Action, Host, Id, Number, Outcome, Severity, Split, Stage, You};
-        assert_eq!(names(24), [Number, Outcome, You, Id]);
-        let narrow = [Number, Outcome, Action, You, Severity, Id, Host, Stage];
-        assert_eq!(names(78), [&narrow[..], &[Split]].concat());
-        assert_eq!(names(110), Kind::ALL);
+        use Kind::{Action, Category, Host, Id, Number, Outcome, Severity, You};
+        assert_eq!(names(kinds(24)), [Number, Outcome, You, Id]);
+        let narrow = [Number, Outcome, Action, You, Severity, Id, Host, Category];
+        assert_eq!(
+            names(kinds(78)),
+            narrow,
+            "stage and split are always the same"
+        );
+        assert_eq!(names(kinds(110)), Kind::ALL);
+    }
+
+    #[test]
+    fn what_the_queue_is_listed_by_is_a_column_at_every_width() {
+        for (order, kind) in [
+            (Order::Severity, Kind::Severity),
+            (Order::Category, Kind::Category),
+            (Order::Host, Kind::Host),
+            (Order::Outcome, Kind::Outcome),
+        ] {
+            for width in 24..250 {
+                let columns = Columns::fit(width, 6, order).0;
+                let of_it = columns.iter().find(|(other, _)| *other == kind);
+                assert!(of_it.is_some(), "{order:?} {width}: {columns:?}");
+            }
+        }
     }
 
     #[test]

@@ -5,14 +5,17 @@ use ratatui::text::{Line, Span};
 use crate::env::schema::Action;
 use crate::ui::app::App;
 use crate::ui::queue::{Answer, Entry, adapter_name};
-use crate::ui::screen::answer::label;
+use crate::ui::screen::answer::{Rows, labelled};
 use crate::ui::screen::episodes::{hit, signed};
-use crate::ui::screen::inside::bar;
+use crate::ui::screen::inside::{bar, order};
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::text::{column, span, wrap};
+use crate::ui::widget::text::{column, span, wrap, wrap_most};
 
 /// From this width on the answers stand side by side.
 const WIDE: usize = 66;
+
+/// Rows of a rationale that are shown.
+const RATIONALE_ROWS: usize = 4;
 
 /// Cells of an action's name.
 const NAME: usize = 16;
@@ -24,14 +27,19 @@ pub fn rows(app: &App, entry: &Entry, theme: &Theme, width: usize) -> Option<Vec
     let second = adapter_name(app.queue.second_adapter()?);
     let first = adapter_name(app.queue.adapter()?);
     let answers = [app.queue.shown_answer(), app.queue.second_answer()];
-    let mut rows = vec![headline(answers, app, theme)];
+    let mut rows = headline(answers, app, theme, width);
     if app.queue.hides_answer() {
         return Some(rows);
     }
     let is_wide = width >= WIDE;
     let room = if is_wide { (width - 2) / 2 } else { width };
+    let said = answers.map(|answer| match answer {
+        Some(Answer::Given { verdict, .. }) => verdict.action,
+        _ => None,
+    });
+    let order = order(&said, entry);
     let [left, right] = [(first, answers[0]), (second, answers[1])]
-        .map(|(name, answer)| side(&name, answer, entry, theme, room));
+        .map(|(name, answer)| side(&name, answer, &order, entry, theme, room));
     let line = |cells: &(String, Token)| span(&cells.0, theme.style(cells.1));
     if !is_wide {
         rows.extend(
@@ -57,7 +65,7 @@ pub fn rows(app: &App, entry: &Entry, theme: &Theme, width: usize) -> Option<Vec
 }
 
 /// Whether the two say the same.
-fn headline(answers: [Option<&Answer>; 2], app: &App, theme: &Theme) -> Line<'static> {
+fn headline(answers: [Option<&Answer>; 2], app: &App, theme: &Theme, width: usize) -> Rows {
     let text = match answers {
         _ if app.queue.hides_answer() => {
             "hidden until the truth is revealed (v shows it)".to_owned()
@@ -76,13 +84,36 @@ fn headline(answers: [Option<&Answer>; 2], app: &App, theme: &Theme) -> Line<'st
         _ => "waiting for both answers".to_owned(),
     };
     let both = format!("{text} (c ends comparing, C next adapter)");
-    Line::from(vec![
-        label("Both", theme),
-        span(both, theme.style(Token::Accent)),
-    ])
+    labelled("Both", &[(&both, theme.style(Token::Accent))], theme, width)
 }
 
-fn side(name: &str, answer: Option<&Answer>, entry: &Entry, theme: &Theme, width: usize) -> Cells {
+/// One side: every text wrapped to its width.
+fn side(
+    name: &str,
+    answer: Option<&Answer>,
+    order: &[Action],
+    entry: &Entry,
+    theme: &Theme,
+    width: usize,
+) -> Cells {
+    let cells = said(name, answer, order, entry, theme, width).into_iter();
+    cells
+        .flat_map(|(text, token)| {
+            wrap(&text, width)
+                .into_iter()
+                .map(move |text| (text, token))
+        })
+        .collect()
+}
+
+fn said(
+    name: &str,
+    answer: Option<&Answer>,
+    order: &[Action],
+    entry: &Entry,
+    theme: &Theme,
+    width: usize,
+) -> Cells {
     let mut cells = vec![(format!("Model with {name}"), Token::Title)];
     let (response, verdict, probabilities, millis) = match answer {
         Some(Answer::Given {
@@ -120,22 +151,34 @@ fn side(name: &str, answer: Option<&Answer>, entry: &Entry, theme: &Theme, width
         };
         cells.push((format!("reward {}", signed(verdict.reward)), token));
     }
-    for (action, share) in Action::ALL.into_iter().zip(probabilities.iter().flatten()) {
-        let room = width.saturating_sub(NAME + 7).clamp(4, 20);
-        let bar = bar(*share, room, theme);
-        let token = if verdict.action == Some(action) {
-            Token::Accent
-        } else {
-            Token::Text
-        };
-        cells.push((
-            format!("{action:<NAME$}{bar}{:>5.1}%", share * 100.0),
-            token,
-        ));
+    if let Some(shares) = probabilities {
+        cells.extend(bars(shares, verdict.action, order, theme, width));
     }
     let said = verdict.rationale.as_deref().unwrap_or(response.trim_end());
-    let wrapped = wrap(&format!("\"{said}\""), width);
-    cells.extend(wrapped.into_iter().take(4).map(|text| (text, Token::Faint)));
+    let said = format!("\"{said}\"");
+    let wrapped = wrap_most(&said, width, RATIONALE_ROWS, theme.glyphs.cut).into_iter();
+    cells.extend(wrapped.map(|text| (text, Token::Faint)));
     cells.push((format!("{millis} ms"), Token::Faint));
     cells
+}
+
+/// One bar an action, in the same order on both sides.
+fn bars(
+    shares: &[f64; 5],
+    said: Option<Action>,
+    order: &[Action],
+    theme: &Theme,
+    width: usize,
+) -> Cells {
+    let room = width.saturating_sub(NAME + 7).clamp(4, 20);
+    let row = |action: &Action| {
+        let share = shares.get(action.index()).copied().unwrap_or(0.0);
+        let token = match said == Some(*action) {
+            true => Token::Accent,
+            false => Token::Text,
+        };
+        let (name, bar) = (action.as_str(), bar(share, room, theme));
+        (format!("{name:<NAME$}{bar}{:>6.1}%", share * 100.0), token)
+    };
+    order.iter().map(row).collect()
 }

@@ -7,6 +7,7 @@ use ratatui::text::Line;
 
 use crate::ui::app::App;
 use crate::ui::desk::Score;
+use crate::ui::gate;
 use crate::ui::queue::QueuePane;
 use crate::ui::screen::alert::LogView;
 use crate::ui::screen::columns::Columns;
@@ -37,8 +38,10 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
                 .areas(area);
         let answer_height = if area.height >= 40 { 18 } else { 14 };
         draw_queue(app, theme, left, buf);
+        let entry = app.queue.shown();
+        let head = entry.map_or(4, |e| alert::header_height(e, None, theme, right.width));
         let [head, log, below] = Layout::vertical([
-            Constraint::Length(4),
+            Constraint::Length(head),
             Constraint::Fill(1),
             Constraint::Length(answer_height),
         ])
@@ -55,10 +58,18 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
 fn narrow(app: &App, theme: &Theme, area: Rect) -> [Rect; 4] {
     let is_high = area.height >= 20;
     let (queue, log, least) = if is_high { (5, 5, 7) } else { (3, 3, 6) };
-    let head = 2;
-    let is_revealed = app.queue.current().is_some_and(|e| e.desk.is_revealed);
-    let entry = app.queue.shown().filter(|_| is_revealed);
-    // Once revealed the cited line is known: the log window may shrink to it, and the truth gets the room.
+    let head = app.queue.shown().map_or(2, |entry| {
+        let most = if is_high { 3 } else { 2 };
+        alert::header_height(entry, Some(most), theme, area.width)
+    });
+    // The pane in focus gets the room. Once revealed the cited line is known: unless one reads the log window it may shrink to
+    // that line, and the truth gets the room.
+    let wants_room = match app.queue.pane {
+        QueuePane::Log => false,
+        QueuePane::Answers => true,
+        QueuePane::Alerts => app.queue.current().is_some_and(|e| e.desk.is_revealed),
+    };
+    let entry = app.queue.shown().filter(|_| wants_room);
     let answers = entry.map_or(least, |entry| {
         let most = area.height.saturating_sub(queue + head + log);
         let wanted = answer::wanted_height(app, entry, theme, area.width);
@@ -91,11 +102,7 @@ fn draw_alert(app: &App, theme: &Theme, [head, log, below]: [Rect; 3], buf: &mut
 fn draw_queue(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let queue = &app.queue;
     let visible = queue.visible();
-    let title = queue_title(app, visible.len());
-    let title = match queue.group_told(&visible) {
-        Some(group) => format!("{}, {title}", crate::ui::gate::clean(&group)),
-        None => title,
-    };
+    let title = queue_title(app, &visible);
     let is_focused = queue.pane == QueuePane::Alerts;
     let room = pane(&title, is_focused, theme, area, buf);
     draw_scores(app, theme, area, buf);
@@ -126,7 +133,8 @@ fn draw_head(
 ) -> (Rect, Columns) {
     let entries = listed.iter().filter_map(|at| app.queue.entries().get(*at));
     let id = entries.map(|entry| entry.episode.alert.alert_id.chars().count());
-    let columns = Columns::fit(usize::from(room.width), id.max().unwrap_or(0));
+    let order = app.queue.order();
+    let columns = Columns::fit(usize::from(room.width), id.max().unwrap_or(0), order);
     if room.height < HEADED {
         return (room, columns);
     }
@@ -139,16 +147,19 @@ fn draw_head(
     (below, columns)
 }
 
-/// Stage and split; with a filter, what it says and how many it lets through of those looked at.
-fn queue_title(app: &App, visible: usize) -> String {
+/// What the queue is listed by, stage and split; with a filter, how many it lets through of those looked at, and what it says.
+fn queue_title(app: &App, visible: &[usize]) -> String {
     let queue = &app.queue;
-    let title = format!("{} {}", queue.stage(), queue.split());
-    if !queue.is_filtered() {
-        return title;
-    }
-    let filter = crate::ui::gate::clean(&queue.filter_text);
+    let group = queue.group_told(visible);
     let all = queue.entries().len();
-    format!("{title}: {filter} ({visible} of {all})")
+    let parts = if queue.is_filtered() {
+        let found = format!("{} of {all} match {}", visible.len(), queue.filter_text);
+        [Some(found), group]
+    } else {
+        [group, Some(format!("{} {}", queue.stage(), queue.split()))]
+    };
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    gate::clean(&parts.join(", ")).into_owned()
 }
 
 /// The running score, on the pane's lower border.

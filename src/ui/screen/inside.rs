@@ -4,18 +4,32 @@ use ratatui::text::Line;
 
 use crate::env::schema::{Action, Verdict};
 use crate::ui::queue::{Answer, Entry};
-use crate::ui::screen::answer::label;
+use crate::ui::screen::answer::{LABEL, label};
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::text::{column, span, wrap};
+use crate::ui::widget::text::{column, span, wrap_most};
 
 /// Cells of a row before the bar: label and action.
-const BEFORE: usize = 7 + 16;
+const BEFORE: usize = LABEL + 16;
 
 /// Cells of a row after the bar: share, and whose action it is.
 const AFTER: usize = 7 + 12;
 
 /// Rows of the response that are shown.
 const RAW_ROWS: usize = 6;
+
+/// Actions in the order of their bars: what is said and what is known to be true first, because short panes cut off what
+/// comes last.
+pub fn order(said: &[Option<Action>], entry: &Entry) -> Vec<Action> {
+    let truth = Some(entry.episode.truth.action).filter(|_| entry.desk.is_revealed);
+    let mut order: Vec<Action> = Vec::new();
+    let first = said.iter().copied().chain([truth]).flatten();
+    for action in first.chain(Action::ALL) {
+        if !order.contains(&action) {
+            order.push(action);
+        }
+    }
+    order
+}
 
 /// Bars of the five actions, then the raw response; nothing before there is an answer.
 pub fn rows(answer: &Answer, entry: &Entry, theme: &Theme, width: usize) -> Vec<Line<'static>> {
@@ -33,16 +47,13 @@ pub fn rows(answer: &Answer, entry: &Entry, theme: &Theme, width: usize) -> Vec<
         rows.extend(bars(shares, verdict, entry, theme, width));
     }
     let faint = theme.style(Token::Faint);
-    let raw = wrap(response.trim_end(), width.saturating_sub(7));
-    rows.extend(
-        raw.into_iter()
-            .take(RAW_ROWS)
-            .enumerate()
-            .map(|(at, text)| {
-                let name = if at == 0 { "Raw" } else { "" };
-                Line::from(vec![label(name, theme), span(text, faint)])
-            }),
-    );
+    let raw = response.trim_end();
+    let raw = wrap_most(raw, width.saturating_sub(LABEL), RAW_ROWS, theme.glyphs.cut);
+    let row = |(at, text): (usize, String)| {
+        let name = if at == 0 { "Raw" } else { "" };
+        Line::from(vec![label(name, theme), span(text, faint)])
+    };
+    rows.extend(raw.into_iter().enumerate().map(row));
     rows
 }
 
@@ -54,12 +65,9 @@ fn bars(
     width: usize,
 ) -> Vec<Line<'static>> {
     let room = width.saturating_sub(BEFORE + AFTER).clamp(4, 30);
-    let row = |(action, share): (Action, &f64)| {
-        let name = if action == Action::Dismiss {
-            "Prob."
-        } else {
-            ""
-        };
+    let row = |(at, action): (usize, Action)| {
+        let name = if at == 0 { "Prob." } else { "" };
+        let share = shares.get(action.index()).unwrap_or(&0.0);
         let is_said = verdict.action == Some(action);
         let is_true = entry.desk.is_revealed && entry.episode.truth.action == action;
         let whose = match (is_said, is_true) {
@@ -76,7 +84,7 @@ fn bars(
         let style = theme.style(token);
         Line::from(vec![
             label(name, theme),
-            span(column(action.as_str(), BEFORE - 7, ""), style),
+            span(column(action.as_str(), BEFORE - LABEL, ""), style),
             span(bar(*share, room, theme), style),
             span(
                 format!("{:>6.1}% ", share * 100.0),
@@ -85,7 +93,8 @@ fn bars(
             span(whose, style),
         ])
     };
-    Action::ALL.into_iter().zip(shares).map(row).collect()
+    let order = order(&[verdict.action], entry).into_iter();
+    order.enumerate().map(row).collect()
 }
 
 /// A share as filled cells of `room`: something above nothing shows at least one.

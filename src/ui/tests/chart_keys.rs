@@ -193,7 +193,7 @@ fn the_list_of_metrics_filters_and_shows_one_alone() {
         .map(|(name, _)| name.to_owned())
         .collect();
     assert_eq!(shown, ["system/rollout_time", "system/update_time"]);
-    press(&mut app, "/");
+    press(&mut app, "/ ctrl-u");
     type_text(&mut app, "no such metric");
     press(&mut app, "Enter Enter");
     assert!(said(&app).contains("no metric here"), "{}", said(&app));

@@ -206,7 +206,7 @@ const DIALOGS: [&str; 17] = [
     "F2 t e 1",
     "F2 t / l r",
     "/ a b",
-    "o j",
+    "o",
     "r o G",
     "y",
     "r y j d",
@@ -214,9 +214,9 @@ const DIALOGS: [&str; 17] = [
     "b",
     "r b l l j",
     "r w",
-    "r o j e x Enter",
-    "r o j j e x Enter",
-    "r o j j j e x Enter",
+    "r o g g j e x Enter",
+    "r o g g j j e x Enter",
+    "r o g g j j j e x Enter",
 ];
 
 /// The episodes screen: at the start, answered, compared, and with its dialogs.
@@ -228,7 +228,7 @@ fn on_episodes() -> Vec<App> {
     answer(&mut answered, effects, right);
     press(&mut answered, "3 Enter");
     states.push(answered);
-    for keys in ["b O", "w j", "o j j e x Enter"] {
+    for keys in ["b O", "w j", "o g g j j e x Enter"] {
         let mut answered = app();
         let effects = update(&mut answered, ready());
         answer(&mut answered, effects, wrong);

@@ -162,8 +162,14 @@ fn hints_begin_with_what_matters_now() {
     let mut app = app();
     let wanted = " 1-5 decide  Space cite  Enter submit  r reveal  ] next  s stage  ? help  q quit";
     assert_eq!(bar(&app, 80), wanted);
-    let wide = bar(&app, 160);
-    for wanted in ["a adapter", "v blind", "F2 training", "/ filter"] {
+    let wide = bar(&app, 180);
+    for wanted in [
+        "m mismatch",
+        "a adapter",
+        "v blind",
+        "F2 training",
+        "/ filter",
+    ] {
         assert!(wide.contains(wanted), "{wanted}: {wide}");
     }
     assert!(!wide.contains("F1 "), "it is in front: {wide}");

@@ -99,7 +99,7 @@ fn the_log_window_is_a_table_with_times_between_and_roles_after_the_reveal() {
 #[test]
 fn all_fields_of_a_line_are_shown_copied_and_filtered_by() {
     let mut app = answered();
-    press(&mut app, "o l");
+    press(&mut app, "o l g g");
     let event = app.queue.current().expect("an alert").episode.log_window[1].clone();
     for size in [(80, 24), (120, 35)] {
         let shown = seen(&app, size);
@@ -133,7 +133,7 @@ fn all_fields_of_a_line_are_shown_copied_and_filtered_by() {
     };
     assert!(has_type(&app));
     app.queue.line = 1;
-    press(&mut app, "o j j j j -");
+    press(&mut app, "o g g j j j j -");
     assert_eq!(
         app.queue.filter_text,
         format!("!type=\"{}\"", event.event_type)
@@ -144,6 +144,43 @@ fn all_fields_of_a_line_are_shown_copied_and_filtered_by() {
         app.layers.is_empty() && app.queue.is_filtered(),
         "one layer at a time"
     );
+}
+
+#[test]
+fn the_list_of_fields_opens_on_a_value_and_keeps_its_name_from_line_to_line() {
+    let mut app = answered();
+    let window = &app.queue.current().expect("an alert").episode.log_window;
+    let values: Vec<_> = window.iter().map(crate::ui::record::fields).collect();
+    let (name, value) = (values[0][0].0, values[1][0].1.as_str());
+    assert_eq!(values[1][0].0, name, "two of a kind");
+    let wanted = format!("{name}=\"{}\"", value.expect("text"));
+    let first = values[3][0].0;
+    assert!(values[3].iter().all(|(other, _)| *other != name));
+    let wanted_of_line_3 = format!("{first}=\"{}\"", values[3][0].1.as_str().expect("text"));
+    press(&mut app, "o l +");
+    assert_eq!(app.queue.filter_text, wanted);
+    press(&mut app, "Esc");
+    app.queue.select(0);
+    press(&mut app, "o l l l +");
+    assert_eq!(app.queue.filter_text, wanted_of_line_3);
+}
+
+#[test]
+fn a_copied_case_judges_action_and_citation_apart() {
+    let mut app = answered();
+    let truth = app.queue.current().expect("an alert").episode.truth.clone();
+    let window = &app.queue.current().expect("an alert").episode.log_window;
+    assert_ne!(window[0].log_id, truth.triggering_log_id);
+    press(
+        &mut app,
+        &format!("Tab g g Space {} Enter", truth.action.index() + 1),
+    );
+    let case = copied(&mut app, "y j j j Enter");
+    let wanted = format!(
+        "analyst: {} (right), cites L1-0 (wrong), reward",
+        truth.action
+    );
+    assert!(case.contains(&wanted), "{case}");
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn the_filter_knows_states_and_tells_no_truth() {
     assert_eq!(filter("state:pending"), [2, 3]);
     assert!(filter(&format!("rule:{}", imported()[0].truth.rule)).is_empty());
     assert!(filter("truth:d").is_empty());
-    desk.press("F1 F3 / s t a t e : d r a f t Enter");
+    desk.press("F1 F3 / ctrl-u s t a t e : d r a f t Enter");
     assert_eq!(desk.app.labelling.visible(), [1]);
     desk.press("Esc");
     assert!(!desk.app.labelling.is_filtered());

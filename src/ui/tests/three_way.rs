@@ -137,10 +137,10 @@ fn the_queue_has_the_columns_that_fit_and_ids_are_whole() {
     let verdict = app.queue.model_verdict(1).expect("answered");
     let said = verdict.action.expect("an action").as_str();
     let table: [(u16, u16, &[&str], &[&str]); 4] = [
-        (80, 24, &["✗ wrong", "you✓", "stage3", "holdout"], &[]),
+        (80, 24, &["✗ wrong", "you✓", "intrusion"], &["stage3"]),
         (120, 35, &["✗ ", "you✓"], &["stage3", "holdout"]),
         (160, 45, &["✗ wrong", "you✓"], &["holdout"]),
-        (200, 60, &["✗ wrong", "you✓", "stage3", "holdout"], &[]),
+        (200, 60, &["✗ wrong", "you✓", "intrusion"], &["stage3"]),
     ];
     for (width, height, there, left_out) in table {
         let frame = seen(&app, (width, height));

@@ -160,6 +160,10 @@ fn words(theme: &Theme) -> Vec<(String, &'static str)> {
             "the model's action, once the truth is revealed",
         ),
         (
+            format!("{right} cite{wrong}, c"),
+            "the model's action is right, its citation wrong",
+        ),
+        (
             "failed, f".to_owned(),
             "the model gave no answer; the pane below says why",
         ),

@@ -106,16 +106,18 @@ fn is_useful(app: &App, verb: Verb) -> bool {
         )
     );
     let is_editing = matches!(app.layers.last(), Some(Layer::Edit { .. }));
+    let is_changing =
+        matches!(app.layers.last(), Some(Layer::Search { typed, .. }) if !typed.is_empty());
     let has_run = app.runs.current().is_some();
     if app.place() == Place::Labelling && !matches!(verb, Verb::ShowLabelling | Verb::Back) {
         return is_useful_labelling(app, verb);
     }
     match verb {
         Verb::Mark | Verb::Submit | Verb::Reveal => !is_revealed,
-        Verb::NextMismatch | Verb::Undo => is_revealed,
+        Verb::Undo => is_revealed,
         Verb::EditField | Verb::ShowThreeWay => is_revealed,
         Verb::DropWhatIf => queue.what_if().is_some(),
-        Verb::ClearTyped => is_editing,
+        Verb::ClearTyped => is_editing || is_changing,
         Verb::AskAgain => queue.adapter() == Some(&AdapterChoice::Live),
         Verb::ShowEpisodes => app.screen != ScreenName::Episodes,
         Verb::ShowTraining => app.screen != ScreenName::Training,
@@ -215,7 +217,10 @@ pub fn draw_toast(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
         _ => return,
     };
     let width = usize::from(body.width.saturating_sub(1));
-    let is_edit = matches!(app.layers.last(), Some(Layer::Edit { .. }));
+    let is_edit = matches!(
+        app.layers.last(),
+        Some(Layer::Edit { .. } | Layer::Search { .. })
+    );
     let mut rows = if token == Token::Bad || is_edit {
         wrap(&text, width)
     } else {

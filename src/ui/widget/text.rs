@@ -92,6 +92,35 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// As [`wrap`], of at most `most` lines; where text is left out the last ends with `mark`.
+#[must_use]
+pub fn wrap_most(text: &str, width: usize, most: usize, mark: &str) -> Vec<String> {
+    let mut lines = wrap(text, width);
+    if lines.len() > most {
+        let rest = lines.split_off(most.saturating_sub(1));
+        let rest: Vec<&str> = rest.iter().map(|line| line.trim_end()).collect();
+        lines.push(cut(&rest.join(" "), width, mark));
+        lines.truncate(most);
+    }
+    lines
+}
+
+/// `items` in lines of at most `width` cells, none of them broken where it fits into one.
+#[must_use]
+pub fn pack(items: &[String], width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for item in items {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + item.width() <= width => {
+                line.push(' ');
+                line.push_str(item);
+            }
+            _ => lines.extend(wrap(item, width)),
+        }
+    }
+    lines
+}
+
 /// As [`wrap`], of pieces that each have a style.
 #[must_use]
 pub fn wrap_styled(pieces: &[(&str, Style)], width: usize) -> Vec<Line<'static>> {
@@ -152,10 +181,14 @@ pub fn lines<'a>(lines: impl IntoIterator<Item = Line<'a>>, area: Rect, buf: &mu
     }
 }
 
-/// First line of the page that holds `at`: lists turn pages, so a step rarely moves every line.
+/// First line of the page that holds `at`: lists turn pages, so a step rarely moves every line. Pages share two lines: a
+/// neighbour of `at` stands on both sides of it.
 #[must_use]
 pub fn page_of(at: usize, height: usize) -> usize {
-    at / height.max(1) * height.max(1)
+    match height {
+        0..3 => at,
+        _ => at.saturating_sub(1) / (height - 2) * (height - 2),
+    }
 }
 
 /// First row of a page of `height` that holds the block at `at`, of blocks with so many rows each; a block higher than the page
@@ -213,6 +246,41 @@ mod tests {
             let strong: String = strong.map(|span| span.content.trim()).collect();
             assert_eq!(strong, "quarantineL1-2", "{width}");
         }
+    }
+
+    #[test]
+    fn a_page_shows_both_neighbours_of_its_line() {
+        for height in 3..9 {
+            assert_eq!(page_of(0, height), 0);
+            for at in 1..60 {
+                let first = page_of(at, height);
+                assert!(
+                    first < at && at + 1 < first + height,
+                    "{at} {height}: {first}"
+                );
+            }
+            let turns = (1..60).filter(|at| page_of(at - 1, height) != page_of(*at, height));
+            assert!(
+                height < 5 || turns.count() < 20,
+                "{height}: pages, not lines"
+            );
+        }
+        assert_eq!((page_of(7, 1), page_of(7, 2), page_of(7, 0)), (7, 7, 7));
+    }
+
+    #[test]
+    fn what_is_left_out_is_marked_and_items_stay_whole() {
+        assert_eq!(wrap_most("one two three", 8, 2, "…"), ["one two ", "three"]);
+        assert_eq!(
+            wrap_most("one two three four", 8, 2, "…"),
+            ["one two ", "three f…"]
+        );
+        assert_eq!(wrap_most("a\nb\nc", 9, 2, "…"), ["a", "b c"]);
+        assert_eq!(wrap_most("a b", 1, 0, "…"), Vec::<String>::new());
+        let items = ["1 dismiss", "2 monitor", "3 x"].map(str::to_owned);
+        assert_eq!(pack(&items, 19), ["1 dismiss 2 monitor", "3 x"]);
+        assert_eq!(pack(&items, 18), ["1 dismiss", "2 monitor 3 x"]);
+        assert_eq!(pack(&items[..1], 4), ["1 ", "dism", "iss"]);
     }
 
     #[test]

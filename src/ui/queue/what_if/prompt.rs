@@ -1,17 +1,23 @@
 //! The line in which a value is edited: what it opens with, and what is taken for a value of its kind.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::env::address;
 use crate::env::events::{self, Kind};
+use crate::env::families::{self, Surface};
 use crate::env::plausible::is_timestamp;
 use crate::env::schema::Event;
 use crate::ui::app::App;
-use crate::ui::detail::rows;
+use crate::ui::detail::{first_field, rows};
 use crate::ui::gate;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
 use crate::ui::queue::what_if::{Part, WhatIf};
+
+/// Characters of known values that are listed.
+const MAX_LISTED: usize = 70;
 
 /// Longest name and longest free text that could have been logged.
 const MAX_NAME: usize = 120;
@@ -73,8 +79,72 @@ impl Form {
 
 /// What a value of this part of `event` has to be.
 #[must_use]
-pub fn expected(event: &Event, part: &Part) -> &'static str {
-    Form::of(event, part).words()
+pub fn expected(event: &Event, part: &Part) -> String {
+    let (form, known) = (Form::of(event, part), known(event, part));
+    if form == Form::Name && !known.is_empty() {
+        format!("known: {}", listed(&known))
+    } else {
+        form.words().to_owned()
+    }
+}
+
+/// Values that rules or the generator know of this part, in the order of letters.
+fn known(event: &Event, part: &Part) -> BTreeSet<&'static str> {
+    let kind = event.event_type.as_str();
+    match part {
+        Part::Timestamp => BTreeSet::new(),
+        Part::Source => events::find(kind)
+            .into_iter()
+            .map(|known| known.source)
+            .collect(),
+        // Another source's would be implausible.
+        Part::EventType => events::all()
+            .filter(|known| known.source == event.source)
+            .map(|known| known.name)
+            .collect(),
+        Part::Field(name) => {
+            let field = events::find(kind).and_then(|known| known.field(name));
+            match field.map(|field| field.kind) {
+                Some(Kind::Filler(words)) => words.iter().copied().collect(),
+                Some(Kind::Word) => of_families(kind, name),
+                _ => BTreeSet::new(),
+            }
+        }
+    }
+}
+
+/// Values that families of detections know of a field of an event type.
+fn of_families(event_type: &str, name: &str) -> BTreeSet<&'static str> {
+    let mut found = BTreeSet::new();
+    for family in families::all() {
+        let holder = match &family.lead {
+            Some(lead) if lead.holds_context => lead.event_type,
+            _ => family.event_type,
+        };
+        if holder == event_type && family.context_field == name {
+            let detections = family.detections.iter();
+            found.extend(detections.flat_map(|detection| detection.values));
+        }
+        if let Surface::Words { hot, cold } = family.surface
+            && (family.event_type, family.surface_field) == (event_type, name)
+        {
+            found.extend(hot.iter().chain(cold));
+        }
+    }
+    found
+}
+
+/// As many as the line has room for.
+fn listed(known: &BTreeSet<&'static str>) -> String {
+    let mut text = String::new();
+    for word in known {
+        if text.len() + word.len() > MAX_LISTED {
+            return text + "...";
+        }
+        text += word;
+        text += ", ";
+    }
+    text.trim_end_matches(", ").to_owned()
 }
 
 fn event(app: &App) -> Option<&Event> {
@@ -97,9 +167,7 @@ pub fn open(app: &mut App) {
     let edited = rows
         .iter()
         .position(|row| last.is_some_and(|edit| row.part.as_ref() == Some(&edit.part)));
-    let own = |part: &Option<Part>| matches!(part, Some(Part::Field(_)));
-    let first = rows.iter().position(|row| own(&row.part));
-    let field = edited.or(first).unwrap_or(0);
+    let field = edited.unwrap_or_else(|| first_field(&rows));
     app.layers.push(Layer::Detail { field });
     app.say("Enter edits the value under the cursor: a what-if, the alert itself stays as it is");
 }
@@ -193,5 +261,17 @@ mod tests {
             expected(&event, &field("orig_bytes")),
             "a whole number, zero or more"
         );
+        let known = expected(&event, &field("service"));
+        assert_eq!(known, "known: archives, home_box, partners, pastebin");
+        assert_eq!(expected(&event, &Part::Source), "known: zeek");
+        let types = expected(&event, &Part::EventType);
+        assert!(
+            types.starts_with("known: ") && types.contains("net."),
+            "{types}"
+        );
+        assert!(!types.contains("auth.logoff"), "another source: {types}");
+        assert!(types.len() < 90, "{types}");
+        let name = expected(&event, &field("unheard_of"));
+        assert_eq!(name, "text of at most 120 characters");
     }
 }

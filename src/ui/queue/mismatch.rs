@@ -1,0 +1,135 @@
+//! To the next alert that the model got wrong, in the order the queue is listed; and what the model is asked on the way there.
+
+use crate::ui::queue::{Answer, Model, Queue};
+use crate::ui::sifting::LOOKED_THROUGH;
+
+/// How many alerts the model is asked about when looking for a mismatch.
+const LOOK_FOR: usize = 24;
+
+/// Where looking for a mismatch has led.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// To one; how far it is wrong, once that is revealed.
+    Found(Option<Wrong>),
+    /// To none among so many answered; so many more are asked about.
+    Asked { answered: usize, asked: usize },
+    /// To none among so many answered, and nothing more is asked about.
+    None { answered: usize },
+}
+
+/// What of an answer is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    pub action: bool,
+    pub citation: bool,
+}
+
+impl Mismatch {
+    /// What is said of it.
+    #[must_use]
+    pub fn said(self) -> String {
+        match self {
+            Mismatch::Found(None) => {
+                "the model is wrong here, in action or citation: the reveal tells which".to_owned()
+            }
+            Mismatch::Found(Some(wrong)) => match (wrong.action, wrong.citation) {
+                (true, true) => "the model's action and citation are wrong here",
+                (true, false) => "the model's action is wrong here",
+                _ => "the model's citation is wrong here, its action is right",
+            }
+            .to_owned(),
+            Mismatch::Asked { answered, asked } => format!(
+                "no mismatch among {answered} answered alerts: {asked} more are asked about (any key stays here)"
+            ),
+            Mismatch::None { answered } => {
+                format!("no other mismatch among {answered} answered alerts")
+            }
+        }
+    }
+}
+
+impl Queue {
+    /// The listed alerts after the selected one, and on from the top to it.
+    pub(in crate::ui) fn round(&self) -> Vec<usize> {
+        let (mut listed, here) = (self.visible(), self.selected());
+        let place = self.place_in(&listed).min(listed.len());
+        listed.rotate_left(place);
+        listed.retain(|at| *at != here);
+        listed
+    }
+
+    /// What of the answer to the alert at `at` is wrong; none where nothing is, or it is not answered.
+    fn wrong_at(&self, at: usize) -> Option<Wrong> {
+        let verdict = self.model_verdict(at)?;
+        let wrong = Wrong {
+            action: !verdict.correct_action,
+            citation: !verdict.correct_citation,
+        };
+        Some(wrong).filter(|wrong| wrong.action || wrong.citation)
+    }
+
+    fn is_open(&self, at: usize) -> bool {
+        matches!(self.answer(at), None | Some(Answer::Thinking))
+    }
+
+    fn known(&self) -> usize {
+        let visible = self.visible().into_iter();
+        visible.filter(|at| !self.is_open(*at)).count()
+    }
+
+    /// To the next mismatch among the answers there are.
+    fn go_to_mismatch(&mut self) -> Option<Mismatch> {
+        let mut round = self.round().into_iter();
+        let at = round.find(|at| self.wrong_at(*at).is_some())?;
+        self.select(at);
+        let is_revealed = self.current().is_some_and(|e| e.desk.is_revealed);
+        Some(Mismatch::Found(self.wrong_at(at).filter(|_| is_revealed)))
+    }
+
+    /// To the next alert of the list that the model got wrong (action or citation), of those it has answered; asks about
+    /// more where there is none.
+    pub fn next_mismatch(&mut self) -> Mismatch {
+        if let Some(found) = self.go_to_mismatch() {
+            return found;
+        }
+        let answered = self.known();
+        if self.is_training || !matches!(self.model, Model::Ready { .. }) {
+            return Mismatch::None { answered };
+        }
+        let mut open = self.open_ahead();
+        if open.len() < LOOK_FOR && self.entries().len() < LOOKED_THROUGH {
+            self.generate((self.entries().len() + 2 * LOOK_FOR).min(LOOKED_THROUGH));
+            open = self.open_ahead();
+        }
+        let asked = open.len();
+        self.ahead = open;
+        self.is_looking = asked > 0;
+        match asked {
+            0 => Mismatch::None { answered },
+            _ => Mismatch::Asked { answered, asked },
+        }
+    }
+
+    /// The next alerts of the list that are not answered yet.
+    fn open_ahead(&self) -> Vec<usize> {
+        let round = self.round().into_iter();
+        let open = round.filter(|at| self.is_open(*at));
+        open.take(LOOK_FOR).collect()
+    }
+
+    /// After an answer: to the mismatch that was looked for, or the end of looking; none while neither is known.
+    pub fn go_on_looking(&mut self) -> Option<Mismatch> {
+        if !self.is_looking {
+            return None;
+        }
+        if let Some(found) = self.go_to_mismatch() {
+            return Some(found);
+        }
+        if self.ahead.iter().any(|at| self.is_open(*at)) {
+            return None;
+        }
+        self.is_looking = false;
+        let answered = self.known();
+        Some(Mismatch::None { answered })
+    }
+}

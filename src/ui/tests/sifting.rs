@@ -1,0 +1,231 @@
+//! Going through the queue: filters as they are typed, and the model's mismatches.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::env::schema::Episode;
+use crate::ui::app::{App, update};
+use crate::ui::msg::Msg;
+use crate::ui::tests::fixtures::{answer, app, press, ready, right, seen, wrong};
+
+fn said(app: &App) -> &str {
+    app.toast.as_ref().map_or("", |toast| toast.text.as_str())
+}
+
+/// Types a text into the dialog in front.
+fn type_text(app: &mut App, text: &str) {
+    for c in text.chars() {
+        let key = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
+        update(app, Msg::Key(key));
+    }
+}
+
+#[test]
+fn looking_for_mismatches_ends_and_says_so() {
+    let mut app = app();
+    let effects = update(&mut app, ready());
+    answer(&mut app, effects, right);
+    let effects = press(&mut app, "m");
+    answer(&mut app, effects, right);
+    assert_eq!(app.queue.selected(), 0);
+    assert!(
+        said(&app).starts_with("no other mismatch among 28 answered"),
+        "{}",
+        said(&app)
+    );
+    assert!(!app.queue.is_looking);
+}
+
+#[test]
+fn mismatches_are_gone_through_as_the_queue_is_listed_and_filtered() {
+    let mut app = app();
+    let effects = update(&mut app, ready());
+    answer(&mut app, effects, wrong);
+    for keys in ["O"].into_iter().chain(["j"; 4]) {
+        let effects = press(&mut app, keys);
+        answer(&mut app, effects, wrong);
+    }
+    app.queue.set_filter("!severity:medium").expect("a filter");
+    let effects = press(&mut app, "g g");
+    answer(&mut app, effects, wrong);
+    let listed = app.queue.visible();
+    assert!(listed.len() > 4 && !listed.is_sorted());
+    for at in [1, 2, 3] {
+        let effects = press(&mut app, "m");
+        answer(&mut app, effects, wrong);
+        assert_eq!(app.queue.selected(), listed[at], "{at} of {listed:?}");
+    }
+    let known = listed
+        .iter()
+        .filter(|at| app.queue.model_verdict(**at).is_some());
+    assert!(known.count() >= 7, "those listed next are asked about");
+}
+
+#[test]
+fn a_wrong_citation_is_a_mismatch_that_the_queue_shows_and_the_toast_explains() {
+    let mut app = app();
+    let effects = update(&mut app, ready());
+    let miscited = |episode: &Episode| {
+        let trigger = &episode.truth.triggering_log_id;
+        right(episode).replace(trigger.as_str(), "L9-99")
+    };
+    answer(&mut app, effects, miscited);
+    press(&mut app, "j r k m");
+    assert_eq!(app.queue.selected(), 1);
+    let wanted = "the model's citation is wrong here, its action is right";
+    assert_eq!(said(&app), wanted);
+    for size in [(80, 24), (120, 35)] {
+        let shown = seen(&app, size);
+        let row = shown.lines().find(|row| row.contains("  1b "));
+        let row = row.expect("a row");
+        assert!(row.contains("✓ cite✗") || row.contains("1b c "), "{shown}");
+    }
+}
+
+#[test]
+fn mismatches_are_found_among_answered_alerts_and_more_are_asked_for() {
+    let mut app = app();
+    let effects = update(&mut app, ready());
+    answer(&mut app, effects, |episode| {
+        if episode.index == 2 {
+            wrong(episode)
+        } else {
+            right(episode)
+        }
+    });
+    let mut effects = press(&mut app, "m");
+    assert_eq!(app.queue.selected(), 2);
+    assert!(said(&app).contains("the reveal tells which"));
+    effects.extend(press(&mut app, "m"));
+    assert!(
+        said(&app).contains("more are asked about"),
+        "{}",
+        said(&app)
+    );
+    let only_20 = |episode: &Episode| match episode.index {
+        20 => wrong(episode),
+        _ => right(episode),
+    };
+    answer(&mut app, effects, only_20);
+    assert_eq!(app.queue.selected(), 20, "gone to by itself");
+}
+
+#[test]
+fn whoever_does_something_else_no_longer_waits_for_a_mismatch() {
+    for (keys, at) in [("m j", 1), ("m r", 0), ("m F2 F1", 0), ("m Tab", 0)] {
+        let mut app = app();
+        let effects = update(&mut app, ready());
+        answer(&mut app, effects, right);
+        let effects = press(&mut app, keys);
+        assert!(!effects.is_empty());
+        answer(&mut app, effects, wrong);
+        assert_eq!(app.queue.selected(), at, "{keys}");
+    }
+}
+
+#[test]
+fn a_filter_measures_from_where_it_was_begun_and_esc_goes_back_there() {
+    let mut app = app();
+    press(&mut app, "j j j j Tab j");
+    let stood = (app.queue.selected(), app.queue.line);
+    assert_eq!(stood, (4, 1));
+    let id = app.queue.entries()[20].episode.alert.alert_id.clone();
+    press(&mut app, "/");
+    type_text(&mut app, &format!("id:{id}"));
+    assert_eq!(app.queue.selected(), 20);
+    press(&mut app, "ctrl-u");
+    assert_eq!(app.queue.selected(), 4, "not where the letters led");
+    type_text(&mut app, &format!("id:{id}"));
+    press(&mut app, "Esc");
+    assert_eq!((app.queue.selected(), app.queue.line), stood);
+}
+
+#[test]
+fn the_nearest_alert_is_that_of_the_list_not_of_the_numbers() {
+    let mut app = app();
+    press(&mut app, "O O O g g");
+    let listed = app.queue.visible();
+    let host = |app: &App, at: usize| app.queue.entries()[at].episode.alert.host.clone();
+    // The first host after whose alerts one with a smaller number follows.
+    let here = listed.iter().zip(&listed[1..]);
+    let here = here
+        .clone()
+        .position(|(a, b)| b < a && host(&app, *a) != host(&app, *b));
+    let (here, next) = (
+        listed[here.expect("hosts differ")],
+        listed[here.expect("hosts differ") + 1],
+    );
+    app.queue.select(here);
+    let filter = format!("!alert_host={}", host(&app, here));
+    press(&mut app, "/");
+    type_text(&mut app, &filter);
+    assert_eq!(app.queue.selected(), next, "after {here}");
+}
+
+#[test]
+fn a_field_that_nothing_has_is_named_while_it_is_typed_and_says_which_there_are() {
+    let mut app = app();
+    press(&mut app, "/");
+    type_text(&mut app, "severitty:high");
+    for size in [(80, 24), (120, 35)] {
+        let shown = seen(&app, size);
+        for wanted in [
+            "no field severitty",
+            "nearest is severity",
+            "alert_host",
+            "revealed",
+        ] {
+            assert!(shown.contains(wanted), "{wanted}:\n{shown}");
+        }
+    }
+    press(&mut app, "Enter");
+    assert_eq!(app.layers.len(), 1, "it stays open");
+    assert_ne!(app.queue.filter_text, "severitty:high");
+    press(&mut app, "ctrl-u");
+    assert!(app.toast.is_none(), "{}", said(&app));
+    type_text(&mut app, "!usr:x");
+    assert!(said(&app).contains("nearest is user"), "{}", said(&app));
+    press(&mut app, "ctrl-u");
+    type_text(
+        &mut app,
+        "orig_bytes>1 note:x number<9 split:holdout !nothing",
+    );
+    assert_eq!(said(&app), "");
+    let bar = seen(&app, (80, 24));
+    assert!(
+        bar.lines()
+            .last()
+            .is_some_and(|l| l.contains("ctrl-u clear"))
+    );
+}
+
+#[test]
+fn what_the_model_says_can_be_filtered_by_the_name_of_its_column() {
+    let mut app = app();
+    let effects = update(&mut app, ready());
+    answer(&mut app, effects, right);
+    let action = app.queue.entries()[0].episode.truth.action;
+    let mut filter = |text: String| {
+        app.queue.set_filter(&text).expect("a filter");
+        app.queue.visible()
+    };
+    let says = filter(format!("says:{action}"));
+    assert_eq!(says, filter(format!("model:{action}")));
+    assert!(says.contains(&0));
+}
+
+#[test]
+fn values_of_the_header_are_filtered_by_from_the_list_of_fields() {
+    let alert = app().queue.entries()[0].episode.alert.clone();
+    for (keys, wanted) in [
+        ("o G k k k +", format!("severity=\"{}\"", alert.severity)),
+        ("o G k k -", format!("!category=\"{}\"", alert.category)),
+        ("o G k +", format!("alert_host=\"{}\"", alert.host)),
+        ("o G +", format!("alert_user=\"{}\"", alert.user)),
+    ] {
+        let mut app = app();
+        press(&mut app, keys);
+        assert_eq!(app.queue.filter_text, wanted);
+        let is_in = app.queue.visible().contains(&0);
+        assert_eq!(is_in, !wanted.starts_with('!'), "{wanted}");
+    }
+}
