@@ -199,7 +199,28 @@ fn a_run_is_a_function_of_its_seed_and_survives_stops_and_kills() {
     }
     assert_eq!(train(&killed, true, None).0, RunState::Finished);
 
+    let damaged = root.path().join("damaged");
+    train(&damaged, false, Some(6));
+    let checkpoints = fs::read_dir(damaged.join("checkpoints")).expect("checkpoints");
+    let mut checkpoints: Vec<_> = checkpoints
+        .map(|entry| entry.expect("entry").path())
+        .collect();
+    checkpoints.sort();
+    assert_eq!(checkpoints.len(), 2, "two are kept");
+    fs::write(checkpoints[1].join("tensors.safetensors"), b"cut").expect("damaged");
+    assert_eq!(train(&damaged, true, None).0, RunState::Finished);
+    let log = String::from_utf8(bytes(&damaged, "log.txt")).expect("text");
+    assert!(
+        log.contains("the newest checkpoint cannot be read"),
+        "{log}"
+    );
+
     for file in SAME {
+        assert_eq!(
+            bytes(&straight, file),
+            bytes(&damaged, file),
+            "{file} after a checkpoint before the last"
+        );
         assert_eq!(
             bytes(&straight, file),
             bytes(&stopped, file),

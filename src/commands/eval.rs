@@ -189,6 +189,18 @@ fn from_file(path: &Path, episodes: &[Episode]) -> anyhow::Result<Answers> {
         responses.len(),
         episodes.len()
     );
+    let without = episodes
+        .iter()
+        .filter(|e| !responses.contains_key(&e.episode_id));
+    let without = without.count();
+    if without > 0 {
+        let all = episodes.len();
+        let path = path.display();
+        writeln!(
+            std::io::stderr(),
+            "{path}: {without} of {all} episodes have no response here and count as malformed"
+        )?;
+    }
     let respond = |e: &Episode| responses.get(&e.episode_id).map_or("", String::as_str);
     let cases = episodes
         .iter()

@@ -41,7 +41,8 @@ pub fn mean(values: &[f64], (least, most): (f64, f64)) -> Option<Estimate> {
         return None;
     }
     let n = values.len() as f64;
-    let value = values.iter().sum::<f64>() / n;
+    // Rounding may lead a mean of equal values out of their range.
+    let value = (values.iter().sum::<f64>() / n).clamp(least, most);
     if values.len() == 1 {
         return Some(Estimate {
             value,
@@ -53,8 +54,8 @@ pub fn mean(values: &[f64], (least, most): (f64, f64)) -> Option<Estimate> {
     let half = t_quantile(values.len() - 1) * (squares / (n - 1.0) / n).sqrt();
     Some(Estimate {
         value,
-        low: (value - half).max(least),
-        high: (value + half).min(most),
+        low: (value - half).clamp(least, value),
+        high: (value + half).clamp(value, most),
     })
 }
 

@@ -49,6 +49,10 @@ pub enum ModelError {
         answer: usize,
         limit: usize,
     },
+    #[error(
+        "tensor {name} holds values that are not finite: the file is damaged, or its training has diverged"
+    )]
+    NotFinite { name: String },
     #[error("tensor {name} got no gradient")]
     NoGradient { name: String },
     #[error("tensor {name} got a gradient that is not finite")]

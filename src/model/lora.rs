@@ -15,7 +15,7 @@ use peft::PeftConfig;
 use super::config::{ModelConfig, Projection};
 use super::error::{ModelError, Result};
 use super::ops;
-use super::tensors::{NamedTensors, TensorSource, to_safetensors};
+use super::tensors::{NamedTensors, TensorSource, finite, to_safetensors};
 use super::weights::Weights;
 use crate::disk;
 use crate::stream::Stream;
@@ -256,9 +256,10 @@ impl Adapter {
                 let [out, inner] = model.projection_shape(projection);
                 let prefix = format!("base_model.model.{}", projection.path(layer));
                 let mut take = |half: &str, shape: &[usize]| {
-                    let tensor = named.take(&format!("{prefix}.lora_{half}.weight"), shape);
+                    let name = format!("{prefix}.lora_{half}.weight");
+                    let tensor = named.take(&name, shape);
                     let tensor = tensor.map_err(|error| peft.explained(error));
-                    Ok::<_, ModelError>(Var::from_tensor(&tensor?)?)
+                    Ok::<_, ModelError>(Var::from_tensor(&finite(&name, tensor?)?)?)
                 };
                 let pair = Pair {
                     a: take("A", &[module.rank, inner])?,

@@ -6,7 +6,8 @@ mod shards;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
+use rayon::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::error::{ModelError, Result};
@@ -30,6 +31,35 @@ pub trait TensorSource {
         Ok(self.take(name, shape)?.to_dtype(dtype)?)
     }
 }
+
+/// The tensor itself, where all it holds are numbers; looked at in CPU memory only, as it is loaded.
+///
+/// # Errors
+/// Names it where one of its values is not finite: every answer would be NaN.
+pub fn finite(name: &str, tensor: Tensor) -> Result<Tensor> {
+    let is_finite = {
+        let (storage, _) = tensor.storage_and_layout();
+        match &*storage {
+            Storage::Cpu(CpuStorage::F32(values)) => all(values, |value| value.is_finite()),
+            Storage::Cpu(CpuStorage::BF16(values)) => all(values, |value| value.is_finite()),
+            Storage::Cpu(CpuStorage::F16(values)) => all(values, |value| value.is_finite()),
+            _ => true,
+        }
+    };
+    match is_finite {
+        true => Ok(tensor),
+        false => Err(ModelError::NotFinite { name: name.into() }),
+    }
+}
+
+fn all<T: Copy + Sync>(values: &[T], holds: fn(T) -> bool) -> bool {
+    // Whole pieces without a branch: as fast as memory.
+    let piece = |piece: &[T]| piece.iter().fold(true, |all, &value| all & holds(value));
+    values.par_chunks(PIECE).all(piece)
+}
+
+/// Values looked at in one go.
+const PIECE: usize = 1 << 14;
 
 /// Tensors by name, with the file they came from for error messages.
 pub struct NamedTensors<'a> {
@@ -162,6 +192,21 @@ pub fn to_safetensors(tensors: &[(String, Tensor)], dtype: DType) -> Result<Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_that_is_no_number_is_found_wherever_it_stands() {
+        for dtype in [DType::F32, DType::BF16, DType::F16] {
+            for (at, bad) in [(0, f32::NAN), (20_000, f32::INFINITY), (39_999, f32::NAN)] {
+                let mut values = vec![1f32; 40_000];
+                let good = Tensor::new(values.as_slice(), &Device::Cpu).expect("tensor");
+                assert!(finite("w", good.to_dtype(dtype).expect("cast")).is_ok());
+                values[at] = bad;
+                let tensor = Tensor::new(values.as_slice(), &Device::Cpu).expect("tensor");
+                let error = finite("w", tensor.to_dtype(dtype).expect("cast")).expect_err("bad");
+                assert!(error.to_string().starts_with("tensor w holds"), "{error}");
+            }
+        }
+    }
     use crate::model::testing::{assert_close, randn};
 
     #[test]

@@ -5,6 +5,7 @@ use candle_core::{DType, Tensor};
 use super::config::{ModelConfig, Projection};
 use super::error::Result;
 use super::tensors::TensorSource;
+use super::tensors::finite;
 
 /// The weights of one decoder layer; projections in the order of [`Projection::ALL`].
 #[derive(Clone, Debug)]
@@ -41,7 +42,10 @@ impl Weights {
     ) -> Result<Self> {
         let d = config.hidden_size;
         let matrix = |named: &mut dyn TensorSource, name: &str, shape: &[usize]| {
-            named.take_as(name, shape, dtype)
+            finite(name, named.take_as(name, shape, dtype)?)
+        };
+        let vector = |named: &mut dyn TensorSource, name: &str, shape: &[usize]| {
+            finite(name, named.take(name, shape)?)
         };
         let embed = matrix(named, "model.embed_tokens.weight", &[config.vocab_size, d])?;
         let mut layers = Vec::with_capacity(config.layers);
@@ -53,13 +57,13 @@ impl Weights {
                 let path = projection.path(layer);
                 projections.push(matrix(named, &format!("{path}.weight"), &[out, inner])?);
                 if config.architecture.has_bias(projection) {
-                    *slot = Some(named.take(&format!("{path}.bias"), &[out])?);
+                    *slot = Some(vector(named, &format!("{path}.bias"), &[out])?);
                 }
             }
             let projections = <[Tensor; 7]>::try_from(projections)
                 .map_err(|_| candle_core::Error::Msg("a layer has seven projections".into()))?;
             let norm = |named: &mut dyn TensorSource, which: &str| {
-                named.take(&format!("model.layers.{layer}.{which}.weight"), &[d])
+                vector(named, &format!("model.layers.{layer}.{which}.weight"), &[d])
             };
             let input_norm = norm(named, "input_layernorm")?;
             let post_norm = norm(named, "post_attention_layernorm")?;
@@ -70,7 +74,7 @@ impl Weights {
                 biases,
             });
         }
-        let norm = named.take("model.norm.weight", &[d])?;
+        let norm = vector(named, "model.norm.weight", &[d])?;
         let head = match config.tied {
             true => None,
             false => Some(matrix(named, "lm_head.weight", &[config.vocab_size, d])?),

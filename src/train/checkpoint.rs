@@ -77,34 +77,63 @@ pub fn save(dir: &RunDir, position: &Position, learner: &Learner) -> Result<()> 
     Ok(())
 }
 
-/// Where the latest complete checkpoint stands, and its folder; `None` before the first.
-///
-/// # Errors
-/// When its state cannot be read.
-pub fn latest(dir: &RunDir) -> Result<Option<(Position, PathBuf)>> {
-    let Some(folder) = complete(dir).pop() else {
-        return Ok(None);
-    };
-    let path = folder.join("state.json");
-    let bytes = disk::read(&path, MOST_STATE).map_err(ModelError::io(&path))?;
-    let position = serde_json::from_slice(&bytes).map_err(|e| unusable(&path, &e))?;
-    Ok(Some((position, folder)))
+/// A checkpoint that can be gone on from.
+#[derive(Debug)]
+pub struct Found {
+    pub position: Position,
+    path: PathBuf,
+    tensors: BTreeMap<String, Tensor>,
+    /// Why a newer one cannot be.
+    pub passed_over: Option<String>,
 }
 
-/// Puts a checkpoint's tensors back into the learner.
+/// The latest checkpoint that is readable; `None` before the first.
 ///
 /// # Errors
-/// When they cannot be read, or belong to another adapter.
-pub fn restore(folder: &Path, learner: &mut Learner) -> Result<()> {
+/// Where there are some and none is readable: what is wrong with the newest.
+pub fn latest(dir: &RunDir) -> Result<Option<Found>> {
+    let mut newest_fault = None;
+    for folder in complete(dir).into_iter().rev() {
+        match read(&folder) {
+            Ok(found) => {
+                let passed_over = newest_fault.map(|fault: TrainError| fault.to_string());
+                return Ok(Some(Found {
+                    passed_over,
+                    ..found
+                }));
+            }
+            Err(fault) => newest_fault = newest_fault.or(Some(fault)),
+        }
+    }
+    newest_fault.map_or(Ok(None), Err)
+}
+
+fn read(folder: &Path) -> Result<Found> {
+    let state = folder.join("state.json");
+    let bytes = disk::read(&state, MOST_STATE).map_err(ModelError::io(&state))?;
+    let position = serde_json::from_slice(&bytes).map_err(|e| unusable(&state, &e))?;
     let path = folder.join("tensors.safetensors");
-    let mut named = NamedTensors::new(read_state(&path)?, &path);
+    Ok(Found {
+        position,
+        tensors: read_state(&path)?,
+        path,
+        passed_over: None,
+    })
+}
+
+/// Puts a checkpoint's tensors back into the learner; gives where it stood.
+///
+/// # Errors
+/// When they belong to another adapter.
+pub fn restore(found: Found, learner: &mut Learner) -> Result<Position> {
+    let mut named = NamedTensors::new(found.tensors, &found.path);
     for (name, var) in learner.vars() {
         var.set(&named.take(name, var.dims())?)?;
     }
     let vars = learner.vars().to_vec();
     learner.adam.restore(&vars, &mut named)?;
     learner.decoder.merge()?;
-    Ok(())
+    Ok(found.position)
 }
 
 /// Complete checkpoints, oldest first.

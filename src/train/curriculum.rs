@@ -14,7 +14,6 @@ mod rollouts;
 mod steering;
 mod work;
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use candle_core::DType;
@@ -29,7 +28,7 @@ pub use fitting::{Fit, fit};
 pub use recent::StepAnswers;
 
 use super::card;
-use super::checkpoint::{self, Position};
+use super::checkpoint::{self, Found, Position};
 use super::config::{Reference, TrainConfig};
 use super::error::Result;
 use super::extra::{Example, Extra};
@@ -113,7 +112,7 @@ fn manifest(
     request: &TrainRequest,
     extra: &Extra,
     dir: &RunDir,
-) -> Result<(Manifest, Option<(Position, PathBuf)>)> {
+) -> Result<(Manifest, Option<Found>)> {
     let fresh = |config: &TrainConfig| {
         let plan = config.plan(extra.examples.len() as u64);
         let mut hashes = model.hashes.clone();
@@ -139,20 +138,27 @@ impl<'a> Run<'a> {
         let extra = Extra::of_run(&dir, request.sft_extra.as_deref(), request.resume)?;
         let (manifest, found) = manifest(model, request, &extra, &dir)?;
         let (config, plan) = (manifest.config.clone(), manifest.plan.clone());
-        let writer = match (&found, request.resume) {
-            (Some((position, _)), _) => RunWriter::resume(dir.clone(), &position.lengths)?,
+        let mut writer = match (&found, request.resume) {
+            (Some(found), _) => RunWriter::resume(dir.clone(), &found.position.lengths)?,
             (None, true) => RunWriter::resume(dir.clone(), &RunWriter::no_lengths())?,
             (None, false) => RunWriter::create(dir.clone(), &manifest)?,
         };
         extra.keep(&dir)?;
         let mut learner = Learner::fresh(model, &config)?;
         let position = match found {
-            Some((at, folder)) => {
-                if plan.phases.get(at.phase).is_none_or(|p| p.name != "sft") {
+            Some(found) => {
+                let phase = plan.phases.get(found.position.phase);
+                if phase.is_none_or(|phase| phase.name != "sft") {
                     learner.reset_optimizer(config.grpo.weight_decay);
                 }
-                checkpoint::restore(&folder, &mut learner)?;
-                at
+                if let Some(why) = &found.passed_over {
+                    let step = found.position.step;
+                    let told = format!(
+                        "the newest checkpoint cannot be read ({why}): going on from step {step}"
+                    );
+                    writer.warn(step, &told)?;
+                }
+                checkpoint::restore(found, &mut learner)?
             }
             None => Position::default(),
         };
