@@ -318,7 +318,8 @@ pub(super) fn open(app: &mut App) -> Vec<Effect> {
 }
 
 fn start(app: &mut App, continues: bool) -> Vec<Effect> {
-    let continue_in = app.training.can_continue().cloned().filter(|_| continues);
+    let continued = app.training.can_continue().filter(|_| continues);
+    let continue_in = continued.and_then(|run| run.run_dir.clone());
     if continues && continue_in.is_none() {
         app.say("there is no stopped run to continue");
         return Vec::new();

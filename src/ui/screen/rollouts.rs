@@ -82,6 +82,7 @@ fn group_rows(
     width: usize,
 ) -> Vec<Line<'static>> {
     let place = match training.groups_back {
+        _ if training.is_leafing() => "from the run's folder, [ ] older, newer".to_owned(),
         0 => "newest".to_owned(),
         back => format!("{back} back, s to a step"),
     };
