@@ -39,6 +39,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         args.format != Format::Tensorboard || !std::io::stdout().is_terminal(),
         "an event file is not text: send it to a file, e.g. > logs/events.out.tfevents.1"
     );
+    anyhow::ensure!(
+        args.format != Format::Tensorboard || args.what != What::Rollouts,
+        "rollouts are no curves: an event file holds metrics, eval or system"
+    );
     let (rows, broken) = export::rows(&dir, args.what)?;
     match args.format {
         Format::Csv => export::csv(&rows, out)?,

@@ -20,6 +20,8 @@ const CHUNK: u64 = 1 << 14;
 pub enum Wanted {
     /// The first step that has any, from this one on; where there is none, the last before.
     From(u64),
+    /// The first step after this one that has any.
+    After(u64),
     /// The last step before this one that has any.
     Before(u64),
 }
@@ -54,6 +56,10 @@ impl Rollouts {
     fn find(&mut self, wanted: Wanted) -> io::Result<Vec<RolloutGroup>> {
         let at = match wanted {
             Wanted::Before(step) => self.before(step)?,
+            Wanted::After(step) => {
+                let at = self.first_from(step.saturating_add(1))?;
+                self.step_at(at)?.map(|_| at)
+            }
             Wanted::From(step) => {
                 let at = self.first_from(step)?;
                 match self.step_at(at)? {
@@ -230,6 +236,8 @@ mod tests {
             assert_eq!(found(Wanted::From(step)), Some(next), "from {step}");
             let last = (step > 30).then(|| ((step - 1) / 3 * 3).min(300));
             assert_eq!(found(Wanted::Before(step)), last, "before {step}");
+            let after = (step < 300).then(|| ((step + 1).max(30).div_ceil(3) * 3).min(300));
+            assert_eq!(found(Wanted::After(step)), after, "after {step}");
         }
     }
 

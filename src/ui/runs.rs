@@ -26,6 +26,8 @@ pub struct Runs {
     /// Where the runs are; `None` before anybody looked.
     pub root: Option<PathBuf>,
     all: Vec<Summary>,
+    /// A look of the pulse is still to be reported.
+    pub is_awaited: bool,
     /// Position among the runs let through.
     cursor: usize,
     /// Runs that others are compared with.

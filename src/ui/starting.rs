@@ -128,7 +128,14 @@ impl Form {
                 of_preset: (value != of_preset).then_some(of_preset),
                 value,
                 about: field.about,
-                allowed: field.kind.allowed(),
+                allowed: match SETTLED.contains(&field.key) {
+                    true => format!(
+                        "nothing here, it is settled once the workbench is open: opensoc --set {}={}",
+                        field.key,
+                        field.kind.allowed()
+                    ),
+                    false => field.kind.allowed(),
+                },
             });
         let all = std::iter::once(first).chain(others);
         all.filter(|line| line.holds(&self.filter)).collect()

@@ -140,6 +140,7 @@ fn open(app: &mut App, dir: RunDir) -> Vec<Effect> {
 
 /// What follows from what came of an errand.
 pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
+    app.runs.is_awaited = false;
     match report {
         Report::Listed(listing) if app.runs.says(&listing) => {}
         Report::Listed(listing) => {
@@ -242,6 +243,11 @@ fn show_groups(app: &mut App, request: &Request, groups: Vec<RolloutGroup>) {
         (Wanted::Before(step), None) => {
             app.say(format!("there are no rollouts before step {step}"));
         }
+        (Wanted::After(step), None) => {
+            app.say(format!(
+                "there are no rollouts after step {step} in the run's folder"
+            ));
+        }
         (Wanted::From(_), None) => app.say("the run's folder holds no rollouts"),
     }
 }
@@ -259,14 +265,20 @@ pub fn wants_looks(app: &App) -> bool {
 
 /// Looks again at what is on screen and may have changed.
 #[must_use]
-pub fn look_again(app: &App) -> Vec<Effect> {
-    match app.training.looked_at() {
+pub fn look_again(app: &mut App) -> Vec<Effect> {
+    if app.runs.is_awaited {
+        // The disk is slower than the looks: they must not pile up.
+        return Vec::new();
+    }
+    let effects = match app.training.looked_at() {
         _ if app.screen == ScreenName::Runs => look(),
         Some(dir) if app.screen == ScreenName::Training => {
             vec![Effect::Errand(Errand::LookAgain(RunDir::new(dir)))]
         }
         _ => Vec::new(),
-    }
+    };
+    app.runs.is_awaited = !effects.is_empty();
+    effects
 }
 
 /// Whether after `fact` of the run in progress the list says something that is no longer so; `before` is its last status.

@@ -98,6 +98,12 @@ fn a_value_that_is_refused_says_why_and_stays_open() {
 }
 
 #[test]
+fn a_setting_that_cannot_be_changed_here_says_so() {
+    let app = on("t h r e a d s");
+    assert!(seen(&app, SMALL).contains("takes nothing here, it is settled"));
+}
+
+#[test]
 fn the_form_turns_pages_and_finds_settings() {
     let mut app = app();
     press(&mut app, "F2 t");

@@ -65,7 +65,7 @@ impl Training {
                 self.leaf = None;
                 None
             }
-            _ => self.request(Wanted::From(step + 1)),
+            _ => self.request(Wanted::After(step)),
         }
     }
 
@@ -107,7 +107,7 @@ impl Training {
             return false;
         }
         let at = match wanted {
-            Wanted::From(_) => 0,
+            Wanted::From(_) | Wanted::After(_) => 0,
             Wanted::Before(_) => groups.len() - 1,
         };
         self.leaf = Some(Leaf { groups, at });
