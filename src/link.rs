@@ -164,6 +164,31 @@ pub enum RunFact {
     /// `status.json` has not been written for too long, though its process is there: why that may be, and what to do. Holds
     /// until the next status.
     Silent { message: String },
+    /// The file of these facts was cut back: what came of them so far is told again from its beginning.
+    Forget(FactKind),
+}
+
+/// Facts that are lines of one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactKind {
+    Metrics,
+    System,
+    Rollouts,
+    Attacks,
+    Evaluations,
+    Warnings,
+}
+
+impl FactKind {
+    /// All six.
+    pub const ALL: [FactKind; 6] = [
+        FactKind::Metrics,
+        FactKind::System,
+        FactKind::Rollouts,
+        FactKind::Attacks,
+        FactKind::Evaluations,
+        FactKind::Warnings,
+    ];
 }
 
 /// The phases of a run and how many optimiser steps each takes.

@@ -277,7 +277,7 @@ fn alive(root: &Path) -> Check {
         alive => format!("{}, alive: {alive}", runs.len()),
     };
     match (broken.first(), crashed.as_str()) {
-        (Some(error), _) => Check::warn("runs", found, format!("cannot be read: {error}")),
+        (Some((_, error)), _) => Check::warn("runs", found, format!("cannot be read: {error}")),
         (None, "") => Check::ok("runs", found),
         (None, crashed) => Check::warn(
             "runs",

@@ -3,9 +3,9 @@
 use std::io::{IsTerminal, Write};
 
 use super::Outcome;
-use crate::run::RunDir;
 use crate::run::export::{self, What};
 use crate::run::layout::default_root;
+use crate::run::summary::find;
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
@@ -34,10 +34,14 @@ pub enum Format {
 /// # Errors
 /// When there is no such run, or `out` cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-    let dir = RunDir::find(&default_root()?, &args.run)?;
+    let dir = find(&default_root()?, &args.run)?;
     anyhow::ensure!(
         args.format != Format::Tensorboard || !std::io::stdout().is_terminal(),
         "an event file is not text: send it to a file, e.g. > logs/events.out.tfevents.1"
+    );
+    anyhow::ensure!(
+        args.format != Format::Tensorboard || args.what != What::Rollouts,
+        "rollouts are no curves: an event file holds metrics, eval or system"
     );
     let (rows, broken) = export::rows(&dir, args.what)?;
     match args.format {

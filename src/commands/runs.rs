@@ -34,7 +34,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     } else {
         table(&runs, out)?;
     }
-    for error in &broken {
+    for (_, error) in &broken {
         writeln!(std::io::stderr(), "cannot be read: {error}")?;
     }
     Ok(match broken.is_empty() {

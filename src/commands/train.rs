@@ -257,7 +257,8 @@ pub fn told(fact: &RunFact) -> Option<String> {
         | RunFact::Rollouts(_)
         | RunFact::Attack(_)
         // A warning has told of it.
-        | RunFact::Planned(_) => return None,
+        | RunFact::Planned(_)
+        | RunFact::Forget(_) => return None,
     })
 }
 

@@ -15,7 +15,7 @@ use super::{Outcome, follow};
 use crate::env::schema::{Split, Stage};
 use crate::link::{Fact, RunFact};
 use crate::run::layout::{default_root, list};
-use crate::run::{Manifest, RunDir};
+use crate::run::{Manifest, RunDir, summary};
 use crate::ui::queue::EpisodeSource;
 use crate::ui::{Session, WorkbenchOptions};
 
@@ -75,7 +75,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
 fn find(name: Option<&str>) -> anyhow::Result<RunDir> {
     let root = default_root()?;
     if let Some(name) = name {
-        return Ok(RunDir::find(&root, name)?);
+        return Ok(summary::find(&root, name)?);
     }
     if let Some(dir) = follow::newest_alive()? {
         return Ok(dir);

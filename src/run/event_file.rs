@@ -216,6 +216,7 @@ mod tests {
     #[test]
     fn an_independent_reader_finds_every_value_again() {
         let row = |step, values: &[(&str, f64)]| Row {
+            texts: BTreeMap::new(),
             step,
             stage: "sft".into(),
             values: values.iter().map(|(n, v)| ((*n).to_owned(), *v)).collect(),

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::layout::{Journal, replace_file};
 use super::tail::Tail;
 use super::{Manifest, RunDir, RunError, event_file};
-use crate::link::{EvalRow, MetricRow, SystemRow};
+use crate::link::{EvalRow, MetricRow, Rollout, RolloutGroup, SystemRow};
 
 /// Which file of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -20,11 +20,15 @@ pub enum What {
     Metrics,
     /// A row an evaluation on hold-out episodes
     Eval,
+    /// A row an optimiser step: times, rates and memory of the machine
+    System,
+    /// A row a sampled response
+    Rollouts,
 }
 
 impl What {
-    /// Both.
-    pub const ALL: [What; 2] = [What::Metrics, What::Eval];
+    /// What a screen writes into the run's folder: the curves.
+    pub const CURVES: [What; 3] = [What::Metrics, What::Eval, What::System];
 
     /// Its name, without an ending.
     #[must_use]
@@ -32,16 +36,20 @@ impl What {
         match self {
             What::Metrics => "metrics",
             What::Eval => "eval",
+            What::System => "system",
+            What::Rollouts => "rollouts",
         }
     }
 }
 
-/// A row of either file.
+/// A row of any of the files.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     pub step: u64,
     pub stage: String,
     pub values: BTreeMap<String, f64>,
+    /// What is no number; empty but for rollouts.
+    pub texts: BTreeMap<&'static str, String>,
 }
 
 /// All rows of a file of the run in `dir`, and how many of its lines are broken.
@@ -54,13 +62,71 @@ pub fn rows(dir: &RunDir, what: What) -> Result<(Vec<Row>, u64), RunError> {
             step: row.step,
             stage: row.stage,
             values: row.values,
+            texts: BTreeMap::new(),
         }),
+        What::System => read(dir, Journal::System, |row: SystemRow| Row {
+            step: row.step,
+            stage: row.stage,
+            values: with_time(row.values, row.time),
+            texts: BTreeMap::new(),
+        }),
+        What::Rollouts => {
+            let read = read(dir, Journal::Rollouts, |group: RolloutGroup| {
+                sampled(&group)
+            });
+            read.map(|(groups, broken)| (groups.concat(), broken))
+        }
         What::Eval => read(dir, Journal::Eval, |row: EvalRow| Row {
             step: row.step,
             stage: row.stage,
             values: with_episodes(row.values, row.episodes),
+            texts: BTreeMap::new(),
         }),
     }
+}
+
+fn with_time(mut values: BTreeMap<String, f64>, time: u64) -> BTreeMap<String, f64> {
+    values.insert("time".into(), time as f64);
+    values
+}
+
+/// A row for each response of a group.
+fn sampled(group: &RolloutGroup) -> Vec<Row> {
+    let row = |rollout: &Rollout| {
+        let components = rollout.components.iter();
+        let mut values: BTreeMap<String, f64> = components
+            .map(|(name, value)| (format!("components/{name}"), *value))
+            .collect();
+        values.extend([
+            ("group_id".to_owned(), group.group_id as f64),
+            ("reward".to_owned(), rollout.reward),
+            ("advantage".to_owned(), rollout.advantage),
+            (
+                "truncated".to_owned(),
+                f64::from(u8::from(rollout.truncated)),
+            ),
+        ]);
+        let action = rollout.action.map_or("malformed", |action| action.as_str());
+        let texts = [
+            ("episode_id", group.episode_id.as_str()),
+            ("rule", &group.rule),
+            ("truth_action", group.truth_action.as_str()),
+            ("truth_log_id", &group.truth_log_id),
+            ("action", action),
+            (
+                "cited_log_id",
+                rollout.cited_log_id.as_deref().unwrap_or_default(),
+            ),
+            ("response", &rollout.response),
+        ];
+        Row {
+            step: group.step,
+            stage: group.stage.clone(),
+            values,
+            texts: texts.map(|(name, text)| (name, text.to_owned())).into(),
+        }
+    };
+    group.rollouts.iter().map(row).collect()
 }
 
 fn with_episodes(mut values: BTreeMap<String, f64>, episodes: u64) -> BTreeMap<String, f64> {
@@ -68,11 +134,11 @@ fn with_episodes(mut values: BTreeMap<String, f64>, episodes: u64) -> BTreeMap<S
     values
 }
 
-fn read<T: DeserializeOwned>(
+fn read<T: DeserializeOwned, R>(
     dir: &RunDir,
     journal: Journal,
-    as_row: impl Fn(T) -> Row,
-) -> Result<(Vec<Row>, u64), RunError> {
+    as_row: impl Fn(T) -> R,
+) -> Result<(Vec<R>, u64), RunError> {
     let mut tail: Tail<T> = Tail::new(dir.journal(journal));
     let (mut rows, mut broken) = (Vec::new(), 0);
     loop {
@@ -117,6 +183,8 @@ pub fn events(dir: &RunDir, what: What, rows: &[Row], out: &mut dyn Write) -> Re
     let prefix = match what {
         What::Metrics => "",
         What::Eval => "eval/",
+        What::System => "system/",
+        What::Rollouts => "rollouts/",
     };
     event_file::write(rows, prefix, time_of, out).map_err(RunError::io(dir.path(), "export"))
 }
@@ -127,8 +195,13 @@ pub fn events(dir: &RunDir, what: What, rows: &[Row], out: &mut dyn Write) -> Re
 /// Where `out` cannot be written.
 pub fn csv(rows: &[Row], out: &mut dyn Write) -> std::io::Result<()> {
     let names: BTreeSet<&String> = rows.iter().flat_map(|row| row.values.keys()).collect();
+    let texts: BTreeSet<&str> = rows
+        .iter()
+        .flat_map(|row| row.texts.keys().copied())
+        .collect();
     let mut writer = csv::Writer::from_writer(out);
     let head = ["step", "stage"].into_iter();
+    let head = head.chain(texts.iter().copied());
     writer.write_record(head.chain(names.iter().map(|name| name.as_str())))?;
     for row in rows {
         let value = |name: &&String| {
@@ -137,6 +210,8 @@ pub fn csv(rows: &[Row], out: &mut dyn Write) -> std::io::Result<()> {
                 .map_or_else(String::new, f64::to_string)
         };
         let mut record = vec![row.step.to_string(), row.stage.clone()];
+        let text = |name: &&str| row.texts.get(*name).cloned().unwrap_or_default();
+        record.extend(texts.iter().map(text));
         record.extend(names.iter().map(value));
         writer.write_record(&record)?;
     }
@@ -152,6 +227,9 @@ pub fn jsonl(rows: &[Row], out: &mut dyn Write) -> std::io::Result<()> {
         let mut object = serde_json::Map::new();
         object.insert("step".into(), row.step.into());
         object.insert("stage".into(), row.stage.clone().into());
+        for (name, text) in &row.texts {
+            object.insert((*name).to_owned(), text.clone().into());
+        }
         for (name, value) in &row.values {
             object.insert(name.clone(), (*value).into());
         }
@@ -160,7 +238,7 @@ pub fn jsonl(rows: &[Row], out: &mut dyn Write) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Writes both files of the run as CSV into `export/` of its folder, and says where they are.
+/// Writes the curves of the run as CSV into `export/` of its folder, and says where they are.
 ///
 /// # Errors
 /// Where the run cannot be read or the folder not written.
@@ -168,7 +246,7 @@ pub fn into_folder(dir: &RunDir) -> Result<Vec<PathBuf>, RunError> {
     let folder = dir.export();
     std::fs::create_dir_all(&folder).map_err(RunError::io(&folder, "make the folder"))?;
     let mut written = Vec::new();
-    for what in What::ALL {
+    for what in What::CURVES {
         let (rows, _) = rows(dir, what)?;
         let path = folder.join(what.as_str()).with_extension("csv");
         let mut text = Vec::new();
@@ -189,6 +267,7 @@ mod tests {
             step,
             stage: "sft".into(),
             values: BTreeMap::from([(name.to_owned(), value)]),
+            texts: BTreeMap::new(),
         };
         let rows = [row(1, "loss", 0.1), row(2, "reward, mean", -1.0 / 3.0)];
         let mut text = Vec::new();
@@ -206,7 +285,37 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_gets_both_files() {
+    fn responses_are_rows_with_their_texts() {
+        let folder = tempfile::tempdir().expect("folder");
+        let dir = RunDir::new(folder.path());
+        let rollout = |response: &str| {
+            format!(
+                r#"{{"response":"{response}","action":null,"cited_log_id":null,"reward":-0.5,"components":{{"malformed":-0.5}},"advantage":0.0,"truncated":true}}"#
+            )
+        };
+        let group = format!(
+            r#"{{"step":7,"stage":"stage1_basic","group_id":3,"episode_id":"e","summary":"s","truth_action":"dismiss","truth_log_id":"L1-0","rule":"r","rollouts":[{},{}]}}"#,
+            rollout("a, b"),
+            rollout("c")
+        );
+        std::fs::write(dir.journal(Journal::Rollouts), group + "\n").expect("written");
+        let (rows, broken) = rows(&dir, What::Rollouts).expect("read");
+        assert_eq!((rows.len(), broken), (2, 0));
+        let mut text = Vec::new();
+        csv(&rows, &mut text).expect("written");
+        let text = String::from_utf8(text).expect("text");
+        assert_eq!(
+            text.lines().nth(1),
+            Some(r#"7,stage1_basic,malformed,,e,"a, b",r,dismiss,L1-0,0,-0.5,3,-0.5,1"#)
+        );
+        let mut text = Vec::new();
+        jsonl(&rows, &mut text).expect("written");
+        let text = String::from_utf8(text).expect("text");
+        assert!(text.contains(r#""response":"c""#) && text.contains(r#""group_id":3.0"#));
+    }
+
+    #[test]
+    fn a_folder_gets_the_curves() {
         let folder = tempfile::tempdir().expect("folder");
         let dir = RunDir::new(folder.path());
         std::fs::write(
@@ -219,7 +328,8 @@ mod tests {
             .iter()
             .map(|path| std::fs::read_to_string(path).expect("there"))
             .collect();
-        assert_eq!(texts, ["step,stage,loss\n1,sft,0.5\n", "step,stage\n"]);
+        let none = "step,stage\n";
+        assert_eq!(texts, ["step,stage,loss\n1,sft,0.5\n", none, none]);
         assert!(written.iter().all(|path| path.starts_with(dir.export())));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! `layout` names the files, `writer` appends facts (under `lock`, so there is one), `reader` follows them, `control`
 //! carries requests the other way, `series` turns facts into what is drawn, `summary` and `compare` tell runs apart,
+//! `groups` finds the rollouts of a step,
 //! `export` and `keeping` are for afterwards. Knows neither tensors nor terminals.
 
 pub mod compare;
@@ -9,6 +10,7 @@ pub mod control;
 mod error;
 pub mod event_file;
 pub mod export;
+pub mod groups;
 pub mod keeping;
 pub mod layout;
 pub mod lock;

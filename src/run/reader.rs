@@ -5,7 +5,7 @@
 use serde::de::DeserializeOwned;
 
 use crate::link::{
-    AttackRow, EvalRow, MetricRow, RolloutGroup, RunFact, RunState, Status, SystemRow,
+    AttackRow, EvalRow, FactKind, MetricRow, RolloutGroup, RunFact, RunState, Status, SystemRow,
 };
 
 use super::layout::{Journal, read_bounded};
@@ -32,11 +32,10 @@ pub struct RunReader {
 /// What came since the last look.
 #[derive(Debug, Default)]
 pub struct News {
-    /// In the order of the files: started, status, metrics, system, rollouts, attacks, evaluations, warnings.
+    /// In the order of the files: started, status, metrics, system, rollouts, attacks, evaluations, warnings. A file that was
+    /// cut back or replaced is told from its beginning, after a word to forget what came of it.
     pub facts: Vec<RunFact>,
-    /// Files that were cut back or replaced: forget what came from them before `facts`.
-    pub restarted: Vec<Journal>,
-    /// The first few broken lines.
+    /// The first few broken lines; a warning among `facts` tells of them.
     pub corrupt: Vec<CorruptLine>,
     /// How many broken lines there were in all.
     pub corrupt_count: u64,
@@ -86,13 +85,18 @@ impl RunReader {
             news.facts.extend(status.clone().map(RunFact::Status));
             self.status = status;
         }
-        news.take(Journal::Metrics, self.metrics.poll()?, RunFact::Metrics);
-        news.take(Journal::System, self.system.poll()?, RunFact::System);
+        news.take(FactKind::Metrics, self.metrics.poll()?, RunFact::Metrics);
+        news.take(FactKind::System, self.system.poll()?, RunFact::System);
         let as_fact = |group| RunFact::Rollouts(Box::new(group));
-        news.take(Journal::Rollouts, self.rollouts.poll()?, as_fact);
-        news.take(Journal::Attacker, self.attacker.poll()?, RunFact::Attack);
-        news.take(Journal::Eval, self.eval.poll()?, RunFact::Evaluation);
+        news.take(FactKind::Rollouts, self.rollouts.poll()?, as_fact);
+        news.take(FactKind::Attacks, self.attacker.poll()?, RunFact::Attack);
+        news.take(
+            FactKind::Evaluations,
+            self.eval.poll()?,
+            RunFact::Evaluation,
+        );
         news.take_log(self.log.poll()?);
+        news.tell_corrupt();
         Ok(news)
     }
 
@@ -126,24 +130,35 @@ impl RunReader {
 }
 
 impl News {
-    fn take<T>(&mut self, journal: Journal, batch: Batch<T>, as_fact: impl Fn(T) -> RunFact) {
+    fn take<T>(&mut self, kind: FactKind, batch: Batch<T>, as_fact: impl Fn(T) -> RunFact) {
+        self.begin(kind, batch.restarted, batch.more);
         self.facts.extend(batch.rows.into_iter().map(as_fact));
         self.corrupt.extend(batch.corrupt);
         self.corrupt_count += batch.corrupt_count;
-        self.note(journal, batch.restarted, batch.more);
     }
 
     fn take_log(&mut self, found: Lines) {
+        self.begin(FactKind::Warnings, found.restarted, found.more);
         let warnings = found.lines.iter().filter_map(|(_, bytes)| warning(bytes));
         self.facts.extend(warnings);
-        self.note(Journal::Log, found.restarted, found.more);
     }
 
-    fn note(&mut self, journal: Journal, restarted: bool, more: bool) {
+    fn begin(&mut self, kind: FactKind, restarted: bool, more: bool) {
         if restarted {
-            self.restarted.push(journal);
+            self.facts.push(RunFact::Forget(kind));
         }
         self.more |= more;
+    }
+
+    /// Broken lines are no error, but what is drawn lacks them.
+    fn tell_corrupt(&mut self) {
+        if let Some(first) = self.corrupt.first() {
+            let message = format!(
+                "{} broken lines are left out, the first is line {} of {}: {}",
+                self.corrupt_count, first.line, first.file, first.reason
+            );
+            self.facts.push(RunFact::Warning { step: 0, message });
+        }
     }
 }
 
@@ -228,11 +243,20 @@ pub fn liveness_of(
     Ok(liveness(status, lock::is_held(dir)?, now, silent_after_s))
 }
 
+/// How [`crash_words`] begin.
+const CRASHED: &str = "its process is gone without a word";
+
+/// Whether this is what is said of a run whose process is gone: no other reason begins so.
+#[must_use]
+pub fn tells_of_crash(reason: &str) -> bool {
+    reason.starts_with(CRASHED)
+}
+
 /// What to do about a run whose process is gone.
 #[must_use]
 pub fn crash_words(dir: &RunDir) -> String {
     format!(
-        "its process is gone without a word: opensoc train --resume --run-dir {} continues it from the last checkpoint",
+        "{CRASHED}: opensoc train --resume --run-dir {} continues it from the last checkpoint",
         dir.path().display()
     )
 }
@@ -342,9 +366,34 @@ mod tests {
         let mut writer = RunWriter::resume(dir, &lengths).expect("resumes");
         let news = reader.poll().expect("read");
         assert_eq!(steps(&news), [1]);
-        assert_eq!(news.restarted, [Journal::Metrics, Journal::Log]);
+        let forgets = |fact: &RunFact| match fact {
+            RunFact::Forget(kind) => Some(*kind),
+            _ => None,
+        };
+        let forgotten: Vec<_> = news.facts.iter().filter_map(forgets).collect();
+        assert_eq!(forgotten, [FactKind::Metrics, FactKind::Warnings]);
+        assert!(
+            matches!(news.facts[0], RunFact::Forget(_)),
+            "before the rows"
+        );
         writer.metrics(&metrics(2)).expect("written");
         assert_eq!(steps(&reader.poll().expect("read")), [2]);
+    }
+
+    #[test]
+    fn broken_lines_are_told_of() {
+        let folder = tempfile::tempdir().expect("folder");
+        let dir = RunDir::new(folder.path());
+        let lines = "{\"step\":1,\"stage\":\"sft\"}\n{\"step\":\n[]\n";
+        std::fs::write(dir.journal(Journal::Metrics), lines).expect("written");
+        let facts = RunReader::new(dir).poll().expect("read").facts;
+        let [RunFact::Metrics(_), RunFact::Warning { message, .. }] = &facts[..] else {
+            panic!("{facts:?}");
+        };
+        assert!(
+            message.contains("2 broken lines") && message.contains("line 2 of metrics.jsonl"),
+            "{message}"
+        );
     }
 
     #[test]

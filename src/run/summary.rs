@@ -1,6 +1,6 @@
 //! A run in one line: what it is, how far it got, whether anybody is behind it, the best it did.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -43,6 +43,8 @@ pub enum Standing {
     Stopped,
     Finished,
     Failed,
+    /// Its folder cannot be read.
+    Broken,
 }
 
 impl Standing {
@@ -58,6 +60,7 @@ impl Standing {
             Standing::Stopped => "stopped",
             Standing::Finished => "finished",
             Standing::Failed => "failed",
+            Standing::Broken => "broken",
         }
     }
 
@@ -95,7 +98,7 @@ pub struct Summary {
     pub created: String,
     pub model: String,
     pub seed: u64,
-    /// Highest mean reward on hold-out episodes so far.
+    /// Mean reward on hold-out episodes of the best adapter so far.
     pub best_mean_reward: Option<f64>,
     /// Why it is in this state, in words.
     pub reason: String,
@@ -150,37 +153,86 @@ impl Summary {
     }
 }
 
-/// Mean rewards over steps (of several at one step the last), and the best of all.
+impl Summary {
+    /// What can be said of a folder that cannot be read.
+    #[must_use]
+    pub fn broken(dir: &RunDir, error: &RunError) -> Self {
+        let config = TrainConfig::nano();
+        Self {
+            run_id: dir.id(),
+            run_dir: dir.path().to_owned(),
+            standing: Standing::Broken,
+            phase: String::new(),
+            step: 0,
+            total_steps: 0,
+            created: String::new(),
+            model: String::new(),
+            seed: 0,
+            best_mean_reward: None,
+            reason: error.to_string(),
+            preset: "",
+            note: String::new(),
+            ended_early: None,
+            config,
+            evaluations: Series::new(),
+        }
+    }
+}
+
+/// Mean rewards over steps (of several at one step the last), and that of the best adapter: of the row that says so, else the
+/// highest.
 fn evaluations(dir: &RunDir) -> Result<(Series, Option<f64>), RunError> {
     let mut tail: Tail<EvalRow> = Tail::new(dir.journal(Journal::Eval));
-    let (mut series, mut best) = (Series::new(), None::<f64>);
+    let (mut series, mut highest, mut best) = (Series::new(), None::<f64>, None);
     loop {
         let batch = tail.poll()?;
         for row in &batch.rows {
             if let Some(reward) = row.values.get(BEST_BY) {
                 series.push(row.step, *reward);
-                best = Some(best.map_or(*reward, |best| best.max(*reward)));
+                highest = Some(highest.map_or(*reward, |highest| highest.max(*reward)));
+                if row.values.get("is_best") == Some(&1.0) {
+                    best = Some(*reward);
+                }
             }
         }
         if !batch.more {
-            return Ok((series, best));
+            return Ok((series, best.or(highest)));
         }
     }
 }
 
-/// Every run under `root` that can be read, newest first, and what is wrong with those that cannot.
+/// Folders of runs that cannot be read, and what is wrong with each.
+pub type Broken = Vec<(RunDir, RunError)>;
+
+/// Every run under `root` that can be read, begun last first, and what is wrong with those that cannot.
 ///
 /// # Errors
 /// Where `root` cannot be read.
-pub fn all(root: &std::path::Path, now: u64) -> Result<(Vec<Summary>, Vec<RunError>), RunError> {
+pub fn all(root: &Path, now: u64) -> Result<(Vec<Summary>, Broken), RunError> {
     let (mut found, mut broken) = (Vec::new(), Vec::new());
     for dir in layout::list(root)? {
         match Summary::read(&dir, now) {
             Ok(summary) => found.push(summary),
-            Err(error) => broken.push(error),
+            Err(error) => broken.push((dir, error)),
         }
     }
+    // A folder may have any name; where two began in one second the name decides.
+    found.sort_by(|a, b| b.created.cmp(&a.created));
     Ok((found, broken))
+}
+
+/// The run that `name` means: a path, a folder's name under `root`, or the id that its `run.json` gives it.
+///
+/// # Errors
+/// [`RunError::NotARun`] where there is none.
+pub fn find(root: &Path, name: &str) -> Result<RunDir, RunError> {
+    let by_place = RunDir::find(root, name);
+    if by_place.is_ok() {
+        return by_place;
+    }
+    let is_it = |dir: &RunDir| Manifest::read(dir).is_ok_and(|manifest| manifest.run_id == name);
+    let found = layout::list(root)?.into_iter().find(is_it);
+    found.map_or(by_place, Ok)
 }
 
 #[cfg(test)]
@@ -196,7 +248,8 @@ mod tests {
         std::fs::create_dir_all(dir.path()).expect("folder");
         let config = TrainConfig::nano();
         let plan = config.plan(0);
-        let manifest = Manifest::new(&dir, config, plan, "nano", "cpu", BTreeMap::new());
+        let mut manifest = Manifest::new(&dir, config, plan, "nano", "cpu", BTreeMap::new());
+        manifest.created = name.to_owned();
         let writer = RunWriter::create(dir.clone(), &manifest).expect("starts");
         (dir, writer)
     }
@@ -213,6 +266,42 @@ mod tests {
             pid: 1,
             reason: "why".to_owned(),
         }
+    }
+
+    fn row_of_best(step: u64, reward: f64) -> EvalRow {
+        let values = [("mean_reward", reward), ("is_best", 1.0)];
+        EvalRow {
+            step,
+            stage: "sft".into(),
+            episodes: 8,
+            values: values.map(|(name, value)| (name.to_owned(), value)).into(),
+            ..EvalRow::default()
+        }
+    }
+
+    #[test]
+    fn runs_are_listed_by_their_beginning_and_found_by_their_id() {
+        let root = tempfile::tempdir().expect("folder");
+        for (name, created) in [
+            ("zebra", "2026-01-01"),
+            ("ant", "2026-01-03"),
+            ("bee", "2026-01-02"),
+        ] {
+            let (dir, writer) = writer(root.path(), name);
+            let mut manifest = Manifest::read(&dir).expect("read");
+            manifest.created = format!("{created}T00:00:00Z");
+            manifest.run_id = format!("id-of-{name}");
+            manifest.write(&dir).expect("written");
+            drop(writer);
+        }
+        let (found, _) = all(root.path(), 1_010).expect("listed");
+        let ids: Vec<_> = found.iter().map(|run| run.run_id.as_str()).collect();
+        assert_eq!(ids, ["id-of-ant", "id-of-bee", "id-of-zebra"]);
+        for name in ["bee", "id-of-bee"] {
+            let dir = find(root.path(), name).expect("found");
+            assert_eq!(dir.id(), "bee", "{name}");
+        }
+        assert!(find(root.path(), "id-of-none").is_err());
     }
 
     #[test]
@@ -259,6 +348,16 @@ mod tests {
             (found[0].step, &found[0].run_dir),
             (3, &alive.path().to_owned())
         );
-        assert!(broken[0].to_string().contains("run.json"), "{broken:?}");
+        assert!(broken[0].1.to_string().contains("run.json"), "{broken:?}");
+        let row = Summary::broken(&broken[0].0, &broken[0].1);
+        assert!(row.run_dir == odd && row.reason.contains("run.json"));
+        // The best adapter's own reward, whatever a later evaluation of other episodes gave.
+        let mut best = row_of_best(4, 0.25);
+        of_alive.eval(&best).expect("written");
+        best.values.insert("is_best".to_owned(), 0.0);
+        best.values.insert("mean_reward".to_owned(), 0.75);
+        of_alive.eval(&best).expect("written");
+        let found = Summary::read(&alive, 1_010).expect("read");
+        assert_eq!(found.best_mean_reward, Some(0.25));
     }
 }

@@ -170,7 +170,7 @@ impl App {
             (false, _) => RunFate::None,
             (true, false) => {
                 // Nobody is left to resume it: a paused run would keep the process waiting for ever.
-                if self.training.waits_for_resume() && !self.is_elsewhere {
+                if self.resumes_on_leaving() {
                     effects.push(Effect::Send(Command::Control(Control::Resume)));
                 }
                 RunFate::LeaveRunning
@@ -182,6 +182,12 @@ impl App {
         };
         effects.push(Effect::Leave(Exit { reason, run }));
         effects
+    }
+
+    /// Whether leaving the run going means to resume it.
+    #[must_use]
+    pub fn resumes_on_leaving(&self) -> bool {
+        self.training.waits_for_resume() && !self.is_elsewhere
     }
 
     /// Asks the model what the screens want to know.
@@ -259,6 +265,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Report(report) => tending::report(app, report),
+        Msg::LookAgain => tending::look_again(app),
         Msg::Label(outcome) => verbs::heard(app, outcome),
         Msg::Edited { of, before, after } => editing::edited(app, of, &before, after),
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::link::{EvalRow, MetricRow, SystemRow};
+use crate::link::{EvalRow, FactKind, MetricRow, SystemRow};
 use crate::run::series::{History, Series};
 use crate::ui::average::Averages;
 
@@ -62,6 +62,25 @@ impl Curves {
             stage: row.stage.clone(),
             values: prefixed("eval_", &row.values),
         });
+    }
+
+    /// Forgets what came from a file that is told again; other kinds of facts have no curves.
+    pub fn forget(&mut self, kind: FactKind) {
+        match kind {
+            FactKind::Metrics => self.metrics = Source::default(),
+            FactKind::System => {
+                self.system = Source::default();
+                self.first_time = None;
+            }
+            FactKind::Evaluations => self.evaluations.clear(),
+            FactKind::Rollouts | FactKind::Attacks | FactKind::Warnings => {}
+        }
+    }
+
+    /// Step of the latest row of `system.jsonl`.
+    #[must_use]
+    pub const fn last_system_step(&self) -> u64 {
+        self.system.last_step
     }
 
     /// All of it thinned, as [`Series::thinned`].

@@ -4,13 +4,15 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::link::{RolloutGroup, RunFact, RunState, Status};
+use crate::run::groups::{Wanted, groups};
 use crate::run::layout::Journal;
-use crate::run::reader::{crash_words, every_row};
-use crate::run::summary::{self, Standing, Summary, now};
+use crate::run::reader::{Liveness, crash_words, every_row, liveness_of};
+use crate::run::summary::{self, SILENT_AFTER_S, Standing, Summary, now};
 use crate::run::{RunDir, RunError, RunReader, export, keeping};
 use crate::ui::curves::Curves;
 use crate::ui::input::Input;
@@ -24,6 +26,15 @@ pub enum Errand {
     List,
     /// Read a run from beginning to end.
     Open(RunDir),
+    /// Read what the run opened last has told since.
+    LookAgain(RunDir),
+    /// Read what a run told before it was continued here.
+    Past(RunDir),
+    /// Read the rollouts of a step.
+    Groups {
+        dir: RunDir,
+        wanted: Wanted,
+    },
     /// Read the curves of a run, to be drawn behind another's.
     Overlay(RunDir),
     Delete(RunDir),
@@ -41,6 +52,20 @@ pub enum Errand {
 pub enum Report {
     Listed(Listing),
     Opened(Box<Watching>),
+    /// What it told since, and whether a process works on it.
+    WentOn {
+        dir: RunDir,
+        facts: Vec<RunFact>,
+        is_alive: bool,
+    },
+    Past(Box<Watching>),
+    /// It cannot be read, and why.
+    NoPast(RunDir, String),
+    Groups {
+        dir: RunDir,
+        wanted: Wanted,
+        groups: Vec<RolloutGroup>,
+    },
     Overlaid(Box<Overlay>),
     /// The curves of this run cannot be read, and why.
     NotOverlaid(RunDir, String),
@@ -56,10 +81,8 @@ pub enum Report {
 #[derive(Debug, Default)]
 pub struct Listing {
     pub root: PathBuf,
-    /// Newest first.
+    /// Newest first; those that cannot be read last.
     pub runs: Vec<Summary>,
-    /// What is wrong with those that cannot be read.
-    pub broken: Vec<String>,
 }
 
 /// Starts the thread; it ends when nobody sends errands any more, or nobody hears of them.
@@ -67,44 +90,131 @@ pub struct Listing {
 /// # Errors
 /// When it cannot be started.
 pub fn start(root: PathBuf, reports: UnboundedSender<Input>) -> io::Result<Sender<Errand>> {
-    let (sender, errands) = channel();
+    let (sender, errands) = channel::<Errand>();
     let builder = std::thread::Builder::new().name("errands".into());
-    builder.spawn(move || run_all(&root, &errands, &reports))?;
+    builder.spawn(move || {
+        let mut porter = Porter::new(&root);
+        for errand in errands {
+            if reports.send(Input::Report(porter.perform(errand))).is_err() {
+                return;
+            }
+        }
+    })?;
     Ok(sender)
 }
 
-fn run_all(root: &Path, errands: &Receiver<Errand>, reports: &UnboundedSender<Input>) {
-    for errand in errands {
-        if reports.send(Input::Report(perform(root, errand))).is_err() {
-            return;
+/// Who does errands: remembers how far the run opened last was read.
+#[derive(Debug)]
+pub struct Porter {
+    root: PathBuf,
+    opened: Option<RunReader>,
+}
+
+impl Porter {
+    /// For the runs under `root`.
+    #[must_use]
+    pub fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            opened: None,
         }
+    }
+
+    /// Does it, here and now.
+    #[must_use]
+    pub fn perform(&mut self, errand: Errand) -> Report {
+        let done = match errand {
+            Errand::List => self.list().map(Report::Listed),
+            Errand::Overlay(dir) => Ok(match overlay(&dir) {
+                Ok(overlay) => Report::Overlaid(Box::new(overlay)),
+                Err(error) => Report::NotOverlaid(dir, error.to_string()),
+            }),
+            Errand::Open(dir) => self.open(dir).map(|run| Report::Opened(Box::new(run))),
+            // What cannot be read now may be at the next look.
+            Errand::LookAgain(dir) => Ok(self.look_again(&dir).unwrap_or(Report::WentOn {
+                dir,
+                facts: Vec::new(),
+                is_alive: false,
+            })),
+            Errand::Past(dir) => Ok(match read(&mut RunReader::new(dir.clone())) {
+                Ok(run) => Report::Past(Box::new(run)),
+                Err(error) => Report::NoPast(dir, error.to_string()),
+            }),
+            Errand::Groups { dir, wanted } => groups(&dir, wanted).map(|groups| Report::Groups {
+                dir,
+                wanted,
+                groups,
+            }),
+            Errand::Delete(dir) => keeping::delete(&dir).map(|()| Report::Deleted(dir)),
+            Errand::Export(dir) => export::into_folder(&dir).map(Report::Exported),
+            Errand::Note { dir, text } => {
+                keeping::write_note(&dir, &text).map(|()| Report::Noted(dir))
+            }
+        };
+        done.unwrap_or_else(|error| Report::Failed(error.to_string()))
+    }
+
+    fn list(&self) -> Result<Listing, RunError> {
+        let (mut runs, broken) = summary::all(&self.root, now())?;
+        let broken = broken
+            .iter()
+            .map(|(dir, error)| Summary::broken(dir, error));
+        runs.extend(broken);
+        Ok(Listing {
+            root: self.root.clone(),
+            runs,
+        })
+    }
+
+    /// Everything the run has told so far.
+    fn open(&mut self, dir: RunDir) -> Result<Watching, RunError> {
+        let standing = Summary::read(&dir, now())?.standing;
+        let mut reader = RunReader::new(dir);
+        let mut run = read(&mut reader)?;
+        run.is_alive = standing.is_alive();
+        if standing == Standing::Crashed {
+            run.fail(&crash_words(reader.dir()));
+        }
+        self.opened = Some(reader);
+        Ok(run)
+    }
+
+    /// What the opened run has told since the last look; nothing where another was opened meanwhile.
+    fn look_again(&mut self, dir: &RunDir) -> Result<Report, RunError> {
+        let mut facts = Vec::new();
+        let mut is_alive = false;
+        if let Some(reader) = self.opened.as_mut().filter(|reader| reader.dir() == dir) {
+            loop {
+                let news = reader.poll()?;
+                facts.extend(news.facts);
+                if !news.more {
+                    break;
+                }
+            }
+            if let Some(status) = reader.status() {
+                let liveness = liveness_of(dir, status, now(), SILENT_AFTER_S)?;
+                is_alive = matches!(liveness, Liveness::Alive | Liveness::Silent);
+                if liveness == Liveness::Crashed {
+                    facts.push(RunFact::Status(Status {
+                        state: RunState::Failed,
+                        reason: crash_words(dir),
+                        ..status.clone()
+                    }));
+                }
+            }
+        }
+        Ok(Report::WentOn {
+            dir: dir.clone(),
+            facts,
+            is_alive,
+        })
     }
 }
 
-/// Does it, here and now.
+/// Does an errand that needs to remember nothing.
 #[must_use]
 pub fn perform(root: &Path, errand: Errand) -> Report {
-    let done = match errand {
-        Errand::List => list(root).map(Report::Listed),
-        Errand::Overlay(dir) => Ok(match overlay(&dir) {
-            Ok(overlay) => Report::Overlaid(Box::new(overlay)),
-            Err(error) => Report::NotOverlaid(dir, error.to_string()),
-        }),
-        Errand::Open(dir) => open(dir).map(|run| Report::Opened(Box::new(run))),
-        Errand::Delete(dir) => keeping::delete(&dir).map(|()| Report::Deleted(dir)),
-        Errand::Export(dir) => export::into_folder(&dir).map(Report::Exported),
-        Errand::Note { dir, text } => keeping::write_note(&dir, &text).map(|()| Report::Noted(dir)),
-    };
-    done.unwrap_or_else(|error| Report::Failed(error.to_string()))
-}
-
-fn list(root: &Path) -> Result<Listing, RunError> {
-    let (runs, broken) = summary::all(root, now())?;
-    Ok(Listing {
-        root: root.to_owned(),
-        runs,
-        broken: broken.iter().map(ToString::to_string).collect(),
-    })
+    Porter::new(root).perform(errand)
 }
 
 /// The run's curves as they are now.
@@ -116,21 +226,14 @@ fn overlay(dir: &RunDir) -> Result<Overlay, RunError> {
     Ok(Overlay::new(dir, curves))
 }
 
-/// Everything the run has told so far.
-fn open(dir: RunDir) -> Result<Watching, RunError> {
-    let standing = Summary::read(&dir, now())?.standing;
-    let crashed = crash_words(&dir);
-    let mut reader = RunReader::new(dir);
+/// What `reader` finds up to the end.
+fn read(reader: &mut RunReader) -> Result<Watching, RunError> {
     let mut run = Watching::opened();
     loop {
         let news = reader.poll()?;
         news.facts.into_iter().for_each(|fact| run.apply(fact));
         if !news.more {
-            break;
+            return Ok(run);
         }
     }
-    if standing == Standing::Crashed {
-        run.fail(&crashed);
-    }
-    Ok(run)
 }

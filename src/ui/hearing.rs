@@ -1,11 +1,14 @@
 //! What facts of the model thread and of a run do to the state.
 
-use crate::link::{AdapterChoice, Fact, RunFact};
+use crate::link::{AdapterChoice, Fact, RunFact, RunState};
+use crate::run::RunDir;
 use crate::ui::app::{App, ScreenName};
+use crate::ui::errand::Errand;
 use crate::ui::gate;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
 use crate::ui::pace::Urgency;
+use crate::ui::perform::{PAUSING, STOPPING};
 use crate::ui::queue::{Answer, adapter_name};
 use crate::ui::starting::{self, Fitted};
 use crate::ui::tending;
@@ -99,6 +102,7 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
     let relists = app.screen == ScreenName::Runs && tending::outdates_list(&fact, before);
     app.training.apply(fact);
     app.follow_run();
+    forget_promise(app);
     if let (Some(why), false) = (app.training.failure(), had_failed) {
         let text = format!("the run failed: {}", gate::clean(why));
         app.complain(text);
@@ -108,12 +112,31 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
         app.touch(Urgency::Data);
     }
     let mut effects = if relists { tending::look() } else { Vec::new() };
+    // A run followed elsewhere is read from its beginning anyway.
+    if !app.is_read_only && !app.is_elsewhere {
+        let missing = app.training.missing_past().map(RunDir::new);
+        effects.extend(missing.map(|dir| Effect::Errand(Errand::Past(dir))));
+    }
     if is_outdated {
         app.queue.forget_live();
         app.labelling.forget_live();
         effects.extend(app.ask());
     }
     effects
+}
+
+/// What was to come has come: nothing says any more that it will.
+fn forget_promise(app: &mut App) {
+    let state = app.training.live().and_then(Watching::state);
+    let kept = match state {
+        Some(RunState::Paused) => PAUSING,
+        Some(RunState::Stopped) => STOPPING,
+        _ => return,
+    };
+    if app.toast.as_ref().is_some_and(|toast| toast.text == kept) {
+        app.toast = None;
+        app.touch(Urgency::Data);
+    }
 }
 
 /// Says that the run has fallen silent, or that one which had, or was given up, goes on.
@@ -128,8 +151,8 @@ fn tell_of_life(app: &mut App, had_failed: bool, was_silent: bool) {
         }
     } else if !was_silent {
         let sign = run.signs().next();
-        let what = sign.map_or("", |sign| sign.text.as_str());
-        let text = format!("the run is silent: {}", gate::clean(what));
+        let what = sign.map_or_else(String::new, |sign| sign.text(true));
+        let text = format!("the run is silent: {}", gate::clean(&what));
         app.complain(text);
     }
 }

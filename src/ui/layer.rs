@@ -329,10 +329,7 @@ fn confirm(app: &mut App) -> Option<Vec<Effect>> {
         Layer::Line { of, typed } => verbs::typed(app, of, &typed),
         Layer::Agreement { cursor } => verbs::open_disagreement(app, cursor),
         Layer::Disagreements { cursor } => verbs::open_listed(app, cursor),
-        Layer::Step { typed } => {
-            go_to_step(app, &typed);
-            Vec::new()
-        }
+        Layer::Step { typed } => go_to_step(app, &typed),
         _ => Vec::new(),
     })
 }

@@ -5,7 +5,7 @@
 //! draw it; [`errand`] looks after run folders, [`clerk`] after labels; [`term`], [`input`], [`editor`] and [`plain`] touch the terminal,
 //! [`keyboard`] says who reads keys; [`keys`],
 //! [`decode`], [`filter`], [`record`], [`defang`], [`theme`], [`gate`], [`average`], [`catalogue`], [`signs`], [`toast`] and [`pace`] are
-//! pure; [`preferences`] is what the user set down. Threads: the loop (here), `keys` and `signals` (see [`input`]), `errands` (see
+//! pure; [`preferences`] is what the user set down; `effects` does what the state wants, `pulse` says when to look again. Threads: the loop (here), `keys` and `signals` (see [`input`]), `errands` (see
 //! [`errand`]), `labels` (see [`clerk`]), and the caller's model thread behind
 //! two channels. Nothing below this module imports candle, the model or the trainer.
 
@@ -22,6 +22,7 @@ pub mod desk;
 pub mod detail;
 pub mod editing;
 pub mod editor;
+mod effects;
 pub mod errand;
 pub mod filter;
 pub mod gate;
@@ -38,6 +39,7 @@ pub mod pace;
 pub mod perform;
 pub mod plain;
 pub mod preferences;
+mod pulse;
 pub mod queue;
 pub mod record;
 pub mod runs;
@@ -61,7 +63,7 @@ pub mod widget;
 mod tests;
 
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
@@ -71,12 +73,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use crate::env::schema::Stage;
 use crate::label::Store;
 use crate::link::{Command, Fact};
-use crate::run::RunError;
-use crate::run::layout::RunDir;
 use crate::run::shipped::ShippedRun;
 use crate::train::config::TrainConfig;
 use crate::ui::app::{App, ScreenName, update};
 use crate::ui::clerk::Request;
+use crate::ui::effects::{perform_effect, send};
 use crate::ui::errand::Errand;
 use crate::ui::input::{Input, Listener};
 use crate::ui::keyboard::Keyboard;
@@ -85,6 +86,7 @@ use crate::ui::labelling::Labelling;
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
 use crate::ui::pace::{Pace, Urgency};
 use crate::ui::preferences::Preferences;
+use crate::ui::pulse::Pulse;
 use crate::ui::queue::{EpisodeSource, Model, Queue};
 use crate::ui::surface::{Surface, TerminalSurface};
 use crate::ui::term::Tty;
@@ -241,6 +243,7 @@ async fn drive(app: &mut App, mut surface: impl Surface, mut outside: Outside) -
     let began = Instant::now();
     let mut pace = Pace::default();
     let mut toast = ToastClock::default();
+    let mut pulse = Pulse::default();
     let mut facts_open = true;
     pace.want(Urgency::Input);
     loop {
@@ -252,7 +255,9 @@ async fn drive(app: &mut App, mut surface: impl Surface, mut outside: Outside) -
             let after = began.elapsed();
             pace.drawn(after, after.saturating_sub(now));
         }
-        let timer = [pace.wait(began.elapsed()), toast.wait(began.elapsed())];
+        let now = began.elapsed();
+        pulse.follow(tending::wants_looks(app), now);
+        let timer = [pace.wait(now), toast.wait(now), pulse.wait(now)];
         let timer = timer.into_iter().flatten().min();
         let woken = tokio::select! {
             biased;
@@ -261,7 +266,9 @@ async fn drive(app: &mut App, mut surface: impl Surface, mut outside: Outside) -
             () = tokio::time::sleep(timer.unwrap_or_default()), if timer.is_some() => Woken::Timer,
         };
         facts_open &= !matches!(woken, Woken::Fact(None));
-        let messages = gather(woken, &mut outside, &mut pace, &toast, began.elapsed());
+        let now = began.elapsed();
+        let mut messages = gather(woken, &mut outside, &mut pace, &toast, now);
+        messages.extend(pulse.is_due(now).then_some(Msg::LookAgain));
         for message in messages {
             for effect in update(app, message) {
                 match perform_effect(app, effect, &mut surface, &outside) {
@@ -321,81 +328,4 @@ fn gather(
         messages.push(Msg::ToastExpired);
     }
     messages
-}
-
-fn perform_effect(
-    app: &mut App,
-    effect: Effect,
-    surface: &mut impl Surface,
-    outside: &Outside,
-) -> io::Result<Option<Exit>> {
-    match effect {
-        Effect::Leave(exit) => return Ok(Some(exit)),
-        Effect::Send(command) => send(app, outside, command),
-        Effect::StartRun { continue_in } => {
-            let resume = continue_in.is_some();
-            let made = continue_in.map_or_else(|| new_run_dir(app, &outside.run_root), Ok);
-            match made {
-                Ok(run_dir) => {
-                    let command = layer::train_command(app, run_dir, resume);
-                    send(app, outside, command);
-                }
-                Err(error) => {
-                    let why = format!("no folder for the run: {error}");
-                    app.fail_run(&why);
-                    app.complain(gate::clean(&why));
-                }
-            }
-        }
-        Effect::Errand(errand) => {
-            if outside.errands.send(errand).is_err() {
-                app.complain("the thread that looks after run folders has ended");
-            }
-        }
-        Effect::UseTheme(name) => match surface.use_theme(&name) {
-            Ok(()) => app.say(gate::clean(&format!("theme {name}"))),
-            Err(error) => app.complain(gate::clean(&error.to_string())),
-        },
-        Effect::Label(request) => {
-            if outside.labels.send(request).is_err() {
-                app.complain("the thread that keeps labels has ended; nothing is saved any more");
-            }
-        }
-        Effect::Copy(text) => surface.copy(&text)?,
-        Effect::Edit { of, text: before } => {
-            let after = surface.edit(&before)?;
-            let edited = Msg::Edited { of, before, after };
-            for effect in update(app, edited) {
-                if let Some(exit) = perform_effect(app, effect, surface, outside)? {
-                    return Ok(Some(exit));
-                }
-            }
-            app.touch(Urgency::Input);
-        }
-        Effect::Suspend => {
-            surface.suspend()?;
-            app.touch(Urgency::Input);
-        }
-        Effect::Redraw => {
-            surface.redraw()?;
-            app.touch(Urgency::Input);
-        }
-    }
-    Ok(None)
-}
-
-fn send(app: &mut App, outside: &Outside, command: Command) {
-    let is_start = matches!(command, Command::Train(_));
-    if outside.commands.send(command).is_err() && !app.is_read_only {
-        let why = "the model thread has ended; nothing can be asked of it";
-        if is_start {
-            // Else it would look as if it were about to start for ever.
-            app.fail_run(why);
-        }
-        app.complain(why);
-    }
-}
-
-fn new_run_dir(app: &App, root: &Path) -> Result<PathBuf, RunError> {
-    RunDir::create(root, app.config.seed).map(|dir| dir.path().to_owned())
 }

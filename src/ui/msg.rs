@@ -26,6 +26,8 @@ pub enum Msg {
     TerminalLost,
     /// Another thread panicked; its text.
     WorkerPanicked(String),
+    /// Time to look again at what may have changed behind the screen.
+    LookAgain,
     /// An errand is done.
     Report(Report),
     /// What came of a request to the clerk.

@@ -2,7 +2,7 @@
 
 mod training;
 
-pub use training::{go_to_step, skip_stage};
+pub use training::{PAUSING, STOPPING, go_to_step, skip_stage};
 
 use crate::ui::app::{App, ScreenName};
 use crate::ui::detail;

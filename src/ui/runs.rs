@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::run::RunDir;
 use crate::run::compare::{Difference, differences, nearest_preset, settings};
-use crate::run::summary::Summary;
+use crate::run::summary::{Standing, Summary};
 use crate::ui::errand::Listing;
 use crate::ui::filter::{Filter, FilterError, Filtered};
 use crate::ui::marks::{Marking, Marks};
@@ -26,7 +26,8 @@ pub struct Runs {
     /// Where the runs are; `None` before anybody looked.
     pub root: Option<PathBuf>,
     all: Vec<Summary>,
-    pub broken: Vec<String>,
+    /// A look of the pulse is still to be reported.
+    pub is_awaited: bool,
     /// Position among the runs let through.
     cursor: usize,
     /// Runs that others are compared with.
@@ -76,12 +77,17 @@ impl Filtered for Summary {
 }
 
 impl Runs {
+    /// Whether the list says this already.
+    #[must_use]
+    pub fn says(&self, listing: &Listing) -> bool {
+        self.root.as_ref() == Some(&listing.root) && self.all == listing.runs
+    }
+
     /// Takes in what was found; the cursor stays on its run. Gives the folders of marked runs that went on meanwhile.
     pub fn take(&mut self, listing: Listing) -> Vec<RunDir> {
         let here = self.current().map(|run| run.run_id.clone());
         self.root = Some(listing.root);
         self.all = listing.runs;
-        self.broken = listing.broken;
         let found = here.and_then(|id| self.visible().iter().position(|run| run.run_id == id));
         self.move_to(found.unwrap_or(self.cursor));
         self.marks.follow(&self.all)
@@ -152,7 +158,8 @@ impl Runs {
         let marks = self.marks.baseline().into_iter();
         let mut marks = marks.chain(self.marks.iter().rev());
         let mark = marks.find(|mark| mark.run_id != here.run_id)?;
-        self.all.iter().find(|run| run.run_id == mark.run_id)
+        let mut all = self.all.iter();
+        all.find(|run| run.run_id == mark.run_id && run.standing != Standing::Broken)
     }
 
     /// What the run under the cursor is held against, and where its configuration differs: [`Self::other`], else
@@ -160,6 +167,9 @@ impl Runs {
     #[must_use]
     pub fn compared(&self) -> Option<(String, Vec<Difference>)> {
         let run = self.current()?;
+        if run.standing == Standing::Broken {
+            return None;
+        }
         Some(match self.other() {
             Some(other) => (
                 format!("run {}", other.run_id),

@@ -3,7 +3,10 @@
 //! The trainer warns of some of these itself, once, when they begin; these stand as long as they hold, also for runs of older
 //! versions.
 
+use std::collections::VecDeque;
+
 use crate::env::schema::Action;
+use crate::link::RolloutGroup;
 use crate::run::series::{Point, Series};
 use crate::ui::curves::Curves;
 
@@ -13,13 +16,132 @@ const WINDOW: usize = 20;
 /// Fewer say nothing.
 const FEWEST: usize = 10;
 
+/// A sign that has been gone for so many steps is over; before that it may only flicker.
+const OVER_AFTER: u64 = 10;
+
+/// Begins and ends kept.
+const REMEMBERED: usize = 200;
+
 /// Something is wrong now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sign {
     /// The step that showed it last.
     pub step: u64,
-    /// What it is, and what to do.
-    pub text: String,
+    /// What it is.
+    pub what: String,
+    /// What to do; empty where `what` says it.
+    pub to_do: String,
+    /// Whether a run in progress is better stopped.
+    pub wants_stop: bool,
+}
+
+impl Sign {
+    /// A sign that says what to do itself.
+    #[must_use]
+    pub fn of(step: u64, what: impl Into<String>) -> Self {
+        Self {
+            step,
+            what: what.into(),
+            to_do: String::new(),
+            wants_stop: false,
+        }
+    }
+
+    /// What it is, and what to do: a run that has ended cannot be stopped.
+    #[must_use]
+    pub fn text(&self, is_in_progress: bool) -> String {
+        let stop = if self.wants_stop && is_in_progress {
+            "x stops; "
+        } else {
+            ""
+        };
+        match self.to_do.as_str() {
+            "" => self.what.clone(),
+            to_do => format!("{}: {stop}{to_do}", self.what),
+        }
+    }
+}
+
+/// Since when signs stand, and when earlier ones began and ended.
+#[derive(Debug, Default)]
+pub struct Standing {
+    now: Vec<Stands>,
+    /// Step and text, in the order they came.
+    told: VecDeque<(u64, String)>,
+}
+
+#[derive(Debug)]
+struct Stands {
+    what: String,
+    since: u64,
+    /// The step that showed it last.
+    seen: u64,
+}
+
+impl Standing {
+    /// Takes note of what `step` shows.
+    pub fn follow(&mut self, step: u64, signs: &[Sign]) {
+        if self.now.iter().any(|stands| stands.seen > step) {
+            // A resumed run says old steps again.
+            self.now.retain(|stands| stands.since < step);
+            self.told.retain(|(at, _)| *at < step);
+        }
+        for sign in signs {
+            let mut now = self.now.iter_mut();
+            if let Some(stands) = now.find(|stands| stands.what == sign.what) {
+                stands.seen = step;
+                continue;
+            }
+            self.now.push(Stands {
+                what: sign.what.clone(),
+                since: step,
+                seen: step,
+            });
+            self.tell(step, format!("began: {}", sign.text(false)));
+        }
+        let is_over = |stands: &mut Stands| stands.seen + OVER_AFTER <= step;
+        let over: Vec<Stands> = self.now.extract_if(.., is_over).collect();
+        for stands in over {
+            let text = format!("over: {} (since step {})", stands.what, stands.since);
+            self.tell(stands.seen, text);
+        }
+    }
+
+    fn tell(&mut self, step: u64, text: String) {
+        if self.told.len() >= REMEMBERED {
+            self.told.pop_front();
+        }
+        self.told.push_back((step, text));
+    }
+
+    /// What began and ended, the newest last.
+    pub fn told(&self) -> impl DoubleEndedIterator<Item = (u64, &str)> {
+        self.told.iter().map(|(step, text)| (*step, text.as_str()))
+    }
+}
+
+/// A sign, and what to do.
+struct Found {
+    what: String,
+    to_do: &'static str,
+    wants_stop: bool,
+}
+
+fn found(what: impl Into<String>, to_do: &'static str) -> Found {
+    Found {
+        what: what.into(),
+        to_do,
+        wants_stop: false,
+    }
+}
+
+impl Found {
+    fn wanting_stop(self) -> Self {
+        Self {
+            wants_stop: true,
+            ..self
+        }
+    }
 }
 
 /// The last points of a curve, and those before them.
@@ -67,72 +189,142 @@ pub fn signs(curves: &Curves, begin: u64) -> Vec<Sign> {
     };
     let now = |name: &str| recent(name).and_then(|recent| recent.mean());
     let both = |name: &str| recent(name).and_then(|r| Some((r.mean_before()?, r.mean()?)));
-    let found = [
+    let all = [
         not_finite(&recent),
         collapse(&now),
         now("format_ok").filter(|share| *share < 0.5).map(|_| {
-            "most answers are malformed: x stops; more SFT (sft.examples, sft.epochs) before GRPO".to_owned()
+            found(
+                "most answers are malformed",
+                "more SFT (sft.examples, sft.epochs) before GRPO",
+            )
+            .wanting_stop()
         }),
-        both("format_ok").filter(|(before, now)| *now >= 0.5 && *now < before - 0.1).map(|_| {
-            "the format rate is falling: look at the rollouts (r); a lower grpo.lr or a higher grpo.beta holds it".to_owned()
-        }),
-        now("frac_reward_zero_std").filter(|share| *share > 0.8).map(|_| {
-            "over 80 % of groups have equal rewards and teach nothing: raise grpo.max_draws or grpo.temperature".to_owned()
-        }),
+        both("format_ok")
+            .filter(|(before, now)| *now >= 0.5 && *now < before - 0.1)
+            .map(|_| {
+                found(
+                    "the format rate is falling",
+                    "look at the rollouts (r); a lower grpo.lr or a higher grpo.beta holds it",
+                )
+            }),
+        now("frac_reward_zero_std")
+            .filter(|share| *share > 0.8)
+            .map(|_| equal_rewards(both("reward"))),
         kl(both("kl")),
         entropy(now("entropy"), both("entropy")),
-        now("completions/clipped_ratio").filter(|share| *share > 0.1).map(|_| {
-            "over 10 % of completions hit the length limit: look at the rollouts (r), or raise grpo.max_completion_length".to_owned()
-        }),
+        now("completions/clipped_ratio")
+            .filter(|share| *share > 0.1)
+            .map(|_| {
+                found(
+                    "over 10 % of completions hit the length limit",
+                    "look at the rollouts (r), or raise grpo.max_completion_length",
+                )
+            }),
         now("components/partial_credit")
             .zip(now("components/correct_action"))
             .filter(|(partial, right)| partial > right && *partial > 0.05)
             .map(|_| {
-                "more reward comes from partial credit than from right actions: see whether one action is enough for it (shares)".to_owned()
+                found(
+                    "more reward comes from partial credit than from right actions",
+                    "see whether one action is enough for it (shares)",
+                )
             }),
     ];
     let step = curves.get("loss").and_then(|loss| loss.points().last());
     let step = step.map_or(begin, |point| point.step);
-    let texts = found.into_iter().flatten();
-    texts.map(|text| Sign { step, text }).collect()
+    let all = all.into_iter().flatten();
+    all.map(|found| Sign {
+        step,
+        what: found.what,
+        to_do: found.to_do.to_owned(),
+        wants_stop: found.wants_stop,
+    })
+    .collect()
 }
 
-fn not_finite<'a>(recent: &impl Fn(&str) -> Option<Recent<'a>>) -> Option<String> {
+fn not_finite<'a>(recent: &impl Fn(&str) -> Option<Recent<'a>>) -> Option<Found> {
     let names = ["loss", "grad_norm", "reward", "kl"];
     let is_broken = |name: &&str| recent(name).is_some_and(|recent| recent.gaps() > 0);
     let name = names.into_iter().find(is_broken)?;
-    Some(format!(
-        "{name} is not finite: x stops; continue from the last checkpoint with a lower learning rate"
-    ))
+    let to_do = "continue from the last checkpoint with a lower learning rate";
+    Some(found(format!("{name} is not finite"), to_do).wanting_stop())
 }
 
 /// One action takes over.
-fn collapse(now: &impl Fn(&str) -> Option<f64>) -> Option<String> {
+fn collapse(now: &impl Fn(&str) -> Option<f64>) -> Option<Found> {
     let share = |action: &Action| now(&format!("share/{action}")).is_some_and(|share| share > 0.6);
     let action = Action::ALL.into_iter().find(share)?;
-    Some(format!(
-        "over 60 % of answers are {action}, a collapse: x stops; the best adapter so far is kept; lower grpo.lr or raise grpo.beta"
-    ))
+    let what = format!("over 60 % of answers are {action}, a collapse");
+    let to_do = "the best adapter so far is kept; lower grpo.lr or raise grpo.beta";
+    Some(found(what, to_do).wanting_stop())
 }
 
-fn kl(means: Option<(f64, f64)>) -> Option<String> {
+/// Most groups teach nothing; where the reward stands still meanwhile, the run goes nowhere.
+fn equal_rewards(rewards: Option<(f64, f64)>) -> Found {
+    let is_flat = rewards.is_some_and(|(before, now)| (now - before).abs() < 0.01);
+    let what = if is_flat {
+        "over 80 % of groups have equal rewards and the reward stands still"
+    } else {
+        "over 80 % of groups have equal rewards and teach nothing"
+    };
+    found(what, "raise grpo.max_draws or grpo.temperature")
+}
+
+fn kl(means: Option<(f64, f64)>) -> Option<Found> {
     let (before, now) = means?;
     (now > 0.05 && now > 3.0 * before).then(|| {
-        "KL to the SFT adapter has trebled: the policy runs away; lower grpo.lr or raise grpo.beta".to_owned()
+        found(
+            "KL to the SFT adapter has trebled, the policy runs away",
+            "lower grpo.lr or raise grpo.beta",
+        )
     })
 }
 
-fn entropy(now: Option<f64>, means: Option<(f64, f64)>) -> Option<String> {
+fn entropy(now: Option<f64>, means: Option<(f64, f64)>) -> Option<Found> {
     if now? < 0.01 {
-        return Some(
-            "entropy is near 0, nothing is explored any more: raise grpo.temperature, or go on to the next stage".to_owned(),
-        );
+        return Some(found(
+            "entropy is near 0, nothing is explored any more",
+            "raise grpo.temperature, or go on to the next stage",
+        ));
     }
     let (before, now) = means?;
     (now > 2.0 * before && now > 0.5).then(|| {
-        "entropy has doubled: answers fall apart; look at the rollouts (r) and lower grpo.lr"
-            .to_owned()
+        found(
+            "entropy has doubled, answers fall apart",
+            "look at the rollouts (r) and lower grpo.lr",
+        )
     })
+}
+
+/// Groups looked at for answers that repeat themselves, and the share of answers from which on they are a sign.
+const GROUPS: usize = 4;
+const REPETITIVE_SHARE: f64 = 0.25;
+
+/// Fewer tokens than this repeat nothing.
+const SHORTEST: usize = 8;
+
+/// Whether the newest rollouts repeat one token over and over.
+#[must_use]
+pub fn repetition<'a>(newest: impl Iterator<Item = &'a RolloutGroup>) -> Option<Sign> {
+    let groups: Vec<_> = newest.take(GROUPS).collect();
+    let rollouts = || groups.iter().flat_map(|group| &group.rollouts);
+    let all = rollouts().count();
+    let repetitive = rollouts().filter(|rollout| is_repetitive(&rollout.tokens));
+    let share = repetitive.count() as f64 / all.max(1) as f64;
+    (share >= REPETITIVE_SHARE).then(|| Sign {
+        step: groups.first().map_or(0, |group| group.step),
+        what: "answers repeat one token over and over".to_owned(),
+        to_do: "look at the rollouts (r); lower grpo.lr or raise grpo.beta".to_owned(),
+        wants_stop: true,
+    })
+}
+
+/// Whether one token is more than half of them.
+fn is_repetitive(tokens: &[String]) -> bool {
+    let mut sorted: Vec<&str> = tokens.iter().map(String::as_str).collect();
+    sorted.sort_unstable();
+    let longest = sorted.chunk_by(|a, b| a == b).map(<[&str]>::len).max();
+    tokens.len() >= SHORTEST && longest.unwrap_or(0) * 2 > tokens.len()
 }
 
 #[cfg(test)]
@@ -215,8 +407,10 @@ mod tests {
             let found = signs(&curves(&[(name, value)]), 0);
             assert_eq!(found.len(), 1, "{name}: {found:?}");
             let sign = &found[0];
-            assert!(sign.text.contains(wanted) && sign.step == 60, "{sign:?}");
-            assert!(sign.text.contains(':'), "says what to do: {sign:?}");
+            let text = sign.text(true);
+            assert!(text.contains(wanted) && sign.step == 60, "{sign:?}");
+            assert!(text.contains(": "), "says what to do: {sign:?}");
+            assert!(!sign.text(false).contains("x stops"), "{sign:?}");
         }
     }
 
@@ -234,5 +428,44 @@ mod tests {
         );
         assert_eq!(signs(&new_phase, 45).len(), 1);
         assert_eq!(signs(&Curves::default(), 0), []);
+    }
+
+    #[test]
+    fn signs_are_remembered_from_begin_to_end_and_do_not_flicker() {
+        let sign = |step| [Sign::of(step, "a collapse")];
+        let mut standing = Standing::default();
+        for step in 1..=100 {
+            // It holds from 20 to 50 with short gaps.
+            let holds = (20..=50).contains(&step) && step % 7 != 0;
+            let signs = sign(step);
+            standing.follow(step, if holds { &signs } else { &[] });
+        }
+        let told: Vec<_> = standing.told().collect();
+        assert_eq!(
+            told,
+            [
+                (20, "began: a collapse"),
+                (50, "over: a collapse (since step 20)")
+            ]
+        );
+        // Continued from step 15 on, it is told anew.
+        standing.follow(80, &sign(80));
+        standing.follow(15, &[]);
+        assert_eq!(standing.told().count(), 0);
+    }
+
+    #[test]
+    fn answers_that_repeat_one_token_are_a_sign() {
+        let group = |repetitive: usize| {
+            let mut group = crate::ui::tests::fixtures::group(60);
+            for rollout in group.rollouts.iter_mut().take(repetitive) {
+                rollout.tokens = vec!["!".to_owned(); 20];
+            }
+            group
+        };
+        assert_eq!(repetition([&group(1)].into_iter()), None);
+        let sign = repetition([&group(2)].into_iter()).expect("a sign");
+        assert!(sign.step == 60 && sign.text(true).contains("x stops"));
+        assert_eq!(repetition(std::iter::empty()), None);
     }
 }

@@ -128,7 +128,14 @@ impl Form {
                 of_preset: (value != of_preset).then_some(of_preset),
                 value,
                 about: field.about,
-                allowed: field.kind.allowed(),
+                allowed: match SETTLED.contains(&field.key) {
+                    true => format!(
+                        "nothing here, it is settled once the workbench is open: opensoc --set {}={}",
+                        field.key,
+                        field.kind.allowed()
+                    ),
+                    false => field.kind.allowed(),
+                },
             });
         let all = std::iter::once(first).chain(others);
         all.filter(|line| line.holds(&self.filter)).collect()
@@ -318,7 +325,8 @@ pub(super) fn open(app: &mut App) -> Vec<Effect> {
 }
 
 fn start(app: &mut App, continues: bool) -> Vec<Effect> {
-    let continue_in = app.training.can_continue().cloned().filter(|_| continues);
+    let continued = app.training.can_continue().filter(|_| continues);
+    let continue_in = continued.and_then(|run| run.run_dir.clone());
     if continues && continue_in.is_none() {
         app.say("there is no stopped run to continue");
         return Vec::new();

@@ -1,7 +1,8 @@
 //! What keys do on the runs screen, and what follows when an errand is done.
 
-use crate::link::{RunFact, Status};
+use crate::link::{RolloutGroup, RunFact, Status};
 use crate::run::RunDir;
+use crate::run::groups::Wanted;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::editing;
 use crate::ui::errand::{Errand, Report};
@@ -13,6 +14,7 @@ use crate::ui::msg::Effect;
 use crate::ui::pace::Urgency;
 use crate::ui::perform::HALF_PAGE;
 use crate::ui::runs::RunsPane;
+use crate::ui::watching::Request;
 
 /// Does what a verb says on the runs screen.
 pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
@@ -55,6 +57,11 @@ fn tend(app: &mut App, verb: Verb) -> Vec<Effect> {
         app.say("there is no run here");
         return Vec::new();
     };
+    let writes_note = matches!(verb, Verb::EditNote | Verb::OpenEditor);
+    if writes_note && app.is_read_only {
+        app.say("only watching: a note is written in the workbench");
+        return Vec::new();
+    }
     match verb {
         Verb::OpenRun => return open(app, dir),
         Verb::ExportRun => return vec![Effect::Errand(Errand::Export(dir))],
@@ -133,7 +140,9 @@ fn open(app: &mut App, dir: RunDir) -> Vec<Effect> {
 
 /// What follows from what came of an errand.
 pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
+    app.runs.is_awaited = false;
     match report {
+        Report::Listed(listing) if app.runs.says(&listing) => {}
         Report::Listed(listing) => {
             let moved = app.runs.take(listing);
             if app.screen == ScreenName::Runs {
@@ -152,12 +161,11 @@ pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
             app.runs.marks.forget(dir.path());
             app.complain(gate::clean(&why));
         }
-        Report::Opened(run) => {
-            app.toast = None;
-            app.training.open(*run);
-            app.screen = ScreenName::Training;
-            app.touch(Urgency::Input);
-        }
+        Report::Opened(_)
+        | Report::WentOn { .. }
+        | Report::Past(_)
+        | Report::NoPast(..)
+        | Report::Groups { .. } => was_read(app, report),
         Report::Deleted(dir) => {
             app.say(gate::clean(&format!("deleted {}", dir.id())));
             app.training.forget(dir.path());
@@ -177,6 +185,100 @@ pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
         Report::Failed(why) => app.complain(gate::clean(&why)),
     }
     Vec::new()
+}
+
+/// What was read of a run goes to the training screen.
+fn was_read(app: &mut App, report: Report) {
+    match report {
+        Report::Opened(run) => {
+            app.toast = None;
+            app.training.open(*run);
+            app.screen = ScreenName::Training;
+            app.touch(Urgency::Input);
+        }
+        Report::WentOn {
+            dir,
+            facts,
+            is_alive,
+        } => {
+            let is_news = app.training.go_on(dir.path(), facts, is_alive);
+            if is_news && app.screen == ScreenName::Training {
+                app.touch(Urgency::Data);
+            }
+        }
+        Report::Past(run) => {
+            app.training.take_past(*run);
+            app.follow_run();
+            app.touch(Urgency::Data);
+        }
+        Report::NoPast(dir, why) => {
+            app.training.give_up_past(dir.path());
+            app.complain(gate::clean(&format!(
+                "what the run told before cannot be read: {why}"
+            )));
+        }
+        Report::Groups {
+            dir,
+            wanted,
+            groups,
+        } => show_groups(app, &(dir.path().to_owned(), wanted), groups),
+        _ => {}
+    }
+}
+
+/// Groups of rollouts were read: they are shown, or it is said that there are none.
+fn show_groups(app: &mut App, request: &Request, groups: Vec<RolloutGroup>) {
+    let found = groups.first().map(|group| group.step);
+    let was_shown = app.training.show_leaf(request, groups);
+    match (request.1, found) {
+        (Wanted::From(step), Some(found)) if was_shown && found != step => app.say(format!(
+            "of step {step} no rollouts are kept; the nearest are of step {found}"
+        )),
+        (_, Some(_)) if was_shown => {
+            app.toast = None;
+            app.touch(Urgency::Input);
+        }
+        // Another run is on screen by now.
+        (_, Some(_)) => {}
+        (Wanted::Before(step), None) => {
+            app.say(format!("there are no rollouts before step {step}"));
+        }
+        (Wanted::After(step), None) => {
+            app.say(format!(
+                "there are no rollouts after step {step} in the run's folder"
+            ));
+        }
+        (Wanted::From(_), None) => app.say("the run's folder holds no rollouts"),
+    }
+}
+
+/// Whether what is on screen may change behind it: the list of runs, and a run that is only looked at while another process
+/// works on it.
+#[must_use]
+pub fn wants_looks(app: &App) -> bool {
+    match app.screen {
+        ScreenName::Runs => app.runs.root.is_some(),
+        ScreenName::Training => app.training.looked_at().is_some(),
+        ScreenName::Episodes | ScreenName::Labelling => false,
+    }
+}
+
+/// Looks again at what is on screen and may have changed.
+#[must_use]
+pub fn look_again(app: &mut App) -> Vec<Effect> {
+    if app.runs.is_awaited {
+        // The disk is slower than the looks: they must not pile up.
+        return Vec::new();
+    }
+    let effects = match app.training.looked_at() {
+        _ if app.screen == ScreenName::Runs => look(),
+        Some(dir) if app.screen == ScreenName::Training => {
+            vec![Effect::Errand(Errand::LookAgain(RunDir::new(dir)))]
+        }
+        _ => Vec::new(),
+    };
+    app.runs.is_awaited = !effects.is_empty();
+    effects
 }
 
 /// Whether after `fact` of the run in progress the list says something that is no longer so; `before` is its last status.

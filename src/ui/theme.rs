@@ -109,6 +109,11 @@ impl Depth {
             return Self::Truecolor;
         }
         match term.as_str() {
+            // Of the DEC terminals only these had colours.
+            name if name.starts_with("vt") && choice == ColorChoice::Auto => match name {
+                "vt241" | "vt340" | "vt525" => Self::Ansi16,
+                _ => Self::None,
+            },
             "dumb" if choice == ColorChoice::Auto => Self::None,
             name if name.contains("256color") => Self::Xterm256,
             name if name.contains("direct") => Self::Truecolor,
@@ -127,18 +132,21 @@ pub enum Symbols {
 }
 
 impl Symbols {
-    /// Braille where the locale is UTF-8, else ASCII.
+    /// Braille where the locale is UTF-8, blocks on the Linux console, whose font has no braille; else ASCII.
     pub fn detect(var: impl Fn(&str) -> Option<String>) -> Self {
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
             .into_iter()
-            .filter_map(var)
+            .filter_map(&var)
             .find(|value| !value.is_empty())
             .unwrap_or_default()
             .to_ascii_lowercase();
-        if locale.contains("utf-8") || locale.contains("utf8") {
-            Self::Braille
-        } else {
-            Self::Ascii
+        let is_utf8 = locale.contains("utf-8") || locale.contains("utf8");
+        let term = var("TERM").unwrap_or_default();
+        match (is_utf8, term.as_str()) {
+            (false, _) => Self::Ascii,
+            (true, name) if name.starts_with("vt") => Self::Ascii,
+            (true, "linux") => Self::Blocks,
+            (true, _) => Self::Braille,
         }
     }
 }
@@ -344,6 +352,19 @@ mod tests {
         assert_eq!(auto(&[("COLORTERM", "truecolor")]), Depth::Truecolor);
         assert_eq!(auto(&[("TERM", "xterm-256color")]), Depth::Xterm256);
         assert_eq!(auto(&[("TERM", "xterm")]), Depth::Ansi16);
+        assert_eq!(auto(&[("TERM", "vt100")]), Depth::None);
+        for (term, wanted) in [
+            ("linux", Symbols::Blocks),
+            ("vt220", Symbols::Ascii),
+            ("xterm", Symbols::Braille),
+        ] {
+            let var = |name: &str| match name {
+                "LANG" => Some("C.UTF-8".to_owned()),
+                "TERM" => Some(term.to_owned()),
+                _ => None,
+            };
+            assert_eq!(Symbols::detect(var), wanted, "{term}");
+        }
         assert_eq!(
             auto(&[("NO_COLOR", "1"), ("COLORTERM", "24bit")]),
             Depth::None

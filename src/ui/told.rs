@@ -2,13 +2,17 @@
 //!
 //! Where the facts come from (this process, a followed folder, the binary) makes no difference here.
 
+mod again;
+
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use crate::link::{AttackRow, EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, Status};
+use crate::run::reader::tells_of_crash;
 use crate::run::shipped::ShippedRun;
 use crate::ui::curves::Curves;
-use crate::ui::signs::{Sign, signs};
+use crate::ui::signs::{Sign, Standing, repetition, signs};
 use crate::ui::view::{Extent, x_end};
 
 /// Groups kept for looking back.
@@ -38,8 +42,14 @@ pub struct Watching {
     attacks: Vec<AttackRow>,
     /// What is wrong now, by the curves.
     by_curves: Vec<Sign>,
+    /// Since when, and what was before.
+    standing: Standing,
     /// It gives no sign of life.
     silence: Option<Sign>,
+    /// Its answers repeat themselves.
+    repetition: Option<Sign>,
+    /// A process works on it, though it is only looked at.
+    pub is_alive: bool,
 }
 
 /// What one arm of the attacker did.
@@ -99,6 +109,7 @@ impl Watching {
         self.last_step = row.step;
         self.curves.metrics(row);
         self.by_curves = signs(&self.curves, self.phase_begin(row.step));
+        self.standing.follow(row.step, &self.by_curves);
     }
 
     /// The last step before the phase that `step` belongs to.
@@ -140,7 +151,8 @@ impl Watching {
 
     /// What is wrong now, the worst first.
     pub fn signs(&self) -> impl Iterator<Item = &Sign> {
-        self.silence.iter().chain(&self.by_curves)
+        let others = self.repetition.iter().chain(&self.by_curves);
+        self.silence.iter().chain(others)
     }
 
     /// Whether the run in progress gives no sign of life.
@@ -149,22 +161,32 @@ impl Watching {
         self.silence.is_some()
     }
 
-    /// What is wrong now, then the warnings, the newest first: step and text.
-    pub fn log(&self) -> impl Iterator<Item = (u64, &str)> {
-        let signs = self.signs().map(|sign| (sign.step, sign.text.as_str()));
-        let told = self.warnings.iter().rev();
-        signs.chain(told.map(|(step, text)| (*step, text.as_str())))
+    /// What is wrong now, then the warnings and what was wrong before, the newest first: step and text.
+    #[must_use]
+    pub fn log(&self) -> Vec<(u64, Cow<'_, str>)> {
+        let can_stop = self.is_in_progress();
+        let signs = self.signs();
+        let mut log: Vec<_> = signs
+            .map(|sign| (sign.step, Cow::Owned(sign.text(can_stop))))
+            .collect();
+        let mut before = self.standing.told().rev().peekable();
+        for (step, text) in self.warnings.iter().rev() {
+            // What is not of the run's own (step 0) stands where it came.
+            while let Some(newer) = before.next_if(|(at, _)| *step > 0 && at > step) {
+                log.push((newer.0, Cow::Borrowed(newer.1)));
+            }
+            log.push((*step, Cow::Borrowed(text)));
+        }
+        log.extend(before.map(|(step, text)| (step, Cow::Borrowed(text))));
+        log
     }
 
-    /// A resumed run says old evaluations again: those of its step and later ones are forgotten first.
+    /// A resumed run says old evaluations again: that of its step and later ones are forgotten first.
     fn evaluate(&mut self, row: EvalRow) {
-        while self
-            .evaluations
-            .last()
-            .is_some_and(|last| last.step > row.step)
-        {
-            self.evaluations.pop();
-        }
+        let is_said_again = |last: &mut EvalRow| {
+            last.step > row.step || (last.step == row.step && last.stage == row.stage)
+        };
+        while self.evaluations.pop_if(is_said_again).is_some() {}
         self.curves.evaluation(&row);
         self.evaluations.push(row);
     }
@@ -184,17 +206,24 @@ impl Watching {
             RunFact::Planned(plan) => self.plan = plan,
             RunFact::Status(status) => self.take_status(status),
             RunFact::Metrics(row) => self.push(&row),
-            RunFact::Rollouts(group) => push_bounded(&mut self.groups, *group, GROUPS),
+            RunFact::Rollouts(group) => self.sample(*group),
             RunFact::System(row) => self.curves.system(&row),
             RunFact::Attack(row) => self.attack(row),
             RunFact::Evaluation(row) => self.evaluate(row),
             RunFact::Warning { step, message } => self.warn(step, message),
+            RunFact::Forget(kind) => self.forget(kind),
             RunFact::Silent { message } => {
-                let step = self.last_step;
-                let text = message;
-                self.silence = Some(Sign { step, text });
+                self.silence = Some(Sign::of(self.last_step, message));
             }
         }
+    }
+
+    /// A resumed run says old groups again: those of its step and later ones are forgotten first.
+    fn sample(&mut self, group: RolloutGroup) {
+        let here = (group.step, group.group_id);
+        self.groups.retain(|old| (old.step, old.group_id) < here);
+        push_bounded(&mut self.groups, group, GROUPS);
+        self.repetition = repetition(self.groups.iter().rev());
     }
 
     /// A failure is a line of the log too: the status that tells of it is gone once the run is continued.
@@ -237,6 +266,12 @@ impl Watching {
     #[must_use]
     pub fn is_in(&self, dir: &Path) -> bool {
         self.run_dir.as_deref() == Some(dir)
+    }
+
+    /// Whether its process is gone without a word.
+    #[must_use]
+    pub fn has_crashed(&self) -> bool {
+        self.failure().is_some_and(tells_of_crash)
     }
 
     /// Why the run failed; `None` as long as it has not.

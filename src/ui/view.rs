@@ -77,8 +77,10 @@ pub fn x_end(last_step: u64, total_steps: u64) -> u64 {
 pub struct View {
     pub x: XAxis,
     pub is_log: bool,
-    /// The metric under the list's cursor stands alone, large.
+    /// The chart with the metric under the list's cursor stands alone, or the list in focus, large.
     pub is_alone: bool,
+    /// The y axes span what is in sight, not what is possible.
+    pub is_fitted: bool,
     /// Step of the value cursor.
     pub cursor: Option<u64>,
     /// Width of the window in steps; none is everything.
@@ -96,11 +98,14 @@ impl View {
     pub fn window(&self, extent: Extent) -> (u64, u64) {
         let span = self.span.unwrap_or(extent.all).max(1);
         match self.held {
-            Some(first) => (first, first + span),
+            Some(first) => {
+                let first = first.min(extent.all.saturating_sub(span));
+                (first, first + span)
+            }
             None if span >= extent.all => (0, extent.all.max(1)),
             None => {
                 let quarter = quarter(span);
-                let end = (extent.last / quarter + 1) * quarter;
+                let end = ((extent.last / quarter + 1) * quarter).min(extent.all);
                 (end.saturating_sub(span), end.max(span))
             }
         }
@@ -126,6 +131,12 @@ impl View {
         self.span = Some(wanted);
     }
 
+    /// Another run is on screen: its steps are other ones.
+    pub fn show_other(&mut self) {
+        self.show_all();
+        self.cursor = None;
+    }
+
     /// Everything, following the run.
     pub fn show_all(&mut self) {
         self.span = None;
@@ -137,8 +148,12 @@ impl View {
         let (first, end) = self.window(extent);
         let span = end - first;
         let quarter = quarter(span);
+        if span >= extent.all {
+            // Everything is in sight.
+            return;
+        }
         let first = first.saturating_add_signed(by.saturating_mul(quarter as i64));
-        self.held = Some(first.min(extent.last / quarter * quarter));
+        self.held = Some(first.min(extent.all - span));
         self.span = Some(span);
     }
 
@@ -286,10 +301,23 @@ mod tests {
         view.pan(-100, at(900));
         assert_eq!(view.window(at(900)), (0, 500));
         view.pan(100, at(900));
-        assert!(view.window(at(900)).0 <= 900);
+        assert_eq!(view.window(at(900)), (500, 1_000), "not past the end");
         let mut all = View::default();
         all.pan(1, at(900));
-        assert_eq!(all.window(at(900)), (250, 1_250));
+        assert_eq!((all.window(at(900)), all.is_held()), ((0, 1_000), false));
+    }
+
+    #[test]
+    fn a_window_never_reaches_past_the_end() {
+        let mut view = View::default();
+        view.zoom(true, at(1_000));
+        assert_eq!(view.window(at(1_000)), (500, 1_000));
+        view.put_cursor(990, at(1_000));
+        view.zoom(true, at(1_000));
+        let (first, end) = view.window(at(1_000));
+        assert_eq!((end, end - first), (1_000, 250));
+        view.show_other();
+        assert_eq!((view.window(at(10)), view.cursor), ((0, 1_000), None));
     }
 
     #[test]

@@ -2,17 +2,26 @@
 //!
 //! Knows no terminal, no clock, no files: a run in this process, a followed run folder and the shipped run look the same here.
 
+mod charts;
+mod leafing;
 mod lines;
+mod past;
+mod steering;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::link::{Control, RolloutGroup, RunFact, RunState};
+use crate::link::{RunFact, RunState};
 use crate::run::series::Series;
 use crate::run::shipped::ShippedRun;
 use crate::ui::filter::{Filter, FilterError, Filtered};
-use crate::ui::keys::Verb;
-use crate::ui::told::{GROUPS, InStage, Watching};
+use crate::ui::scroll::Scroll;
+use crate::ui::told::{GROUPS, Watching};
 use crate::ui::view::View;
+
+pub use charts::Wanted;
+use leafing::Leaf;
+pub use leafing::Request;
+use past::Past;
 
 /// The lists of the training screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -63,6 +72,8 @@ pub struct Training {
     /// Position from the newest group; 0 follows the run.
     pub groups_back: usize,
     pub is_raw: bool,
+    /// What the chosen evaluation tells, where it is longer than its room.
+    pub details: Scroll,
     /// How the curves are looked at.
     pub view: View,
     filter: Filter,
@@ -70,6 +81,10 @@ pub struct Training {
     pub filter_text: String,
     /// A pause was asked for here: it comes after the step, so the run may not say so yet.
     is_pause_asked: bool,
+    /// What the run told before it was continued.
+    past: Past,
+    /// Groups of rollouts read from the folder of the run on screen: older ones than are kept.
+    leaf: Option<Leaf>,
 }
 
 impl Training {
@@ -94,6 +109,13 @@ impl Training {
         }
     }
 
+    /// Whether the run in this process, or the one followed, is on screen.
+    fn shows_live(&self) -> bool {
+        let is_other = (self.shows_opened && self.opened.is_some())
+            || (self.shows_shipped && self.shipped.is_some());
+        self.live.is_some() && !is_other
+    }
+
     /// The run in this process, or the one followed.
     #[must_use]
     pub const fn live(&self) -> Option<&Watching> {
@@ -108,17 +130,23 @@ impl Training {
 
     /// A run is about to begin: its screen starts empty, unless the run is continued.
     pub fn begin(&mut self, continues: bool) {
+        if continues {
+            self.take_up();
+            self.past = Past::Unknown { is_continued: true };
+        } else {
+            self.live = Some(Watching::default());
+            self.show_anew();
+        }
         self.shows_shipped = false;
         self.shows_opened = false;
         self.is_pause_asked = false;
-        if continues {
-            if let Some(live) = &mut self.live {
-                live.status = None;
-            }
-        } else {
-            self.live = Some(Watching::default());
-            self.groups_back = 0;
-        }
+    }
+
+    /// Another run is on screen: which steps of the one before were looked at means nothing here.
+    fn show_anew(&mut self) {
+        self.groups_back = 0;
+        self.leaf = None;
+        self.view.show_other();
     }
 
     /// The model thread is gone, and the run with it; or the run could not even be asked for.
@@ -152,7 +180,8 @@ impl Training {
                 self.begin(false);
             }
         }
-        if matches!(fact, RunFact::Rollouts(_)) && self.groups_back > 0 {
+        self.past.hear(&fact);
+        if matches!(fact, RunFact::Rollouts(_)) && self.groups_back > 0 && self.shows_live() {
             self.groups_back = (self.groups_back + 1).min(GROUPS - 1);
         }
         let was_paused = self.state() == Some(RunState::Paused);
@@ -172,7 +201,11 @@ impl Training {
         let opens = !self.shows_opened && is_last && self.opened.is_some();
         self.shows_shipped = !self.shows_opened && !is_last;
         self.shows_opened = opens;
-        self.has_both()
+        let has_both = self.has_both();
+        if has_both {
+            self.show_anew();
+        }
+        has_both
     }
 
     /// Whether there is more than one run to show.
@@ -186,15 +219,33 @@ impl Training {
     pub fn open(&mut self, run: Watching) {
         self.opened = Some(run);
         self.shows_opened = true;
-        self.groups_back = 0;
+        self.show_anew();
+    }
+
+    /// The folder of the opened run, while it is on screen and a process works on it.
+    #[must_use]
+    pub fn looked_at(&self) -> Option<&Path> {
+        let opened = self.opened.as_ref().filter(|_| self.shows_opened)?;
+        opened.run_dir.as_deref().filter(|_| opened.is_alive)
+    }
+
+    /// The opened run has told more; false where that changes nothing on screen.
+    pub fn go_on(&mut self, dir: &Path, facts: Vec<RunFact>, is_alive: bool) -> bool {
+        let opened = self.opened.as_mut().filter(|opened| opened.is_in(dir));
+        let Some(run) = opened else { return false };
+        let is_news = !facts.is_empty() || run.is_alive != is_alive;
+        run.is_alive = is_alive;
+        facts.into_iter().for_each(|fact| run.apply(fact));
+        is_news && self.shows_opened
     }
 
     /// Shows the run in this process or followed, if it is the one in `dir`; false where it is not.
     pub fn show_live(&mut self, dir: &Path) -> bool {
         let is_it = self.live.as_ref().is_some_and(|live| live.is_in(dir));
-        if is_it {
+        if is_it && !self.shows_live() {
             self.shows_shipped = false;
             self.shows_opened = false;
+            self.show_anew();
         }
         is_it
     }
@@ -205,7 +256,10 @@ impl Training {
         let stays = |run: &Watching| !run.is_in(dir);
         self.opened = self.opened.take().filter(stays);
         self.live = (self.live.take()).filter(|run| is_in_progress || stays(run));
-        self.shows_opened &= self.opened.is_some();
+        if self.shows_opened && self.opened.is_none() {
+            self.shows_opened = false;
+            self.show_anew();
+        }
     }
 
     /// Cursor of the pane in focus.
@@ -221,7 +275,7 @@ impl Training {
         match self.pane {
             TrainingPane::Metrics => self.metrics().count(),
             TrainingPane::Rollouts => self.group().map_or(0, |group| group.rollouts.len()),
-            TrainingPane::Log => run.log().count(),
+            TrainingPane::Log => run.log().len(),
             TrainingPane::Evaluations => run.evaluations.len(),
             TrainingPane::Attacker => run.arms().len(),
         }
@@ -235,6 +289,9 @@ impl Training {
 
     fn move_to(&mut self, at: usize) {
         self.has_chosen |= self.pane == TrainingPane::Metrics;
+        if self.pane == TrainingPane::Evaluations && at != self.cursor() {
+            self.details = Scroll::default();
+        }
         self.cursors[self.pane as usize] = at;
     }
 
@@ -243,21 +300,6 @@ impl Training {
         let len = TrainingPane::ALL.len() as isize;
         let at = (self.pane as isize + by).rem_euclid(len);
         self.pane = TrainingPane::ALL[usize::try_from(at).unwrap_or(0)];
-    }
-
-    /// The group of rollouts on screen.
-    #[must_use]
-    pub fn group(&self) -> Option<&RolloutGroup> {
-        let groups = &self.shown()?.groups;
-        let back = self.groups_back.min(groups.len().saturating_sub(1));
-        groups.iter().rev().nth(back)
-    }
-
-    /// Looks at an older group (`by` 1) or a newer one (`by` -1).
-    pub fn step_group(&mut self, by: isize) {
-        let count = self.shown().map_or(0, |run| run.groups.len());
-        let back = self.groups_back.saturating_add_signed(by);
-        self.groups_back = back.min(count.saturating_sub(1));
     }
 
     /// The metrics that the filter admits.
@@ -279,20 +321,16 @@ impl Training {
         Ok(())
     }
 
+    /// The filter of the metrics, where there is one.
+    #[must_use]
+    pub fn filter_in_words(&self) -> Option<&str> {
+        (!self.filter.is_empty()).then_some(self.filter_text.as_str())
+    }
+
     /// Whether `/` filters here; on the other lists it searches.
     #[must_use]
     pub fn filters(&self) -> bool {
         self.pane == TrainingPane::Metrics
-    }
-
-    /// Goes to the rollouts of the kept step nearest to `step`; says which that is, `None` without any.
-    pub fn show_rollouts_of(&mut self, step: u64) -> Option<u64> {
-        let groups = self.shown()?.groups.iter().rev().enumerate();
-        let (back, found) = groups.min_by_key(|(_, group)| group.step.abs_diff(step))?;
-        let found = found.step;
-        self.groups_back = back;
-        self.pane = TrainingPane::Rollouts;
-        Some(found)
     }
 
     /// The metric under the cursor of the metrics pane.
@@ -311,51 +349,12 @@ impl Training {
         } else if !self.filter.is_empty() {
             // An empty filter is always one.
             let _ = self.set_filter("");
-        } else if self.groups_back > 0 {
+        } else if self.leaf.is_some() || self.groups_back > 0 {
+            self.leaf = None;
             self.groups_back = 0;
         } else {
             self.view.show_all();
         }
-    }
-
-    /// What pausing, stopping or saving means now, or why it cannot be done.
-    pub fn control(&mut self, verb: Verb) -> Result<Control, &'static str> {
-        let live = self.live.as_ref().filter(|live| live.is_in_progress());
-        let live = live.ok_or("no run is in progress; t starts one")?;
-        // A pause that is still to come can be taken back.
-        let is_paused = self.is_pause_asked || live.state() == Some(RunState::Paused);
-        let control = match verb {
-            Verb::PauseOrResume if is_paused => Control::Resume,
-            Verb::PauseOrResume => Control::Pause,
-            Verb::SaveCheckpoint => Control::Save,
-            Verb::SkipStage => Control::Skip,
-            _ => Control::Stop,
-        };
-        if verb == Verb::PauseOrResume {
-            self.is_pause_asked = !is_paused;
-        }
-        Ok(control)
-    }
-
-    /// The stage that the run in progress is in, or SFT.
-    #[must_use]
-    pub fn stage(&self) -> Option<InStage<'_>> {
-        let live = self.live.as_ref().filter(|live| live.is_in_progress())?;
-        live.stage()
-    }
-
-    /// Whether the run waits for somebody to resume it, or soon will.
-    #[must_use]
-    pub fn waits_for_resume(&self) -> bool {
-        self.is_in_progress() && (self.is_pause_asked || self.state() == Some(RunState::Paused))
-    }
-
-    /// The folder of a stopped or failed run that can be continued.
-    #[must_use]
-    pub fn can_continue(&self) -> Option<&PathBuf> {
-        let live = self.live.as_ref()?;
-        let ended = matches!(live.state(), Some(RunState::Stopped | RunState::Failed));
-        live.run_dir.as_ref().filter(|_| ended)
     }
 
     /// Whether the cursor has been moved to a metric: until then the reward stands in front.

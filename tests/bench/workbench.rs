@@ -136,7 +136,6 @@ fn mark_two(app: &mut App) {
     let listing = Listing {
         root: "/runs".into(),
         runs: ids.map(summary).into(),
-        broken: Vec::new(),
     };
     press(app, KeyCode::F(4));
     update(app, Msg::Report(Report::Listed(listing)));

@@ -62,6 +62,7 @@ pub enum Verb {
     PanRight,
     ToggleFollow,
     ToggleLog,
+    ToggleFit,
     NextAxis,
     ToggleAlone,
     ShowRollouts,

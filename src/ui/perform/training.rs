@@ -2,7 +2,9 @@
 
 use super::HALF_PAGE;
 use crate::link::{Command, Control};
+use crate::run::RunDir;
 use crate::ui::app::App;
+use crate::ui::errand::Errand;
 use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
@@ -12,11 +14,16 @@ use crate::ui::starting;
 use crate::ui::tending;
 use crate::ui::told::Watching;
 use crate::ui::view::XAxis;
-use crate::ui::watching::{Training, TrainingPane};
+use crate::ui::watching::{Request, Training, TrainingPane};
 
 /// Does what a verb says on the training screen.
 pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
     let training = &mut app.training;
+    let turns = matches!(verb, Verb::HalfDown | Verb::HalfUp);
+    if turns && training.pane == TrainingPane::Evaluations {
+        training.details.follow(verb);
+        return Vec::new();
+    }
     match verb {
         Verb::Down => training.step(1),
         Verb::Up => training.step(-1),
@@ -26,8 +33,11 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::Bottom => training.step(isize::MAX),
         Verb::NextPane => training.step_pane(1),
         Verb::PreviousPane => training.step_pane(-1),
-        Verb::PreviousGroup => training.step_group(1),
-        Verb::NextGroup => training.step_group(-1),
+        Verb::PreviousGroup | Verb::NextGroup => {
+            let by = if verb == Verb::PreviousGroup { 1 } else { -1 };
+            let request = training.step_group(by);
+            return read_groups(request);
+        }
         Verb::ToggleSmoothing => training.is_raw = !training.is_raw,
         Verb::ToggleRun if !training.toggle_run() => app.say("there is only one run to show"),
         Verb::ToggleAlone => toggle_alone(app),
@@ -35,8 +45,10 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::ShowRollouts => {
             let last = training.shown().map_or(0, |run| run.last_step);
             let step = training.view.cursor.unwrap_or(last);
-            show_rollouts(app, step);
+            return show_rollouts(app, step);
         }
+        Verb::NextPage if training.is_chart_alone() => training.step_chart(1),
+        Verb::PreviousPage if training.is_chart_alone() => training.step_chart(-1),
         Verb::GoToStep => app.layers.push(Layer::step()),
         Verb::PinRun => pin_next(app),
         Verb::StartTraining => return ask_to_start(app),
@@ -67,11 +79,12 @@ fn look(training: &mut Training, verb: Verb) {
         Verb::PanLeft => view.pan(-1, extent),
         Verb::ToggleFollow => view.toggle_held(extent),
         Verb::ToggleLog => view.is_log = !view.is_log,
+        Verb::ToggleFit => view.is_fitted = !view.is_fitted,
         _ => {}
     }
 }
 
-/// The metric under the cursor, or the list in focus, in all the room there is; or everything again.
+/// The chart with the metric under the cursor, or the list in focus, in all the room there is; or everything again.
 fn toggle_alone(app: &mut App) {
     let training = &mut app.training;
     if training.view.is_alone {
@@ -94,9 +107,19 @@ fn pin_next(app: &mut App) {
     tending::say_baseline(app);
 }
 
-/// The rollouts behind a step of the curves, or the nearest there are.
-fn show_rollouts(app: &mut App, step: u64) {
+fn read_groups(request: Option<Request>) -> Vec<Effect> {
+    let errand = request.map(|(dir, wanted)| Errand::Groups {
+        dir: RunDir::new(dir),
+        wanted,
+    });
+    errand.map(Effect::Errand).into_iter().collect()
+}
+
+/// The rollouts behind a step of the curves, or the nearest there are; those no longer kept are read from the run's folder.
+fn show_rollouts(app: &mut App, step: u64) -> Vec<Effect> {
+    let request = app.training.rollouts_to_read(step);
     match app.training.show_rollouts_of(step) {
+        Some(_) if request.is_some() => app.say(format!("reading the rollouts of step {step}")),
         None => {
             app.say("no rollouts here: they come with GRPO steps, and the shipped run has none")
         }
@@ -107,21 +130,23 @@ fn show_rollouts(app: &mut App, step: u64) {
         }
         Some(_) => {}
     }
+    read_groups(request)
 }
 
 /// Puts the value cursor on a step that was typed, and shows its rollouts where the browser is open.
-pub fn go_to_step(app: &mut App, typed: &str) {
+pub fn go_to_step(app: &mut App, typed: &str) -> Vec<Effect> {
     let Ok(step) = typed.trim().parse::<u64>() else {
         app.say("a step is a number");
-        return;
+        return Vec::new();
     };
     let Some(extent) = app.training.shown().map(Watching::extent) else {
-        return;
+        return Vec::new();
     };
     app.training.view.put_cursor(step, extent);
     if app.training.pane == TrainingPane::Rollouts {
-        show_rollouts(app, step.clamp(1, extent.last.max(1)));
+        return show_rollouts(app, step.clamp(1, extent.last.max(1)));
     }
+    Vec::new()
 }
 
 /// What runs along the x axis next, of what this run has told.
@@ -155,6 +180,10 @@ fn ask_to_start(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Said until the run has paused, or stopped.
+pub const PAUSING: &str = "pausing after this step";
+pub const STOPPING: &str = "stopping after a checkpoint; t continues the run later";
+
 /// Why nothing can be asked of a run here.
 const ONLY_WATCHING: &str = "only watching: control the run where it was started";
 
@@ -164,6 +193,8 @@ fn ask_to_skip(app: &mut App) {
     } else if let Some(stage) = app.training.stage() {
         let stage = stage.name.to_owned();
         app.layers.push(Layer::Skip { stage });
+    } else if let (true, Err(why)) = (app.training.is_in_progress(), app.training.steered()) {
+        app.say(why);
     } else {
         app.say("no run is in a stage that could be ended");
     }
@@ -186,14 +217,14 @@ fn control(app: &mut App, verb: Verb) -> Vec<Effect> {
     match app.training.control(verb) {
         Ok(control) => {
             app.say(match control {
-                Control::Pause => "pausing after this step",
+                Control::Pause => PAUSING,
                 Control::Resume => "going on",
                 Control::Save => "a checkpoint is written after this step",
                 Control::Skip if app.training.waits_for_resume() => {
                     "the stage ends as soon as the paused run goes on; p resumes it"
                 }
                 Control::Skip => "the stage ends after this step",
-                Control::Stop => "stopping after a checkpoint; t continues the run later",
+                Control::Stop => STOPPING,
             });
             vec![Effect::Send(Command::Control(control))]
         }

@@ -8,12 +8,12 @@ use ratatui::text::Line;
 
 use crate::run::series::Series;
 use crate::run::series::axis::Axis;
-use crate::ui::catalogue::{CHARTS, Charted, Range, range_of};
+use crate::ui::catalogue::Range;
 use crate::ui::marks::{Mark, Marks};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::told::Watching;
 use crate::ui::view::XAxis;
-use crate::ui::watching::Training;
+use crate::ui::watching::{Training, Wanted};
 use crate::ui::widget::behind::{Against, Behind};
 use crate::ui::widget::chart::{Chart, ChartSeries};
 use crate::ui::widget::text::{lines, span};
@@ -35,63 +35,6 @@ pub struct Sight<'a> {
     pub run: &'a Watching,
 }
 
-/// A chart's metrics, and what is known of them.
-struct Wanted<'a> {
-    title: &'a str,
-    metrics: Vec<(&'a str, &'a str)>,
-    range: Range,
-    unit: &'a str,
-    can_log: bool,
-    note: &'a str,
-}
-
-impl<'a> Wanted<'a> {
-    fn of(charted: &'a Charted, run: &Watching) -> Self {
-        let has_rewards = run.curves.get("reward").is_some();
-        Self {
-            title: charted.title,
-            metrics: charted.metrics.to_vec(),
-            range: charted.range,
-            unit: charted.unit,
-            can_log: charted.can_log,
-            note: if has_rewards { charted.note } else { "" },
-        }
-    }
-
-    /// One metric by its name.
-    fn one(name: &'a str) -> Self {
-        Self {
-            title: name,
-            metrics: vec![(name, name)],
-            range: range_of(name),
-            unit: "",
-            can_log: true,
-            note: "",
-        }
-    }
-
-    fn is_there(&self, run: &Watching) -> bool {
-        let mut names = self.metrics.iter();
-        names.any(|(name, _)| run.curves.get(name).is_some())
-    }
-}
-
-/// The charts that a run has metrics for, what says how it goes first; a metric chosen from the list before them.
-fn wanted<'a>(training: &'a Training, run: &'a Watching) -> Vec<Wanted<'a>> {
-    let mut charts: Vec<Wanted<'a>> = CHARTS.iter().map(|c| Wanted::of(c, run)).collect();
-    charts.retain(|chart| chart.is_there(run));
-    if run.curves.get("reward").is_none() {
-        // Before there are rewards the loss says how it goes.
-        charts.sort_by_key(|chart| chart.title != "loss");
-    }
-    let first = charts.first().map(|chart| chart.title);
-    let chosen = training.chosen_metric();
-    if let Some(name) = chosen.filter(|name| training.has_chosen() && first != Some(*name)) {
-        charts.insert(0, Wanted::one(name));
-    }
-    charts
-}
-
 /// Columns and rows of the grid in `area`.
 fn grid(area: Rect) -> (u16, u16) {
     let columns = (area.width / NARROWEST).clamp(1, 3);
@@ -102,9 +45,13 @@ fn grid(area: Rect) -> (u16, u16) {
 /// One page of charts.
 pub fn draw(sight: &Sight<'_>, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let (training, run) = (sight.training, sight.run);
-    let charts = wanted(training, run);
+    let charts = training.charts();
     if charts.is_empty() {
-        let text = "no metrics yet";
+        let text = if run.curves.iter().next().is_some() {
+            "no metric is let through; Esc takes the filter off"
+        } else {
+            "no metrics yet"
+        };
         lines(
             [Line::from(span(text, theme.style(Token::Faint)))],
             area,
@@ -137,16 +84,17 @@ pub fn draw(sight: &Sight<'_>, theme: &Theme, area: Rect, buf: &mut Buffer) {
     }
 }
 
-/// The metric under the list's cursor, in all the room there is.
+/// The chart with the metric under the list's cursor, in all the room there is.
 pub fn draw_alone(sight: &Sight<'_>, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let legend = legend(sight, theme);
     let height = 1 + u16::from(legend.is_some());
     let [head, area] =
         Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
-    let first = describe(sight.training, sight.run, "alone (Enter)", theme);
+    let place = "large (Enter), others (, .)";
+    let first = describe(sight.training, sight.run, place, theme);
     lines([first].into_iter().chain(legend), head, buf);
-    if let Some(name) = sight.training.chosen_metric() {
-        Scale::of(*sight).draw(&Wanted::one(name), theme, area, buf);
+    if let Some(chart) = sight.training.large_chart() {
+        Scale::of(*sight).draw(&chart, theme, area, buf);
     }
 }
 
@@ -189,6 +137,12 @@ fn describe(training: &Training, run: &Watching, place: &str, theme: &Theme) -> 
     }
     if view.is_log {
         words.push("log where it helps (L)".to_owned());
+    }
+    if view.is_fitted {
+        words.push("y fits (Y)".to_owned());
+    }
+    if let Some(typed) = training.filter_in_words() {
+        words.push(format!("filter: {typed} (Esc)"));
     }
     Line::from(span(words.join("  "), theme.style(Token::Faint)))
 }
@@ -304,7 +258,7 @@ impl<'a> Scale<'a> {
             x: self.x,
             x_axis: training.view.x,
             y_fixed: match wanted.range {
-                Range::Fixed(low, high) if !is_log => Some((low, high)),
+                Range::Fixed(low, high) if !is_log && !training.view.is_fitted => Some((low, high)),
                 _ => None,
             },
             is_log,

@@ -15,7 +15,7 @@ use crate::ui::theme::{Theme, Token};
 use crate::ui::told::Watching;
 use crate::ui::watching::Training;
 use crate::ui::widget::chart::short;
-use crate::ui::widget::text::{column, lines, span};
+use crate::ui::widget::text::{column, lines, more, span};
 
 /// From this width on stages and confusions stand side by side.
 const WIDE: u16 = 100;
@@ -49,7 +49,7 @@ pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf:
     draw_list(training, run, theme, above, buf);
     let cursor = training.cursor().min(run.evaluations.len() - 1);
     if let Some(row) = run.evaluations.iter().rev().nth(cursor) {
-        draw_one(row, theme, below, buf);
+        draw_one(training, row, theme, below, buf);
     }
 }
 
@@ -93,7 +93,7 @@ fn draw_list(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf
     list(rows, training.cursor(), "", theme, below, buf);
 }
 
-fn draw_one(row: &EvalRow, theme: &Theme, area: Rect, buf: &mut Buffer) {
+fn draw_one(training: &Training, row: &EvalRow, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let (left, right) = (of_stages(row, theme), of_answers(row, theme));
     let (sure, diagram) = (sureness::summary(row, theme), sureness::diagram(row, theme));
     let beside = if area.width >= WIDEST {
@@ -103,9 +103,27 @@ fn draw_one(row: &EvalRow, theme: &Theme, area: Rect, buf: &mut Buffer) {
     } else {
         vec![[left, sure, right, diagram].concat()]
     };
-    let columns = Layout::horizontal(vec![Constraint::Fill(1); beside.len()]).split(area);
+    let longest = beside.iter().map(Vec::len).max().unwrap_or(0);
+    let is_longer = longest > usize::from(area.height);
+    let [head, below] = Layout::vertical([
+        Constraint::Length(u16::from(is_longer)),
+        Constraint::Fill(1),
+    ])
+    .areas(area);
+    let height = usize::from(below.height);
+    let first = training.details.page(longest, height);
+    if is_longer {
+        let arrows = more(first, longest, height, theme);
+        let text = format!("more{arrows} (ctrl-d, ctrl-u)");
+        lines(
+            [Line::from(span(text, theme.style(Token::Mark)))],
+            head,
+            buf,
+        );
+    }
+    let columns = Layout::horizontal(vec![Constraint::Fill(1); beside.len()]).split(below);
     for (rows, column) in beside.into_iter().zip(columns.iter()) {
-        lines(rows, *column, buf);
+        lines(rows.into_iter().skip(first), *column, buf);
     }
 }
 
@@ -137,10 +155,13 @@ fn of_stages(row: &EvalRow, theme: &Theme) -> Vec<Line<'static>> {
     let line = |text: String, style: Style| Line::from(span(text, style));
     let head = format!("{:<20} {:<16}  {:<16}", "95 % intervals", "action", "cited");
     let mut rows = vec![Line::default(), line(head, faint)];
-    let stage_cases = row.episodes / Stage::ALL.len() as u64;
-    let stages = Stage::ALL.map(|stage| (format!("{stage}/"), stage.to_string(), stage_cases));
+    // They are asked in turn, so that the first stages may have one more.
+    let (count, turns) = (Stage::ALL.len() as u64, 0..);
+    let cases = |turn: u64| row.episodes / count + u64::from(turn < row.episodes % count);
+    let stages = Stage::ALL.into_iter().zip(turns);
+    let stages = stages.map(|(stage, turn)| (format!("{stage}/"), stage.to_string(), cases(turn)));
     let all = (String::new(), "all stages".to_owned(), row.episodes);
-    for (prefix, name, cases) in stages.into_iter().chain([all]) {
+    for (prefix, name, cases) in stages.chain([all]) {
         let of = |metric: &str| told(share(row, &format!("{prefix}{metric}"), cases));
         let (action, cited) = (of("accuracy"), of("citation_accuracy"));
         rows.push(line(format!("{name:<20} {action}  {cited}"), text));

@@ -132,7 +132,7 @@ fn statuses(app: &App) -> Vec<String> {
 }
 
 /// What the state of a run is called.
-fn state_word(run: &Watching) -> &'static str {
+pub(super) fn state_word(run: &Watching) -> &'static str {
     match run.state() {
         _ if run.is_silent() => "silent",
         None => "starting",
@@ -140,6 +140,7 @@ fn state_word(run: &Watching) -> &'static str {
         Some(RunState::Paused) => "paused",
         Some(RunState::Stopped) => "stopped",
         Some(RunState::Finished) => "finished",
+        Some(RunState::Failed) if run.has_crashed() => "crashed",
         Some(RunState::Failed) => "failed",
     }
 }

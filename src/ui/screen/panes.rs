@@ -30,7 +30,11 @@ pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf:
         text if training.filters() && !text.is_empty() => format!(" /{text}"),
         _ => String::new(),
     };
-    let title = names.join(" ") + &filter;
+    let cursor = match (training.pane, training.view.cursor) {
+        (TrainingPane::Metrics, Some(step)) => format!(" @{step}"),
+        _ => String::new(),
+    };
+    let title = names.join(" ") + &cursor + &filter;
     let room = pane(&title, true, theme, area, buf);
     match training.pane {
         TrainingPane::Metrics => draw_metrics(training, run, theme, room, buf),
@@ -67,9 +71,11 @@ pub fn list(
 fn draw_metrics(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let name_width = usize::from(area.width).saturating_sub(10);
     let row = |(name, series): (&str, &Series)| {
-        let value = series
-            .last()
-            .map_or_else(|| "-".to_owned(), |point| short(point.value));
+        let point = match training.view.cursor {
+            Some(step) => series.nearest(step),
+            None => series.last(),
+        };
+        let value = point.map_or_else(|| "-".to_owned(), |point| short(point.value));
         Line::from(vec![
             span(
                 column(name, name_width, theme.glyphs.cut),
@@ -91,7 +97,8 @@ fn draw_log(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf:
     let width = usize::from(area.width).saturating_sub(LOG_MARGIN);
     let wrapped = run
         .log()
-        .map(|(step, message)| (step, wrap(message, width)));
+        .into_iter()
+        .map(|(step, message)| (step, wrap(&message, width)));
     let wrapped: Vec<_> = wrapped.collect();
     if wrapped.is_empty() {
         list(Vec::new(), 0, "no warnings", theme, area, buf);

@@ -145,7 +145,7 @@ fn right(text: &str, width: usize) -> String {
 const fn token(standing: Standing) -> Token {
     match standing {
         Standing::Running => Token::Good,
-        Standing::Crashed | Standing::Failed => Token::Bad,
+        Standing::Crashed | Standing::Failed | Standing::Broken => Token::Bad,
         Standing::Paused | Standing::Silent | Standing::Stopped => Token::Warn,
         Standing::New => Token::Faint,
         Standing::Finished => Token::Text,
@@ -192,15 +192,14 @@ fn detail_rows(runs: &Runs, theme: &Theme, width: usize) -> Vec<Line<'static>> {
             note => note,
         };
         say("note", note, Token::Accent);
-        let made = format!("{}, seed {}, {}", run.model, run.seed, run.created);
-        say("made", &made, Token::Text);
+        if run.standing != Standing::Broken {
+            let made = format!("{}, seed {}, {}", run.model, run.seed, run.created);
+            say("made", &made, Token::Text);
+        }
         if let Some(ended) = &run.ended_early {
             say("early", &format!("ended by request: {ended}"), Token::Warn);
         }
         say("folder", &run.run_dir.display().to_string(), Token::Text);
-    }
-    for broken in &runs.broken {
-        say("broken", broken, Token::Bad);
     }
     if let Some((other, differences)) = runs.compared() {
         diff_rows(&other, &differences, theme, width, &mut rows);

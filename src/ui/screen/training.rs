@@ -12,7 +12,7 @@ use crate::ui::theme::{Theme, Token};
 use crate::ui::told::Watching;
 use crate::ui::watching::{Training, TrainingPane};
 use crate::ui::widget::chart::clock;
-use crate::ui::widget::text::{cut, lines, pane, span, wrap};
+use crate::ui::widget::text::{lines, pane, span, wrap};
 
 /// From this width on the lists stand beside the curves.
 const WIDE: u16 = 110;
@@ -24,7 +24,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         return;
     };
     let mut failure = failure_rows(run, theme, area);
-    failure.extend(sign_row(run, theme, area));
+    failure.extend(sign_rows(run, theme, area));
     let height = 2 + failure.len() as u16;
     let [head, body] =
         Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
@@ -83,16 +83,22 @@ fn failure_rows(run: &Watching, theme: &Theme, area: Rect) -> Vec<Line<'static>>
         .collect()
 }
 
-/// The worst of what is wrong now; the log has the rest.
-fn sign_row(run: &Watching, theme: &Theme, area: Rect) -> Option<Line<'static>> {
-    let first = run.signs().next()?;
+/// The worst of what is wrong now, whole as far as a fifth of the screen holds it: what to do stands at its end. The log has
+/// the rest.
+fn sign_rows(run: &Watching, theme: &Theme, area: Rect) -> Vec<Line<'static>> {
+    let Some(first) = run.signs().next() else {
+        return Vec::new();
+    };
     let more = match run.signs().count() - 1 {
         0 => String::new(),
         more => format!(" (and {more} more in the log)"),
     };
-    let text = format!("warning{more}: {}", first.text);
-    let text = cut(&text, usize::from(area.width), theme.glyphs.cut);
-    Some(Line::from(span(text, theme.style(Token::Warn))))
+    let text = format!("warning{more}: {}", first.text(run.is_in_progress()));
+    let rows = wrap(&text, usize::from(area.width)).into_iter();
+    let style = theme.style(Token::Warn);
+    rows.take(usize::from(area.height / 5).max(1))
+        .map(|l| Line::from(span(l, style)))
+        .collect()
 }
 
 /// State, phase and times in words, then why the run failed, then a gauge over the whole run.

@@ -84,10 +84,15 @@ fn the_value_cursor_stands_in_every_title_with_its_step() {
     );
     let format = row(118).values["format_ok"];
     assert!(
-        shown.contains(&format!("right @118 1:{format:.3}")),
+        shown.contains("right @118  1:format") && shown.contains(&format!("{format:.3}")),
         "{shown}"
     );
-    assert!(shown.matches(" @118").count() == 6, "{shown}");
+    // Six charts, and the list.
+    assert!(shown.matches(" @118").count() == 7, "{shown}");
+    let accuracy = row(118).values["accuracy"];
+    let listed = shown.lines().find(|line| line.contains("│accuracy  "));
+    let listed = listed.unwrap_or("");
+    assert!(listed.ends_with(&format!(" {accuracy:.3}│")), "{shown}");
     press(&mut app, "Right");
     assert!(seen(&app, LARGE).contains("reward @119"));
     press(&mut app, "Esc");
@@ -172,16 +177,17 @@ fn the_list_of_metrics_filters_and_shows_one_alone() {
     assert_eq!(app.training.chosen_metric(), Some("recall/dismiss"));
     for size in [SMALL, LARGE] {
         let shown = seen(&app, size);
-        assert!(shown.contains("recall/dismiss"), "{shown}");
+        assert!(shown.contains("recall  1:dismiss  2:monitor"), "{shown}");
         assert!(!shown.contains("[Metrics]"), "all the room:\n{shown}");
     }
-    press(&mut app, "n");
-    assert!(
-        seen(&app, SMALL).contains("recall/escalate"),
-        "the list goes on below it"
-    );
     press(&mut app, "Esc");
-    assert!(seen(&app, LARGE).contains("/recall"), "the title says so");
+    let shown = seen(&app, LARGE);
+    assert!(shown.contains("/recall"), "the title says so");
+    assert!(shown.contains("filter: recall (Esc)"), "{shown}");
+    assert!(
+        shown.contains("charts 1/1") && !shown.contains("reward"),
+        "the charts are filtered too:\n{shown}"
+    );
     press(&mut app, "Esc");
     assert!(app.training.lines() > 20);
     press(&mut app, "/");
@@ -250,8 +256,67 @@ fn the_best_adapter_and_the_note_on_the_loss_stand_at_their_charts() {
 }
 
 #[test]
+fn charts_of_several_metrics_are_enlarged_and_stepped_through() {
+    let mut app = training(120);
+    press(&mut app, "/");
+    type_text(&mut app, "name=loss");
+    press(&mut app, "Enter Enter");
+    let shown = seen(&app, SMALL);
+    assert!(
+        shown.contains("large (Enter)") && shown.contains("near 0, and that is right"),
+        "{shown}"
+    );
+    press(&mut app, "Esc Esc g g Enter");
+    let mut seen_titles = Vec::new();
+    for _ in 0..40 {
+        press(&mut app, ",");
+    }
+    for _ in 0..40 {
+        let chart = app.training.large_chart().expect("a chart");
+        if seen_titles.last() != Some(&chart.title.to_owned()) {
+            seen_titles.push(chart.title.to_owned());
+        }
+        press(&mut app, ".");
+    }
+    assert_eq!(seen_titles.first().map(String::as_str), Some("reward"));
+    let mut charts: Vec<_> = app
+        .training
+        .charts()
+        .iter()
+        .map(|c| c.title.to_owned())
+        .collect();
+    // The last one was chosen from the list: it stands in front of the grid too.
+    charts.remove(0);
+    assert_eq!(seen_titles, charts, "each once, in the order of the pages");
+    press(&mut app, "Esc");
+    assert!(seen(&app, LARGE).contains("charts 1/"));
+}
+
+#[test]
+fn y_axes_fit_what_is_in_sight_when_asked() {
+    let mut app = training(120);
+    assert!(seen(&app, LARGE).contains("-1.500"));
+    press(&mut app, "Y");
+    let shown = seen(&app, LARGE);
+    assert!(
+        shown.contains("y fits (Y)") && !shown.contains("-1.500"),
+        "{shown}"
+    );
+    press(&mut app, "Y");
+    assert!(seen(&app, LARGE).contains("-1.500"));
+}
+
+#[test]
 fn every_look_at_the_curves_draws_at_every_size() {
-    for keys in ["Left + +", "X L", "X X f <", "Enter", ". . ."] {
+    for keys in [
+        "Left + +",
+        "Left Y",
+        "Left Enter",
+        "X L",
+        "X X f <",
+        "Enter",
+        ". . .",
+    ] {
         let mut app = training(120);
         press(&mut app, keys);
         for (width, height) in [

@@ -13,6 +13,7 @@ mod label_editor;
 mod label_pages;
 mod labelling;
 mod life;
+mod other_runs;
 mod overlays;
 mod reading;
 mod run_keys;

@@ -77,7 +77,6 @@ fn a_marked_run_that_goes_on_is_read_again_and_one_that_is_gone_is_forgotten() {
     let listing = |runs| Listing {
         root: "/runs".into(),
         runs,
-        broken: Vec::new(),
     };
     let again = update(
         &mut app,

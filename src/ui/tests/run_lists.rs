@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::env::schema::Action;
 use crate::eval::calibration::{Calibration, Judged};
-use crate::link::{AttackRow, EvalRow, Fact, RuleAnswers, RunFact};
+use crate::link::{AttackRow, EvalRow, Fact, RuleAnswers, RunFact, RunState};
 use crate::ui::app::{App, update};
 use crate::ui::layer::Layer;
 use crate::ui::msg::Msg;
-use crate::ui::tests::fixtures::{app, group, press, row, seen, train};
+use crate::ui::tests::fixtures::{app, group, press, row, seen, status, train};
 use crate::ui::watching::TrainingPane;
 
 const SMALL: (u16, u16) = (80, 24);
@@ -178,6 +178,53 @@ fn an_evaluation_shows_how_sure_it_was_and_what_could_be_closed() {
 }
 
 #[test]
+fn all_that_an_evaluation_tells_is_reached_on_a_small_screen() {
+    let mut app = training(100, "F2 S-Tab S-Tab");
+    tell(&mut app, RunFact::Evaluation(evaluation(60, true)));
+    for keys in ["j", "Enter"] {
+        press(&mut app, keys);
+        let mut all = seen(&app, SMALL);
+        assert!(all.contains("more ↓ (ctrl-d, ctrl-u)"), "{all}");
+        for _ in 0..20 {
+            press(&mut app, "ctrl-d");
+            all += &seen(&app, SMALL);
+        }
+        for part in [
+            "all stages",
+            "calibration error",
+            "auto-close 1 %",
+            "truth / answer",
+            "errors by rule",
+            "7 of 12",
+            "bar: right",
+        ] {
+            assert!(all.contains(part), "{part} is not in\n{all}");
+        }
+        (0..20).for_each(|_| drop(press(&mut app, "ctrl-u")));
+    }
+}
+
+#[test]
+fn intervals_of_stages_are_of_as_many_episodes_as_were_asked() {
+    let mut app = training(100, "F2 S-Tab S-Tab Enter");
+    let mut row = evaluation(60, true);
+    row.episodes = 6;
+    row.values.insert("stage1_basic/accuracy".into(), 0.5);
+    row.values.insert("stage4_adversarial/accuracy".into(), 1.0);
+    tell(&mut app, RunFact::Evaluation(row));
+    let shown = seen(&app, (130, 45));
+    // One of two, and one of one.
+    assert!(
+        shown.contains("stage1_basic         0.50 (0.09-0.91)"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("stage4_adversarial   1.00 (0.21-1.00)"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn a_sign_stands_over_the_curves_and_in_the_log_while_it_holds() {
     let mut app = training(60, "F2");
     let collapsed = |step: u64| {
@@ -215,7 +262,19 @@ fn a_sign_stands_over_the_curves_and_in_the_log_while_it_holds() {
         tell(&mut app, RunFact::Metrics(row));
     }
     let shown = seen(&app, LARGE);
-    assert!(!shown.contains("are dismiss"), "it is over:\n{shown}");
+    assert!(!shown.contains("warning: over 60"), "it is over:\n{shown}");
+    for told in ["began: over 60 % of answers", "over: over 60 % of answers"] {
+        assert!(shown.contains(told), "{told}:\n{shown}");
+    }
+    let stopped = RunFact::Status(status(120, RunState::Stopped));
+    (121..=150).for_each(|step| tell(&mut app, RunFact::Metrics(collapsed(step))));
+    assert!(seen(&app, LARGE).contains("x stops"));
+    tell(&mut app, stopped);
+    let shown = seen(&app, LARGE);
+    assert!(
+        shown.contains("warning: over 60") && !shown.contains("x stops"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -98,6 +98,12 @@ fn a_value_that_is_refused_says_why_and_stays_open() {
 }
 
 #[test]
+fn a_setting_that_cannot_be_changed_here_says_so() {
+    let app = on("t h r e a d s");
+    assert!(seen(&app, SMALL).contains("takes nothing here, it is settled"));
+}
+
+#[test]
 fn the_form_turns_pages_and_finds_settings() {
     let mut app = app();
     press(&mut app, "F2 t");
@@ -150,7 +156,7 @@ fn changes_mean_a_new_run_also_where_a_stopped_one_could_go_on() {
     let stopped = crate::link::RunFact::Status(status(5, crate::link::RunState::Stopped));
     update(&mut app, Msg::Fact(Fact::Run(stopped)));
     press(&mut app, "F2 t");
-    assert!(seen(&app, SMALL).contains("continues the stopped run"));
+    assert!(seen(&app, SMALL).contains("Enter continues 20260101T000000Z, stopped"));
     press(&mut app, "/ s e e d Enter e Backspace 7 Enter");
     assert!(seen(&app, SMALL).contains("Enter starts a new run"));
     let effects = press(&mut app, "Enter");

@@ -38,7 +38,7 @@ impl Training {
             }
             TrainingPane::Rollouts => Some(self.group()?.rollouts.get(at)?.response.clone()),
             TrainingPane::Log => {
-                let (step, message) = run.log().nth(at)?;
+                let (step, message) = run.log().into_iter().nth(at)?;
                 Some(format!("{step} {message}"))
             }
             TrainingPane::Evaluations => {

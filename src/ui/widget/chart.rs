@@ -1,11 +1,12 @@
 //! A chart: curves over steps with round axes, stage bands, a legend, and numbers at the ends of curves.
 
+mod legend;
+
 use std::borrow::Cow;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
 
 use crate::run::series::axis::Axis;
 use crate::run::series::{Point, Series, bounds};
@@ -108,15 +109,20 @@ impl Chart<'_> {
         if area.height == 0 || area.width < 4 {
             return;
         }
-        buf.set_line(area.x, area.y, &self.legend(theme, area.width), area.width);
+        let legend = self.legend(theme, area.width);
+        // Values that find no room beside their names stand below them.
+        let rows = if area.height < 6 { 1 } else { legend.len() };
+        for (y, line) in (area.y..).zip(legend.iter().take(rows)) {
+            buf.set_line(area.x, y, line, area.width);
+        }
         if area.height < 4 || area.width < LABEL_WIDTH + 6 {
             return;
         }
         let plot_area = Rect {
             x: area.x + LABEL_WIDTH,
-            y: area.y + 1,
+            y: area.y + rows as u16,
             width: area.width - LABEL_WIDTH,
-            height: area.height - 2,
+            height: area.height - 1 - rows as u16,
         };
         let y = self.y_bounds();
         self.draw_axes(theme, plot_area, y, buf);
@@ -125,44 +131,6 @@ impl Chart<'_> {
         // After the curves: a reward near its best runs where the names stand.
         self.name_bands(theme, plot_area, buf);
         self.draw_marks(theme, plot_area, buf);
-    }
-
-    /// Title, then each curve's value or number and name; as much of it as fits.
-    fn legend(&self, theme: &Theme, width: u16) -> Line<'static> {
-        let step = self.cursor.map(|(_, step)| step);
-        let is_one = self.series.len() == 1;
-        let text = |at: usize, series: &ChartSeries<'_>, is_short: bool| match step {
-            _ if is_one => format!("  {} {}", series.says(step), self.unit),
-            Some(_) => format!(" {}:{}", at + 1, series.value(step)),
-            // Many values change at every step, each in its own colour: they cost a third of a frame, and the metrics list has them.
-            None if is_short => format!(" {}:{}", at + 1, cut(series.name, 3, "")),
-            None => format!("  {}:{}", at + 1, series.name),
-        };
-        let whole = |is_short: bool| {
-            let mut spans = vec![span(self.title, theme.style(Token::Title))];
-            if let Some(step) = step {
-                spans.push(span(format!(" @{step}"), theme.style(Token::Mark)));
-            }
-            for (at, series) in self.series.iter().enumerate() {
-                let text = text(at, series, is_short);
-                spans.push(span(text.trim_end(), theme.style(series.token)));
-                let difference = series.difference(step).filter(|_| !is_short);
-                if let Some((letter, by)) = difference {
-                    let unlike = match is_one {
-                        true => format!("  {by} to {letter}"),
-                        false => format!("({by})"),
-                    };
-                    spans.push(span(unlike, theme.style(Token::Mark)));
-                }
-            }
-            spans
-        };
-        let fits = |spans: &Vec<Span<'static>>| {
-            spans.iter().map(Span::width).sum::<usize>() <= usize::from(width)
-        };
-        let mut spans = [false, true].map(whole).into_iter();
-        let found = spans.find(fits);
-        Line::from(found.unwrap_or_else(|| vec![span(self.title, theme.style(Token::Title))]))
     }
 
     fn y_bounds(&self) -> (f64, f64) {
@@ -263,7 +231,7 @@ impl Chart<'_> {
             let next = self.bands.get(at + 1).map_or(self.x.1, |next| next.0);
             let right = self.column(plot, next.min(self.x.1));
             let room = usize::from(right.saturating_sub(x + 1));
-            let name = cut(band_name(name, room), room, "");
+            let name = cut(&band_name(name, room), room, "");
             let x = x + u16::from(begin > self.x.0);
             buf.set_string(x, plot.top(), name, theme.style(Token::Band));
         }
@@ -320,9 +288,34 @@ impl Chart<'_> {
             }
         }
         if let Some(best) = self.best.filter(is_in_sight) {
-            let mark = format!("{}best", theme.glyphs.above);
-            let x = self.column(plot, best).min(plot.right().saturating_sub(5));
-            buf.set_string(x, plot.bottom(), mark, style);
+            self.mark_best(self.column(plot, best), theme, plot, buf);
+        }
+    }
+
+    /// An arrow at `x` with its word on the side where there is room: on the axis where no label stands, else on the lowest
+    /// row of the curves.
+    fn mark_best(&self, x: u16, theme: &Theme, plot: Rect, buf: &mut Buffer) {
+        let arrow = theme.glyphs.above;
+        let places = [
+            (format!("{arrow}best"), x),
+            (format!("best{arrow}"), x.saturating_sub(4)),
+        ];
+        let fits = |x: u16| x >= plot.left() && x + 5 <= plot.right();
+        let is_free = |x: u16| {
+            let mut cells = x.saturating_sub(1)..(x + 6).min(plot.right());
+            cells.all(|x| buf[(x, plot.bottom())].symbol() == " ")
+        };
+        let mut places = places.into_iter().filter(|(_, x)| fits(*x));
+        let (first, second) = (places.next(), places.next());
+        let mut all = first.iter().chain(&second);
+        let on_axis = all.find(|(_, x)| is_free(*x)).cloned();
+        let row = if on_axis.is_some() {
+            plot.bottom()
+        } else {
+            plot.bottom().saturating_sub(1)
+        };
+        if let Some((mark, x)) = on_axis.or(first).or(second) {
+            buf.set_string(x, row, mark, theme.style(Token::Mark));
         }
     }
 
@@ -360,12 +353,14 @@ pub fn clock(seconds: f64) -> String {
     }
 }
 
-/// As much of a phase's name as tells it from the others: whole, `stage2`, `2`, or nothing; never a beginning that all share.
-fn band_name(name: &str, room: usize) -> &str {
+/// As much of a phase's name as tells it from the others: whole, `stage2`, `s2`, or nothing; never a beginning that all share,
+/// and never a bare digit: those stand at the ends of curves.
+fn band_name(name: &str, room: usize) -> String {
     let stem = name.split('_').next().unwrap_or(name);
-    let number = stem.strip_prefix("stage").unwrap_or("");
-    let fits = |shown: &&str| shown.chars().count() <= room;
-    [name, stem, number]
+    let number = stem.strip_prefix("stage").filter(|n| !n.is_empty());
+    let short = number.map_or_else(|| stem.to_owned(), |number| format!("s{number}"));
+    let fits = |shown: &String| shown.chars().count() <= room;
+    [name.to_owned(), stem.to_owned(), short]
         .into_iter()
         .find(fits)
         .unwrap_or_default()
@@ -450,11 +445,69 @@ reward  1.000
         assert_eq!(text, wanted, "\n{text}");
     }
 
+    /// Rows of a chart of two curves over 100 steps.
+    fn two(cursor: Option<u64>, best: Option<u64>, width: u16) -> Vec<String> {
+        let theme = Theme::load(None, Depth::None, Symbols::Ascii).expect("theme");
+        let curves = [0.25, 0.75].map(|y| series_of(&[y; 101]));
+        let series = curves.iter().zip(["dismiss", "escalate"]);
+        let series = series.map(|(told, name)| ChartSeries {
+            name,
+            raw: Some(Cow::Borrowed(told)),
+            smooth: None,
+            told,
+            against: None,
+            token: Token::Series1,
+        });
+        let chart = Chart {
+            title: "shares",
+            series: series.collect(),
+            behind: Vec::new(),
+            unit: "",
+            x: (0, 100),
+            x_axis: XAxis::Step,
+            y_fixed: Some((0.0, 1.0)),
+            is_log: false,
+            bands: &[],
+            cursor: cursor.map(|step| (step, step)),
+            best,
+            note: "",
+        };
+        let area = Rect::new(0, 0, width, 8);
+        let mut buf = Buffer::empty(area);
+        chart.draw(&theme, area, &mut buf);
+        let rows = (0..area.height).map(|y| {
+            let cells = (0..area.width).map(|x| buf[(x, y)].symbol());
+            cells.collect::<String>().trim_end().to_owned()
+        });
+        rows.collect()
+    }
+
+    #[test]
+    fn the_best_adapter_hides_no_label() {
+        for best in 0..=100 {
+            let rows = two(None, Some(best), 40);
+            let axis = rows.last().expect("rows");
+            assert!(axis.starts_with("       0"), "{best}: {axis}");
+            assert!(axis.ends_with("step 100"), "{best}: {axis}");
+            let words = rows.iter().filter(|row| row.contains("best"));
+            assert_eq!(words.count(), 1, "{best}: {rows:#?}");
+        }
+    }
+
+    #[test]
+    fn under_the_value_cursor_curves_keep_their_names() {
+        let wide = two(Some(50), None, 60);
+        assert_eq!(wide[0], "shares @50  1:dismiss 0.250  2:escalate 0.750");
+        let narrow = two(Some(50), None, 36);
+        assert_eq!(narrow[0], "shares @50  1:dismiss  2:escalate");
+        assert_eq!(narrow[1], " 1:0.250 2:0.750");
+    }
+
     #[test]
     fn a_narrow_band_is_named_by_what_is_its_own() {
         let name = "stage2_multi";
-        let shown = [12, 11, 6, 5, 1, 0].map(|room| band_name(name, room));
-        assert_eq!(shown, [name, "stage2", "stage2", "2", "2", ""]);
+        let shown = [12, 11, 6, 5, 2, 1, 0].map(|room| band_name(name, room));
+        assert_eq!(shown, [name, "stage2", "stage2", "s2", "s2", "", ""]);
         assert_eq!([3, 2].map(|room| band_name("sft", room)), ["sft", ""]);
     }
 

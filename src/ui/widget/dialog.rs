@@ -38,7 +38,7 @@ pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffe
         Layer::Disagreements { cursor } => disagreements::draw(app, *cursor, theme, area, buf),
         Layer::Guidelines { scroll } => draw_guidelines(scroll, theme, area, buf),
         Layer::Start { form } => start::draw(app, form, theme, area, buf),
-        Layer::Quit => draw_quit(theme, area, buf),
+        Layer::Quit => draw_quit(app, theme, area, buf),
         Layer::Detail { field } => detail::draw_fields(app, *field, theme, area, buf),
         Layer::Groups { by, chosen } => groups::draw(app, *by, *chosen, theme, area, buf),
         Layer::ThreeWay { cursor } => three_way::draw(app, *cursor, theme, area, buf),
@@ -159,10 +159,21 @@ fn ask(text: &str, [yes, no]: [&str; 2], theme: &Theme, room: Rect, buf: &mut Bu
     lines(rows, room, buf);
 }
 
-fn draw_quit(theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let room = open("A run is in progress", (64, 8), theme, area, buf);
+fn draw_quit(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let resumes = app.resumes_on_leaving();
+    let title = if resumes {
+        "A run is paused"
+    } else {
+        "A run is in progress"
+    };
+    let room = open(title, (64, 8), theme, area, buf);
+    let leave = if resumes {
+        "resume it, leave it running and quit"
+    } else {
+        "leave it running and quit"
+    };
     let choices = [
-        ("l", "leave it running and quit"),
+        ("l", leave),
         ("x", "stop it after a checkpoint, then quit (ctrl-c too)"),
         ("Esc", "stay"),
     ];

@@ -5,12 +5,13 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
-use crate::link::{AdapterChoice, RunState};
+use crate::link::AdapterChoice;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::keys::{Place, Verb};
 use crate::ui::layer::{Layer, LineOf};
 use crate::ui::queue::what_if::{Part, expected};
 use crate::ui::theme::{Theme, Token};
+use crate::ui::watching::TrainingPane;
 use crate::ui::widget::text::{cut, lines, span, tail, wrap};
 
 /// Lines an error may take.
@@ -59,8 +60,11 @@ fn push(spans: &mut Vec<Span<'static>>, (key, hint): &(String, String), theme: &
 fn here(app: &App) -> Vec<(String, String)> {
     let hints = app.keymap.hints(app.place());
     let useful = hints.filter(|(_, _, verb)| is_useful(app, *verb));
+    let mut useful: Vec<_> = useful.collect();
+    // What this pane is for comes first, what is needed seldom last.
+    useful.sort_by_key(|(_, _, verb)| rank(app, *verb));
     let word = |(key, hint, verb): (&str, &str, Verb)| {
-        let is_paused = app.training.live().and_then(|run| run.state()) == Some(RunState::Paused);
+        let is_paused = app.training.waits_for_resume();
         let continues = app.training.can_continue().is_some();
         let (key, hint) = match (verb, app.layers.last()) {
             // All five stand with their digits in the answers.
@@ -87,13 +91,38 @@ fn here(app: &App) -> Vec<(String, String)> {
         };
         (key.to_owned(), hint.to_owned())
     };
-    useful.map(word).collect()
+    useful.into_iter().map(word).collect()
+}
+
+/// Verbs of the curves that are needed seldom.
+const SELDOM: [Verb; 8] = [
+    Verb::SkipStage,
+    Verb::PinRun,
+    Verb::ToggleFollow,
+    Verb::ToggleLog,
+    Verb::ToggleFit,
+    Verb::NextAxis,
+    Verb::PanLeft,
+    Verb::PanRight,
+];
+
+/// Which hints come before others: those of the pane in focus, then all, then those needed seldom.
+fn rank(app: &App, verb: Verb) -> u8 {
+    let is_training = app.place() == Place::Training;
+    let is_leafing = is_training && app.training.pane == TrainingPane::Rollouts;
+    match verb {
+        Verb::PreviousGroup | Verb::NextGroup | Verb::GoToStep if is_leafing => 0,
+        _ if is_training && SELDOM.contains(&verb) => 2,
+        Verb::GoToStep => 2,
+        _ => 1,
+    }
 }
 
 fn is_useful(app: &App, verb: Verb) -> bool {
     let queue = &app.queue;
     let is_revealed = queue.current().is_some_and(|e| e.desk.is_revealed);
-    let in_progress = app.training.is_in_progress() && !app.is_read_only;
+    let in_progress = app.training.steered().is_ok() && !app.is_read_only;
+    let is_leafing = app.training.pane == TrainingPane::Rollouts;
     let has_list = !matches!(
         app.layers.last(),
         Some(
@@ -122,8 +151,15 @@ fn is_useful(app: &App, verb: Verb) -> bool {
         Verb::ShowEpisodes => app.screen != ScreenName::Episodes,
         Verb::ShowTraining => app.screen != ScreenName::Training,
         Verb::ShowRuns => app.screen != ScreenName::Runs,
-        Verb::OpenRun | Verb::MarkRun | Verb::PinRun | Verb::EditNote | Verb::ExportRun => has_run,
-        Verb::DeleteRun => has_run && !app.is_read_only,
+        Verb::PinRun if app.screen == ScreenName::Training => {
+            app.runs.marks.iter().next().is_some()
+        }
+        Verb::OpenRun | Verb::MarkRun | Verb::PinRun | Verb::ExportRun => has_run,
+        Verb::DeleteRun | Verb::EditNote => has_run && !app.is_read_only,
+        Verb::PreviousGroup | Verb::NextGroup => is_leafing,
+        Verb::NextPage | Verb::ToggleSmoothing | Verb::CursorLeft | Verb::ZoomIn => {
+            !(app.training.view.is_alone && is_leafing)
+        }
         Verb::ShowLabelling => app.screen != ScreenName::Labelling,
         Verb::Down | Verb::Up => has_list,
         Verb::Back => !app.layers.is_empty(),

@@ -7,6 +7,7 @@ use ratatui::text::Line;
 use crate::train::config::TrainConfig;
 use crate::ui::app::App;
 use crate::ui::queue::Model;
+use crate::ui::screen::state_word;
 use crate::ui::starting::{Form, Mode, Setting};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::dialog::open;
@@ -61,15 +62,20 @@ pub fn draw(app: &App, form: &Form, theme: &Theme, area: Rect, buf: &mut Buffer)
 /// What Enter does, what is trained, and what that needs.
 fn head(app: &App, form: &Form, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     let config = form.config(&app.config);
-    let can_continue = app.training.can_continue().is_some();
-    let keys = match (can_continue, form.is_changed(&app.config)) {
-        (true, false) => {
-            "Enter continues the stopped run from its last checkpoint, with its own settings; n starts a new run with those below; e changes one; Esc leaves this."
+    let keys = match (app.training.can_continue(), form.is_changed(&app.config)) {
+        (Some(run), false) => format!(
+            "Enter continues {}, {} at step {}, from its last checkpoint, with its own settings; n starts a new run with those below; e changes one; Esc leaves this.",
+            run.run_id,
+            state_word(run),
+            run.last_step
+        ),
+        (Some(run), true) => format!(
+            "Enter starts a new run with the settings below; c continues {} with its own; Esc leaves this.",
+            run.run_id
+        ),
+        (None, _) => {
+            "Enter starts; e changes a setting, d takes the preset's; Esc leaves this.".to_owned()
         }
-        (true, true) => {
-            "Enter starts a new run with the settings below; c continues the stopped one with its own; Esc leaves this."
-        }
-        (false, _) => "Enter starts; e changes a setting, d takes the preset's; Esc leaves this.",
     };
     let plan = config.plan(0);
     let phases = plan.phases.iter();
@@ -80,11 +86,7 @@ fn head(app: &App, form: &Form, theme: &Theme, width: usize) -> Vec<Line<'static
         phases.join(", ")
     );
     let (needs, token) = needs(app, &config);
-    let said = [
-        (keys.to_owned(), Token::Text),
-        (steps, Token::Text),
-        (needs, token),
-    ];
+    let said = [(keys, Token::Text), (steps, Token::Text), (needs, token)];
     let wrapped = said.into_iter().flat_map(|(text, token)| {
         let rows = wrap(&text, width).into_iter();
         rows.map(move |row| Line::from(span(row, theme.style(token))))

@@ -1,0 +1,73 @@
+//! The run in progress is steered only while it is on screen; what has ended can be continued from here.
+
+use super::Training;
+use crate::link::{Control, RunState};
+use crate::ui::keys::Verb;
+use crate::ui::told::{InStage, Watching};
+
+impl Training {
+    /// The run that keys steer: the one in progress, while it is on screen.
+    ///
+    /// # Errors
+    /// Why no run is steered, in words.
+    pub fn steered(&self) -> Result<&Watching, &'static str> {
+        let live = self.live.as_ref().filter(|live| live.is_in_progress());
+        let live = live.ok_or("no run is in progress; t starts one")?;
+        if self.shows_live() {
+            Ok(live)
+        } else {
+            Err("another run is on screen: v shows the run in progress")
+        }
+    }
+
+    /// What pausing, stopping or saving means now, or why it cannot be done.
+    pub fn control(&mut self, verb: Verb) -> Result<Control, &'static str> {
+        let state = self.steered()?.state();
+        // A pause that is still to come can be taken back.
+        let is_paused = self.is_pause_asked || state == Some(RunState::Paused);
+        let control = match verb {
+            Verb::PauseOrResume if is_paused => Control::Resume,
+            Verb::PauseOrResume => Control::Pause,
+            Verb::SaveCheckpoint => Control::Save,
+            Verb::SkipStage => Control::Skip,
+            _ => Control::Stop,
+        };
+        if verb == Verb::PauseOrResume {
+            self.is_pause_asked = !is_paused;
+        }
+        Ok(control)
+    }
+
+    /// The stage that the run in progress is in, or SFT.
+    #[must_use]
+    pub fn stage(&self) -> Option<InStage<'_>> {
+        self.steered().ok()?.stage()
+    }
+
+    /// Whether the run waits for somebody to resume it, or soon will.
+    #[must_use]
+    pub fn waits_for_resume(&self) -> bool {
+        self.is_in_progress() && (self.is_pause_asked || self.state() == Some(RunState::Paused))
+    }
+
+    /// A stopped or failed run that can be continued: the opened one while it is on screen, else the one that was in progress.
+    #[must_use]
+    pub fn can_continue(&self) -> Option<&Watching> {
+        let opened = self.opened.as_ref().filter(|_| self.shows_opened);
+        let run = opened.or(self.live.as_ref())?;
+        let has_ended = matches!(run.state(), Some(RunState::Stopped | RunState::Failed));
+        (has_ended && run.run_dir.is_some()).then_some(run)
+    }
+
+    /// The run that is to be continued takes the place of the one in progress.
+    pub(super) fn take_up(&mut self) {
+        let opened = self.opened.take_if(|_| self.shows_opened);
+        if let Some(mut opened) = opened {
+            opened.is_opened = false;
+            self.live = Some(opened);
+        }
+        if let Some(live) = &mut self.live {
+            live.status = None;
+        }
+    }
+}
