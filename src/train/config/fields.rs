@@ -127,7 +127,8 @@ pub fn nearest(key: &str) -> &'static str {
 }
 
 /// Insertions, deletions and replacements that turn `a` into `b`.
-fn edit_distance(a: &str, b: &str) -> usize {
+#[must_use]
+pub fn edit_distance(a: &str, b: &str) -> usize {
     // Keys are short; a hostile one must not cost time.
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(80).collect(), b.chars().collect());
     let mut row: Vec<usize> = (0..=b.len()).collect();
