@@ -247,12 +247,11 @@ fn a_disagreement_is_called_by_its_alert() {
     desk.press(&format!("{wrong} Enter"));
     desk.type_line("as I see it");
     let id = format!("{} ", imported()[0].alert.alert_id);
+    let begins: String = imported()[0].episode_id.chars().take(12).collect();
     for keys in ["v", "d"] {
         desk.press(keys);
         let shown = seen(&desk.app, (120, 30));
-        let row = shown
-            .lines()
-            .find(|row| row.contains(&imported()[0].episode_id[..12]));
+        let row = shown.lines().find(|row| row.contains(&begins));
         let row = row.unwrap_or_else(|| panic!("{keys}:\n{shown}"));
         assert!(row.contains(&id), "{keys}:\n{shown}");
     }
