@@ -115,7 +115,7 @@ pub fn run(cli: Cli) -> ExitCode {
 /// 2 where the command line is to blame, 1 where what it names is.
 fn exit_code(error: &anyhow::Error) -> u8 {
     let config = error.downcast_ref::<ConfigError>();
-    if config.is_some_and(ConfigError::is_usage) {
+    if config.is_some_and(ConfigError::is_usage) || error.is::<train::NotResumed>() {
         2
     } else {
         1

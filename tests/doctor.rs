@@ -26,8 +26,8 @@ fn every_line_is_ok_or_says_what_to_do() {
         .collect();
     let names: Vec<_> = checks.iter().filter_map(|c| c["name"].as_str()).collect();
     let wanted = [
-        "version", "device", "threads", "terminal", "size", "colours", "symbols", "runs in",
-        "runs", "model",
+        "version", "device", "threads", "terminal", "size", "colours", "symbols", "settings",
+        "runs in", "runs", "model",
     ];
     assert_eq!(names, wanted);
     for check in &checks {
@@ -37,9 +37,14 @@ fn every_line_is_ok_or_says_what_to_do() {
             "{check}"
         );
     }
+    let settings = checks[7]["found"].as_str().expect("text");
+    assert!(
+        settings.contains(home.path().to_str().expect("UTF-8")),
+        "{settings}"
+    );
     let terminal = &checks[3];
     assert_eq!(terminal["state"], "warn", "a pipe is no terminal");
-    let model = checks[9]["found"].as_str().expect("text");
+    let model = checks[10]["found"].as_str().expect("text");
     assert!(model.contains("model.safetensors sha256 "), "{model}");
     let plain = doctor(home.path(), &[]);
     assert!(

@@ -26,6 +26,13 @@ impl Default for BaseModel {
 }
 
 impl BaseModel {
+    /// Whether `adapter` is the name of one that is shipped with this model: it is there without a folder.
+    #[must_use]
+    pub fn has_shipped(&self, adapter: &str) -> bool {
+        let mut shipped = nano::adapter_files().iter();
+        self.model == nano::NAME && shipped.any(|(name, ..)| *name == adapter)
+    }
+
     /// Opens it.
     ///
     /// # Errors
@@ -33,5 +40,22 @@ impl BaseModel {
     pub fn open(&self, dtype: DtypeChoice) -> Result<LoadedModel> {
         let placement = Placement::of(self.device.open()?, dtype);
         LoadedModel::open(&self.model, &placement)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shipped_adapters_are_known_by_name_with_their_own_model_only() {
+        let nano = BaseModel::default();
+        assert!(nano.has_shipped("sft") && nano.has_shipped("stage4_adversarial"));
+        assert!(!nano.has_shipped("sft/") && !nano.has_shipped("./sft"));
+        let other = BaseModel {
+            model: "some/folder".into(),
+            ..BaseModel::default()
+        };
+        assert!(!other.has_shipped("sft"));
     }
 }

@@ -11,6 +11,8 @@ use crate::env::schema::ENV_VERSION;
 use crate::model::placement::{DtypeChoice, device_name};
 use crate::run::layout::default_root;
 use crate::run::summary::{self, now};
+use crate::ui::gate::clean;
+use crate::ui::preferences::{self, Preferences};
 use crate::ui::theme::{ColorChoice, Depth, Symbols};
 use crate::ui::widget::dialog::MIN_SIZE;
 
@@ -85,6 +87,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     checks.push(device(args));
     checks.push(threads());
     checks.extend(of_terminal(&terminal, var));
+    checks.extend(settings(preferences::folder().as_deref()));
     checks.extend(folders());
     checks.push(model(args));
     for check in &checks {
@@ -217,6 +220,37 @@ fn symbols(var: impl Fn(&str) -> Option<String>) -> Check {
     }
 }
 
+/// The folder of the user's own settings, and everything that is wrong in it.
+fn settings(folder: Option<&Path>) -> Vec<Check> {
+    const NAME: &str = "settings";
+    let Some(folder) = folder else {
+        let advice = "set OPENSOC_HOME to a folder of yours";
+        return vec![Check::warn(NAME, "no folder for them", advice)];
+    };
+    let preferences = match Preferences::read(Some(folder)) {
+        Ok(preferences) => preferences,
+        Err(error) => {
+            let advice = "the program itself is broken: install it again";
+            return vec![Check::warn(NAME, error.to_string(), advice)];
+        }
+    };
+    let shown = folder.display();
+    let files = ["config.toml", "keys.toml", "themes"].into_iter();
+    let files: Vec<_> = files.filter(|name| folder.join(name).exists()).collect();
+    let found = match files.is_empty() {
+        true => format!("{shown}: no config.toml, keys.toml or themes, and none needed"),
+        false => format!("{shown}: {}", files.join(", ")),
+    };
+    let complaints = preferences.all_complaints().into_iter();
+    let complaints = complaints.map(|complaint| {
+        let advice = "that is left out; mend it, the rest counts";
+        Check::warn(NAME, clean(&complaint), advice)
+    });
+    std::iter::once(Check::ok(NAME, found))
+        .chain(complaints)
+        .collect()
+}
+
 fn folders() -> Vec<Check> {
     let root = match default_root() {
         Ok(root) => root,
@@ -344,6 +378,32 @@ mod tests {
         assert!(warned.iter().all(|check| check.advice.is_some()));
         let vt = |name: &str| (name == "TERM").then(|| "xterm".to_owned());
         assert_eq!(colours(vt).state, State::Warn);
+    }
+
+    #[test]
+    fn settings_are_named_with_everything_that_is_wrong_in_them() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path();
+        let checks = settings(Some(path));
+        assert_eq!(states(&checks), [("settings", State::Ok)]);
+        assert!(checks[0].found.contains(&path.display().to_string()));
+        let write = |name: &str, text: &str| std::fs::write(path.join(name), text);
+        write("config.toml", "colour = \"never\"\n").expect("written");
+        let keys = "[[binding]]\nverb = \"quitt\"\non = \"everywhere\"\nkeys = [\"Q\"]\n";
+        write("keys.toml", keys).expect("written");
+        std::fs::create_dir(path.join("themes")).expect("folder");
+        write("themes/mine.toml", "inherits = \"nobody\"\n").expect("written");
+        let checks = settings(Some(path));
+        let told: Vec<_> = checks.iter().map(|check| check.found.as_str()).collect();
+        for wanted in [
+            "config.toml:1: unknown field `colour`; did you mean `color`?",
+            "keys.toml:2: no such verb: `quitt`; did you mean `quit`?",
+            "mine.toml:1: ",
+        ] {
+            assert!(told.iter().any(|line| line.contains(wanted)), "{told:?}");
+        }
+        assert_eq!(checks.len(), 4);
+        assert!(checks[1..].iter().all(|check| check.state == State::Warn));
     }
 
     #[test]

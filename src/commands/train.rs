@@ -1,6 +1,6 @@
 //! `opensoc train`: SFT and the curriculum, without a workbench.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +18,19 @@ use crate::run::{Manifest, RunDir, layout};
 use crate::train::config::{BaseDtype, Preset, TrainConfig, resolve};
 use crate::train::curriculum::{self, Host};
 use crate::train::extra::Extra;
+use crate::ui::term;
+
+/// Where the configuration starts unless said otherwise.
+const DEFAULT_PRESET: &str = "nano";
+
+/// An option that a resumed run cannot follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{option} does not go with --resume: a run goes on with the configuration in its run.json; leave {option} away, or begin a new run without --resume"
+)]
+pub struct NotResumed {
+    pub option: &'static str,
+}
 
 /// Arguments of `train`.
 #[derive(Debug, clap::Args)]
@@ -25,7 +38,7 @@ pub struct Args {
     #[command(flatten)]
     pub base: BaseModel,
     /// Where the configuration starts: nano, smollm2-135m, qwen2.5-0.5b or qwen2.5-3b
-    #[arg(long, default_value = "nano")]
+    #[arg(long, default_value = DEFAULT_PRESET)]
     pub preset: String,
     /// A TOML file laid over the preset
     #[arg(long, value_name = "FILE")]
@@ -89,6 +102,24 @@ impl Args {
         Ok(config)
     }
 
+    /// A resumed run goes on as it was begun: what would change it is refused and not passed over.
+    ///
+    /// # Errors
+    /// Names what was given and would not count.
+    fn check_resumed(&self) -> Result<(), NotResumed> {
+        let given = [
+            (self.config.is_some(), "--config"),
+            (!self.sets.is_empty(), "--set"),
+            (self.seed.is_some(), "--seed"),
+            (self.quick, "--quick"),
+            (self.preset != DEFAULT_PRESET, "--preset"),
+        ];
+        match given.into_iter().find(|(is_given, _)| *is_given) {
+            Some((_, option)) => Err(NotResumed { option }),
+            None => Ok(()),
+        }
+    }
+
     /// The run's folder, new where none was named.
     fn folder(&self, seed: u64) -> anyhow::Result<PathBuf> {
         match &self.run_dir {
@@ -113,6 +144,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     if let Some(file) = &args.sft_extra {
         Extra::read(file)?;
     }
+    if args.resume {
+        args.check_resumed()?;
+    }
     let run_dir = args.folder(config.seed)?;
     if args.detach {
         LoadedModel::shape(&args.base.model)?;
@@ -133,7 +167,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         resume: args.resume,
         sft_extra: args.sft_extra.clone(),
     };
-    if !args.headless && std::io::stdout().is_terminal() {
+    if !args.headless && term::takes_screens() {
         let bench = workbench::Args {
             base,
             ..workbench::Args::default()
@@ -292,6 +326,42 @@ impl Host for Headless<'_> {
             vec![Control::Stop]
         } else {
             Vec::new()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn checked(line: &str) -> Result<(), NotResumed> {
+        let words = ["train"].into_iter().chain(line.split_whitespace());
+        Line::parse_from(words).args.check_resumed()
+    }
+
+    #[test]
+    fn what_would_change_a_resumed_run_is_refused_by_name() {
+        assert_eq!(checked("--resume --run-dir d --headless"), Ok(()));
+        for option in [
+            "--set grpo.lr=1",
+            "--config file.toml",
+            "--seed 3",
+            "--quick",
+            "--preset qwen2.5-3b",
+        ] {
+            let refused = checked(&format!("--resume --run-dir d {option}"));
+            let refused = refused.expect_err(option).to_string();
+            let name = option.split(' ').next().unwrap_or_default();
+            assert!(refused.starts_with(name), "{refused}");
+            assert!(refused.contains("run.json"), "{refused}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 
+use anyhow::Context;
 use serde_json::{Map, Value, json};
 
 use super::Outcome;
@@ -12,6 +13,7 @@ use super::lines::{LineError, answer_all, numbered, open, write_answer};
 use crate::env::response;
 use crate::env::schema::{Action, Episode};
 use crate::import::joining::Surroundings;
+use crate::import::room::weight;
 use crate::import::{self, Format, ImportError, Imported};
 use crate::model::decoder::Decoder;
 use crate::model::error::ModelError;
@@ -86,14 +88,19 @@ fn run_joined(
     let mut lines = Vec::new();
     for line in numbered(input) {
         let (number, text) = line?;
-        match text.and_then(|text| import::record(&text).map_err(of_import)) {
+        let read = text.and_then(|text| import::record(&text).map_err(of_import));
+        let (weight, read) = match read {
             Ok(record) if !record.is_alert => {
-                if let Err(full) = surroundings.add(record) {
-                    lines.push((number, Err(content(full.to_string(), ""))));
-                }
+                let added = surroundings.add(record);
+                added.with_context(|| format!("line {number}"))?;
+                continue;
             }
-            read => lines.push((number, read)),
-        }
+            Ok(alert) => (weight(&alert.log_window), Ok(alert)),
+            Err(error) => (error.to_string().len(), Err(error)),
+        };
+        let held = surroundings.hold(weight);
+        held.with_context(|| format!("line {number}"))?;
+        lines.push((number, read));
     }
     let has_alert = lines.iter().any(|(_, read)| read.is_ok());
     if !has_alert && !surroundings.is_empty() {

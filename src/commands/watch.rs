@@ -1,6 +1,6 @@
 //! `opensoc watch`: a run in another process, looked at and not touched. Any number of watchers may look.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::mpsc::channel;
 
 use anyhow::Context;
@@ -17,7 +17,7 @@ use crate::link::{Fact, RunFact};
 use crate::run::layout::{default_root, list};
 use crate::run::{Manifest, RunDir, summary};
 use crate::ui::queue::EpisodeSource;
-use crate::ui::{Session, WorkbenchOptions};
+use crate::ui::{Session, WorkbenchOptions, term};
 
 /// Arguments of `watch`.
 #[derive(Debug, clap::Args)]
@@ -29,14 +29,14 @@ pub struct Args {
     pub look: Look,
 }
 
-/// Shows the run until the watcher leaves; without a terminal prints a line a step until the run ends.
+/// Shows the run until the watcher leaves; without a terminal that shows screens prints a line a step until the run ends.
 ///
 /// # Errors
 /// When there is no such run, or the terminal cannot be used.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let dir = find(args.run.as_deref())?;
     let manifest = Manifest::read(&dir)?;
-    if args.look.plain || !std::io::stdout().is_terminal() {
+    if args.look.plain || !term::takes_screens() {
         return print(dir, out);
     }
     let (facts, heard) = unbounded_channel();

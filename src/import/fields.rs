@@ -4,6 +4,9 @@ use serde_json::{Map, Value};
 
 use super::{ImportError, MAX_TEXT};
 
+/// The most techniques that are taken over.
+const MAX_TECHNIQUES: usize = 8;
+
 /// The value at a dotted path, whichever of its dots are nesting and whichever part of a name. Of a list the first.
 pub fn get<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     let value = match value {
@@ -36,6 +39,53 @@ pub fn text(value: &Value, path: &str) -> Option<String> {
         _ => return None,
     };
     Some(found).filter(|text: &String| !text.is_empty())
+}
+
+/// Every text at a dotted path, through all lists on the way.
+fn texts(value: &Value, path: &str) -> Vec<String> {
+    if let Value::Array(list) = value {
+        return list.iter().flat_map(|value| texts(value, path)).collect();
+    }
+    if let Some(found) = value.get(path) {
+        return match found {
+            Value::String(text) => vec![text.clone()],
+            Value::Array(list) => list
+                .iter()
+                .filter_map(|value| value.as_str().map(str::to_owned))
+                .collect(),
+            _ => Vec::new(),
+        };
+    }
+    let parts = path.match_indices('.').filter_map(|(at, _)| {
+        let (head, tail) = (path.get(..at)?, path.get(at + 1..)?);
+        Some(texts(value.get(head)?, tail))
+    });
+    parts.flatten().collect()
+}
+
+/// Puts the ids of ATT&CK techniques at these paths into the field `attack`, each once; none where there are none.
+pub fn put_attack(value: &Value, paths: &[&str], fields: &mut Map<String, Value>) {
+    let mut ids: Vec<String> = Vec::new();
+    for text in paths.iter().flat_map(|path| texts(value, path)) {
+        let id = text.trim().to_uppercase();
+        if is_technique(&id) && !ids.contains(&id) && ids.len() < MAX_TECHNIQUES {
+            ids.push(id);
+        }
+    }
+    if !ids.is_empty() {
+        fields.insert("attack".to_owned(), ids.join(",").into());
+    }
+}
+
+/// Whether `id` is as `T1105` or `T1059.001`.
+fn is_technique(id: &str) -> bool {
+    let digits =
+        |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+    let number = id.strip_prefix('T').unwrap_or_default();
+    match number.split_once('.') {
+        Some((technique, sub)) => digits(technique, 4) && digits(sub, 3),
+        None => digits(number, 4),
+    }
 }
 
 /// The first of several paths that holds text; a dash where none does.

@@ -1,20 +1,20 @@
 //! Events around an alert: of the same host, user or address, shortly before it, put before its own in one log window.
 //!
 //! An event is joined where its host, user or source address is the alert's host, user, source or destination address,
-//! in the [`MINUTES`] before the alert and up to it. Of more than [`MAX_JOINED`] the latest are taken.
+//! in the [`MINUTES`] before the alert and up to it. Of more than [`MAX_JOINED`], or than the window has room for, the latest
+//! are taken.
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::room::{Full, Room, weight};
 use super::{Format, Imported};
+use crate::env::plausible::MAX_EVENTS;
 use crate::env::schema::Event;
 
 /// How long before an alert an event still belongs to it.
 pub const MINUTES: i64 = 15;
 /// The most events that are put before an alert's own.
 pub const MAX_JOINED: usize = 10;
-
-/// The most events that are held at a time.
-const MAX_HELD: usize = 500_000;
 
 /// Accounts that every machine has: no two events belong together for them.
 const EVERYWHERE: [&str; 6] = [
@@ -26,16 +26,10 @@ const EVERYWHERE: [&str; 6] = [
     "anonymous logon",
 ];
 
-/// There are too many events to hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "more than {MAX_HELD} events are not held: join the files of one day, or of fewer machines, at a time"
-)]
-pub struct Full;
-
 /// The events there are, to be joined to alerts.
 #[derive(Debug, Default)]
 pub struct Surroundings {
+    room: Room,
     events: Vec<Event>,
     /// By host, user or address: when, and which of the events.
     by_actor: HashMap<String, BTreeSet<(i64, usize)>>,
@@ -47,9 +41,7 @@ impl Surroundings {
     /// # Errors
     /// Where there is no room for it.
     pub fn add(&mut self, record: Imported) -> Result<(), Full> {
-        if self.events.len() >= MAX_HELD {
-            return Err(Full);
-        }
+        self.hold(weight(&record.log_window))?;
         let actors = actors(&record, &["src_ip"]);
         for event in record.log_window {
             let Some(second) = second(&event.timestamp) else {
@@ -62,6 +54,15 @@ impl Surroundings {
             self.events.push(event);
         }
         Ok(())
+    }
+
+    /// Makes room for so many bytes that the caller holds beside the events: an alert that waits for them, or what is wrong
+    /// with a line.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn hold(&mut self, bytes: usize) -> Result<(), Full> {
+        self.room.take(bytes)
     }
 
     /// How many events there are.
@@ -93,7 +94,9 @@ impl Surroundings {
                 found.extend(range.rev().take(MAX_JOINED));
             }
         }
-        let latest = found.into_iter().rev().take(MAX_JOINED);
+        // More than that nobody reads back: neither the folder of labels nor the verifier.
+        let room = MAX_EVENTS.saturating_sub(alert.log_window.len());
+        let latest = found.into_iter().rev().take(MAX_JOINED.min(room));
         let mut before: Vec<Event> = latest
             .filter_map(|(_, at)| self.events.get(at).cloned())
             .collect();
@@ -245,6 +248,29 @@ mod tests {
             "each once, though three ways lead to it"
         );
         assert_eq!(found.clone().checked().expect("sound"), found);
+    }
+
+    #[test]
+    fn a_window_is_never_joined_past_what_can_be_read_back() {
+        let event = |after| record(false, "ws-1", "-", after, &[]);
+        let around = surroundings((0..40).map(event));
+        for (own, expected) in [(60, 4), (MAX_EVENTS, 0), (MAX_EVENTS - 10, 10)] {
+            let mut alert = record(true, "ws-1", "-", 100, &[]);
+            let event = alert.log_window[0].clone();
+            alert.log_window = vec![event; own];
+            let (found, joined) = around.around(alert);
+            assert_eq!(
+                (joined, found.log_window.len()),
+                (expected, own + expected),
+                "{own} of its own"
+            );
+            let latest = found.log_window[..joined].iter().map(event_after);
+            let first = 40 - expected as u64;
+            assert!(latest.eq(first..40), "the latest are kept");
+            let line = serde_json::to_string(&found.into_episode()).expect("a line");
+            let object = crate::env::read::Object::parse(&line).expect("an object");
+            assert!(crate::env::read::episode(object).is_ok(), "{own}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod elastic;
 mod fields;
 pub mod joining;
 mod ocsf;
+pub mod room;
 mod suricata;
 mod wazuh;
 mod windows;
@@ -124,10 +125,7 @@ pub fn record(line: &str) -> Result<Imported, ImportError> {
     }
     if object.has("target_label") {
         let incident = read::incident(object)?;
-        return ours(
-            header(&incident.category, &incident.events),
-            incident.events,
-        );
+        return ours(header(&incident), incident.events);
     }
     let value: Value =
         serde_json::from_str(line).map_err(|e| ImportError::at("", e.to_string()))?;
@@ -179,15 +177,26 @@ fn ours(alert: Alert, log_window: Vec<Event>) -> Result<Imported, ImportError> {
     .checked()
 }
 
-/// What an incident, which has none, gets for a header.
-fn header(category: &str, events: &[Event]) -> Alert {
+/// Hexadecimal digits of the hash of an incident, which name it.
+#[must_use]
+pub fn incident_id(incident: &Incident) -> String {
+    let content = serde_json::to_vec(incident).unwrap_or_default();
+    sha256(&content).chars().take(ID_DIGITS).collect()
+}
+
+/// What an incident, which has none, gets for a header: labels are made on the prompt that triage asks with. Its narrative
+/// is its author's free text and stays out.
+#[must_use]
+pub fn header(incident: &Incident) -> Alert {
+    let events = &incident.events;
     let said = |name: &str| events.iter().find_map(|event| event.text(name));
     let last = events.last();
+    let id: String = incident_id(incident).chars().take(8).collect();
     Alert {
-        alert_id: "incident".to_owned(),
+        alert_id: format!("I-{id}"),
         timestamp: last.map_or_else(String::new, |event| event.timestamp.clone()),
         severity: "medium".to_owned(),
-        category: category.to_owned(),
+        category: incident.category.clone(),
         host: said("host").unwrap_or("-").to_owned(),
         user: said("user").unwrap_or("-").to_owned(),
         summary: format!("{} events", events.len()),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::fields::{first, get, pick, time};
+use super::fields::{first, get, pick, put_attack, time};
 use super::{Alert, Format, ImportError, Imported, event};
 use crate::env::plausible::MAX_EVENTS;
 
@@ -18,6 +18,14 @@ const FIELDS: [(&str, &str); 8] = [
     ("command_line", "process.cmd_line"),
     ("file", "file.name"),
     ("user", "actor.user.name"),
+];
+
+/// Where techniques of ATT&CK stand, in one version or another.
+const ATTACK: [&str; 4] = [
+    "attacks.technique.uid",
+    "attacks.sub_technique.uid",
+    "finding_info.attacks.technique.uid",
+    "finding_info.attacks.sub_technique.uid",
 ];
 
 /// Reads a finding.
@@ -65,11 +73,15 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
             pick(record, &FIELDS),
         )
     });
+    let mut log_window: Vec<_> = log_window.collect();
+    if let Some(first) = log_window.first_mut() {
+        put_attack(value, &ATTACK, &mut first.fields);
+    }
     Imported {
         format: Format::Ocsf,
         is_alert: true,
         alert,
-        log_window: log_window.collect(),
+        log_window,
     }
     .checked()
 }

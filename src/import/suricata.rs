@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::fields::{first, get, pick, text, time};
+use super::fields::{first, get, pick, put_attack, text, time};
 use super::{Alert, Format, ImportError, Imported, event};
 
 /// `event_type`, and the event type of ours.
@@ -57,6 +57,7 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
     if let Some(action) = fields.remove("blocked") {
         fields.insert("blocked".to_owned(), json!(action == "blocked"));
     }
+    put_attack(value, &["alert.metadata.mitre_technique_id"], &mut fields);
     let alert = Alert {
         alert_id: first(value, &["flow_id", "alert.signature_id"]),
         timestamp: timestamp.clone(),

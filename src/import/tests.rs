@@ -298,3 +298,67 @@ fn what_is_logged_beside_alerts_is_a_record_but_nothing_to_decide_on() {
     assert!(!record(&event.to_string()).expect("a record").is_alert);
     assert!(refused(&event).contains("`event.kind`: is no alert"));
 }
+
+#[test]
+fn techniques_of_attack_come_along_from_every_format() {
+    let eve = json!({
+        "timestamp": "2026-01-02T03:04:05Z", "event_type": "alert", "src_ip": "203.0.113.9",
+        "alert": {"signature": "s", "metadata": {"mitre_technique_id": ["T1105", "no id", "T1105"]}}
+    });
+    let ecs = json!({
+        "@timestamp": "2026-01-02T03:04:05Z", "event": {"kind": "signal"}, "threat": {"technique": {"id": ["T1105"]}}
+    });
+    let rule = json!({
+        "@timestamp": "2026-01-02T03:04:05Z", "event.kind": "signal", "kibana.alert.rule.threat": [
+            {"technique": [{"id": "T1105", "subtechnique": [{"id": "t1059.001"}]}]}]
+    });
+    let ocsf = json!({
+        "class_uid": 2004, "time": 1_767_323_045_000_u64, "metadata": {}, "finding_info": {"uid": "f",
+        "attacks": [{"technique": {"uid": "T1105"}}, {"technique": {"uid": "T1190"}}]}
+    });
+    let wazuh = json!({
+        "timestamp": "2026-01-02T03:04:05Z", "agent": {"name": "a"}, "rule": {"level": 5, "mitre": {"id": ["T1105"]}}
+    });
+    for (record, wanted) in [
+        (eve, "T1105"),
+        (ecs, "T1105"),
+        (rule, "T1105,T1059.001"),
+        (ocsf, "T1105,T1190"),
+        (wazuh, "T1105"),
+    ] {
+        let found = imported(&record);
+        assert_eq!(found.log_window[0].text("attack"), Some(wanted), "{record}");
+    }
+    let none = json!({
+        "timestamp": "2026-01-02T03:04:05Z", "event_type": "alert", "alert": {"metadata": {"mitre_technique_id": ["TA0001"]}}
+    });
+    assert_eq!(imported(&none).log_window[0].text("attack"), None);
+}
+
+#[test]
+fn severities_of_ecs_are_words() {
+    let with = |name: &str, value: Value| {
+        let mut record = json!({"@timestamp": "2026-01-02T03:04:05Z", "event.kind": "signal"});
+        record[name] = value;
+        imported(&record).alert.severity
+    };
+    for (name, value, wanted) in [
+        ("event.severity", json!(73), "high"),
+        ("event.severity", json!("21"), "low"),
+        ("event.severity", json!(47), "medium"),
+        ("event.risk_score", json!(99.5), "critical"),
+        ("kibana.alert.risk_score", json!(48), "high"),
+        ("kibana.alert.severity", json!("Critical"), "critical"),
+        ("event.nothing", json!(1), "-"),
+    ] {
+        assert_eq!(with(name, value.clone()), wanted, "{name} {value}");
+    }
+    let both = json!({
+        "@timestamp": "2026-01-02T03:04:05Z", "event.kind": "signal", "event.severity": 1, "kibana.alert.severity": "high"
+    });
+    assert_eq!(
+        imported(&both).alert.severity,
+        "high",
+        "the detection's own word"
+    );
+}

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::fields::{first, get, is_there, pick, text, time};
+use super::fields::{first, get, is_there, pick, put_attack, text, time};
 use super::{Alert, Format, ImportError, Imported, event};
 
 const FIELDS: [(&str, &str); 22] = [
@@ -51,7 +51,8 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
         }
     };
     let timestamp = time(value, &["timestamp", "@timestamp"])?;
-    let fields = pick(value, &FIELDS);
+    let mut fields = pick(value, &FIELDS);
+    put_attack(value, &["rule.mitre.id"], &mut fields);
     let user = fields.get("user").and_then(Value::as_str);
     let alert = Alert {
         alert_id: first(value, &["id", "rule.id"]),

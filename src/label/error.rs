@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::env::read::Fault;
 use crate::run::RunError;
 
 /// A folder of labels that cannot be read or written as asked.
@@ -16,13 +17,20 @@ pub enum LabelError {
     },
     #[error(transparent)]
     File(#[from] RunError),
-    #[error("{}: line {line}: {reason}", path.display())]
+    #[error("{}: line {line}: {reason}; mend or delete this line: until then the folder is not read", path.display())]
     Line {
         path: PathBuf,
         /// From 1.
         line: u64,
         reason: String,
     },
+    #[error("{}: full, {} MiB are the most that is read: begin another folder with --labels DIR", path.display(), limit >> 20)]
+    Full { path: PathBuf, limit: u64 },
+    #[error(
+        "{}: its last line is longer than 1 MiB and has no end, which nothing here writes; nothing is added: end the line or cut it off",
+        path.display()
+    )]
+    Endless { path: PathBuf },
     #[error("{}: {annotator} labels in another process already; end that, or choose another name with --as", dir.display())]
     Held { dir: PathBuf, annotator: String },
     #[error("{}: a label of episode {episode_id}, which is not in episodes.jsonl", dir.display())]
@@ -31,6 +39,15 @@ pub enum LabelError {
         "`{name}` is no name for an annotator: letters, digits, spaces and -_.@+, at most 64 characters, no dot first"
     )]
     Name { name: String },
+}
+
+/// Why an episode cannot be put into a folder: whoever reads the folder would refuse it, and everything with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    #[error("as a line it is {0} bytes long, at most 1 MiB are read")]
+    TooLong(usize),
+    #[error("{0}")]
+    Unreadable(#[from] Fault),
 }
 
 impl LabelError {

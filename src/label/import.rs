@@ -3,15 +3,12 @@
 //!
 //! What a line says its truth is, is never believed: the verifier says it anew. Alerts of other programs have none. Pure.
 
-use crate::digest::sha256;
 use crate::env::plausible::Implausible;
 use crate::env::read::{self, Fault, Object};
-use crate::env::schema::{Alert, ENV_VERSION, Episode, Event, Incident, Split, Stage};
+use crate::env::schema::{ENV_VERSION, Episode, Incident, Split, Stage};
 use crate::env::verify;
+use crate::import::room::weight;
 use crate::import::{self, ImportError, Imported};
-
-/// Hexadecimal digits of a hash that make an id.
-const ID_DIGITS: usize = 16;
 
 /// Why a line is nothing to label.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +28,17 @@ pub enum Line {
     Episode(Box<Episode>),
     /// A record of another program, or alert and log window without more.
     Record(Box<Imported>),
+}
+
+impl Line {
+    /// About how many bytes it takes.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Episode(episode) => weight(&episode.log_window),
+            Self::Record(record) => weight(&record.log_window),
+        }
+    }
 }
 
 /// Reads an episode, an incident or a record of another program, alert or not.
@@ -66,41 +74,22 @@ pub fn episode(text: &str) -> Result<Episode, Refused> {
 /// the hash of its content, so that the same incident is imported once.
 fn of_incident(incident: Incident) -> Result<Episode, Refused> {
     let truth = verify::truth(&incident.events)?;
-    let content = serde_json::to_vec(&incident).unwrap_or_default();
-    let id: String = sha256(&content).chars().take(ID_DIGITS).collect();
     let stage = match incident.events.len() {
         1 => Stage::Basic,
         _ => Stage::Multi,
     };
     Ok(Episode {
-        episode_id: format!("incident-{id}"),
+        episode_id: format!("incident-{}", import::incident_id(&incident)),
         env_version: ENV_VERSION.to_owned(),
         stage,
         split: Split::Train,
         seed: 0,
         index: 0,
-        alert: header(&incident, &id),
+        alert: import::header(&incident),
         log_window: incident.events.clone(),
         incident,
         truth,
     })
-}
-
-fn header(incident: &Incident, id: &str) -> Alert {
-    let named = |name: &str| {
-        let found = incident.events.iter().find_map(|event| event.text(name));
-        found.unwrap_or("unknown").to_owned()
-    };
-    let last = incident.events.last();
-    Alert {
-        alert_id: format!("I-{}", id.chars().take(8).collect::<String>()),
-        timestamp: last.map_or_else(String::new, |event: &Event| event.timestamp.clone()),
-        severity: "unknown".to_owned(),
-        category: incident.category.clone(),
-        host: named("host"),
-        user: named("user"),
-        summary: incident.narrative.clone(),
-    }
 }
 
 #[cfg(test)]
@@ -127,6 +116,11 @@ mod tests {
         assert_eq!(found.log_window, incident.events);
         assert_eq!(found.truth, verify::truth(&incident.events).expect("truth"));
         assert_eq!(found, episode(&line).expect("the same again"));
+        let asked = import::read(&line).expect("triage reads it too");
+        assert_eq!(
+            found.alert, asked.alert,
+            "labels are made on triage's prompt"
+        );
         let mut other = incident;
         other.narrative.push('!');
         let line = serde_json::to_string(&other).expect("a line");

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::env::response::{self, Malformed};
 use crate::env::schema::Action;
 
-pub use error::LabelError;
+pub use error::{LabelError, Unfit};
 pub use history::{History, Origin};
 pub use store::{Added, Store, Writer};
 

@@ -11,23 +11,25 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Label, LabelError, Labels, annotator};
-use crate::env::read::{self, Object};
+use super::{Label, LabelError, Labels, Unfit, annotator};
+use crate::env::read::{self, Fault, Object};
 use crate::env::schema::Episode;
 use crate::run::MAX_LINE;
 use crate::run::layout::{open_or_make, read_bounded};
 
-/// The longest file that is read.
+/// The longest file that is read, and so the longest that is written.
 const LIMIT: u64 = 256 << 20;
 
 /// What became of an episode that was to be added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Added {
     New,
     /// The same one is there already.
     Known,
     /// Another one of its id is there: labels would be of either.
     Refused,
+    /// It could not be read again.
+    Unfit(Unfit),
 }
 
 /// A folder of labels. Existing or not: this is only its name.
@@ -64,8 +66,7 @@ impl Store {
     pub fn episodes(&self) -> Result<Vec<Episode>, LabelError> {
         let path = self.episodes_file();
         lines(&path, |line| {
-            let object = Object::parse(line).map_err(|fault| fault.to_string())?;
-            read::episode(object).map_err(|fault| fault.to_string())
+            read_episode(line).map_err(|fault| fault.to_string())
         })
     }
 
@@ -104,11 +105,14 @@ impl Store {
             became.push(match known.get(&episode.episode_id) {
                 Some(there) if there == episode => Added::Known,
                 Some(_) => Added::Refused,
-                None => {
-                    append(&path, &mut file, episode)?;
-                    known.insert(episode.episode_id.clone(), episode.clone());
-                    Added::New
-                }
+                None => match fitting(&path, episode)? {
+                    Err(unfit) => Added::Unfit(unfit),
+                    Ok(line) => {
+                        append(&path, &mut file, &line)?;
+                        known.insert(episode.episode_id.clone(), episode.clone());
+                        Added::New
+                    }
+                },
             });
         }
         Ok(became)
@@ -166,42 +170,79 @@ impl Writer {
     /// # Errors
     /// Where it is not.
     pub fn append(&mut self, label: &Label) -> Result<(), LabelError> {
-        append(&self.path, &mut self.file, label)
+        let line = encoded(&self.path, label)?;
+        if line.len() > MAX_LINE + 1 {
+            let too_long = std::io::Error::other("a line of more than 1 MiB");
+            return Err(LabelError::io(&self.path, "write")(too_long));
+        }
+        append(&self.path, &mut self.file, &line)
     }
+}
+
+/// A value as a line with its end.
+fn encoded(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, LabelError> {
+    let mut line =
+        serde_json::to_vec(value).map_err(|error| LabelError::io(path, "write")(error.into()))?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// The line of an episode that can be read again; else why it cannot: one such line would close the whole folder.
+fn fitting(path: &Path, episode: &Episode) -> Result<Result<Vec<u8>, Unfit>, LabelError> {
+    let line = encoded(path, episode)?;
+    let length = line.len() - 1;
+    if length > MAX_LINE {
+        return Ok(Err(Unfit::TooLong(length)));
+    }
+    let read = read_episode(String::from_utf8_lossy(&line).trim_end());
+    Ok(read.map(|_| line).map_err(Unfit::from))
+}
+
+fn read_episode(line: &str) -> Result<Episode, Fault> {
+    read::episode(Object::parse(line)?)
 }
 
 /// Puts one line at the end of a file that others may write to as well.
-fn append(path: &Path, file: &mut File, value: &impl Serialize) -> Result<(), LabelError> {
-    let mut line =
-        serde_json::to_vec(value).map_err(|error| LabelError::io(path, "write")(error.into()))?;
-    if line.len() > MAX_LINE {
-        let too_long = std::io::Error::other("a line of more than 1 MiB");
-        return Err(LabelError::io(path, "write")(too_long));
-    }
-    line.push(b'\n');
+fn append(path: &Path, file: &mut File, line: &[u8]) -> Result<(), LabelError> {
     file.lock().map_err(LabelError::io(path, "lock"))?;
-    let written = cut_half_line(file)
-        .and_then(|()| file.write_all(&line))
-        .and_then(|()| file.sync_data());
+    let written = append_locked(path, file, line);
     // Unlocking cannot undo the line; the lock goes with the file at the latest.
     let _ = file.unlock();
-    written.map_err(LabelError::io(path, "write"))
+    written
 }
 
-/// Leaves the position after the last whole line, with nothing behind it. A line is longer than what is looked at only
-/// where it is too long to be one.
-fn cut_half_line(file: &mut File) -> std::io::Result<()> {
+fn append_locked(path: &Path, file: &mut File, line: &[u8]) -> Result<(), LabelError> {
+    let path = || path.to_owned();
+    let found = end_of_lines(file).map_err(LabelError::io(&path(), "write"))?;
+    let (whole, end) = found.ok_or_else(|| LabelError::Endless { path: path() })?;
+    if whole + line.len() as u64 > LIMIT {
+        let (path, limit) = (path(), LIMIT);
+        return Err(LabelError::Full { path, limit });
+    }
+    let written = match whole < end {
+        true => file.set_len(whole),
+        false => Ok(()),
+    }
+    .and_then(|()| file.seek(SeekFrom::Start(whole)))
+    .and_then(|_| file.write_all(line))
+    .and_then(|()| file.sync_data());
+    written.map_err(LabelError::io(&path(), "write"))
+}
+
+/// Where the last whole line ends, and the file. None where what comes after it is longer than any line of ours: it is not
+/// half of one, and not ours to cut off.
+fn end_of_lines(file: &mut File) -> std::io::Result<Option<(u64, u64)>> {
     let end = file.seek(SeekFrom::End(0))?;
     let from = end.saturating_sub(MAX_LINE as u64 + 1);
     file.seek(SeekFrom::Start(from))?;
     let mut tail = Vec::new();
     Read::by_ref(file).take(end - from).read_to_end(&mut tail)?;
-    let whole = tail.iter().rposition(|byte| *byte == b'\n');
-    let whole = from + whole.map_or(0, |at| at as u64 + 1);
-    if whole < end {
-        file.set_len(whole)?;
-    }
-    file.seek(SeekFrom::Start(whole)).map(|_| ())
+    let whole = match tail.iter().rposition(|byte| *byte == b'\n') {
+        Some(at) => from + at as u64 + 1,
+        None if from == 0 => 0,
+        None => return Ok(None),
+    };
+    Ok(Some((whole, end)))
 }
 
 /// Reads the whole lines of a file with `read`.
@@ -349,7 +390,9 @@ mod tests {
             fs::write(store.labels_file(), format!("{good}{line}")).expect("written");
             let error = store.labels().expect_err("bad").to_string();
             assert!(
-                error.contains("labels.jsonl") && error.contains(wanted),
+                error.contains("labels.jsonl")
+                    && error.contains(wanted)
+                    && error.contains("mend or delete this line"),
                 "{error}"
             );
         }
@@ -369,10 +412,73 @@ mod tests {
         let all = [episode(0), episode(1), episode(0)];
         let add = |episodes: &[Episode]| store.add_episodes(episodes).expect("written");
         assert_eq!(add(&all), [Added::New, Added::New, Added::Known]);
-        assert_eq!(add(&all), [Added::Known; 3]);
+        assert!(add(&all).iter().all(|became| *became == Added::Known));
         let mut other = episode(0);
         other.alert.summary = "something else".into();
         assert_eq!(add(&[other]), [Added::Refused]);
         assert_eq!(store.episodes().expect("read"), [episode(0), episode(1)]);
+    }
+
+    #[test]
+    fn an_episode_that_could_not_be_read_again_is_named_and_not_written() {
+        let (_folder, store) = store();
+        let episode = |index| generate::episode(Stage::Multi, Split::Train, 3, index);
+        let mut many = episode(1);
+        many.log_window = vec![many.log_window[0].clone(); 70];
+        let mut long = episode(2);
+        long.alert.summary = "x".repeat(MAX_LINE);
+        let became = store.add_episodes(&[many, episode(0), long]);
+        let became = became.expect("the others are taken");
+        assert!(
+            matches!(
+                &became[..],
+                [
+                    Added::Unfit(Unfit::Unreadable(_)),
+                    Added::New,
+                    Added::Unfit(Unfit::TooLong(_))
+                ]
+            ),
+            "{became:?}"
+        );
+        assert_eq!(store.episodes().expect("still read"), [episode(0)]);
+    }
+
+    #[test]
+    fn a_full_file_is_not_written_past_what_is_read() {
+        let (_folder, store) = store();
+        let mut writer = Writer::open(&store, "ann").expect("free");
+        let path = store.labels_file();
+        let file = OpenOptions::new().write(true).open(&path).expect("open");
+        file.set_len(LIMIT - 1).expect("a long file");
+        let mut file = OpenOptions::new().append(true).open(&path).expect("open");
+        file.write_all(b"\n").expect("ended");
+        let label = revision(1, Decision::default());
+        let error = writer.append(&label).expect_err("full").to_string();
+        assert!(
+            error.contains("256 MiB") && error.contains("--labels"),
+            "{error}"
+        );
+        assert_eq!(fs::metadata(&path).expect("there").len(), LIMIT);
+    }
+
+    #[test]
+    fn what_is_no_half_line_of_ours_is_not_cut() {
+        let (_folder, store) = store();
+        let mut writer = Writer::open(&store, "ann").expect("free");
+        let label = revision(1, Decision::default());
+        writer.append(&label).expect("written");
+        let path = store.labels_file();
+        let mut text = fs::read(&path).expect("text");
+        text.extend(vec![b'x'; MAX_LINE + 100]);
+        fs::write(&path, &text).expect("written");
+        let error = writer.append(&label).expect_err("endless");
+        assert!(matches!(error, LabelError::Endless { .. }), "{error}");
+        assert_eq!(fs::read(&path).expect("text"), text, "nothing is lost");
+        // A half line of the longest kind is one of ours.
+        text.truncate(text.len() - 100);
+        fs::write(&path, &text).expect("written");
+        writer.append(&label).expect("written");
+        assert_eq!(store.labels().expect("sound").iter().count(), 1);
+        assert_eq!(fs::read_to_string(&path).expect("text").lines().count(), 2);
     }
 }

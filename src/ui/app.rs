@@ -11,9 +11,10 @@ use crate::ui::gate;
 use crate::ui::hearing;
 use crate::ui::keys::{Chord, Keymap, Lookup, Place};
 use crate::ui::labelling::{Labelling, verbs};
-use crate::ui::layer::Layer;
+use crate::ui::layer::{Layer, Typing};
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
 use crate::ui::pace::Urgency;
+use crate::ui::palette;
 use crate::ui::perform::perform;
 use crate::ui::queue::{Model, Queue};
 use crate::ui::runs::Runs;
@@ -305,21 +306,41 @@ fn clear_toast(app: &mut App) {
     app.toast = None;
 }
 
-/// A key without a verb is text where text is taken.
+/// A key without a verb is text where text is taken; where none is, it may be one of another screen.
 fn type_into(app: &mut App, chord: Chord) -> Vec<Effect> {
     let Some(layer) = app.layers.last_mut() else {
+        if let Some(why) = palette::why_not_here(app, chord) {
+            app.say(why);
+        }
         return Vec::new();
     };
-    let changed = match chord.code {
+    let typing = match chord.code {
         KeyCode::Char(c) if !chord.ctrl && !gate::is_hostile(c) => layer.type_char(c),
-        KeyCode::Backspace => layer.erase(),
-        _ => false,
+        KeyCode::Backspace if layer.erase() => Typing::Taken,
+        _ => Typing::Nowhere,
     };
-    if !changed {
-        return Vec::new();
+    match typing {
+        Typing::Nowhere => return Vec::new(),
+        Typing::Full(most) => {
+            app.complain(format!("full: {most} characters are the most"));
+            return Vec::new();
+        }
+        Typing::Taken => {}
+    }
+    if is_line(app) {
+        // What was too long may fit by now.
+        clear_toast(app);
     }
     app.touch(Urgency::Input);
     searching::typed(app)
+}
+
+/// Whether a text is typed that is kept.
+fn is_line(app: &App) -> bool {
+    matches!(
+        app.layers.last(),
+        Some(Layer::Line { .. } | Layer::Note { .. })
+    )
 }
 
 /// Pasted text goes where text is taken, its line breaks as spaces; elsewhere it would press keys nobody meant.
@@ -335,8 +356,17 @@ fn on_paste(app: &mut App, text: &str) -> Vec<Effect> {
         '\r' | '\n' | '\t' => ' ',
         c => c,
     });
+    let (mut left_out, mut most) = (0, 0);
     for c in spaced.filter(|c| !gate::is_hostile(*c)) {
-        layer.type_char(c);
+        if let Typing::Full(full) = layer.type_char(c) {
+            (left_out, most) = (left_out + 1, full);
+        }
     }
-    searching::typed(app)
+    let effects = searching::typed(app);
+    if left_out > 0 {
+        app.complain(format!(
+            "{left_out} characters of the paste are left out: {most} are the most"
+        ));
+    }
+    effects
 }

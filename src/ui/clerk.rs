@@ -126,8 +126,12 @@ impl Clerk {
         let words = |error: LabelError| error.to_string();
         if !known.contains(&episode.episode_id) {
             let became = self.store.add_episodes(std::slice::from_ref(episode));
-            if became.map_err(words)?.contains(&Added::Refused) {
-                return Err("another episode of its id is in the folder".into());
+            match became.map_err(words)?.pop() {
+                Some(Added::Refused) => {
+                    return Err("another episode of its id is in the folder".into());
+                }
+                Some(Added::Unfit(unfit)) => return Err(unfit.to_string()),
+                Some(Added::New | Added::Known) | None => {}
             }
             known.insert(episode.episode_id.clone());
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::env::events::{self, Kind};
 use crate::env::prompt;
 use crate::env::schema::{Episode, Verdict};
-use crate::ui::app::App;
+use crate::ui::app::{App, ScreenName};
 use crate::ui::defang::defang;
 use crate::ui::gate;
 use crate::ui::keys::Verb;
@@ -41,15 +41,27 @@ impl Copied {
     /// Its text for the selected alert.
     #[must_use]
     pub fn text(self, app: &App) -> Option<String> {
-        // An edited copy is copied as it is edited.
-        let entry = app.queue.shown()?;
+        let entry = shown(app)?;
         let episode = &entry.episode;
         match self {
+            Copied::Line if is_labelling(app) => app.labelling.line_under_cursor(),
             Copied::Line => app.queue.line_under_cursor(),
             Copied::Prompt => Some(prompt::user_message(&episode.alert, &episode.log_window)),
             Copied::Json => json(entry),
             Copied::Case => Some(case(app, entry)),
         }
+    }
+}
+
+fn is_labelling(app: &App) -> bool {
+    app.screen == ScreenName::Labelling
+}
+
+/// The alert on screen. An edited copy is copied as it is edited.
+fn shown(app: &App) -> Option<&Entry> {
+    match is_labelling(app) {
+        true => app.labelling.current().map(|item| &item.entry),
+        false => app.queue.shown(),
     }
 }
 
@@ -83,10 +95,7 @@ fn copy(app: &mut App, what: Copied, is_defanged: bool) -> Vec<Effect> {
         app.say("nothing here to copy");
         return Vec::new();
     };
-    let domains = app
-        .queue
-        .shown()
-        .map_or_else(Vec::new, |entry| domains(&entry.episode));
+    let domains = shown(app).map_or_else(Vec::new, |entry| domains(&entry.episode));
     let text = if is_defanged {
         defang(&text, &domains)
     } else {
@@ -94,8 +103,8 @@ fn copy(app: &mut App, what: Copied, is_defanged: bool) -> Vec<Effect> {
     };
     let how = if is_defanged { ", defanged" } else { "" };
     let of = match app.queue.what_if() {
-        Some(_) => " of the what-if",
-        None => "",
+        Some(_) if !is_labelling(app) => " of the what-if",
+        _ => "",
     };
     app.say(format!(
         "{}{of}{how}: sent to the terminal's clipboard (OSC 52)",
@@ -146,7 +155,7 @@ fn case(app: &App, entry: &Entry) -> String {
     ] {
         put(&mut text, &format!("{name}: {value}"));
     }
-    if let Some(what_if) = app.queue.what_if() {
+    if let Some(what_if) = app.queue.what_if().filter(|_| !is_labelling(app)) {
         text += "\n# What-if: edited, not as it was logged\n\n";
         for edit in what_if.changes() {
             put(&mut text, &edit.to_string());
@@ -157,7 +166,10 @@ fn case(app: &App, entry: &Entry) -> String {
         }
     }
     text += "\n# Decisions\n\n";
-    decisions(app, entry, &mut text);
+    match is_labelling(app) {
+        true => labelled(app, &mut text),
+        false => decisions(app, entry, &mut text),
+    }
     if entry.desk.is_revealed {
         verified(entry, &mut text);
     }
@@ -199,6 +211,37 @@ fn decisions(app: &App, entry: &Entry, text: &mut String) {
     );
     if let Some(rationale) = &verdict.rationale {
         put(text, &format!("rationale: {rationale}"));
+    }
+}
+
+/// One's own label, and the model's answer where that may be seen.
+fn labelled(app: &App, text: &mut String) {
+    let Some(item) = app.labelling.current() else {
+        return;
+    };
+    let decision = &item.decision;
+    let (name, state) = (&app.labelling.annotator, decision.state.as_str());
+    match decision.action {
+        Some(action) => {
+            let cited = decision.cited_log_id.as_deref().unwrap_or("nothing");
+            put(text, &format!("{name}: {action}, cites {cited} ({state})"));
+        }
+        None => put(text, &format!("{name}: none")),
+    }
+    for (what, words) in [("rationale", &decision.rationale), ("note", &decision.note)] {
+        words
+            .lines()
+            .for_each(|line| put(text, &format!("{what}: {line}")));
+    }
+    let answer = app.labelling.answer(app.labelling.selected());
+    if let Some(Answer::Given {
+        adapter, verdict, ..
+    }) = answer.filter(|_| item.has_chosen())
+    {
+        put(
+            text,
+            &format!("model ({adapter}): {}", said(verdict, false)),
+        );
     }
 }
 

@@ -11,7 +11,7 @@ use crate::ui::gate;
 use crate::ui::msg::Effect;
 
 /// The longest note on an alert: characters.
-const MAX_NOTE_CHARS: usize = 2_000;
+pub const MAX_NOTE_CHARS: usize = 2_000;
 
 /// How the two parts of a label's text begin.
 const RATIONALE: &str = "## Rationale";

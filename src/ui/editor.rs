@@ -4,7 +4,7 @@ use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use crate::run::RunError;
@@ -12,6 +12,9 @@ use crate::run::layout::read_bounded;
 
 /// The longest text that is taken back: bytes.
 const LIMIT: u64 = 64 << 10;
+
+/// What the file is called.
+const NAME: &str = "text.txt";
 
 /// What the shell ends with where there is no such program.
 const NOT_FOUND: i32 = 127;
@@ -35,6 +38,11 @@ pub enum EditorError {
     Unreadable(#[from] RunError),
     #[error("what the editor left is not UTF-8: nothing is taken over")]
     Encoding,
+    #[error("{why}; what you wrote is kept in {}", path.display())]
+    Kept {
+        why: Box<EditorError>,
+        path: PathBuf,
+    },
 }
 
 /// The editor that the user's environment names, VISUAL first.
@@ -46,10 +54,11 @@ pub fn named(var: impl Fn(&str) -> Option<String>) -> Option<String> {
 }
 
 /// Has `command` (a program with its arguments, as a shell reads them) edit `text`, keys coming from `keys`; gives the text
-/// as it is then. The file is in a folder that only this user can look into, and gone afterwards.
+/// as it is then. The file is in a folder that only this user can look into, and gone afterwards, unless somebody wrote into
+/// it what cannot be taken over.
 ///
 /// # Errors
-/// Why there is no text; what was handed over is as it was.
+/// Why there is no text, and where it is kept; what was handed over is as it was.
 pub fn edit(command: Option<&str>, text: &str, keys: OwnedFd) -> Result<String, EditorError> {
     let command = command.ok_or(EditorError::NoneNamed)?;
     let folder = tempfile::Builder::new()
@@ -57,13 +66,37 @@ pub fn edit(command: Option<&str>, text: &str, keys: OwnedFd) -> Result<String, 
         .permissions(Permissions::from_mode(0o700))
         .tempdir()
         .map_err(EditorError::Unwritable)?;
-    let path = folder.path().join("text.txt");
+    let path = folder.path().join(NAME);
     write_private(&path, text).map_err(EditorError::Unwritable)?;
+    let edited = edited(command, &path, keys);
+    edited.map_err(|why| match is_other(&path, text) {
+        true => {
+            let path = folder.keep().join(NAME);
+            let why = Box::new(why);
+            EditorError::Kept { why, path }
+        }
+        false => why,
+    })
+}
+
+/// Whether the file holds something else than what was handed over.
+fn is_other(path: &Path, text: &str) -> bool {
+    let length = std::fs::metadata(path).map(|file| file.len());
+    match length {
+        Ok(length) if length == text.len() as u64 => {
+            std::fs::read(path).is_ok_and(|bytes| bytes != text.as_bytes())
+        }
+        Ok(length) => length > 0,
+        Err(_) => false,
+    }
+}
+
+fn edited(command: &str, path: &Path, keys: OwnedFd) -> Result<String, EditorError> {
     let status = Command::new("/bin/sh")
         .arg("-c")
         .arg(format!("{command} \"$@\""))
         .arg(command)
-        .arg(&path)
+        .arg(path)
         .stdin(Stdio::from(keys))
         .status();
     let command = command.to_owned();
@@ -75,7 +108,7 @@ pub fn edit(command: Option<&str>, text: &str, keys: OwnedFd) -> Result<String, 
         Ok(status) if !status.success() => return Err(EditorError::Failed { command, status }),
         Ok(_) => {}
     }
-    let bytes = read_bounded(&path, LIMIT)?.ok_or(EditorError::Gone)?;
+    let bytes = read_bounded(path, LIMIT)?.ok_or(EditorError::Gone)?;
     String::from_utf8(bytes).map_err(|_| EditorError::Encoding)
 }
 
@@ -124,6 +157,26 @@ mod tests {
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(lines[..2], ["600", "700"]);
         assert!(!Path::new(lines[2]).exists());
+    }
+
+    #[test]
+    fn what_was_written_and_cannot_be_taken_over_is_kept() {
+        for command in [
+            "sh -c 'echo more >> \"$1\"; exit 3' sh",
+            "sh -c 'printf \"\\377\" >> \"$1\"' sh",
+            "sh -c 'head -c 70000 /dev/zero >> \"$1\"' sh",
+        ] {
+            let error = edit_with(command).expect_err(command);
+            assert!(error.to_string().contains("is kept in "), "{error}");
+            let EditorError::Kept { path, .. } = error else {
+                panic!("{command}: not kept");
+            };
+            let kept = std::fs::read(&path).expect("there");
+            assert!(kept.starts_with(b"as it was\n") && kept.len() > 10);
+            std::fs::remove_dir_all(path.parent().expect("a folder")).expect("removed");
+        }
+        let error = edit_with("false").expect_err("failed").to_string();
+        assert!(!error.contains("kept"), "nothing was written: {error}");
     }
 
     #[test]

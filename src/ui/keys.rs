@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 pub use chord::Chord;
 pub use patch::PatchError;
-pub(super) use patch::line_of;
+pub(super) use patch::{line_of, nearest};
 pub use verb::Verb;
 
 /// Where a key works.
@@ -258,6 +258,14 @@ impl Keymap {
 }
 
 impl Binding {
+    /// Everything that a search for keys looks through: keys, help, hint, verb, and where it works.
+    #[must_use]
+    pub fn sought(&self) -> String {
+        let hint = self.hint.as_deref().unwrap_or_default();
+        let (keys, verb, place) = (self.shown.join(" "), self.verb.words(), self.place.title());
+        format!("{keys} {} {hint} {verb} {place}", self.help)
+    }
+
     fn read(row: Row) -> Result<Self, KeyTableError> {
         let parse = |shown: &String| {
             let unknown = || KeyTableError::UnknownKey {
@@ -277,6 +285,13 @@ impl Binding {
             help: row.help,
         })
     }
+}
+
+/// Whether `text` holds every one of `words`. Letter case of keys matters, but nobody searches by it.
+#[must_use]
+pub fn holds(text: &str, words: &str) -> bool {
+    let (text, words) = (text.to_lowercase(), words.to_lowercase());
+    words.split_whitespace().all(|word| text.contains(word))
 }
 
 fn overlaps(one: &[Chord], two: &[Chord]) -> bool {
@@ -346,6 +361,30 @@ mod tests {
             Lookup::Unknown
         );
         assert_eq!(keymap.lookup(Place::Entry, &chords("q")), Lookup::Unknown);
+    }
+
+    #[test]
+    fn a_search_finds_a_key_by_its_hint_its_verb_and_its_place() {
+        let keymap = Keymap::embedded().expect("sound table");
+        let found = |words: &str| -> Vec<Verb> {
+            let all = keymap.bindings().iter();
+            let found = all.filter(|binding| holds(&binding.sought(), words));
+            found.map(|binding| binding.verb).collect()
+        };
+        for (words, verb) in [
+            ("mismatch", Verb::NextMismatch),
+            ("blind", Verb::ToggleBlind),
+            ("score", Verb::ShowThreeWay),
+            ("ZOOM", Verb::ZoomIn),
+            ("smoothing", Verb::ToggleSmoothing),
+            ("what-if drop", Verb::DropWhatIf),
+            ("checkpoint save", Verb::SaveCheckpoint),
+            ("labelling flag", Verb::FlagAlert),
+            ("pin run", Verb::PinRun),
+        ] {
+            assert!(found(words).contains(&verb), "{words}: {:?}", found(words));
+        }
+        assert!(found("zzz").is_empty());
     }
 
     #[test]

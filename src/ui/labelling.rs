@@ -5,6 +5,7 @@
 
 pub mod agreeing;
 pub mod asking;
+pub mod drafts;
 pub mod sifting;
 pub mod verbs;
 
@@ -16,6 +17,7 @@ use crate::label::{Decision, History, Label, Labels, Origin, State};
 use crate::ui::clerk::{Opened, Request};
 use crate::ui::filter::Filter;
 use crate::ui::labelling::asking::Asked;
+use crate::ui::labelling::drafts::Drafts;
 use crate::ui::msg::Effect;
 use crate::ui::queue::{Entry, EpisodeSource, QueuePane};
 
@@ -100,6 +102,8 @@ pub struct Labelling {
     asked: Asked,
     /// Where the list of disagreements was left.
     pub disagreement: usize,
+    /// Lines that were begun and left: of which episode, and what of its label.
+    drafts: Drafts,
 }
 
 impl Labelling {
@@ -127,6 +131,7 @@ impl Labelling {
             filter_text: String::new(),
             asked: Asked::default(),
             disagreement: 0,
+            drafts: Drafts::default(),
         }
     }
 

@@ -8,12 +8,15 @@ use crate::run::RunDir;
 use crate::ui::app::App;
 use crate::ui::copying;
 use crate::ui::detail;
+use crate::ui::editing::MAX_NOTE_CHARS;
 use crate::ui::errand::Errand;
-use crate::ui::keys::{Binding, Place, Verb};
+use crate::ui::keys::{Place, Verb};
+use crate::ui::labelling::drafts::set_aside;
 use crate::ui::labelling::verbs;
 use crate::ui::msg::{Effect, ExitReason};
 use crate::ui::order::Order;
-use crate::ui::perform::{go_to_step, perform as perform_below, skip_stage};
+use crate::ui::palette;
+use crate::ui::perform::{go_to_step, skip_stage};
 use crate::ui::queue::groups;
 use crate::ui::queue::three_way;
 use crate::ui::queue::what_if::{self, Part};
@@ -21,8 +24,12 @@ use crate::ui::scroll::Scroll;
 use crate::ui::searching::{self, search};
 use crate::ui::starting::{self, Form};
 
-/// Longest text that can be typed.
+/// Longest texts that can be typed, in characters: a rationale is what a response may hold, a note on an alert as long as
+/// the editor lets it be, a value of a record as long as one could have been logged.
 const MAX_TYPED: usize = 200;
+const MAX_RATIONALE: usize = 200;
+const MAX_VALUE: usize = 500;
+const MAX_RUN_NOTE: usize = 500;
 
 /// Said of a text that no line can hold.
 pub const SEVERAL_LINES: &str = "the note has several lines: E opens it in your editor";
@@ -79,6 +86,16 @@ pub enum Layer {
     Edit { part: Part, typed: String },
     /// What to copy?
     Copy { chosen: usize, is_defanged: bool },
+}
+
+/// What became of a typed character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typing {
+    Taken,
+    /// There is no room for more than so many.
+    Full(usize),
+    /// No text is taken, or not such a one.
+    Nowhere,
 }
 
 /// What a typed line is of a label.
@@ -165,29 +182,54 @@ impl Layer {
         }
     }
 
-    /// Takes a typed character; false where no text is taken.
-    pub fn type_char(&mut self, c: char) -> bool {
+    /// The most characters of the text that is typed.
+    #[must_use]
+    pub const fn most(&self) -> usize {
         match self {
+            Self::Line { of, .. } => match of {
+                LineOf::Rationale { .. } => MAX_RATIONALE,
+                LineOf::NoteOnAlert => MAX_NOTE_CHARS,
+            },
+            Self::Edit { .. } => MAX_VALUE,
+            Self::Note { .. } => MAX_RUN_NOTE,
+            _ => MAX_TYPED,
+        }
+    }
+
+    /// Takes a typed character.
+    pub fn type_char(&mut self, c: char) -> Typing {
+        let most = self.most();
+        let typed = match self {
+            Self::Start { form } => {
+                return match form.type_char(c) {
+                    true => Typing::Taken,
+                    false => Typing::Nowhere,
+                };
+            }
             Self::Palette { typed, chosen } => {
                 *chosen = 0;
-                push_bounded(typed, c)
+                typed
             }
-            Self::Search { typed, .. }
-            | Self::Note { typed, .. }
-            | Self::Edit { typed, .. }
-            | Self::Line { typed, .. } => push_bounded(typed, c),
             Self::Help {
                 scroll,
                 typed,
                 is_typing: true,
             } => {
                 *scroll = Scroll::default();
-                push_bounded(typed, c)
+                typed
             }
-            Self::Step { typed } if c.is_ascii_digit() => push_bounded(typed, c),
-            Self::Start { form } => form.type_char(c),
-            _ => false,
+            Self::Step { typed } if c.is_ascii_digit() => typed,
+            Self::Search { typed, .. }
+            | Self::Note { typed, .. }
+            | Self::Edit { typed, .. }
+            | Self::Line { typed, .. } => typed,
+            _ => return Typing::Nowhere,
+        };
+        if typed.chars().count() >= most {
+            return Typing::Full(most);
         }
+        typed.push(c);
+        Typing::Taken
     }
 
     /// Takes the last typed character back.
@@ -218,14 +260,6 @@ impl Layer {
     }
 }
 
-fn push_bounded(typed: &mut String, c: char) -> bool {
-    let fits = typed.len() < MAX_TYPED;
-    if fits {
-        typed.push(c);
-    }
-    fits
-}
-
 /// What `verb` does to the filter of help; false leaves it to others. `Esc` takes the filter off before it closes help.
 fn filter_help(layer: &mut Layer, verb: Verb) -> bool {
     let Layer::Help {
@@ -249,24 +283,6 @@ fn filter_help(layer: &mut Layer, verb: Verb) -> bool {
     true
 }
 
-/// The bindings a palette offers: those of the screen below that hold every typed word.
-#[must_use]
-pub fn offered<'a>(app: &'a App, typed: &str) -> Vec<&'a Binding> {
-    let place = app.screen.place();
-    let typed = typed.to_lowercase();
-    let words: Vec<&str> = typed.split_whitespace().collect();
-    let holds = |binding: &&Binding| {
-        let text = format!("{} {:?}", binding.help, binding.verb).to_lowercase();
-        words.iter().all(|word| text.contains(word))
-    };
-    let hidden = [Verb::Palette, Verb::Back];
-    app.keymap
-        .reachable(place)
-        .filter(|binding| !hidden.contains(&binding.verb))
-        .filter(holds)
-        .collect()
-}
-
 /// What `verb` does in the front layer; `None` leaves it to the screens.
 pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
     let lists = [
@@ -284,8 +300,13 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         return Some(Vec::new());
     }
     match (verb, &*layer) {
-        (Verb::Down | Verb::Up, Layer::Palette { .. }) => step_palette(app, verb == Verb::Down),
+        (Verb::Down | Verb::Up, Layer::Palette { .. }) => palette::step(app, verb == Verb::Down),
         (Verb::Back, Layer::Search { .. }) => return Some(searching::give_up(app)),
+        (Verb::Back, Layer::Line { of, typed }) => {
+            let (of, typed) = (*of, typed.clone());
+            app.layers.pop();
+            set_aside(app, of, &typed);
+        }
         (Verb::Back, _) | (Verb::Help, Layer::Help { .. }) => {
             app.layers.pop();
         }
@@ -319,10 +340,7 @@ fn confirm(app: &mut App) -> Option<Vec<Effect>> {
     }
     app.layers.pop();
     Some(match layer {
-        Layer::Palette { typed, chosen } => {
-            let verb = offered(app, &typed).get(chosen).map(|b| b.verb);
-            verb.map_or_else(Vec::new, |verb| perform_below(app, verb))
-        }
+        Layer::Palette { typed, chosen } => palette::choose(app, &typed, chosen),
         Layer::Note { dir, typed: text } => vec![Effect::Errand(Errand::Note { dir, text })],
         Layer::Delete { dir } => vec![Effect::Errand(Errand::Delete(dir))],
         Layer::Skip { stage } => skip_stage(app, &stage),
@@ -332,22 +350,6 @@ fn confirm(app: &mut App) -> Option<Vec<Effect>> {
         Layer::Step { typed } => go_to_step(app, &typed),
         _ => Vec::new(),
     })
-}
-
-/// The line below in the palette, or the one above.
-fn step_palette(app: &mut App, down: bool) {
-    let Some(Layer::Palette { typed, chosen }) = app.layers.last() else {
-        return;
-    };
-    let last = offered(app, typed).len().saturating_sub(1);
-    let next = if down {
-        (chosen + 1).min(last)
-    } else {
-        chosen.saturating_sub(1)
-    };
-    if let Some(Layer::Palette { chosen, .. }) = app.layers.last_mut() {
-        *chosen = next;
-    }
 }
 
 /// A command only the loop can complete: the folder of a new run.

@@ -1,6 +1,6 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
-//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`labelling`], [`runs`], [`marks`], [`tending`], [`told`], [`layer`],
+//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`labelling`], [`runs`], [`marks`], [`tending`], [`told`], [`layer`], [`palette`],
 //! [`detail`], [`copying`], [`editing`], [`order`], [`scroll`], [`sifting`], [`searching`], [`hearing`], [`curves`], [`view`]) are state without I/O; [`screen`] and [`widget`]
 //! draw it; [`errand`] looks after run folders, [`clerk`] after labels; [`term`], [`input`], [`editor`] and [`plain`] touch the terminal,
 //! [`keyboard`] says who reads keys; [`keys`],
@@ -36,6 +36,7 @@ pub mod marks;
 pub mod msg;
 pub mod order;
 pub mod pace;
+pub mod palette;
 pub mod perform;
 pub mod plain;
 pub mod preferences;
@@ -146,12 +147,11 @@ pub enum UiError {
 
 /// Runs the workbench until the user leaves, a signal asks for the end, or the terminal is gone.
 ///
-/// Without a terminal it prints a plain text instead. A run in progress is the caller's to look after, as [`Exit`] says.
+/// Without a terminal that shows screens it is plain text instead. A run in progress is the caller's to look after, as [`Exit`] says.
 pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError> {
     let var = |name: &str| std::env::var(name).ok();
-    let is_poor = !io::stdout().is_terminal() || var("TERM").as_deref() == Some("dumb");
-    if options.plain || is_poor {
-        plain::print(options.source, options.stage, &mut io::stdout().lock())?;
+    if options.plain || !term::takes_screens() {
+        plain_text(&options, session)?;
         return Ok(Exit {
             reason: ExitReason::Plain,
             run: RunFate::None,
@@ -195,6 +195,17 @@ pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError>
     // What was asked last is to be on disk before the process ends.
     let _ = clerk.join();
     Ok(exit)
+}
+
+/// The same without screens: a dialog where somebody sits at both ends, else a text.
+fn plain_text(options: &WorkbenchOptions, session: Session) -> io::Result<()> {
+    let (source, stage) = (options.source, options.stage);
+    let mut model = plain::Asked::new(session.commands, session.facts);
+    let mut out = io::stdout().lock();
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        return plain::converse(source, stage, &mut model, &mut io::stdin().lock(), &mut out);
+    }
+    plain::print(source, stage, &mut model, &mut out)
 }
 
 fn app_for(options: WorkbenchOptions, keymap: Keymap, shipped: Option<ShippedRun>) -> App {

@@ -208,10 +208,10 @@ fn next_theme(app: &mut App) -> Vec<Effect> {
     vec![Effect::UseTheme(name)]
 }
 
-/// On episodes there is a choice of what to copy; elsewhere it is the line under the cursor.
+/// On episodes and labelling there is a choice of what to copy; elsewhere it is the line under the cursor.
 fn copy(app: &mut App) -> Vec<Effect> {
     let text = match app.screen {
-        ScreenName::Episodes => {
+        ScreenName::Episodes | ScreenName::Labelling => {
             app.layers.push(Layer::Copy {
                 chosen: 0,
                 is_defanged: false,
@@ -220,7 +220,6 @@ fn copy(app: &mut App) -> Vec<Effect> {
         }
         ScreenName::Training => app.training.line_under_cursor(),
         ScreenName::Runs => (app.runs.current()).map(|run| run.run_dir.display().to_string()),
-        ScreenName::Labelling => app.labelling.line_under_cursor(),
     };
     match text {
         Some(text) => {

@@ -2,14 +2,16 @@
 //!
 //! Read once, at the start. What is wrong is told and left out; it never keeps the workbench from starting.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::Spanned;
 
 use crate::run::layout::read_bounded;
-use crate::ui::keys::{KeyTableError, Keymap, line_of};
-use crate::ui::theme::{ColorChoice, Symbols, Themes};
+use crate::ui::keys::{KeyTableError, Keymap, line_of, nearest};
+use crate::ui::theme::{ColorChoice, DEFAULT, Depth, Symbols, Themes};
 
 /// The longest of these files: bytes.
 const LIMIT: u64 = 1 << 18;
@@ -18,8 +20,7 @@ const LIMIT: u64 = 1 << 18;
 const MOST_THEMES: usize = 200;
 
 /// The content of `config.toml`; the command line goes before it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     pub theme: Option<String>,
     pub color: Option<ColorChoice>,
@@ -45,6 +46,32 @@ pub fn folder() -> Option<PathBuf> {
     home.map(PathBuf::from).or_else(system)
 }
 
+/// The names of its fields.
+const FIELDS: [&str; 3] = ["theme", "color", "symbols"];
+
+impl Config {
+    /// Takes one field over; else what is wrong with it.
+    fn take(&mut self, name: &str, value: toml::Value) -> Result<(), String> {
+        match name {
+            "theme" => self.theme = Some(read_as(value)?),
+            "color" => self.color = Some(read_as(value)?),
+            "symbols" => self.symbols = Some(read_as(value)?),
+            _ => {
+                let nearest = nearest(name, FIELDS.map(str::to_owned));
+                let name: String = name.chars().take(40).collect();
+                return Err(format!("unknown field `{name}`; did you mean `{nearest}`?"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_as<T: DeserializeOwned>(value: toml::Value) -> Result<T, String> {
+    value
+        .try_into()
+        .map_err(|error: toml::de::Error| error.message().to_owned())
+}
+
 impl Preferences {
     /// Reads what is in `folder`; without one all is as in the binary.
     ///
@@ -65,14 +92,23 @@ impl Preferences {
         Ok(preferences)
     }
 
+    /// Each field by itself: one that is wrong takes no other with it.
     fn read_config(&mut self, path: &Path) {
         let Some(text) = self.text(path) else { return };
-        match toml::from_str(&text) {
-            Ok(config) => self.config = config,
+        let mut complain = |at: usize, message: &str| {
+            let (path, line) = (path.display(), line_of(&text, at));
+            self.complaints.push(format!("{path}:{line}: {message}"));
+        };
+        let fields: BTreeMap<Spanned<String>, toml::Value> = match toml::from_str(&text) {
+            Ok(fields) => fields,
             Err(error) => {
-                let line = line_of(&text, error.span().map_or(0, |span| span.start));
-                let (path, message) = (path.display(), error.message());
-                self.complaints.push(format!("{path}:{line}: {message}"));
+                let at = error.span().map_or(0, |span| span.start);
+                return complain(at, error.message());
+            }
+        };
+        for (name, value) in fields {
+            if let Err(message) = self.config.take(name.get_ref(), value) {
+                complain(name.span().start, &message);
             }
         }
     }
@@ -101,6 +137,20 @@ impl Preferences {
                 self.themes.add(name, &path.display().to_string(), text);
             }
         }
+    }
+
+    /// Everything that is wrong, also with themes that nobody has chosen yet.
+    #[must_use]
+    pub fn all_complaints(&self) -> Vec<String> {
+        let mut names = self.themes.names();
+        names.push(self.config.theme.clone().unwrap_or(DEFAULT.to_owned()));
+        let mut complaints = self.complaints.clone();
+        for name in names {
+            let loaded = self.themes.load(&name, Depth::Truecolor, Symbols::Ascii);
+            let wrong = loaded.err().map(|error| error.to_string());
+            complaints.extend(wrong.filter(|wrong| !complaints.contains(wrong)));
+        }
+        complaints
     }
 
     /// The text of a file; nothing where there is none, or it cannot be read.
@@ -170,24 +220,51 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_and_left_out() {
         let found = read(&[
-            ("config.toml", b"theme = \"light\"\nthme = \"x\"\n"),
+            (
+                "config.toml",
+                b"theme = \"light\"\nsymbol = \"ascii\"\ncolor = \"loud\"\n",
+            ),
             (
                 "keys.toml",
                 b"\n[[binding]]\nverb = \"fly\"\non = \"everywhere\"\nkeys = [\"f\"]\n",
             ),
             ("themes/mine.toml", b"\xff"),
         ]);
-        assert_eq!(found.config, Config::default());
+        let config = Config {
+            theme: Some("light".to_owned()),
+            ..Config::default()
+        };
+        assert_eq!(found.config, config, "one wrong field takes no other along");
         assert_eq!(press(&found, "q"), Lookup::Verb(Verb::Quit));
         let told = found.complaints.join("\n");
         for wanted in [
-            "config.toml:2: unknown field `thme`",
+            "config.toml:2: unknown field `symbol`; did you mean `symbols`?",
+            "config.toml:3: unknown variant `loud`",
             "keys.toml:3: ",
-            "`fly`",
+            "`fly`; did you mean",
             "mine.toml: not UTF-8",
         ] {
             assert!(told.contains(wanted), "{wanted}:\n{told}");
         }
-        assert_eq!(found.complaints.len(), 3);
+        assert_eq!(found.complaints.len(), 4);
+        let broken = read(&[("config.toml", b"theme = \"light\"\ncolor = = 1\n")]);
+        assert!(
+            broken.complaints[0].contains("config.toml:2: "),
+            "{broken:?}"
+        );
+    }
+
+    #[test]
+    fn themes_that_nobody_chose_are_complained_of_too() {
+        let found = read(&[
+            ("config.toml", b"theme = \"ligth\"\n"),
+            ("themes/mine.toml", b"inherits = \"nobody\"\n"),
+        ]);
+        assert!(found.complaints.is_empty(), "{:?}", found.complaints);
+        let told = found.all_complaints().join("\n");
+        for wanted in ["`ligth`", "mine.toml:1: "] {
+            assert!(told.contains(wanted), "{wanted}:\n{told}");
+        }
+        assert!(read(&[]).all_complaints().is_empty());
     }
 }

@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::panic::PanicHookInfo;
 use std::rc::Rc;
 use std::sync::{Mutex, Once, PoisonError};
@@ -23,6 +23,18 @@ use ratatui::{Frame, Terminal};
 
 /// Longest text handed to a clipboard: terminals drop longer ones without a word.
 const CLIPBOARD_BYTES: usize = 74_000;
+
+/// Whether screens can be drawn here: stdout is a terminal, and not one that takes plain text only.
+#[must_use]
+pub fn takes_screens() -> bool {
+    let term = std::env::var("TERM").ok();
+    io::stdout().is_terminal() && draws(term.as_deref())
+}
+
+/// Whether a terminal of this kind (`TERM`) moves its cursor at all.
+fn draws(term: Option<&str>) -> bool {
+    term != Some("dumb")
+}
 
 /// Takes what a panicking worker said.
 pub type OnWorkerPanic = Box<dyn Fn(String) + Send>;
@@ -207,6 +219,14 @@ fn clipboard_sequence(text: &str, in_tmux: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dumb_terminal_takes_no_screens_and_any_other_may() {
+        assert!(!draws(Some("dumb")));
+        for term in [None, Some(""), Some("xterm-256color"), Some("dumber")] {
+            assert!(draws(term), "{term:?}");
+        }
+    }
 
     #[test]
     fn clipboard_bytes_are_exact() {

@@ -10,6 +10,7 @@ use crate::commands::Outcome;
 use crate::commands::lines::{numbered, open};
 use crate::env::schema::Episode;
 use crate::import::joining::Surroundings;
+use crate::import::room::{Room, weight};
 use crate::label::import::{Line, episode, line};
 use crate::label::{Added, Store};
 use crate::ui::gate::clean;
@@ -27,12 +28,17 @@ pub struct Args {
     pub folder: Folder,
 }
 
+/// Bad lines that are told of; of more only their number is.
+const TOLD: usize = 20;
+
 /// What came of the lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Tally {
     new: usize,
     known: usize,
     bad: usize,
+    /// Of those, not even kept to be told of.
+    dropped: usize,
     /// Only looked at for what they say about alerts.
     events: usize,
 }
@@ -55,7 +61,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let mut tally = Tally::default();
     let read = match args.join {
         true => joined(inputs, &mut tally)?,
-        false => alone(inputs)?,
+        false => alone(inputs, &mut tally)?,
     };
     take(read, &store, &mut tally, &mut io::stderr())?;
     let Tally {
@@ -63,6 +69,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         known,
         bad,
         events,
+        ..
     } = tally;
     let dir = store.path().display();
     let looked_at = match args.join {
@@ -79,20 +86,42 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     })
 }
 
+impl Tally {
+    /// Whether what is wrong with one more line is still told.
+    fn tells(&mut self, told: &mut usize) -> bool {
+        *told += 1;
+        let tells = *told <= TOLD;
+        if !tells {
+            (self.bad, self.dropped) = (self.bad + 1, self.dropped + 1);
+        }
+        tells
+    }
+}
+
 /// Each line by itself.
 fn alone<R: BufRead>(
     inputs: impl IntoIterator<Item = anyhow::Result<(String, R)>>,
+    tally: &mut Tally,
 ) -> anyhow::Result<Vec<Read>> {
-    let mut read = Vec::new();
+    let (mut read, mut wrong, mut room) = (Vec::new(), 0, Room::default());
     for input in inputs {
         let (file, input) = input?;
         for found in numbered(input) {
             let (number, text) = found.with_context(|| file.clone())?;
             let text = text.map_err(|error| error.to_string());
+            let episode = text.and_then(|text| episode(&text).map_err(|error| error.to_string()));
+            if episode.is_err() && !tally.tells(&mut wrong) {
+                continue;
+            }
+            let bytes = episode
+                .as_ref()
+                .map_or(0, |found| weight(&found.log_window));
+            let held = room.take(bytes);
+            held.with_context(|| format!("{file}: line {number}"))?;
             read.push(Read {
                 file: file.clone(),
                 number,
-                episode: text.and_then(|text| episode(&text).map_err(|error| error.to_string())),
+                episode,
             });
         }
     }
@@ -105,19 +134,23 @@ fn joined<R: BufRead>(
     tally: &mut Tally,
 ) -> anyhow::Result<Vec<Read>> {
     let mut surroundings = Surroundings::default();
-    let mut lines = Vec::new();
+    let (mut lines, mut wrong) = (Vec::new(), 0);
     for input in inputs {
         let (file, input) = input?;
         for found in numbered(input) {
             let (number, text) = found.with_context(|| file.clone())?;
             let text = text.map_err(|error| error.to_string());
-            match text.and_then(|text| line(&text).map_err(|error| error.to_string())) {
-                Ok(Line::Record(record)) if !record.is_alert => match surroundings.add(*record) {
-                    Ok(()) => {}
-                    Err(full) => lines.push((file.clone(), number, Err(full.to_string()))),
-                },
-                read => lines.push((file.clone(), number, read)),
-            }
+            let read = text.and_then(|text| line(&text).map_err(|error| error.to_string()));
+            let full = match read {
+                Ok(Line::Record(record)) if !record.is_alert => surroundings.add(*record),
+                Err(_) if !tally.tells(&mut wrong) => Ok(()),
+                read => {
+                    let bytes = read.as_ref().map_or(0, Line::weight);
+                    lines.push((file.clone(), number, read));
+                    surroundings.hold(bytes)
+                }
+            };
+            full.with_context(|| format!("{file}: line {number}"))?;
         }
     }
     tally.events = surroundings.len();
@@ -143,6 +176,7 @@ fn take(
     let good = read.iter().filter_map(|line| line.episode.as_ref().ok());
     let good: Vec<Episode> = good.cloned().collect();
     let mut became = store.add_episodes(&good)?.into_iter();
+    let mut told = 0;
     for Read {
         file,
         number,
@@ -161,10 +195,16 @@ fn take(
             Ok((Some(Added::Refused), id)) => {
                 format!("another episode of the id `{id}` is there already")
             }
+            Ok((Some(Added::Unfit(unfit)), _)) => unfit.to_string(),
             Err(reason) => reason,
         };
-        tally.bad += 1;
-        writeln!(complaints, "{file}: line {number}: {}", clean(&wrong))?;
+        if tally.tells(&mut told) {
+            tally.bad += 1;
+            writeln!(complaints, "{file}: line {number}: {}", clean(&wrong))?;
+        }
+    }
+    if tally.dropped > 0 {
+        writeln!(complaints, "and {} more bad lines", tally.dropped)?;
     }
     Ok(())
 }
@@ -191,13 +231,14 @@ mod tests {
             line(&episode(0)),
         );
         let (mut tally, mut said) = (Tally::default(), Vec::new());
-        let read = alone([Ok(("in.jsonl".to_owned(), input.as_bytes()))]).expect("read");
+        let input = [Ok(("in.jsonl".to_owned(), input.as_bytes()))];
+        let read = alone(input, &mut tally).expect("read");
         take(read, &store, &mut tally, &mut said).expect("taken");
         let expected = Tally {
             new: 2,
             known: 1,
             bad: 3,
-            events: 0,
+            ..Tally::default()
         };
         assert_eq!(tally, expected);
         let said = String::from_utf8(said).expect("text");
@@ -207,6 +248,30 @@ mod tests {
         }
         assert!(!said.contains('\u{1b}') && lines.len() == 3, "{said}");
         assert_eq!(store.episodes().expect("read").len(), 2);
+    }
+
+    #[test]
+    fn of_many_bad_lines_the_first_are_told_and_the_rest_counted() {
+        let folder = tempfile::tempdir().expect("folder");
+        let store = Store::new(folder.path());
+        let good = generate::episode(Stage::Multi, Split::Train, 3, 0);
+        let good = serde_json::to_string(&good).expect("a line");
+        let input = "no json\n".repeat(50) + &good;
+        for is_joined in [false, true] {
+            let (mut tally, mut said) = (Tally::default(), Vec::new());
+            let inputs = [Ok(("in.jsonl".to_owned(), input.as_bytes()))];
+            let read = match is_joined {
+                true => joined(inputs, &mut tally),
+                false => alone(inputs, &mut tally),
+            }
+            .expect("read");
+            assert_eq!(read.len(), 21, "no more is kept");
+            take(read, &store, &mut tally, &mut said).expect("taken");
+            assert_eq!((tally.bad, tally.new + tally.known), (50, 1));
+            let said = String::from_utf8(said).expect("text");
+            assert_eq!(said.lines().count(), 21);
+            assert!(said.ends_with("and 30 more bad lines\n"), "{said}");
+        }
     }
 
     #[test]
@@ -227,9 +292,9 @@ mod tests {
         take(read, &store, &mut tally, &mut said).expect("taken");
         let expected = Tally {
             new: 1,
-            known: 0,
             bad: 1,
             events: 1,
+            ..Tally::default()
         };
         assert_eq!(tally, expected);
         let said = String::from_utf8(said).expect("text");

@@ -1,9 +1,12 @@
 //! The user's key table: other keys for what the table in the binary has, the rest as it was.
 
 use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error, StrDeserializer};
 use toml::Spanned;
 
 use super::{Binding, KeyTableError, Keymap, Place, Row, Verb};
+use crate::train::config::fields::edit_distance;
 
 /// What is wrong with a user's key table.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -22,12 +25,31 @@ struct Patch {
     binding: Vec<Spanned<PatchRow>>,
 }
 
-#[derive(Clone, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PatchRow {
-    verb: Verb,
-    on: Place,
+    verb: Spanned<String>,
+    on: Spanned<String>,
     keys: Vec<String>,
+}
+
+impl PatchRow {
+    /// The verb as the table calls it.
+    fn verb(&self) -> Option<Verb> {
+        named(self.verb.get_ref())
+    }
+}
+
+/// The verb or place of that name.
+fn named<'a, T: Deserialize<'a>>(name: &'a str) -> Option<T> {
+    let name: StrDeserializer<'a, Error> = name.into_deserializer();
+    T::deserialize(name).ok()
+}
+
+/// The name of `known` spelled most like `name`.
+pub(in crate::ui) fn nearest(name: &str, known: impl IntoIterator<Item = String>) -> String {
+    let best = known.into_iter().min_by_key(|one| edit_distance(name, one));
+    best.unwrap_or_default()
 }
 
 impl Keymap {
@@ -49,8 +71,8 @@ impl Keymap {
         })?;
         let mut keymap = self.clone();
         for row in &patch.binding {
-            let changed = keymap.change(row.get_ref().clone());
-            changed.map_err(|message| wrong(row.span().start, message))?;
+            let changed = keymap.change(row.get_ref());
+            changed.map_err(|(at, message)| wrong(at.unwrap_or(row.span().start), message))?;
         }
         keymap.check_duplicates().map_err(|error| {
             let at = blamed(&patch, &error).unwrap_or(0);
@@ -59,24 +81,52 @@ impl Keymap {
         Ok(keymap)
     }
 
-    fn change(&mut self, row: PatchRow) -> Result<(), String> {
-        let PatchRow { verb, on, keys } = row;
-        if keys.is_empty() {
-            return Err(format!("{verb:?} needs a key"));
+    /// Takes the keys of a row; else what is wrong with it, and where if not with all of it.
+    fn change(&mut self, row: &PatchRow) -> Result<(), (Option<usize>, String)> {
+        let unknown = |what: &str, name: &Spanned<String>, known: Vec<String>| {
+            let (at, name) = (name.span().start, name.get_ref());
+            let nearest = nearest(name, known);
+            let name: String = name.chars().take(40).collect();
+            let message = format!("no such {what}: `{name}`; did you mean `{nearest}`?");
+            (Some(at), message)
+        };
+        let verb = row
+            .verb()
+            .ok_or_else(|| unknown("verb", &row.verb, self.verbs()))?;
+        let on = named(row.on.get_ref());
+        let on: Place = on.ok_or_else(|| unknown("place", &row.on, self.places()))?;
+        if row.keys.is_empty() {
+            return Err((None, format!("{} needs a key", verb.name())));
         }
         let mut bindings = self.bindings.iter_mut();
         let binding = bindings
             .find(|binding| (binding.verb, binding.place) == (verb, on))
-            .ok_or_else(|| format!("{verb:?} has no key under \"{}\" to change", on.title()))?;
+            .ok_or_else(|| {
+                let (verb, on) = (verb.name(), on.title());
+                (None, format!("{verb} has no key under \"{on}\" to change"))
+            })?;
         let row = Row {
             verb,
-            keys,
+            keys: row.keys.clone(),
             on,
             hint: binding.hint.clone(),
             help: binding.help.clone(),
         };
-        *binding = Binding::read(row).map_err(|error| error.bare())?;
+        *binding = Binding::read(row).map_err(|error| (None, error.bare()))?;
         Ok(())
+    }
+
+    /// What the table calls its verbs.
+    fn verbs(&self) -> Vec<String> {
+        let bindings = self.bindings.iter();
+        bindings.map(|binding| binding.verb.name()).collect()
+    }
+
+    /// What the table calls its places.
+    fn places(&self) -> Vec<String> {
+        let bindings = self.bindings.iter();
+        let places = bindings.map(|binding| super::verb::spelled(binding.place, '_'));
+        places.collect()
     }
 }
 
@@ -86,7 +136,10 @@ fn blamed(patch: &Patch, error: &KeyTableError) -> Option<usize> {
         return None;
     };
     let mut rows = patch.binding.iter().rev();
-    let row = rows.find(|row| [*first, *second].contains(&row.get_ref().verb))?;
+    let row = rows.find(|row| {
+        let verb = row.get_ref().verb();
+        verb.is_some_and(|verb| [*first, *second].contains(&verb))
+    })?;
     Some(row.span().start)
 }
 
@@ -134,12 +187,22 @@ mod tests {
             (
                 good.clone() + &row("fly", "everywhere", "\"f\""),
                 6,
-                "unknown variant `fly`",
+                "no such verb: `fly`; did you mean `",
+            ),
+            (
+                good.clone() + &row("show_group", "episodes", "\"f\""),
+                6,
+                "`show_group`; did you mean `show_groups`?",
             ),
             (
                 good.clone() + &row("help", "moon", "\"f\""),
                 7,
-                "unknown variant `moon`",
+                "no such place: `moon`; did you mean `",
+            ),
+            (
+                good.clone() + &row("help", "everywere", "\"f\""),
+                7,
+                "did you mean `everywhere`?",
             ),
             (
                 good.clone() + &row("help", "everywhere", "\"Hyper\""),

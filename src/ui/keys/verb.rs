@@ -119,6 +119,18 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Its name as words: `next mismatch`.
+    #[must_use]
+    pub fn words(self) -> String {
+        spelled(self, ' ')
+    }
+
+    /// Its name in key tables: `next_mismatch`.
+    #[must_use]
+    pub fn name(self) -> String {
+        spelled(self, '_')
+    }
+
     /// Whether it moves a cursor.
     #[must_use]
     pub const fn is_movement(self) -> bool {
@@ -140,4 +152,16 @@ impl Verb {
             _ => None,
         }
     }
+}
+
+/// The name of a variant in small letters, its words `apart`: as key tables spell it, and people.
+pub(super) fn spelled(variant: impl std::fmt::Debug, apart: char) -> String {
+    let mut spelled = String::new();
+    for c in format!("{variant:?}").chars() {
+        if c.is_uppercase() && !spelled.is_empty() {
+            spelled.push(apart);
+        }
+        spelled.extend(c.to_lowercase());
+    }
+    spelled
 }

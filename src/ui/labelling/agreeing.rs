@@ -59,6 +59,17 @@ impl Labelling {
         std::iter::once(verifier).chain(others).collect()
     }
 
+    /// An episode as its alert is called on screen, with its own id behind it.
+    #[must_use]
+    pub fn called(&self, episode_id: &str) -> String {
+        let at = self.places.get(episode_id);
+        let item = at.and_then(|at| self.items.get(*at));
+        item.map_or_else(
+            || episode_id.to_owned(),
+            |item| format!("{} {episode_id}", item.entry.episode.alert.alert_id),
+        )
+    }
+
     /// Goes to an alert, whatever the filter hides; false where it is not in the queue.
     pub fn go_to(&mut self, episode_id: &str) -> bool {
         let Some(at) = self.places.get(episode_id).copied() else {

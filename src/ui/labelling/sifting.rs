@@ -40,7 +40,14 @@ impl Filtered for Alert<'_> {
             "split" => one(episode.split.as_str()),
             "model" => one(self.of_model()),
             // A log field of such a name would be taken for the truth.
-            "truth" | "rule" | "attack" => Vec::new(),
+            "truth" | "rule" => Vec::new(),
+            "attack" if !episode.truth.rule.is_empty() => Vec::new(),
+            // Of an alert without a truth its own record says so: several in one field.
+            "attack" => {
+                let said = values_of(&self.item.entry, field);
+                let ids = said.iter().flat_map(|ids| ids.split(','));
+                ids.map(str::to_owned).collect()
+            }
             _ => values_of(&self.item.entry, field),
         }
     }

@@ -8,8 +8,9 @@ use crate::ui::editing;
 use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::labelling::agreeing::{Disagreement, all_disagreements, disagreements};
+use crate::ui::labelling::drafts::type_line;
 use crate::ui::labelling::{Labelling, Standing};
-use crate::ui::layer::{self, Layer, LineOf};
+use crate::ui::layer::{Layer, LineOf};
 use crate::ui::msg::Effect;
 use crate::ui::pace::Urgency;
 use crate::ui::queue::{Answer, QueuePane};
@@ -231,27 +232,10 @@ fn settle(labelling: &mut Labelling, state: State) -> Vec<Effect> {
     effects
 }
 
-fn type_line(app: &mut App, of: LineOf) -> Vec<Effect> {
-    let decision = app.labelling.current().map(|item| &item.decision);
-    let typed = decision.map_or("", |decision| match of {
-        LineOf::Rationale { .. } => decision.rationale.as_str(),
-        LineOf::NoteOnAlert => decision.note.as_str(),
-    });
-    if typed.contains('\n') {
-        app.say(layer::SEVERAL_LINES);
-        return Vec::new();
-    }
-    let layer = Layer::Line {
-        of,
-        typed: typed.to_owned(),
-    };
-    app.layers.push(layer);
-    Vec::new()
-}
-
 /// A rationale or a note has been typed.
 pub fn typed(app: &mut App, of: LineOf, text: &str) -> Vec<Effect> {
     let text = text.trim().to_owned();
+    app.labelling.forget_draft(of);
     let mut effects = match of {
         LineOf::NoteOnAlert => app.labelling.edit(|decision| decision.note = text),
         LineOf::Rationale { submits: false } => {

@@ -11,6 +11,7 @@ use crate::ui::app::App;
 use crate::ui::gate::clean;
 use crate::ui::labelling::{Item, Labelling, Standing};
 use crate::ui::queue::{Answer, Model, QueuePane};
+use crate::ui::record;
 use crate::ui::screen::alert::{self, LogView};
 use crate::ui::screen::episodes::severity;
 use crate::ui::theme::{Theme, Token};
@@ -60,7 +61,11 @@ fn draw_open(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let [head, log, label] = parts;
     if let Some(item) = app.labelling.current() {
         let alert = &item.entry.episode.alert;
-        let title = format!("Alert {}  {}", alert.alert_id, alert.timestamp);
+        let title = format!(
+            "Alert {}  {}",
+            alert.alert_id,
+            record::utc(&alert.timestamp)
+        );
         alert::draw_header(&item.entry, &title, theme, head, buf);
         let view = LogView {
             line: app.labelling.line,

@@ -6,6 +6,7 @@ use crate::ui::app::ScreenName;
 use crate::ui::clerk::{Clerk, Outcome, Request};
 use crate::ui::labelling::Standing;
 use crate::ui::layer::Layer;
+use crate::ui::msg::Effect;
 use crate::ui::tests::fixtures::{app, seen};
 use crate::ui::tests::label_desk::{Desk, imported};
 
@@ -186,5 +187,72 @@ fn guidelines_progress_and_keys_are_on_the_screen() {
     let wide = seen(&desk.app, (160, 45));
     for wanted in ["Progress", "3 pending", "1 submitted", "monitor 1", "Rate"] {
         assert!(wide.contains(wanted), "{wanted}:\n{wide}");
+    }
+}
+
+#[test]
+fn techniques_that_came_with_an_imported_alert_can_be_filtered_by() {
+    let eve = r#"{"timestamp":"2026-01-02T03:04:05Z","event_type":"alert","src_ip":"203.0.113.9",
+        "alert":{"signature":"s","metadata":{"mitre_technique_id":["T1105","T1190"]}}}"#;
+    let alert = crate::label::import::episode(eve).expect("an alert");
+    let mut generated = imported().into_iter();
+    let generated = generated.find(|episode| !episode.truth.attack.is_empty());
+    let generated = generated.expect("one with techniques");
+    let hidden = generated.truth.attack[0].clone();
+    let mut desk = Desk::on(&[generated, alert]);
+    let mut filter = |text: &str| {
+        desk.app.labelling.set_filter(text).expect("a filter");
+        desk.app.labelling.visible()
+    };
+    assert_eq!(filter("attack:T1105"), [1]);
+    assert_eq!(filter("attack:t1190"), [1]);
+    assert!(filter("attack:T1999").is_empty());
+    assert!(
+        !filter(&format!("attack:{hidden}")).contains(&0),
+        "the truth is no field here"
+    );
+}
+
+#[test]
+fn what_to_copy_is_chosen_and_tells_the_label_and_no_truth() {
+    let mut desk = Desk::on(&imported());
+    desk.press("2 o a s k Enter y");
+    assert!(matches!(desk.app.layers.last(), Some(Layer::Copy { .. })));
+    let effects = crate::ui::tests::fixtures::press(&mut desk.app, "j j j Enter");
+    let [Effect::Copy(case)] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    for wanted in [
+        "analyst: monitor, cites nothing (draft)",
+        "note: ask",
+        "# Log window",
+    ] {
+        assert!(case.contains(wanted), "{wanted}:\n{case}");
+    }
+    assert!(!case.contains(&imported()[0].truth.rule), "{case}");
+    let effects = crate::ui::tests::fixtures::press(&mut desk.app, "y j j Enter");
+    let [Effect::Copy(json)] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    let id = &imported()[0].alert.alert_id;
+    assert!(json.contains(id) && !json.contains("\"truth\""), "{json}");
+}
+
+#[test]
+fn a_disagreement_is_called_by_its_alert() {
+    let mut desk = Desk::on(&imported());
+    let truth = imported()[0].truth.action;
+    let wrong = Action::ALL.into_iter().find(|action| *action != truth);
+    let wrong = wrong.expect("five").index() + 1;
+    desk.press(&format!("{wrong} Enter"));
+    desk.type_line("as I see it");
+    let id = format!("{} ", imported()[0].alert.alert_id);
+    let begins: String = imported()[0].episode_id.chars().take(12).collect();
+    for keys in ["v", "d"] {
+        desk.press(keys);
+        let shown = seen(&desk.app, (120, 30));
+        let row = shown.lines().find(|row| row.contains(&begins));
+        let row = row.unwrap_or_else(|| panic!("{keys}:\n{shown}"));
+        assert!(row.contains(&id), "{keys}:\n{shown}");
     }
 }

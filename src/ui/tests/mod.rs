@@ -8,7 +8,7 @@ mod golden;
 mod groups;
 mod insight;
 mod keys;
-mod label_desk;
+pub(super) mod label_desk;
 mod label_editor;
 mod label_pages;
 mod labelling;

@@ -60,7 +60,14 @@ fn rows(
                     format!("  {} ", theme.glyphs.wrong),
                     theme.style(Token::Warn),
                 ),
-                span(column(&pair.episode_id, id, theme.glyphs.cut), faint),
+                span(
+                    column(
+                        &app.labelling.called(&pair.episode_id),
+                        id,
+                        theme.glyphs.cut,
+                    ),
+                    faint,
+                ),
                 span(format!(" you {:<15} ", pair.one), theme.style(Token::Mark)),
                 span(format!("{other} {}", pair.two), theme.style(Token::Accent)),
             ]));

@@ -7,7 +7,8 @@ use ratatui::widgets::{Clear, Widget};
 
 use crate::run::RunDir;
 use crate::ui::app::App;
-use crate::ui::layer::{Layer, offered};
+use crate::ui::layer::Layer;
+use crate::ui::palette::{Offer, offered};
 use crate::ui::screen::{detail, groups, three_way};
 use crate::ui::scroll::Scroll;
 use crate::ui::theme::{Theme, Token};
@@ -103,18 +104,34 @@ fn draw_palette(
         )));
     }
     let first = page_of(chosen, height);
-    for binding in found.iter().skip(first).take(height) {
-        let keys = binding.shown.first().map_or("", String::as_str);
-        let help = column(&binding.help, width.saturating_sub(10), theme.glyphs.cut);
-        rows.push(Line::from(vec![
-            span(format!(" {help} "), theme.style(Token::Text)),
-            span(keys, theme.style(Token::Key)),
-        ]));
-    }
+    let shown = found.iter().skip(first).take(height);
+    rows.extend(shown.map(|offer| palette_row(offer, theme, width)));
     lines(rows, room, buf);
     if !found.is_empty() && height > 0 {
         select_row(room, (1 + chosen - first) as u16, theme, buf);
     }
+}
+
+/// What an action does and its key; in place of the key where it works, where that is not here.
+fn palette_row(offer: &Offer<'_>, theme: &Theme, width: usize) -> Line<'static> {
+    let key = offer.binding.shown.first().map_or("", String::as_str);
+    let (text, what, room) = match &offer.elsewhere {
+        None => (Token::Text, key, 10),
+        Some(elsewhere) => (Token::Faint, elsewhere.as_str(), 17),
+    };
+    let help = column(
+        &offer.binding.help,
+        width.saturating_sub(room),
+        theme.glyphs.cut,
+    );
+    let token = match offer.elsewhere {
+        None => Token::Key,
+        Some(_) => Token::Faint,
+    };
+    Line::from(vec![
+        span(format!(" {help} "), theme.style(text)),
+        span(what, theme.style(token)),
+    ])
 }
 
 fn draw_delete(dir: &RunDir, theme: &Theme, area: Rect, buf: &mut Buffer) {

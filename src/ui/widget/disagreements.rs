@@ -35,7 +35,10 @@ pub fn draw(app: &App, cursor: usize, theme: &Theme, area: Rect, buf: &mut Buffe
         return;
     }
     let shown = all.iter().skip(first).take(height);
-    let rows = shown.map(|found| row(found, theme, width));
+    let rows = shown.map(|found| {
+        let called = app.labelling.called(&found.episode_id);
+        row(&called, found, theme, width)
+    });
     let head = std::iter::once(heading(theme, width));
     lines(head.chain(rows), room, buf);
     select_row(room, (cursor - first + 1) as u16, theme, buf);
@@ -59,7 +62,7 @@ fn heading(theme: &Theme, width: usize) -> Line<'static> {
     Line::from(span(text, theme.style(Token::Title)))
 }
 
-fn row(found: &Disagreement, theme: &Theme, width: usize) -> Line<'static> {
+fn row(called: &str, found: &Disagreement, theme: &Theme, width: usize) -> Line<'static> {
     let (id, side) = columns(width);
     let cut = theme.glyphs.cut;
     // An action that is the same is no part of the disagreement.
@@ -75,7 +78,7 @@ fn row(found: &Disagreement, theme: &Theme, width: usize) -> Line<'static> {
     Line::from(vec![
         span(sign, theme.style(token)),
         span(
-            format!("{} ", column(&found.episode_id, id.saturating_sub(1), cut)),
+            format!("{} ", column(called, id.saturating_sub(1), cut)),
             theme.style(Token::Text),
         ),
         span(said(&found.own), theme.style(Token::Mark)),

@@ -1,11 +1,12 @@
-//! The help layer: every key by where it works, the words on the screens, and notes.
+//! The help layer: every key by where it works, those of where it was asked for first, the words on the screens, and notes.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::ui::app::App;
-use crate::ui::keys::{Binding, Place};
+use crate::ui::keys::{Binding, Place, holds};
+use crate::ui::layer::Layer;
 use crate::ui::scroll::Scroll;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::dialog::open;
@@ -14,7 +15,7 @@ use crate::ui::widget::text::{column, lines, more, span, wrap};
 /// Cells for keys, or for the word explained.
 const KEYS_WIDTH: usize = 24;
 
-/// In the order they are read.
+/// In the order they are read, after those of where one is.
 const PLACES: [Place; 17] = [
     Place::Episodes,
     Place::Training,
@@ -40,10 +41,33 @@ const NOTES: [&str; 2] = [
     "Log text is shown through a gate: <U+001B> stands for a character that could steer or hide text.",
 ];
 
-/// Lines under a title: what is explained, and what it does or means.
+/// Lines under a title.
 struct Section {
     title: &'static str,
-    lines: Vec<(String, String)>,
+    lines: Vec<Explained>,
+}
+
+/// A key or a word, and what it does or means.
+struct Explained {
+    what: String,
+    text: String,
+    /// What a search looks through.
+    sought: String,
+}
+
+impl Explained {
+    fn new(what: String, text: String) -> Self {
+        let sought = format!("{what} {text}");
+        Self { what, text, sought }
+    }
+
+    fn key(binding: &Binding) -> Self {
+        Self {
+            what: binding.shown.join(", "),
+            text: binding.help.clone(),
+            sought: binding.sought(),
+        }
+    }
 }
 
 /// Draws the layer; `filter` is what its lines have to hold, and whether that is being typed.
@@ -72,14 +96,9 @@ pub fn draw(
 
 fn rows(app: &App, filter: &str, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     let mut rows = Vec::new();
-    let wanted = filter.to_lowercase();
-    let holds = |line: &(String, String)| {
-        // Letter case of keys matters, but nobody types a filter by it.
-        let text = format!("{} {}", line.0, line.1).to_lowercase();
-        wanted.split_whitespace().all(|word| text.contains(word))
-    };
     for section in sections(app, theme) {
-        let mut found = section.lines.iter().filter(|line| holds(line)).peekable();
+        let found = section.lines.iter();
+        let mut found = found.filter(|line| holds(&line.sought, filter)).peekable();
         if found.peek().is_none() {
             continue;
         }
@@ -87,7 +106,7 @@ fn rows(app: &App, filter: &str, theme: &Theme, width: usize) -> Vec<Line<'stati
         if !title.is_empty() {
             rows.push(Line::from(span(title, theme.style(Token::Title))));
         }
-        found.for_each(|(what, text)| explain(what, text, theme, width, &mut rows));
+        found.for_each(|line| explain(&line.what, &line.text, theme, width, &mut rows));
         rows.push(Line::default());
     }
     if rows.is_empty() {
@@ -97,25 +116,44 @@ fn rows(app: &App, filter: &str, theme: &Theme, width: usize) -> Vec<Line<'stati
     rows
 }
 
+/// Where one was when help was asked for: in the dialog below it, else on the screen.
+fn here(app: &App) -> Place {
+    let is_help = |layer: &Layer| matches!(layer, Layer::Help { .. });
+    let at = app.layers.iter().rposition(is_help).unwrap_or(0);
+    let below = at.checked_sub(1).and_then(|below| app.layers.get(below));
+    below.map_or(app.screen.place(), Layer::place)
+}
+
+/// The places in the order they are read: what works here, then the others.
+fn places(app: &App) -> Vec<Place> {
+    let here = here(app).reach();
+    let others = PLACES.into_iter().filter(|place| !here.contains(place));
+    here.iter().copied().chain(others).collect()
+}
+
 /// Keys by place, then words, then notes.
 fn sections(app: &App, theme: &Theme) -> Vec<Section> {
-    let of_place = |place: &Place| {
-        let bindings = app.keymap.bindings().iter().filter(|b| b.place == *place);
-        let line = |binding: &Binding| (binding.shown.join(", "), binding.help.clone());
+    let of_place = |place: Place| {
+        let bindings = app.keymap.bindings().iter();
+        let bindings = bindings.filter(|binding| binding.place == place);
         Section {
             title: place.title(),
-            lines: bindings.map(line).collect(),
+            lines: bindings.map(Explained::key).collect(),
         }
     };
-    let mut sections: Vec<Section> = PLACES.iter().map(of_place).collect();
+    let mut sections: Vec<Section> = places(app).into_iter().map(of_place).collect();
     let words = words(theme).into_iter();
     sections.push(Section {
         title: "Words in the queue of alerts",
-        lines: words.map(|(word, text)| (word, text.to_owned())).collect(),
+        lines: words
+            .map(|(word, text)| Explained::new(word, text.to_owned()))
+            .collect(),
     });
     sections.push(Section {
         title: "",
-        lines: NOTES.map(|note| (String::new(), note.to_owned())).into(),
+        lines: NOTES
+            .map(|note| Explained::new(String::new(), note.to_owned()))
+            .into(),
     });
     sections
 }
@@ -177,4 +215,59 @@ fn words(theme: &Theme) -> Vec<(String, &'static str)> {
         ),
         ("seen".to_owned(), "revealed without a decision of yours"),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ui::layer::Layer;
+    use crate::ui::tests::fixtures::{app, press, seen, train};
+
+    #[test]
+    fn help_begins_with_the_keys_of_where_one_is_also_in_dialogs() {
+        for (keys, title) in [
+            ("?", "Episodes"),
+            ("F2 ?", "Training"),
+            ("F3 ?", "Labelling"),
+            ("F4 ?", "Runs"),
+            ("o ?", "In all fields of a line"),
+            ("b ?", "In the list of groups"),
+            ("y ?", "When copying"),
+            ("r w ?", "On the page of you, model and truth"),
+            ("F2 t ?", "When starting a run"),
+            ("F3 i ?", "In help"),
+        ] {
+            let mut app = app();
+            press(&mut app, keys);
+            assert!(
+                matches!(app.layers.last(), Some(Layer::Help { .. })),
+                "{keys}"
+            );
+            let shown = seen(&app, (100, 30));
+            let top = shown.lines().position(|row| row.contains("*Keys"));
+            let first = top.and_then(|top| shown.lines().nth(top + 1));
+            let first = first.unwrap_or_default();
+            assert!(first.contains(&format!("│{title} ")), "{keys}:\n{shown}");
+            let before = app.layers.len();
+            press(&mut app, "?");
+            assert_eq!(app.layers.len(), before - 1, "{keys}: back where it was");
+        }
+        let mut app = app();
+        train(&mut app, 3);
+        press(&mut app, "q ? Esc");
+        assert_eq!(app.layers, [Layer::Quit]);
+    }
+
+    #[test]
+    fn a_search_in_help_finds_the_words_of_the_hints() {
+        for (word, wanted) in [
+            ("m i s m a t c h", "Next alert the model got wrong"),
+            ("b l i n d", "Hide the model's answer"),
+            ("z o o m", "Half the steps"),
+        ] {
+            let mut app = app();
+            press(&mut app, &format!("? / {word}"));
+            let shown = seen(&app, (100, 30));
+            assert!(shown.contains(wanted), "{word}:\n{shown}");
+        }
+    }
 }

@@ -214,32 +214,45 @@ fn edit_line(app: &App, part: &Part, typed: &str, body: Rect) -> String {
         let (id, form) = (&event.log_id, expected(event, part));
         format!("what if {id} {} were ({form}): ", part.name())
     });
-    let wrong = app.toast.as_ref().filter(|toast| toast.is_bad);
-    let wrong = wrong.map_or_else(String::new, |toast| format!(" ({})", toast.text));
+    let wrong = wrong(app);
     format!("{head}{}_{wrong}", tail(typed, usize::from(body.width) - 4))
+}
+
+/// What is wrong with the text that is typed.
+fn wrong(app: &App) -> String {
+    let wrong = app.toast.as_ref().filter(|toast| toast.is_bad);
+    wrong.map_or_else(String::new, |toast| format!(" ({})", toast.text))
 }
 
 /// Draws the message over the last lines of the screen's body: an error over as many as it needs, three at most.
 pub fn draw_toast(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
     let (text, token) = match (&app.toast, app.layers.last()) {
         (_, Some(Layer::Search { typed, .. })) => {
-            let wrong = app.toast.as_ref().filter(|toast| toast.is_bad);
-            let wrong = wrong.map_or_else(String::new, |toast| format!(" ({})", toast.text));
+            let wrong = wrong(app);
             let what = search_word(app);
             (format!("{what}: {typed}_{wrong}"), Token::Accent)
         }
         (_, Some(Layer::Note { dir, typed })) => {
-            let head = format!("note on {}: ", dir.id());
-            let room = usize::from(body.width).saturating_sub(head.chars().count() + 3);
-            (format!("{head}{}_", end_of(typed, room)), Token::Accent)
+            let (head, wrong) = (format!("note on {}: ", dir.id()), wrong(app));
+            let used = head.chars().count() + wrong.chars().count();
+            let room = usize::from(body.width).saturating_sub(used + 3);
+            (
+                format!("{head}{}_{wrong}", end_of(typed, room)),
+                Token::Accent,
+            )
         }
         (_, Some(Layer::Line { of, typed })) => {
             let head = match of {
                 LineOf::Rationale { .. } => "rationale: ",
                 LineOf::NoteOnAlert => "note: ",
             };
-            let room = usize::from(body.width).saturating_sub(head.len() + 3);
-            (format!("{head}{}_", tail(typed, room)), Token::Accent)
+            let wrong = wrong(app);
+            let used = head.len() + wrong.chars().count();
+            let room = usize::from(body.width).saturating_sub(used + 3);
+            (
+                format!("{head}{}_{wrong}", tail(typed, room)),
+                Token::Accent,
+            )
         }
         (_, Some(Layer::Edit { part, typed })) => {
             (edit_line(app, part, typed, body), Token::Accent)
