@@ -238,8 +238,8 @@ impl Plan {
                 && part.wanted_steps() == whole.steps
                 && part.steps <= whole.steps
         };
-        let phases = self.phases.iter().zip(&whole.phases);
-        self.phases.len() == whole.phases.len() && phases.map(is_of).all(|is_of| is_of)
+        let mut phases = self.phases.iter().zip(&whole.phases);
+        self.phases.len() == whole.phases.len() && phases.all(is_of)
     }
 
     /// What was ended early, in words; seed and configuration alone do not give such a run again.

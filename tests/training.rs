@@ -156,6 +156,37 @@ fn best_row(dir: &Path) -> serde_json::Value {
     rows.reduce(better).expect("rows")
 }
 
+/// What a kill leaves: whole lines written after the checkpoint, as many steps more would, and a torn one.
+fn leave_as_after_a_kill(straight: &Path, killed: &Path) {
+    for file in [
+        "metrics.jsonl",
+        "rollouts.jsonl",
+        "eval.jsonl",
+        "system.jsonl",
+    ] {
+        let mut open = fs::OpenOptions::new()
+            .append(true)
+            .open(killed.join(file))
+            .expect(file);
+        let further = bytes(straight, file);
+        let written = bytes(killed, file).len();
+        let lines = further.get(written..).unwrap_or_default();
+        open.write_all(lines).expect("whole lines");
+        open.write_all(b"{\"step\":999,\"stage\":\"sft\",\"lo")
+            .expect("torn line");
+    }
+}
+
+fn damage_newest_checkpoint(dir: &Path) {
+    let checkpoints = fs::read_dir(dir.join("checkpoints")).expect("checkpoints");
+    let mut checkpoints: Vec<_> = checkpoints
+        .map(|entry| entry.expect("entry").path())
+        .collect();
+    checkpoints.sort();
+    assert_eq!(checkpoints.len(), 2, "two are kept");
+    fs::write(checkpoints[1].join("tensors.safetensors"), b"cut").expect("damaged");
+}
+
 #[test]
 fn a_run_is_a_function_of_its_seed_and_survives_stops_and_kills() {
     let root = tempfile::tempdir().expect("a folder");
@@ -179,35 +210,12 @@ fn a_run_is_a_function_of_its_seed_and_survives_stops_and_kills() {
 
     let killed = root.path().join("killed");
     train(&killed, false, Some(5));
-    // What a kill leaves: whole lines written after the checkpoint, as many steps more would, and a torn one.
-    for file in [
-        "metrics.jsonl",
-        "rollouts.jsonl",
-        "eval.jsonl",
-        "system.jsonl",
-    ] {
-        let mut open = fs::OpenOptions::new()
-            .append(true)
-            .open(killed.join(file))
-            .expect(file);
-        let further = bytes(&straight, file);
-        let written = bytes(&killed, file).len();
-        let lines = further.get(written..).unwrap_or_default();
-        open.write_all(lines).expect("whole lines");
-        open.write_all(b"{\"step\":999,\"stage\":\"sft\",\"lo")
-            .expect("torn line");
-    }
+    leave_as_after_a_kill(&straight, &killed);
     assert_eq!(train(&killed, true, None).0, RunState::Finished);
 
     let damaged = root.path().join("damaged");
     train(&damaged, false, Some(6));
-    let checkpoints = fs::read_dir(damaged.join("checkpoints")).expect("checkpoints");
-    let mut checkpoints: Vec<_> = checkpoints
-        .map(|entry| entry.expect("entry").path())
-        .collect();
-    checkpoints.sort();
-    assert_eq!(checkpoints.len(), 2, "two are kept");
-    fs::write(checkpoints[1].join("tensors.safetensors"), b"cut").expect("damaged");
+    damage_newest_checkpoint(&damaged);
     assert_eq!(train(&damaged, true, None).0, RunState::Finished);
     let log = String::from_utf8(bytes(&damaged, "log.txt")).expect("text");
     assert!(

@@ -83,7 +83,7 @@ impl Citer {
             Citer::RarestType => best(window.iter(), |e| -types.seen(&e.event_type)),
             Citer::LargestNumber => best(window.iter(), largest_number),
             Citer::Random => stream.pick(window),
-            Citer::Penultimate => window.iter().rev().take(2).last(),
+            Citer::Penultimate => window.get(window.len().saturating_sub(2)),
             Citer::LikeliestType => best(window.iter(), |e| types.trigger_rate(&e.event_type)),
         }
     }

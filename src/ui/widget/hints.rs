@@ -224,46 +224,42 @@ fn wrong(app: &App) -> String {
     wrong.map_or_else(String::new, |toast| format!(" ({})", toast.text))
 }
 
-/// Draws the message over the last lines of the screen's body: an error over as many as it needs, three at most.
-pub fn draw_toast(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
-    let (text, token) = match (&app.toast, app.layers.last()) {
-        (_, Some(Layer::Search { typed, .. })) => {
-            let wrong = wrong(app);
-            let what = search_word(app);
-            (format!("{what}: {typed}_{wrong}"), Token::Accent)
+/// The line that is being typed, after what it is, and what is wrong with it.
+fn typed_line(app: &App, body: Rect) -> Option<String> {
+    let wrong = wrong(app);
+    let room = |head: &str| {
+        let used = head.chars().count() + wrong.chars().count();
+        usize::from(body.width).saturating_sub(used + 3)
+    };
+    Some(match app.layers.last()? {
+        Layer::Search { typed, .. } => format!("{}: {typed}_{wrong}", search_word(app)),
+        Layer::Note { dir, typed } => {
+            let head = format!("note on {}: ", dir.id());
+            format!("{head}{}_{wrong}", end_of(typed, room(&head)))
         }
-        (_, Some(Layer::Note { dir, typed })) => {
-            let (head, wrong) = (format!("note on {}: ", dir.id()), wrong(app));
-            let used = head.chars().count() + wrong.chars().count();
-            let room = usize::from(body.width).saturating_sub(used + 3);
-            (
-                format!("{head}{}_{wrong}", end_of(typed, room)),
-                Token::Accent,
-            )
-        }
-        (_, Some(Layer::Line { of, typed })) => {
+        Layer::Line { of, typed } => {
             let head = match of {
                 LineOf::Rationale { .. } => "rationale: ",
                 LineOf::NoteOnAlert => "note: ",
             };
-            let wrong = wrong(app);
-            let used = head.len() + wrong.chars().count();
-            let room = usize::from(body.width).saturating_sub(used + 3);
-            (
-                format!("{head}{}_{wrong}", tail(typed, room)),
-                Token::Accent,
-            )
+            format!("{head}{}_{wrong}", tail(typed, room(head)))
         }
-        (_, Some(Layer::Edit { part, typed })) => {
-            (edit_line(app, part, typed, body), Token::Accent)
-        }
-        (_, Some(Layer::Step { typed })) => (format!("step: {typed}_"), Token::Accent),
-        (Some(toast), _) if toast.is_bad => (
+        Layer::Edit { part, typed } => edit_line(app, part, typed, body),
+        Layer::Step { typed } => format!("step: {typed}_"),
+        _ => return None,
+    })
+}
+
+/// Draws the message over the last lines of the screen's body: an error over as many as it needs, three at most.
+pub fn draw_toast(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
+    let (text, token) = match (&app.toast, typed_line(app, body)) {
+        (_, Some(line)) => (line, Token::Accent),
+        (Some(toast), None) if toast.is_bad => (
             format!("{} error: {}", theme.glyphs.wrong, toast.text),
             Token::Bad,
         ),
-        (Some(toast), _) => (toast.text.clone(), Token::Accent),
-        _ => return,
+        (Some(toast), None) => (toast.text.clone(), Token::Accent),
+        (None, None) => return,
     };
     let width = usize::from(body.width.saturating_sub(1));
     let is_edit = matches!(
