@@ -405,18 +405,48 @@ fn a_folder_with_a_run_is_not_overwritten_and_a_run_of_another_model_is_not_resu
     assert!(error.to_string().contains("cannot be continued"), "{error}");
 }
 
+/// A worker on the embedded model.
+fn nano(shown: Option<&str>) -> WorkerOptions {
+    WorkerOptions {
+        model: "nano".into(),
+        device: DeviceChoice::Cpu,
+        dtype: DtypeChoice::Auto,
+        adapters: Vec::new(),
+        shown: shown.map(str::to_owned),
+    }
+}
+
+#[test]
+fn the_adapter_asked_for_by_name_answers_first_and_else_the_last() {
+    for (shown, wanted) in [
+        (Some("sft"), "sft"),
+        (None, "stage4_adversarial"),
+        (Some("nobody"), "stage4_adversarial"),
+    ] {
+        let (commands, received) = std::sync::mpsc::channel();
+        commands.send(Command::Quit).expect("listening");
+        let (heard, told) = std::sync::mpsc::channel();
+        let tell = move |fact| {
+            if let Fact::ModelReady {
+                default_adapter, ..
+            } = fact
+            {
+                heard.send(default_adapter).expect("heard");
+            }
+        };
+        let worker = spawn(nano(shown), received, tell).expect("a thread");
+        worker.join().expect("no panic");
+        let wanted = AdapterChoice::Named(wanted.to_owned());
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [wanted]);
+    }
+}
+
 #[test]
 fn the_model_thread_outlives_its_listener_and_ends_with_its_run() {
     let root = tempfile::tempdir().expect("a folder");
     let dir = root.path().join("run");
     let (commands, received) = std::sync::mpsc::channel();
-    let options = WorkerOptions {
-        model: "nano".into(),
-        device: DeviceChoice::Cpu,
-        dtype: DtypeChoice::Auto,
-        adapters: Vec::new(),
-    };
-    let worker = spawn(options, received, |_| {}).expect("a thread");
+    let worker = spawn(nano(None), received, |_| {}).expect("a thread");
     let request = TrainRequest {
         config: config(),
         run_dir: dir.clone(),
@@ -477,13 +507,7 @@ fn a_watched_run_that_answers_questions_writes_what_a_headless_one_writes() {
     let (commands, received) = std::sync::mpsc::channel();
     let answered = Arc::new(AtomicUsize::new(0));
     let tell = asks_at_every_step(commands.clone(), Arc::clone(&answered));
-    let options = WorkerOptions {
-        model: "nano".into(),
-        device: DeviceChoice::Cpu,
-        dtype: DtypeChoice::Auto,
-        adapters: Vec::new(),
-    };
-    let worker = spawn(options, received, tell).expect("a thread");
+    let worker = spawn(nano(None), received, tell).expect("a thread");
     let watched = request("watched");
     for command in [
         Command::Train(Box::new(watched.clone())),

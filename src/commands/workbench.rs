@@ -35,7 +35,7 @@ use crate::ui::{Session, WorkbenchOptions};
 pub struct Args {
     #[command(flatten)]
     pub base: BaseModel,
-    /// A PEFT folder to answer with; may be repeated
+    /// A PEFT folder to answer with, or the name of a shipped adapter; may be repeated
     #[arg(long = "adapter", value_name = "A")]
     pub adapters: Vec<PathBuf>,
     /// Seed of the episodes shown
@@ -72,6 +72,25 @@ impl Default for Args {
             quick: false,
             look: Look::default(),
         }
+    }
+}
+
+impl Args {
+    fn is_shipped(&self, adapter: &Path) -> bool {
+        let name = adapter.to_str();
+        name.is_some_and(|name| self.base.has_shipped(name))
+    }
+
+    /// The adapters that are folders.
+    fn folders(&self) -> impl Iterator<Item = &PathBuf> {
+        let adapters = self.adapters.iter();
+        adapters.filter(|adapter| !self.is_shipped(adapter))
+    }
+
+    /// The shipped adapter that answers first: the last one asked for, where it is one.
+    fn shown(&self) -> Option<String> {
+        let last = self.adapters.last().filter(|last| self.is_shipped(last))?;
+        last.to_str().map(str::to_owned)
     }
 }
 
@@ -112,7 +131,8 @@ pub fn open(
         model: args.base.model.clone(),
         device: args.base.device,
         dtype: dtype_choice(&train_config),
-        adapters: args.adapters.clone(),
+        adapters: args.folders().cloned().collect(),
+        shown: args.shown(),
     };
     let run_dir: Arc<Mutex<Option<PathBuf>>> = Arc::default();
     let begun = Arc::clone(&run_dir);
@@ -215,7 +235,7 @@ fn check(args: &Args) -> anyhow::Result<()> {
         args.base.device.open()?;
     }
     let config = LoadedModel::shape(&args.base.model)?;
-    for dir in &args.adapters {
+    for dir in args.folders() {
         Adapter::load(dir, &config, &candle_core::Device::Cpu)?;
     }
     Ok(())

@@ -31,6 +31,8 @@ pub struct WorkerOptions {
     pub dtype: DtypeChoice,
     /// Adapter folders besides the shipped ones; the last is the one shown first.
     pub adapters: Vec<PathBuf>,
+    /// The one that answers first, by its name; else the last there is.
+    pub shown: Option<String>,
 }
 
 /// Starts the thread. `tell` gets every fact; when it says that nobody listens any more, a run in progress goes on and the
@@ -67,8 +69,9 @@ fn serve(
     let model = LoadedModel::open(&options.model, &placement)?;
     let adapters = adapters(options, &model)?;
     let names: Vec<String> = adapters.iter().map(|(name, _)| name.clone()).collect();
-    let default_adapter = names
-        .last()
+    let shown = options.shown.as_ref().filter(|name| names.contains(name));
+    let default_adapter = shown
+        .or(names.last())
         .cloned()
         .map_or(AdapterChoice::Base, AdapterChoice::Named);
     tell(Fact::ModelReady {
