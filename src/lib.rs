@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`allocator`] | how long freed memory is kept | anything else |
 //! | [`stream`] | named, seeded random streams | anything else |
+//! | [`disk`], [`digest`] | files read within a bound and replaced whole; SHA-256 | anything else |
 //! | [`env`] | episodes, rules, truth, reward, prompt, response | models, files, terminals |
 //! | [`audit`] | classifiers that look for shortcuts in episodes | models, terminals |
 //! | [`eval`] | metrics with intervals, baselines, comparisons | models, terminals |

@@ -200,6 +200,26 @@ fn labels_know_no_model() {
 }
 
 #[test]
+fn imports_know_the_environment_alone() {
+    let others = [
+        "model", "pretrain", "train", "run", "link", "eval", "audit", "label", "disk",
+    ];
+    forbid("import", &others, &[], &["candle"]);
+}
+
+#[test]
+fn files_and_digests_know_nothing_of_ours() {
+    for (path, text) in sources() {
+        let is_one = ["disk.rs", "digest.rs"].map(Path::new).contains(&&*path);
+        assert!(
+            !is_one || !code(&text).contains("crate::"),
+            "{}",
+            path.display()
+        );
+    }
+}
+
+#[test]
 fn only_the_kernels_and_the_allocators_options_say_unsafe() {
     let said: Vec<PathBuf> = sources()
         .into_iter()
