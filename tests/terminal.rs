@@ -329,11 +329,11 @@ fn it_starts_shows_both_screens_help_and_every_size_and_quits() {
     terminal.press(b"\x1bOQ");
     terminal.wait_for("no run yet");
     terminal.press(b"?");
-    terminal.wait_for("Decide: dismiss");
+    terminal.wait_for("Start training, or continue");
     terminal.resize(5, 20);
     terminal.wait_for("needs 60x16");
     terminal.resize(24, 80);
-    terminal.wait_for("Decide: dismiss");
+    terminal.wait_for("Start training, or continue");
     terminal.press(b"\x1b");
     terminal.wait_for("no run yet");
     terminal.press(b"q");
@@ -392,7 +392,7 @@ fn a_slow_line_still_answers_keys_while_a_run_goes_on() {
     let mut waits = Vec::new();
     for (keys, wanted) in [
         (b"\x1bOQ".as_slice(), "Metrics"),
-        (b"?", "Decide: dismiss"),
+        (b"?", "Start training, or continue"),
         (b"\x1b", "Metrics"),
         (b"\x1bOP", "Log window"),
         (b"\x1bOQ", "Metrics"),
@@ -442,7 +442,7 @@ const TOUR: [(&str, &[&[u8]], &str); 9] = [
     ),
     ("Labelling", &[b"\x1bOR"], "Your label"),
     ("The list of runs", &[b"\x1bOS"], "No runs in"),
-    ("Every key", &[b"?"], "Decide: dismiss"),
+    ("Every key", &[b"?"], "*Keys"),
 ];
 
 /// A text film: the real binary in an empty home.
@@ -495,7 +495,7 @@ fn it_lives_over_a_real_sshd() {
     terminal.resize(40, 120);
     terminal.wait_for("Metrics");
     terminal.press(b"?");
-    terminal.wait_for("Decide: dismiss");
+    terminal.wait_for("Start training, or continue");
     let exe = env!("CARGO_BIN_EXE_opensoc");
     assert!(server.is_running(exe), "it is looked for where it is");
     let mut client = terminal.child;
@@ -762,7 +762,7 @@ fn the_binary_opens_the_workbench() {
     terminal.press(b"\x1bOQ");
     terminal.wait_for("Metrics");
     terminal.press(b"?");
-    terminal.wait_for("Decide: dismiss");
+    terminal.wait_for("Start training, or continue");
     terminal.resize(5, 20);
     terminal.wait_for("needs 60x16");
     terminal.resize(24, 80);
