@@ -145,7 +145,8 @@ pub fn newest_alive() -> Result<Option<RunDir>, RunError> {
 /// Hands on what is asked of the model thread; controls go to the followed run in `dir` until a run is begun here, which
 /// `is_here` then says: whoever follows that one is to stop, else a run continued here would be told twice.
 ///
-/// A control that cannot be written is told to `tell`. The thread ends when nobody asks any more, and gives the last such error.
+/// A control that cannot be written is told to `tell`. The thread ends when nobody asks any more, and says why the last control could
+/// not be written, where it could not.
 ///
 /// # Errors
 /// When the thread cannot be started.
@@ -165,10 +166,10 @@ pub fn steer(
             }
             match command {
                 Command::Control(asked) if !is_here.load(Ordering::Acquire) => {
-                    if let Err(error) = control::request(&dir, asked) {
+                    refused = control::request(&dir, asked).err();
+                    if let Some(error) = &refused {
                         let message = format!("{} was not asked for: {error}", asked.as_str());
                         tell(RunFact::Warning { step: 0, message });
-                        refused = Some(error);
                     }
                 }
                 command => {
@@ -188,6 +189,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::link::Control;
     use crate::run::{Manifest, RunWriter};
     use crate::train::config::TrainConfig;
 
@@ -246,6 +248,35 @@ mod tests {
             matches!(facts[..], [RunFact::Silent { .. }]),
             "a second silence is one more: {facts:?}"
         );
+    }
+
+    #[test]
+    fn what_cannot_be_asked_for_is_told_and_only_the_last_control_counts_in_the_end() {
+        let folder = tempfile::tempdir().expect("folder");
+        let dir = RunDir::new(folder.path());
+        // A file where the requests should lie.
+        std::fs::write(dir.control(), []).expect("in the way");
+        let (told, heard) = std::sync::mpsc::channel();
+        let (own, _) = std::sync::mpsc::channel();
+        let tell = move |fact| drop(told.send(fact));
+        let (asked, thread) = steer(dir.clone(), own, Arc::default(), tell).expect("a thread");
+        asked.send(Command::Control(Control::Pause)).expect("sent");
+        let Ok(RunFact::Warning { message, .. }) = heard.recv() else {
+            panic!("nothing told");
+        };
+        assert!(message.starts_with("pause was not asked for"), "{message}");
+        std::fs::remove_file(dir.control()).expect("out of the way");
+        asked.send(Command::Control(Control::Stop)).expect("sent");
+        drop(asked);
+        assert!(thread.join().expect("no panic").is_none());
+        assert!(dir.control().join("stop").is_file());
+        std::fs::remove_dir_all(dir.control()).expect("removed");
+        std::fs::write(dir.control(), []).expect("in the way");
+        let (own, _) = std::sync::mpsc::channel();
+        let (asked, thread) = steer(dir, own, Arc::default(), |_| {}).expect("a thread");
+        asked.send(Command::Control(Control::Stop)).expect("sent");
+        drop(asked);
+        assert!(thread.join().expect("no panic").is_some());
     }
 
     #[test]

@@ -135,15 +135,7 @@ pub fn open(
         shown: args.shown(),
     };
     let run_dir: Arc<Mutex<Option<PathBuf>>> = Arc::default();
-    let begun = Arc::clone(&run_dir);
-    let worker = spawn(worker_options, received, move |fact| {
-        if let (Fact::Run(RunFact::Started { run_dir, .. }), Ok(mut begun)) = (&fact, begun.lock())
-        {
-            *begun = Some(run_dir.clone());
-        }
-        // A closed workbench hears nothing; what matters is on disk.
-        let _ = facts.send(fact);
-    })?;
+    let worker = spawn(worker_options, received, tell(facts, Arc::clone(&run_dir)))?;
     let followed = match starts_training {
         true => None,
         false => follow::newest_alive()?,
@@ -172,6 +164,21 @@ pub fn open(
         worker,
     };
     left.finish(exit, out)
+}
+
+/// Sends facts on, and keeps the folder of the run begun last.
+fn tell(
+    facts: UnboundedSender<Fact>,
+    begun: Arc<Mutex<Option<PathBuf>>>,
+) -> impl FnMut(Fact) + Send + 'static {
+    move |fact| {
+        if let (Fact::Run(RunFact::Started { run_dir, .. }), Ok(mut begun)) = (&fact, begun.lock())
+        {
+            *begun = Some(run_dir.clone());
+        }
+        // A closed workbench hears nothing; what matters is on disk.
+        let _ = facts.send(fact);
+    }
 }
 
 /// The run of another process that was in progress when the workbench opened.

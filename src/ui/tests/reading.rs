@@ -26,6 +26,12 @@ fn words(frame: &str) -> String {
     bare.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The words above the log window.
+fn header_of(shown: &str) -> String {
+    let header = shown.lines().take_while(|l| !l.contains("Log window"));
+    words(&header.collect::<Vec<_>>().join("\n"))
+}
+
 #[test]
 fn the_header_is_whole_or_marked_with_its_time_and_techniques_once_revealed() {
     let mut app = with(|episode| {
@@ -64,9 +70,7 @@ fn the_header_is_whole_or_marked_with_its_time_and_techniques_once_revealed() {
     press(&mut app, "r");
     for size in SIZES {
         let shown = seen(&app, size);
-        let header = shown.lines().take_while(|l| !l.contains("Log window"));
-        let header: Vec<_> = header.collect();
-        let header = words(&header.join("\n"));
+        let header = header_of(&shown);
         assert!(
             header.contains("ATT&CK=T1567.002 T1078") || header.contains('…'),
             "{size:?}:\n{shown}"
@@ -86,9 +90,7 @@ fn a_summary_without_room_ends_in_a_mark() {
     let app = with(|episode| episode.alert.summary = "many words ".repeat(60) + "the end");
     for size in SIZES {
         let shown = seen(&app, size);
-        let header = shown.lines().take_while(|l| !l.contains("Log window"));
-        let header: Vec<_> = header.collect();
-        let header = words(&header.join("\n"));
+        let header = header_of(&shown);
         assert!(
             header.contains('…') || header.contains("the end"),
             "{shown}"
