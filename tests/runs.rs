@@ -42,7 +42,11 @@ fn listed(home: &Path) -> Vec<Value> {
 fn a_detached_run_is_listed_followed_to_its_end_and_exported() {
     let home = tempfile::tempdir().expect("folder");
     let none = opensoc(home.path(), &["runs"]);
-    assert!(text(&none.stdout).contains("opensoc train"), "what to do");
+    let none = text(&none.stdout);
+    assert!(none.contains("opensoc train"), "what to do: {none}");
+    let shipped = none.lines().nth(1).expect("a row");
+    assert!(shipped.starts_with("shipped  finished"), "{none}");
+    assert!(none.contains("read-only"), "{none}");
     assert!(!opensoc(home.path(), &["watch"]).status.success());
 
     let started = opensoc(home.path(), &[&["train", "--detach"], &SHORT[..]].concat());
@@ -53,8 +57,13 @@ fn a_detached_run_is_listed_followed_to_its_end_and_exported() {
     assert!(told.contains("all stages done"), "{told}");
 
     let runs = listed(home.path());
-    assert_eq!(runs.len(), 1, "{runs:?}");
-    let run = &runs[0];
+    let [run, shipped] = &runs[..] else {
+        panic!("{runs:?}");
+    };
+    assert_eq!(
+        (&shipped["run_id"], &shipped["run_dir"]),
+        (&"shipped".into(), &Value::Null)
+    );
     assert_eq!(
         (&run["standing"], &run["step"]),
         (&"finished".into(), &5.into())
@@ -121,5 +130,9 @@ fn labelled_examples_are_learned_from_and_stay_with_the_run() {
         "{}",
         text(&refused.stderr)
     );
-    assert!(listed(home.path()).is_empty(), "no folder is left behind");
+    let listed = listed(home.path());
+    assert!(
+        listed.iter().all(|run| run["run_dir"].is_null()),
+        "no folder is left behind: {listed:?}"
+    );
 }

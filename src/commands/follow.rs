@@ -139,7 +139,7 @@ pub fn newest_alive() -> Result<Option<RunDir>, RunError> {
     let alive = runs
         .into_iter()
         .find(|run: &Summary| run.standing.is_alive());
-    Ok(alive.map(|run| RunDir::new(run.run_dir)))
+    Ok(alive.and_then(|run| run.run_dir).map(RunDir::new))
 }
 
 /// Hands on what is asked of the model thread; controls go to the followed run in `dir` until a run is begun here, which

@@ -1,4 +1,4 @@
-//! `opensoc runs`: the runs there are, newest first.
+//! `opensoc runs`: the runs there are, newest first; the one that came with the program last.
 
 use std::io::Write;
 
@@ -20,19 +20,22 @@ pub struct Args {
 /// When the folder of runs cannot be read, or `out` not written.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let root = default_root()?;
-    let (runs, broken) = summary::all(&root, summary::now())?;
+    let (mut runs, broken) = summary::all(&root, summary::now())?;
+    let has_none = runs.is_empty() && broken.is_empty();
+    runs.extend(Summary::shipped());
     if args.json {
         for run in &runs {
             writeln!(out, "{}", serde_json::to_string(run)?)?;
         }
-    } else if runs.is_empty() && broken.is_empty() {
-        writeln!(
-            out,
-            "No runs in {} yet: `opensoc train` starts one.",
-            root.display()
-        )?;
     } else {
         table(&runs, out)?;
+        if has_none {
+            let root = root.display();
+            writeln!(
+                out,
+                "No runs of your own in {root} yet: `opensoc train` starts one."
+            )?;
+        }
     }
     for (_, error) in &broken {
         writeln!(std::io::stderr(), "cannot be read: {error}")?;
@@ -66,6 +69,13 @@ fn table(runs: &[Summary], out: &mut dyn Write) -> std::io::Result<()> {
         )?;
         if let Some(ended) = &run.ended_early {
             writeln!(out, "{:<width$}  ended early by request: {ended}", "")?;
+        }
+        if run.is_shipped() {
+            writeln!(
+                out,
+                "{:<width$}  read-only: it made the embedded model's adapters",
+                ""
+            )?;
         }
     }
     Ok(())

@@ -11,7 +11,7 @@ use super::layout::{self, Journal};
 use super::reader::{Liveness, liveness_of, read_status};
 use super::series::Series;
 use super::tail::Tail;
-use super::{Manifest, RunDir, RunError};
+use super::{Manifest, RunDir, RunError, shipped};
 use crate::link::{EvalRow, RunState, Status};
 use crate::train::config::TrainConfig;
 
@@ -90,7 +90,8 @@ impl Standing {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     pub run_id: String,
-    pub run_dir: PathBuf,
+    /// Nothing for the run that is in the program, which nobody can write to.
+    pub run_dir: Option<PathBuf>,
     pub standing: Standing,
     pub phase: String,
     pub step: u64,
@@ -128,39 +129,75 @@ impl Summary {
             None => Standing::New,
             Some(status) => Standing::of(status, liveness_of(dir, status, now, SILENT_AFTER_S)?),
         };
-        let total_steps = manifest.plan.total_steps();
-        let (evaluations, best_mean_reward) = evaluations(dir)?;
-        Ok(Self {
+        let mut summary = Self::begun(manifest);
+        summary.reward(rewards(dir)?);
+        summary.run_dir = Some(dir.path().to_owned());
+        summary.standing = standing;
+        summary.note = note(dir)?;
+        if let Some(status) = status {
+            summary.phase = status.phase;
+            summary.step = status.step;
+            summary.reason = status.reason;
+        }
+        Ok(summary)
+    }
+
+    /// The run that came with the program; `None` only if its embedded files were not those of a run.
+    #[must_use]
+    pub fn shipped() -> Option<Self> {
+        let mut summary = Self::begun(shipped::manifest()?);
+        let mut rewards = Rewards::default();
+        for row in shipped::evaluations() {
+            summary.phase.clone_from(&row.stage);
+            rewards.take(&row);
+        }
+        summary.reward(rewards);
+        summary.run_id = shipped::ID.to_owned();
+        summary.standing = Standing::Finished;
+        summary.step = summary.total_steps;
+        Some(summary)
+    }
+
+    /// What a run was started with, and nothing yet of what became of it.
+    fn begun(manifest: Manifest) -> Self {
+        Self {
             run_id: manifest.run_id,
-            run_dir: dir.path().to_owned(),
-            standing,
-            phase: status
-                .as_ref()
-                .map_or_else(String::new, |s| s.phase.clone()),
-            step: status.as_ref().map_or(0, |s| s.step),
-            total_steps,
+            run_dir: None,
+            standing: Standing::New,
+            phase: String::new(),
+            step: 0,
+            total_steps: manifest.plan.total_steps(),
             created: manifest.created,
             model: manifest.model,
             seed: manifest.seed,
-            best_mean_reward,
-            reason: status.map_or_else(String::new, |s| s.reason),
+            best_mean_reward: None,
+            reason: String::new(),
             preset: nearest_preset(&manifest.config).as_str(),
-            note: note(dir)?,
+            note: String::new(),
             ended_early: manifest.plan.ended_early(),
             config: manifest.config,
-            evaluations,
-        })
+            evaluations: Series::new(),
+        }
     }
-}
 
-impl Summary {
+    fn reward(&mut self, rewards: Rewards) {
+        self.best_mean_reward = rewards.best.or(rewards.highest);
+        self.evaluations = rewards.series;
+    }
+
+    /// Whether it came with the program: it can be looked at and compared with, nothing else.
+    #[must_use]
+    pub const fn is_shipped(&self) -> bool {
+        self.run_dir.is_none()
+    }
+
     /// What can be said of a folder that cannot be read.
     #[must_use]
     pub fn broken(dir: &RunDir, error: &RunError) -> Self {
         let config = TrainConfig::nano();
         Self {
             run_id: dir.id(),
-            run_dir: dir.path().to_owned(),
+            run_dir: Some(dir.path().to_owned()),
             standing: Standing::Broken,
             phase: String::new(),
             step: 0,
@@ -179,24 +216,38 @@ impl Summary {
     }
 }
 
-/// Mean rewards over steps (of several at one step the last), and that of the best adapter: of the row that says so, else the
-/// highest.
-fn evaluations(dir: &RunDir) -> Result<(Series, Option<f64>), RunError> {
+/// Mean rewards on hold-out episodes.
+#[derive(Debug, Default)]
+struct Rewards {
+    /// Over steps; of several at one step the last.
+    series: Series,
+    highest: Option<f64>,
+    /// Of the row that says it is of the best adapter.
+    best: Option<f64>,
+}
+
+impl Rewards {
+    fn take(&mut self, row: &EvalRow) {
+        let Some(&reward) = row.values.get(BEST_BY) else {
+            return;
+        };
+        self.series.push(row.step, reward);
+        let highest = self.highest.map_or(reward, |highest| highest.max(reward));
+        self.highest = Some(highest);
+        if row.values.get("is_best") == Some(&1.0) {
+            self.best = Some(reward);
+        }
+    }
+}
+
+fn rewards(dir: &RunDir) -> Result<Rewards, RunError> {
     let mut tail: Tail<EvalRow> = Tail::new(dir.journal(Journal::Eval));
-    let (mut series, mut highest, mut best) = (Series::new(), None::<f64>, None);
+    let mut rewards = Rewards::default();
     loop {
         let batch = tail.poll()?;
-        for row in &batch.rows {
-            if let Some(reward) = row.values.get(BEST_BY) {
-                series.push(row.step, *reward);
-                highest = Some(highest.map_or(*reward, |highest| highest.max(*reward)));
-                if row.values.get("is_best") == Some(&1.0) {
-                    best = Some(*reward);
-                }
-            }
-        }
+        batch.rows.iter().for_each(|row| rewards.take(row));
         if !batch.more {
-            return Ok((series, best.or(highest)));
+            return Ok(rewards);
         }
     }
 }
@@ -280,6 +331,35 @@ mod tests {
     }
 
     #[test]
+    fn the_run_in_the_program_is_summed_up_like_one_in_a_folder() {
+        let root = tempfile::tempdir().expect("folder");
+        let (dir, mut writer) = writer(root.path(), "copy");
+        let manifest = shipped::manifest().expect("a manifest");
+        manifest.write(&dir).expect("written");
+        for row in shipped::evaluations() {
+            writer.eval(&row).expect("written");
+        }
+        let copy = Summary::read(&dir, 0).expect("read");
+        let shipped = Summary::shipped().expect("a run");
+        assert!(shipped.is_shipped() && !copy.is_shipped());
+        assert_eq!(shipped.step, manifest.plan.total_steps());
+        assert_eq!(
+            (shipped.run_id.as_str(), shipped.standing, &*shipped.phase),
+            ("shipped", Standing::Finished, "stage4_adversarial")
+        );
+        assert!(shipped.best_mean_reward.is_some());
+        let of_both = Summary {
+            run_id: shipped.run_id.clone(),
+            run_dir: None,
+            standing: shipped.standing,
+            phase: shipped.phase.clone(),
+            step: shipped.step,
+            ..copy
+        };
+        assert_eq!(shipped, of_both);
+    }
+
+    #[test]
     fn runs_are_listed_by_their_beginning_and_found_by_their_id() {
         let root = tempfile::tempdir().expect("folder");
         for (name, created) in [
@@ -346,11 +426,11 @@ mod tests {
         assert_eq!(found[0].evaluations.points().len(), 3);
         assert_eq!(
             (found[0].step, &found[0].run_dir),
-            (3, &alive.path().to_owned())
+            (3, &Some(alive.path().to_owned()))
         );
         assert!(broken[0].1.to_string().contains("run.json"), "{broken:?}");
         let row = Summary::broken(&broken[0].0, &broken[0].1);
-        assert!(row.run_dir == odd && row.reason.contains("run.json"));
+        assert!(row.run_dir == Some(odd) && row.reason.contains("run.json"));
         // The best adapter's own reward, whatever a later evaluation of other episodes gave.
         let mut best = row_of_best(4, 0.25);
         of_alive.eval(&best).expect("written");

@@ -13,7 +13,7 @@ use crate::run::groups::{Wanted, groups};
 use crate::run::layout::Journal;
 use crate::run::reader::{Liveness, crash_words, every_row, liveness_of};
 use crate::run::summary::{self, SILENT_AFTER_S, Standing, Summary, now};
-use crate::run::{RunDir, RunError, RunReader, export, keeping};
+use crate::run::{RunDir, RunError, RunReader, export, keeping, shipped};
 use crate::ui::curves::Curves;
 use crate::ui::input::Input;
 use crate::ui::marks::Overlay;
@@ -26,6 +26,8 @@ pub enum Errand {
     List,
     /// Read a run from beginning to end.
     Open(RunDir),
+    /// Read the run that came with the program.
+    OpenShipped,
     /// Read what the run opened last has told since.
     LookAgain(RunDir),
     /// Read what a run told before it was continued here.
@@ -37,6 +39,8 @@ pub enum Errand {
     },
     /// Read the curves of a run, to be drawn behind another's.
     Overlay(RunDir),
+    /// The same of the run that came with the program.
+    OverlayShipped,
     Delete(RunDir),
     /// Write its numbers as CSV.
     Export(RunDir),
@@ -81,7 +85,7 @@ pub enum Report {
 #[derive(Debug, Default)]
 pub struct Listing {
     pub root: PathBuf,
-    /// Newest first; those that cannot be read last.
+    /// Newest first; then those that cannot be read, and the shipped one.
     pub runs: Vec<Summary>,
 }
 
@@ -103,10 +107,11 @@ pub fn start(root: PathBuf, reports: UnboundedSender<Input>) -> io::Result<Sende
     Ok(sender)
 }
 
-/// Who does errands: remembers how far the run opened last was read.
+/// Who does errands: remembers how far the run opened last was read, and what never changes.
 #[derive(Debug)]
 pub struct Porter {
     root: PathBuf,
+    shipped: Option<Summary>,
     opened: Option<RunReader>,
 }
 
@@ -116,6 +121,7 @@ impl Porter {
     pub fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
+            shipped: Summary::shipped(),
             opened: None,
         }
     }
@@ -129,6 +135,10 @@ impl Porter {
                 Ok(overlay) => Report::Overlaid(Box::new(overlay)),
                 Err(error) => Report::NotOverlaid(dir, error.to_string()),
             }),
+            Errand::OpenShipped => Ok(read_shipped(|run| Report::Opened(Box::new(run)))),
+            Errand::OverlayShipped => Ok(read_shipped(|run| {
+                Report::Overlaid(Box::new(Overlay::shipped(run.curves)))
+            })),
             Errand::Open(dir) => self.open(dir).map(|run| Report::Opened(Box::new(run))),
             // What cannot be read now may be at the next look.
             Errand::LookAgain(dir) => Ok(self.look_again(&dir).unwrap_or(Report::WentOn {
@@ -160,6 +170,7 @@ impl Porter {
             .iter()
             .map(|(dir, error)| Summary::broken(dir, error));
         runs.extend(broken);
+        runs.extend(self.shipped.clone());
         Ok(Listing {
             root: self.root.clone(),
             runs,
@@ -224,6 +235,15 @@ fn overlay(dir: &RunDir) -> Result<Overlay, RunError> {
     every_row(dir, Journal::System, |row| curves.system(&row))?;
     every_row(dir, Journal::Eval, |row| curves.evaluation(&row))?;
     Ok(Overlay::new(dir, curves))
+}
+
+/// What is to be told of the run that came with the program.
+fn read_shipped(told: impl Fn(Watching) -> Report) -> Report {
+    let run = shipped::run().map(Watching::shipped);
+    run.map_or_else(
+        || Report::Failed("this program holds no run that can be read".to_owned()),
+        told,
+    )
 }
 
 /// What `reader` finds up to the end.

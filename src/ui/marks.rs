@@ -19,7 +19,8 @@ const STRETCHES: usize = 1_000;
 /// The curves of a run that is not on screen itself.
 #[derive(Debug)]
 pub struct Overlay {
-    dir: PathBuf,
+    /// Nothing for the shipped run.
+    dir: Option<PathBuf>,
     curves: Curves,
     /// Of a long run, so that drawing it costs no more than a short one.
     thinned: Option<Curves>,
@@ -29,13 +30,23 @@ impl Overlay {
     /// Of the run in `dir`.
     #[must_use]
     pub fn new(dir: &RunDir, curves: Curves) -> Self {
+        Self::of(Some(dir.path().to_owned()), curves)
+    }
+
+    /// Of the run that came with the program.
+    #[must_use]
+    pub fn shipped(curves: Curves) -> Self {
+        Self::of(None, curves)
+    }
+
+    fn of(dir: Option<PathBuf>, curves: Curves) -> Self {
         let is_long = |curves: &Curves| {
             let mut lengths = curves.iter().map(|(_, series)| series.points().len());
             lengths.any(|length| length > 2 * STRETCHES)
         };
         let thinned = is_long(&curves).then(|| curves.thinned(STRETCHES));
         Self {
-            dir: dir.path().to_owned(),
+            dir,
             curves,
             thinned,
         }
@@ -61,7 +72,8 @@ impl Overlay {
 #[derive(Debug)]
 pub struct Mark {
     pub run_id: String,
-    dir: PathBuf,
+    /// Nothing for the shipped run.
+    dir: Option<PathBuf>,
     /// How far the run was when its curves were last asked for.
     step: u64,
     /// From 0; its letter and its colour.
@@ -142,7 +154,7 @@ impl Marks {
             };
             if run.step != mark.step {
                 mark.step = run.step;
-                moved.push(RunDir::new(&mark.dir));
+                moved.extend(mark.dir.as_ref().map(RunDir::new));
             }
             true
         });
@@ -159,7 +171,7 @@ impl Marks {
 
     /// Takes the mark off the run in `dir`, which cannot be read.
     pub fn forget(&mut self, dir: &Path) {
-        self.all.retain(|mark| mark.dir != dir);
+        self.all.retain(|mark| mark.dir.as_deref() != Some(dir));
     }
 
     /// All of them.
@@ -181,6 +193,9 @@ impl Marks {
 
     /// The marked runs other than the one on screen.
     pub fn behind<'a>(&'a self, run: &'a Watching) -> impl Iterator<Item = &'a Mark> {
-        self.iter().filter(|mark| !run.is_in(&mark.dir))
+        self.iter().filter(|mark| match &mark.dir {
+            Some(dir) => !run.is_in(dir),
+            None => !run.is_shipped,
+        })
     }
 }

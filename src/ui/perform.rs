@@ -219,7 +219,10 @@ fn copy(app: &mut App) -> Vec<Effect> {
             return Vec::new();
         }
         ScreenName::Training => app.training.line_under_cursor(),
-        ScreenName::Runs => (app.runs.current()).map(|run| run.run_dir.display().to_string()),
+        ScreenName::Runs => (app.runs.current()).map(|run| match &run.run_dir {
+            Some(dir) => dir.display().to_string(),
+            None => run.run_id.clone(),
+        }),
     };
     match text {
         Some(text) => {

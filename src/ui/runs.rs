@@ -99,7 +99,13 @@ impl Runs {
         self.all.len()
     }
 
-    /// The runs that the filter lets through, newest first.
+    /// Whether somebody has begun one.
+    #[must_use]
+    pub fn has_own(&self) -> bool {
+        !self.all.iter().all(Summary::is_shipped)
+    }
+
+    /// The runs that the filter lets through, newest first, the shipped one last.
     #[must_use]
     pub fn visible(&self) -> Vec<&Summary> {
         let all = self.all.iter();
@@ -112,10 +118,10 @@ impl Runs {
         self.visible().get(self.cursor).copied()
     }
 
-    /// The folder of the run under the cursor.
+    /// The folder of the run under the cursor; the shipped run has none.
     #[must_use]
     pub fn dir(&self) -> Option<RunDir> {
-        self.current().map(|run| RunDir::new(&run.run_dir))
+        self.current()?.run_dir.as_ref().map(RunDir::new)
     }
 
     /// Position of the cursor.

@@ -51,20 +51,39 @@ pub fn look() -> Vec<Effect> {
     vec![Effect::Errand(Errand::List)]
 }
 
+/// Said of what would change a run that has no folder.
+const SHIPPED: &str =
+    "the shipped run is in the program, read-only: it is opened and compared with, not changed";
+
 /// What needs a run under the cursor.
 fn tend(app: &mut App, verb: Verb) -> Vec<Effect> {
-    let Some((run, dir)) = app.runs.current().zip(app.runs.dir()) else {
+    if app.runs.current().is_none() {
         app.say("there is no run here");
+        return Vec::new();
+    }
+    match (verb, app.runs.dir()) {
+        (Verb::OpenRun, dir) => return open(app, dir),
+        (Verb::MarkRun, _) => return mark(app),
+        (Verb::PinRun, _) => return pin(app),
+        (_, Some(dir)) => return tend_folder(app, verb, dir),
+        (Verb::ExportRun, None) => app.say(
+            "the shipped run has no folder to write into: `opensoc export shipped` prints its numbers",
+        ),
+        (_, None) => app.say(SHIPPED),
+    }
+    Vec::new()
+}
+
+/// What needs the folder of the run under the cursor.
+fn tend_folder(app: &mut App, verb: Verb, dir: RunDir) -> Vec<Effect> {
+    let Some(run) = app.runs.current() else {
         return Vec::new();
     };
     let writes_note = matches!(verb, Verb::EditNote | Verb::OpenEditor);
-    if writes_note && app.is_read_only {
-        app.say("only watching: a note is written in the workbench");
-        return Vec::new();
-    }
     match verb {
-        Verb::OpenRun => return open(app, dir),
-        Verb::ExportRun => return vec![Effect::Errand(Errand::Export(dir))],
+        _ if writes_note && app.is_read_only => {
+            app.say("only watching: a note is written in the workbench");
+        }
         Verb::OpenEditor => {
             let note = run.note.clone();
             return editing::open_run_note(app, dir, &note);
@@ -81,17 +100,20 @@ fn tend(app: &mut App, verb: Verb) -> Vec<Effect> {
             app.say("a process works on this run: stop it first, then delete it");
         }
         Verb::DeleteRun => app.layers.push(Layer::Delete { dir }),
-        Verb::PinRun => return pin(app),
-        _ => return mark(app),
+        _ => return vec![Effect::Errand(Errand::Export(dir))],
     }
     Vec::new()
 }
 
 /// Marks the run under the cursor, whose curves are then to be read, or takes its mark off.
 fn mark(app: &mut App) -> Vec<Effect> {
-    match (app.runs.toggle_mark(), app.runs.dir()) {
-        (Some(Marking::Marked), Some(dir)) => return vec![Effect::Errand(Errand::Overlay(dir))],
-        (Some(Marking::Full), _) => {
+    match app.runs.toggle_mark() {
+        Some(Marking::Marked) => {
+            let dir = app.runs.dir();
+            let errand = dir.map_or(Errand::OverlayShipped, Errand::Overlay);
+            return vec![Effect::Errand(errand)];
+        }
+        Some(Marking::Full) => {
             app.say(format!(
                 "{MARKS} runs are marked already; Space on one of them takes its mark off"
             ));
@@ -128,14 +150,20 @@ pub fn say_baseline(app: &mut App) {
     app.say(gate::clean(&text));
 }
 
-/// The run in progress is on the training screen already; any other is read.
-fn open(app: &mut App, dir: RunDir) -> Vec<Effect> {
-    if app.training.show_live(dir.path()) {
+/// What the training screen has already is shown; any other run is read.
+fn open(app: &mut App, dir: Option<RunDir>) -> Vec<Effect> {
+    let training = &mut app.training;
+    let is_there = match &dir {
+        Some(dir) => training.show_live(dir.path()),
+        None => training.show_shipped(),
+    };
+    if is_there {
         app.screen = ScreenName::Training;
         return Vec::new();
     }
     app.say("reading the run");
-    vec![Effect::Errand(Errand::Open(dir))]
+    let errand = dir.map_or(Errand::OpenShipped, Errand::Open);
+    vec![Effect::Errand(errand)]
 }
 
 /// What follows from what came of an errand.

@@ -164,6 +164,7 @@ pub struct Glyphs {
     /// More lines above, and below.
     pub above: &'static str,
     pub below: &'static str,
+    pub read_only: &'static str,
     pub border: border::Set<'static>,
 }
 
@@ -177,6 +178,7 @@ const UNICODE: Glyphs = Glyphs {
     separator: "│",
     above: "↑",
     below: "↓",
+    read_only: "⊘",
     border: border::PLAIN,
 };
 
@@ -190,6 +192,7 @@ const ASCII: Glyphs = Glyphs {
     separator: "|",
     above: "^",
     below: "v",
+    read_only: "%",
     border: border::Set {
         top_left: "+",
         top_right: "+",

@@ -6,6 +6,7 @@ mod charts;
 mod leafing;
 mod lines;
 mod past;
+mod showing;
 mod steering;
 
 use std::path::Path;
@@ -97,25 +98,6 @@ impl Training {
         }
     }
 
-    /// The run on screen.
-    #[must_use]
-    pub fn shown(&self) -> Option<&Watching> {
-        if let (true, Some(opened)) = (self.shows_opened, &self.opened) {
-            Some(opened)
-        } else if self.shows_shipped {
-            self.shipped.as_ref().or(self.live.as_ref())
-        } else {
-            self.live.as_ref().or(self.shipped.as_ref())
-        }
-    }
-
-    /// Whether the run in this process, or the one followed, is on screen.
-    fn shows_live(&self) -> bool {
-        let is_other = (self.shows_opened && self.opened.is_some())
-            || (self.shows_shipped && self.shipped.is_some());
-        self.live.is_some() && !is_other
-    }
-
     /// The run in this process, or the one followed.
     #[must_use]
     pub const fn live(&self) -> Option<&Watching> {
@@ -140,13 +122,6 @@ impl Training {
         self.shows_shipped = false;
         self.shows_opened = false;
         self.is_pause_asked = false;
-    }
-
-    /// Another run is on screen: which steps of the one before were looked at means nothing here.
-    fn show_anew(&mut self) {
-        self.groups_back = 0;
-        self.leaf = None;
-        self.view.show_other();
     }
 
     /// The model thread is gone, and the run with it; or the run could not even be asked for.
@@ -195,33 +170,6 @@ impl Training {
         self.live.as_ref().and_then(Watching::state)
     }
 
-    /// Shows the next of live run, shipped run and opened run; false where there is only one.
-    pub fn toggle_run(&mut self) -> bool {
-        let is_last = self.shows_shipped || !(self.live.is_some() && self.shipped.is_some());
-        let opens = !self.shows_opened && is_last && self.opened.is_some();
-        self.shows_shipped = !self.shows_opened && !is_last;
-        self.shows_opened = opens;
-        let has_both = self.has_both();
-        if has_both {
-            self.show_anew();
-        }
-        has_both
-    }
-
-    /// Whether there is more than one run to show.
-    #[must_use]
-    pub fn has_both(&self) -> bool {
-        let runs = [&self.shipped, &self.live, &self.opened];
-        runs.into_iter().flatten().count() > 1
-    }
-
-    /// Shows a run read from its folder.
-    pub fn open(&mut self, run: Watching) {
-        self.opened = Some(run);
-        self.shows_opened = true;
-        self.show_anew();
-    }
-
     /// The folder of the opened run, while it is on screen and a process works on it.
     #[must_use]
     pub fn looked_at(&self) -> Option<&Path> {
@@ -237,29 +185,6 @@ impl Training {
         run.is_alive = is_alive;
         facts.into_iter().for_each(|fact| run.apply(fact));
         is_news && self.shows_opened
-    }
-
-    /// Shows the run in this process or followed, if it is the one in `dir`; false where it is not.
-    pub fn show_live(&mut self, dir: &Path) -> bool {
-        let is_it = self.live.as_ref().is_some_and(|live| live.is_in(dir));
-        if is_it && !self.shows_live() {
-            self.shows_shipped = false;
-            self.shows_opened = false;
-            self.show_anew();
-        }
-        is_it
-    }
-
-    /// The run in `dir` is gone.
-    pub fn forget(&mut self, dir: &Path) {
-        let is_in_progress = self.is_in_progress();
-        let stays = |run: &Watching| !run.is_in(dir);
-        self.opened = self.opened.take().filter(stays);
-        self.live = (self.live.take()).filter(|run| is_in_progress || stays(run));
-        if self.shows_opened && self.opened.is_none() {
-            self.shows_opened = false;
-            self.show_anew();
-        }
     }
 
     /// Cursor of the pane in focus.

@@ -112,7 +112,7 @@ fn summary(id: &str) -> Summary {
     let config = TrainConfig::nano();
     Summary {
         run_id: id.into(),
-        run_dir: format!("/runs/{id}").into(),
+        run_dir: Some(format!("/runs/{id}").into()),
         standing: Standing::Finished,
         phase: "stage1_basic".into(),
         step: STEPS,

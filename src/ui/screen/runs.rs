@@ -63,7 +63,8 @@ fn draw_list(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let title = format!("Runs {place}/{}{filter}", visible.len());
     let room = pane(&title, runs.pane == RunsPane::List, theme, area, buf);
     if visible.is_empty() {
-        say(&nothing(runs), theme, room, buf);
+        let text = nothing(runs).unwrap_or_default();
+        say(&text, theme, room, buf);
         return;
     }
     let head = format!(
@@ -89,19 +90,37 @@ fn draw_list(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
     if below.height > 0 {
         select_row(below, (runs.cursor() - first) as u16, theme, buf);
     }
+    if let Some(text) = nothing(runs) {
+        // Under the one row there is, the shipped run's.
+        let under = Rect {
+            y: below.y + below.height.min(2),
+            height: below.height.saturating_sub(2),
+            ..below
+        };
+        say(&text, theme, under, buf);
+    }
 }
 
-/// Why the list is empty, and what to press.
-fn nothing(runs: &Runs) -> String {
+/// Why the list is empty, or shows nothing but the shipped run, and what to press.
+fn nothing(runs: &Runs) -> Option<String> {
     match &runs.root {
-        None => "looking for runs".to_owned(),
-        Some(_) if runs.is_filtered() => {
-            "the filter lets no run through; Esc takes it off".to_owned()
+        None => Some("looking for runs".to_owned()),
+        Some(_) if runs.visible().is_empty() && runs.is_filtered() => {
+            Some("the filter lets no run through; Esc takes it off".to_owned())
         }
-        Some(root) => format!(
-            "No runs in {} yet. F2 and then t starts one here; `opensoc train --detach` starts one that goes on by itself.",
+        Some(_) if runs.has_own() => None,
+        Some(root) => Some(format!(
+            "No runs of your own in {} yet. F2 and then t starts one here; `opensoc train --detach` starts one that goes on by itself.",
             root.display()
-        ),
+        )),
+    }
+}
+
+/// What it is called; one that cannot be changed says so.
+fn name(run: &Summary, theme: &Theme) -> String {
+    match run.is_shipped() {
+        true => format!("{} {}, read-only", theme.glyphs.read_only, run.run_id),
+        false => run.run_id.clone(),
     }
 }
 
@@ -114,7 +133,7 @@ fn row(run: &Summary, mark: Option<&Mark>, theme: &Theme, width: u16) -> Line<'s
     let rest = usize::from(width).saturating_sub(ID_WIDTH + 43);
     Line::from(vec![
         span(sign(mark), theme.style(Token::Mark)),
-        span(column(&run.run_id, ID_WIDTH, cut), text),
+        span(column(&name(run, theme), ID_WIDTH, cut), text),
         span(
             format!(" {:<8}", run.standing.as_str()),
             theme.style(token(run.standing)),
@@ -188,6 +207,7 @@ fn detail_rows(runs: &Runs, theme: &Theme, width: usize) -> Vec<Line<'static>> {
         let state = format!("{}{phase} {}", run.standing.as_str(), run.reason);
         say("state", &state, token(run.standing));
         let note = match run.note.as_str() {
+            "" if run.is_shipped() => "none, and none can be written",
             "" => "none; e writes one",
             note => note,
         };
@@ -199,7 +219,13 @@ fn detail_rows(runs: &Runs, theme: &Theme, width: usize) -> Vec<Line<'static>> {
         if let Some(ended) = &run.ended_early {
             say("early", &format!("ended by request: {ended}"), Token::Warn);
         }
-        say("folder", &run.run_dir.display().to_string(), Token::Text);
+        let folder = match &run.run_dir {
+            Some(dir) => dir.display().to_string(),
+            None => {
+                "none, it is in the program: the run that made the embedded adapters".to_owned()
+            }
+        };
+        say("folder", &folder, Token::Text);
     }
     if let Some((other, differences)) = runs.compared() {
         diff_rows(&other, &differences, theme, width, &mut rows);

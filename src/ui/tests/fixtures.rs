@@ -285,7 +285,7 @@ pub fn states() -> Vec<App> {
         states.push(marked);
     }
     let mut none = app();
-    with_runs(&mut none, Vec::new());
+    with_runs(&mut none, vec![shipped_summary()]);
     states.push(none);
     states.extend(labelling());
     let mut empty = app();

@@ -19,6 +19,7 @@ mod reading;
 mod run_keys;
 mod run_list;
 mod run_lists;
+mod shipped_row;
 mod sifting;
 mod start_form;
 mod three_way;

@@ -168,7 +168,7 @@ fn the_run_on_screen_is_not_behind_itself_and_a_hostile_name_steers_nothing() {
     let mut app = app();
     train(&mut app, 60);
     let mut same = summary("same", Standing::Running);
-    same.run_dir = "/tmp/run".into();
+    same.run_dir = Some("/tmp/run".into());
     let hostile = "x\u{1b}]0;y\u{7}";
     with_runs(&mut app, vec![same, summary(hostile, Standing::Finished)]);
     press(&mut app, "Space F2");

@@ -40,7 +40,7 @@ fn the_screen_looks_for_runs_and_says_what_to_press_without_any() {
     with_runs(&mut app, Vec::new());
     let shown = seen(&app, (80, 24));
     assert!(
-        shown.contains("No runs in /runs yet. F2 and then t"),
+        shown.contains("No runs of your own in /runs yet. F2 and then t"),
         "{shown}"
     );
     assert_eq!(errands(&press(&mut app, "F1 g r")), [Errand::List]);
@@ -254,6 +254,6 @@ fn errands_read_note_export_and_delete_real_folders() {
     assert!(dir.is_run(), "somebody took it up meanwhile");
     drop(lock);
     run(&mut app, "d y");
-    assert!(!dir.path().exists() && app.runs.count() == 0);
+    assert!(!dir.path().exists() && !app.runs.has_own());
     assert!(app.training.shown().is_some_and(|run| run.is_shipped));
 }

@@ -138,6 +138,7 @@ fn is_useful(app: &App, verb: Verb) -> bool {
     let is_changing =
         matches!(app.layers.last(), Some(Layer::Search { typed, .. }) if !typed.is_empty());
     let has_run = app.runs.current().is_some();
+    let has_folder = app.runs.dir().is_some();
     if app.place() == Place::Labelling && !matches!(verb, Verb::ShowLabelling | Verb::Back) {
         return is_useful_labelling(app, verb);
     }
@@ -154,8 +155,9 @@ fn is_useful(app: &App, verb: Verb) -> bool {
         Verb::PinRun if app.screen == ScreenName::Training => {
             app.runs.marks.iter().next().is_some()
         }
-        Verb::OpenRun | Verb::MarkRun | Verb::PinRun | Verb::ExportRun => has_run,
-        Verb::DeleteRun | Verb::EditNote => has_run && !app.is_read_only,
+        Verb::OpenRun | Verb::MarkRun | Verb::PinRun => has_run,
+        Verb::ExportRun => has_folder,
+        Verb::DeleteRun | Verb::EditNote => has_folder && !app.is_read_only,
         Verb::PreviousGroup | Verb::NextGroup => is_leafing,
         Verb::NextPage | Verb::ToggleSmoothing | Verb::CursorLeft | Verb::ZoomIn => {
             !(app.training.view.is_alone && is_leafing)
