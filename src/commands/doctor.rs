@@ -10,6 +10,7 @@ use super::base::BaseModel;
 use crate::env::schema::ENV_VERSION;
 use crate::model::placement::{DtypeChoice, device_name};
 use crate::run::layout::default_root;
+use crate::run::room;
 use crate::run::summary::{self, now};
 use crate::ui::gate::clean;
 use crate::ui::preferences::{self, Preferences};
@@ -25,9 +26,6 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
 }
-
-/// Below so much free space a run of the nano model may not find room for its checkpoints.
-const ROOM: u64 = 1 << 30;
 
 /// One thing looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -273,15 +271,11 @@ fn folder(root: &Path) -> Check {
             "set OPENSOC_HOME to a folder of yours, or start runs with --run-dir",
         );
     }
-    match rustix::fs::statvfs(there) {
+    match room::free(there) {
         Err(error) => Check::warn("runs in", format!("{shown}: {error}"), "set OPENSOC_HOME"),
-        Ok(disk) => {
-            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-            let found = format!(
-                "{shown}: writable, {:.1} GiB free",
-                free as f64 / ROOM as f64
-            );
-            if free < ROOM {
+        Ok(free) => {
+            let found = format!("{shown}: writable, {} free", room::in_words(free));
+            if free < room::LITTLE {
                 let advice = "make room, or set OPENSOC_HOME to another disk";
                 Check::warn("runs in", found, advice)
             } else {

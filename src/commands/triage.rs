@@ -53,18 +53,18 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         .as_deref()
         .map(|name| adapter(name, &model))
         .transpose()?;
-    let desk = Desk {
+    let decider = Decider {
         decoder: model.decoder.with_adapter(adapter)?,
         tokenizer: model.tokenizer,
     };
     let file = args.file.as_deref();
     if args.join {
         return run_joined(open(file)?, out, |alert, joined| {
-            desk.decide_joined(alert, joined)
+            decider.decide_joined(alert, joined)
         });
     }
     answer_all(file, out, |line| {
-        desk.decide(import::read(line).map_err(of_import)?)
+        decider.decide(import::read(line).map_err(of_import)?)
     })
 }
 
@@ -131,12 +131,12 @@ fn content(message: String, field: &str) -> LineError {
 }
 
 /// The model on one alert.
-struct Desk {
+struct Decider {
     decoder: Decoder,
     tokenizer: Tokenizer,
 }
 
-impl Desk {
+impl Decider {
     /// Decides on an alert by itself.
     fn decide(&self, alert: Imported) -> Result<Value, LineError> {
         let format = alert.format;

@@ -2,7 +2,7 @@
 //!
 //! `layout` names the files, `writer` appends facts (under `lock`, so there is one), `reader` follows them, `control`
 //! carries requests the other way, `series` turns facts into what is drawn, `summary` and `compare` tell runs apart,
-//! `groups` finds the rollouts of a step,
+//! `groups` finds the rollouts of a step, `room` says what the disk has left,
 //! `export` and `keeping` are for afterwards. Knows neither tensors nor terminals.
 
 pub mod compare;
@@ -16,6 +16,7 @@ pub mod layout;
 pub mod lock;
 pub mod manifest;
 pub mod reader;
+pub mod room;
 pub mod series;
 pub mod shipped;
 pub mod summary;

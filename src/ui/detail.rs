@@ -9,9 +9,7 @@ use crate::ui::msg::Effect;
 use crate::ui::queue::Entry;
 use crate::ui::queue::what_if::{self, Part};
 use crate::ui::record;
-
-/// Rows that half a page is.
-const HALF_PAGE: usize = 8;
+use crate::ui::scroll::stride;
 
 /// One field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,14 +118,8 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         return None;
     };
     let mut rows = here(app);
-    let last = rows.len().saturating_sub(1);
     let to = match verb {
-        Verb::Down => field + 1,
-        Verb::Up => field.saturating_sub(1),
-        Verb::HalfDown => field + HALF_PAGE,
-        Verb::HalfUp => field.saturating_sub(HALF_PAGE),
-        Verb::Top => 0,
-        Verb::Bottom => last,
+        _ if verb.is_movement() => field.saturating_add_signed(stride(verb)),
         Verb::NextLine | Verb::PreviousLine => {
             app.queue
                 .step_line(if verb == Verb::NextLine { 1 } else { -1 });

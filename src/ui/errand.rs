@@ -13,7 +13,7 @@ use crate::run::groups::{Wanted, groups};
 use crate::run::layout::Journal;
 use crate::run::reader::{Liveness, crash_words, every_row, liveness_of};
 use crate::run::summary::{self, SILENT_AFTER_S, Standing, Summary, now};
-use crate::run::{RunDir, RunError, RunReader, export, keeping, shipped};
+use crate::run::{RunDir, RunError, RunReader, export, keeping, room, shipped};
 use crate::ui::curves::Curves;
 use crate::ui::input::Input;
 use crate::ui::marks::Overlay;
@@ -41,6 +41,8 @@ pub enum Errand {
     Overlay(RunDir),
     /// The same of the run that came with the program.
     OverlayShipped,
+    /// Look how much room the disk has that a run writes to.
+    Room(RunDir),
     Delete(RunDir),
     /// Write its numbers as CSV.
     Export(RunDir),
@@ -73,6 +75,11 @@ pub enum Report {
     Overlaid(Box<Overlay>),
     /// The curves of this run cannot be read, and why.
     NotOverlaid(RunDir, String),
+    /// Bytes that are left, where the system says so.
+    Room {
+        dir: RunDir,
+        free: Option<u64>,
+    },
     Deleted(RunDir),
     /// Where the files are.
     Exported(Vec<PathBuf>),
@@ -155,6 +162,10 @@ impl Porter {
                 wanted,
                 groups,
             }),
+            Errand::Room(dir) => {
+                let free = room::free(dir.path()).ok();
+                Ok(Report::Room { dir, free })
+            }
             Errand::Delete(dir) => keeping::delete(&dir).map(|()| Report::Deleted(dir)),
             Errand::Export(dir) => export::into_folder(&dir).map(Report::Exported),
             Errand::Note { dir, text } => {

@@ -67,7 +67,7 @@ impl Item {
 
 /// How it stands with the folder of labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Access {
     /// Nobody has looked yet.
     Closed,
     Opening,
@@ -78,7 +78,7 @@ pub enum Standing {
 /// The screen's state.
 pub struct Labelling {
     pub annotator: String,
-    pub standing: Standing,
+    pub access: Access,
     source: EpisodeSource,
     /// Alerts are generated as long as somebody labels them.
     is_endless: bool,
@@ -112,7 +112,7 @@ impl Labelling {
     pub fn new(annotator: String, seed: u64) -> Self {
         Self {
             annotator,
-            standing: Standing::Closed,
+            access: Access::Closed,
             source: EpisodeSource {
                 split: Split::Train,
                 seed,
@@ -137,10 +137,10 @@ impl Labelling {
 
     /// Has the folder read, unless it is open.
     pub fn open(&mut self) -> Vec<Effect> {
-        if matches!(self.standing, Standing::Open | Standing::Opening) {
+        if matches!(self.access, Access::Open | Access::Opening) {
             return Vec::new();
         }
-        self.standing = Standing::Opening;
+        self.access = Access::Opening;
         vec![Effect::Label(Request::Open)]
     }
 
@@ -153,7 +153,7 @@ impl Labelling {
         self.items.clear();
         self.places.clear();
         episodes.into_iter().for_each(|episode| self.add(episode));
-        self.standing = Standing::Open;
+        self.access = Access::Open;
         let first = self.items.iter().position(|i| i.decision.state.is_open());
         self.select(first.unwrap_or(if self.is_endless { self.items.len() } else { 0 }));
     }

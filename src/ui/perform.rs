@@ -15,11 +15,9 @@ use crate::ui::queue::QueuePane;
 use crate::ui::queue::groups;
 use crate::ui::queue::three_way;
 use crate::ui::queue::what_if;
+use crate::ui::scroll::stride;
 use crate::ui::searching;
 use crate::ui::tending;
-
-/// Lines that half a page is.
-pub(super) const HALF_PAGE: isize = 10;
 
 /// Does what a verb says: the front layer first, then what every screen does, then the screen in front.
 pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
@@ -73,12 +71,9 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
         return Vec::new();
     }
     match verb {
-        Verb::Down => queue.step(1),
-        Verb::Up => queue.step(-1),
-        Verb::HalfDown => queue.step(HALF_PAGE),
-        Verb::HalfUp => queue.step(-HALF_PAGE),
         Verb::Top => queue.jump(false),
         Verb::Bottom => queue.jump(true),
+        _ if verb.is_movement() => queue.step(stride(verb)),
         Verb::NextPane => queue.step_pane(1),
         Verb::PreviousPane => queue.step_pane(-1),
         Verb::NextAlert => queue.move_visible(1),

@@ -6,8 +6,22 @@ use std::cell::Cell;
 
 use crate::ui::keys::Verb;
 
-/// Half a page before any frame has told its height.
-const HALF_PAGE: usize = 10;
+/// Lines that half a page is where no frame has told its height.
+const HALF_PAGE: isize = 10;
+
+/// How far a verb of movement moves the cursor of a list, whose ends stop it; other verbs move nothing.
+#[must_use]
+pub const fn stride(verb: Verb) -> isize {
+    match verb {
+        Verb::Down => 1,
+        Verb::Up => -1,
+        Verb::HalfDown => HALF_PAGE,
+        Verb::HalfUp => -HALF_PAGE,
+        Verb::Top => isize::MIN,
+        Verb::Bottom => isize::MAX,
+        _ => 0,
+    }
+}
 
 /// The first row shown, and where the last frame ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +37,7 @@ impl Default for Scroll {
         Self {
             first: 0,
             last: Cell::new(usize::MAX),
-            half_page: Cell::new(HALF_PAGE),
+            half_page: Cell::new(HALF_PAGE.unsigned_abs()),
         }
     }
 }
@@ -31,15 +45,14 @@ impl Default for Scroll {
 impl Scroll {
     /// Moves as the verb says; false where it is no verb of movement.
     pub fn follow(&mut self, verb: Verb) -> bool {
+        if !verb.is_movement() {
+            return false;
+        }
         let half_page = isize::try_from(self.half_page.get()).unwrap_or(isize::MAX);
         let by = match verb {
-            Verb::Down => 1,
-            Verb::Up => -1,
             Verb::HalfDown => half_page,
             Verb::HalfUp => -half_page,
-            Verb::Top => isize::MIN,
-            Verb::Bottom => isize::MAX,
-            _ => return false,
+            other => stride(other),
         };
         // Bounded before the step too: a resize may have left less text below than there was.
         let first = self.first.min(self.last.get());

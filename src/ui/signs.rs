@@ -6,7 +6,8 @@
 use std::collections::VecDeque;
 
 use crate::env::schema::Action;
-use crate::link::RolloutGroup;
+use crate::link::{EvalRow, RolloutGroup};
+use crate::run::room;
 use crate::run::series::{Point, Series};
 use crate::ui::curves::Curves;
 
@@ -64,7 +65,7 @@ impl Sign {
 
 /// Since when signs stand, and when earlier ones began and ended.
 #[derive(Debug, Default)]
-pub struct Standing {
+pub struct Chronicle {
     now: Vec<Stands>,
     /// Step and text, in the order they came.
     told: VecDeque<(u64, String)>,
@@ -78,7 +79,7 @@ struct Stands {
     seen: u64,
 }
 
-impl Standing {
+impl Chronicle {
     /// Takes note of what `step` shows.
     pub fn follow(&mut self, step: u64, signs: &[Sign]) {
         if self.now.iter().any(|stands| stands.seen > step) {
@@ -296,6 +297,44 @@ fn entropy(now: Option<f64>, means: Option<(f64, f64)>) -> Option<Found> {
     })
 }
 
+/// So many evaluations in a row without a better one are a long while.
+const LONG: usize = 8;
+
+/// Whether the run has long earned no more on hold-out episodes than it had before.
+#[must_use]
+pub fn standstill(evaluations: &[EvalRow]) -> Option<Sign> {
+    let is_best = |row: &EvalRow| row.values.get("is_best") == Some(&1.0);
+    let reward = |row: &EvalRow| row.values.get("mean_reward").copied();
+    // Rows of older versions do not say which was the best.
+    let best = evaluations.iter().rposition(is_best).or_else(|| {
+        let rewards = evaluations.iter().enumerate();
+        let rewards = rewards.filter_map(|(at, row)| Some((at, reward(row)?)));
+        let first_highest = rewards.rev().max_by(|a, b| a.1.total_cmp(&b.1));
+        first_highest.map(|(at, _)| at)
+    })?;
+    let since = evaluations.get(best + 1..)?;
+    let last = since.last().filter(|_| since.len() >= LONG)?;
+    Some(Sign {
+        step: last.step,
+        what: format!("no better hold-out reward in the last {LONG} evaluations"),
+        to_do: "the best adapter so far is kept; another learning rate or the next stage may help"
+            .to_owned(),
+        wants_stop: true,
+    })
+}
+
+/// Whether so many bytes are too few for what a run is still to write.
+#[must_use]
+pub fn crowding(step: u64, free: u64) -> Option<Sign> {
+    let left = room::in_words(free);
+    (free < room::LITTLE).then(|| Sign {
+        step,
+        what: format!("the disk of the run's folder is nearly full, {left} left"),
+        to_do: "make room, or the run fails at its next checkpoint".to_owned(),
+        wants_stop: false,
+    })
+}
+
 /// Groups looked at for answers that repeat themselves, and the share of answers from which on they are a sign.
 const GROUPS: usize = 4;
 const REPETITIVE_SHARE: f64 = 0.25;
@@ -433,14 +472,14 @@ mod tests {
     #[test]
     fn signs_are_remembered_from_begin_to_end_and_do_not_flicker() {
         let sign = |step| [Sign::of(step, "a collapse")];
-        let mut standing = Standing::default();
+        let mut chronicle = Chronicle::default();
         for step in 1..=100 {
             // It holds from 20 to 50 with short gaps.
             let holds = (20..=50).contains(&step) && step % 7 != 0;
             let signs = sign(step);
-            standing.follow(step, if holds { &signs } else { &[] });
+            chronicle.follow(step, if holds { &signs } else { &[] });
         }
-        let told: Vec<_> = standing.told().collect();
+        let told: Vec<_> = chronicle.told().collect();
         assert_eq!(
             told,
             [
@@ -449,9 +488,43 @@ mod tests {
             ]
         );
         // Continued from step 15 on, it is told anew.
-        standing.follow(80, &sign(80));
-        standing.follow(15, &[]);
-        assert_eq!(standing.told().count(), 0);
+        chronicle.follow(80, &sign(80));
+        chronicle.follow(15, &[]);
+        assert_eq!(chronicle.told().count(), 0);
+    }
+
+    fn evaluations(rewards: &[f64], best: Option<usize>) -> Vec<EvalRow> {
+        let row = |(at, reward): (usize, &f64)| {
+            let mut row = EvalRow {
+                step: 100 * (at as u64 + 1),
+                values: [("mean_reward".to_owned(), *reward)].into(),
+                ..EvalRow::default()
+            };
+            if let Some(best) = best {
+                let is_best = f64::from(u8::from(at == best));
+                row.values.insert("is_best".to_owned(), is_best);
+            }
+            row
+        };
+        rewards.iter().enumerate().map(row).collect()
+    }
+
+    #[test]
+    fn a_reward_that_long_stays_under_its_best_is_a_sign() {
+        let mut rewards = vec![0.25, 0.75];
+        rewards.extend([0.5; LONG - 1]);
+        assert_eq!(standstill(&evaluations(&rewards, None)), None, "not long");
+        rewards.push(0.75);
+        let sign = standstill(&evaluations(&rewards, None)).expect("no more than before");
+        assert_eq!(sign.step, 100 * rewards.len() as u64);
+        let text = sign.text(true);
+        assert!(text.contains("x stops; the best adapter"), "{text}");
+        // What the trainer calls the best counts, whatever others gave on more episodes.
+        assert_eq!(standstill(&evaluations(&rewards, Some(2))), None);
+        assert!(standstill(&evaluations(&rewards, Some(1))).is_some());
+        rewards.push(0.8);
+        assert_eq!(standstill(&evaluations(&rewards, None)), None, "it rose");
+        assert_eq!(standstill(&[]), None);
     }
 
     #[test]

@@ -12,8 +12,8 @@ use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
-use crate::ui::perform::HALF_PAGE;
 use crate::ui::queue::Model;
+use crate::ui::scroll::stride;
 
 /// Longest value that can be typed.
 const MAX_TYPED: usize = 200;
@@ -254,12 +254,7 @@ pub(super) fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         (Mode::Editing { .. } | Mode::Filtering, Verb::Down | Verb::Up) => {}
         (Mode::Editing { .. } | Mode::Filtering, _) => return None,
         (Mode::Looking, Verb::Back) if !form.filter.is_empty() => clear_filter(form),
-        (Mode::Looking, Verb::Down) => form.step(1, given),
-        (Mode::Looking, Verb::Up) => form.step(-1, given),
-        (Mode::Looking, Verb::HalfDown) => form.step(HALF_PAGE, given),
-        (Mode::Looking, Verb::HalfUp) => form.step(-HALF_PAGE, given),
-        (Mode::Looking, Verb::Top) => form.step(isize::MIN, given),
-        (Mode::Looking, Verb::Bottom) => form.step(isize::MAX, given),
+        (Mode::Looking, _) if verb.is_movement() => form.step(stride(verb), given),
         (Mode::Looking, Verb::Search) => form.mode = Mode::Filtering,
         (Mode::Looking, Verb::EditSetting) => match form.current(given) {
             Some(line) => form.mode = Mode::Editing { typed: line.value },

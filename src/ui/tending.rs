@@ -12,8 +12,9 @@ use crate::ui::layer::{Layer, SEVERAL_LINES};
 use crate::ui::marks::{MARKS, Marking};
 use crate::ui::msg::Effect;
 use crate::ui::pace::Urgency;
-use crate::ui::perform::HALF_PAGE;
 use crate::ui::runs::RunsPane;
+use crate::ui::scroll::stride;
+use crate::ui::told::Watching;
 use crate::ui::watching::Request;
 
 /// Does what a verb says on the runs screen.
@@ -22,13 +23,11 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
     if runs.pane == RunsPane::Details && runs.details_scroll.follow(verb) {
         return Vec::new();
     }
+    if verb.is_movement() {
+        runs.step(stride(verb));
+        return Vec::new();
+    }
     match verb {
-        Verb::Down => runs.step(1),
-        Verb::Up => runs.step(-1),
-        Verb::HalfDown => runs.step(HALF_PAGE),
-        Verb::HalfUp => runs.step(-HALF_PAGE),
-        Verb::Top => runs.step(isize::MIN),
-        Verb::Bottom => runs.step(isize::MAX),
         Verb::NextPane | Verb::PreviousPane => runs.step_pane(),
         Verb::ListRuns => return look(),
         Verb::MarkRun
@@ -194,6 +193,7 @@ pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
         | Report::Past(_)
         | Report::NoPast(..)
         | Report::Groups { .. } => was_read(app, report),
+        Report::Room { dir, free } => take_room(app, &dir, free),
         Report::Deleted(dir) => {
             app.say(gate::clean(&format!("deleted {}", dir.id())));
             app.training.forget(dir.path());
@@ -280,33 +280,57 @@ fn show_groups(app: &mut App, request: &Request, groups: Vec<RolloutGroup>) {
     }
 }
 
-/// Whether what is on screen may change behind it: the list of runs, and a run that is only looked at while another process
-/// works on it.
+/// Whether something may change behind the screen: the disk of a run in progress, the list of runs, and a run that is only
+/// looked at while another process works on it.
 #[must_use]
 pub fn wants_looks(app: &App) -> bool {
-    match app.screen {
+    let is_on_screen = match app.screen {
         ScreenName::Runs => app.runs.root.is_some(),
         ScreenName::Training => app.training.looked_at().is_some(),
         ScreenName::Episodes | ScreenName::Labelling => false,
-    }
+    };
+    is_on_screen || app.training.written_to().is_some()
 }
 
-/// Looks again at what is on screen and may have changed.
+/// Looks again at what may have changed.
 #[must_use]
 pub fn look_again(app: &mut App) -> Vec<Effect> {
     if app.runs.is_awaited {
         // The disk is slower than the looks: they must not pile up.
         return Vec::new();
     }
-    let effects = match app.training.looked_at() {
-        _ if app.screen == ScreenName::Runs => look(),
-        Some(dir) if app.screen == ScreenName::Training => {
-            vec![Effect::Errand(Errand::LookAgain(RunDir::new(dir)))]
+    let on_screen = match app.screen {
+        ScreenName::Runs => Some(Errand::List),
+        ScreenName::Training => {
+            let looked_at = app.training.looked_at().map(RunDir::new);
+            looked_at.map(Errand::LookAgain)
         }
-        _ => Vec::new(),
+        ScreenName::Episodes | ScreenName::Labelling => None,
     };
+    let disk = app.training.written_to().map(RunDir::new);
+    let errands = on_screen.into_iter().chain(disk.map(Errand::Room));
+    let effects: Vec<Effect> = errands.map(Effect::Errand).collect();
     app.runs.is_awaited = !effects.is_empty();
     effects
+}
+
+/// So much room is left on the disk of the run in `dir`: said once when it is little, and as long as it is over the curves.
+fn take_room(app: &mut App, dir: &RunDir, free: Option<u64>) {
+    let is_crowded = |app: &App| {
+        app.training
+            .live()
+            .is_some_and(|run| run.crowding().is_some())
+    };
+    let was_crowded = is_crowded(app);
+    if !app.training.crowd(dir.path(), free) {
+        return;
+    }
+    let sign = app.training.live().and_then(Watching::crowding);
+    let text = sign.map(|sign| sign.text(true));
+    match text.filter(|_| !was_crowded) {
+        Some(text) => app.complain(text),
+        None => app.touch(Urgency::Data),
+    }
 }
 
 /// Whether after `fact` of the run in progress the list says something that is no longer so; `before` is its last status.

@@ -3,8 +3,8 @@
 //! Where the facts come from (this process, a followed folder, the binary) makes no difference here.
 
 mod again;
+mod trouble;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::link::{AttackRow, EvalRow, MetricRow, Plan, RolloutGroup, RunFact, Ru
 use crate::run::reader::tells_of_crash;
 use crate::run::shipped::ShippedRun;
 use crate::ui::curves::Curves;
-use crate::ui::signs::{Sign, Standing, repetition, signs};
+use crate::ui::signs::{Chronicle, Sign, repetition, signs, standstill};
 use crate::ui::view::{Extent, x_end};
 
 /// Groups kept for looking back.
@@ -43,11 +43,15 @@ pub struct Watching {
     /// What is wrong now, by the curves.
     by_curves: Vec<Sign>,
     /// Since when, and what was before.
-    standing: Standing,
+    chronicle: Chronicle,
     /// It gives no sign of life.
     silence: Option<Sign>,
+    /// The disk it writes to is nearly full.
+    crowding: Option<Sign>,
     /// Its answers repeat themselves.
     repetition: Option<Sign>,
+    /// It gets no better.
+    standstill: Option<Sign>,
     /// A process works on it, though it is only looked at.
     pub is_alive: bool,
 }
@@ -109,7 +113,7 @@ impl Watching {
         self.last_step = row.step;
         self.curves.metrics(row);
         self.by_curves = signs(&self.curves, self.phase_begin(row.step));
-        self.standing.follow(row.step, &self.by_curves);
+        self.chronicle.follow(row.step, &self.by_curves);
     }
 
     /// The last step before the phase that `step` belongs to.
@@ -149,38 +153,6 @@ impl Watching {
         arms
     }
 
-    /// What is wrong now, the worst first.
-    pub fn signs(&self) -> impl Iterator<Item = &Sign> {
-        let others = self.repetition.iter().chain(&self.by_curves);
-        self.silence.iter().chain(others)
-    }
-
-    /// Whether the run in progress gives no sign of life.
-    #[must_use]
-    pub fn is_silent(&self) -> bool {
-        self.silence.is_some()
-    }
-
-    /// What is wrong now, then the warnings and what was wrong before, the newest first: step and text.
-    #[must_use]
-    pub fn log(&self) -> Vec<(u64, Cow<'_, str>)> {
-        let can_stop = self.is_in_progress();
-        let signs = self.signs();
-        let mut log: Vec<_> = signs
-            .map(|sign| (sign.step, Cow::Owned(sign.text(can_stop))))
-            .collect();
-        let mut before = self.standing.told().rev().peekable();
-        for (step, text) in self.warnings.iter().rev() {
-            // What is not of the run's own (step 0) stands where it came.
-            while let Some(newer) = before.next_if(|(at, _)| *step > 0 && at > step) {
-                log.push((newer.0, Cow::Borrowed(newer.1)));
-            }
-            log.push((*step, Cow::Borrowed(text)));
-        }
-        log.extend(before.map(|(step, text)| (step, Cow::Borrowed(text))));
-        log
-    }
-
     /// A resumed run says old evaluations again: that of its step and later ones are forgotten first.
     fn evaluate(&mut self, row: EvalRow) {
         let is_said_again = |last: &mut EvalRow| {
@@ -189,6 +161,7 @@ impl Watching {
         while self.evaluations.pop_if(is_said_again).is_some() {}
         self.curves.evaluation(&row);
         self.evaluations.push(row);
+        self.standstill = standstill(&self.evaluations);
     }
 
     /// Takes a fact in.
@@ -235,6 +208,8 @@ impl Watching {
         }
         self.silence = None;
         self.status = Some(status);
+        let is_in_progress = self.is_in_progress();
+        self.crowding = self.crowding.take().filter(|_| is_in_progress);
     }
 
     fn warn(&mut self, step: u64, message: String) {

@@ -165,6 +165,19 @@ impl Training {
         self.is_pause_asked &= !was_paused || self.state() == Some(RunState::Paused);
     }
 
+    /// The folder that a run in progress is written to, where one is.
+    #[must_use]
+    pub fn written_to(&self) -> Option<&Path> {
+        let live = self.live.as_ref().filter(|live| live.is_in_progress())?;
+        live.run_dir.as_deref()
+    }
+
+    /// So many bytes are left on the disk of the run in `dir`; false where that is nothing new.
+    pub fn crowd(&mut self, dir: &Path, free: Option<u64>) -> bool {
+        let live = self.live.as_mut().filter(|live| live.is_in(dir));
+        live.is_some_and(|live| live.is_in_progress() && live.crowd(free))
+    }
+
     /// What the live run says of itself.
     fn state(&self) -> Option<RunState> {
         self.live.as_ref().and_then(Watching::state)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::label::ModelAnswer;
 use crate::link::{AdapterChoice, Command, InferRequest};
-use crate::ui::labelling::{Labelling, Standing};
+use crate::ui::labelling::{Access, Labelling};
 use crate::ui::msg::Effect;
 use crate::ui::queue::{Answer, Model, Queue, adapter_name};
 
@@ -52,7 +52,7 @@ impl Labelling {
             .answers
             .get(id)
             .is_some_and(|(of, _)| of == adapter);
-        if self.standing != Standing::Open || is_asked || !self.asked.pending.is_empty() {
+        if self.access != Access::Open || is_asked || !self.asked.pending.is_empty() {
             return Vec::new();
         }
         let request = FIRST_ID + self.asked.count;

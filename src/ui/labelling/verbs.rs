@@ -9,14 +9,12 @@ use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::labelling::agreeing::{Disagreement, all_disagreements, disagreements};
 use crate::ui::labelling::drafts::type_line;
-use crate::ui::labelling::{Labelling, Standing};
+use crate::ui::labelling::{Access, Labelling};
 use crate::ui::layer::{Layer, LineOf};
 use crate::ui::msg::Effect;
 use crate::ui::pace::Urgency;
 use crate::ui::queue::{Answer, QueuePane};
-
-/// Lines that half a page is.
-const HALF_PAGE: isize = 10;
+use crate::ui::scroll::stride;
 
 /// Shows the screen; the labels are read when it is shown first.
 pub fn show(app: &mut App) -> Vec<Effect> {
@@ -31,12 +29,9 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
     let labelling = &mut app.labelling;
     let mut effects = Vec::new();
     match verb {
-        Verb::Down => labelling.step(1),
-        Verb::Up => labelling.step(-1),
-        Verb::HalfDown => labelling.step(HALF_PAGE),
-        Verb::HalfUp => labelling.step(-HALF_PAGE),
         Verb::Top => jump(labelling, false),
         Verb::Bottom => jump(labelling, true),
+        _ if verb.is_movement() => labelling.step(stride(verb)),
         Verb::NextPane | Verb::PreviousPane => {
             labelling.pane = match labelling.pane {
                 QueuePane::Alerts => QueuePane::Log,
@@ -71,22 +66,14 @@ fn jump(labelling: &mut Labelling, to_end: bool) {
 
 /// The page is of what is on disk: nothing is there before it is read.
 fn show_agreement(app: &mut App) {
-    match app.labelling.standing {
-        Standing::Open => app.layers.push(Layer::Agreement { cursor: 0 }),
+    match app.labelling.access {
+        Access::Open => app.layers.push(Layer::Agreement { cursor: 0 }),
         _ => app.say("the labels are not read yet"),
     }
 }
 
 /// Moves the cursor of the agreement page, or of the list of disagreements, as a verb of movement says.
 pub fn step_disagreement(app: &mut App, verb: Verb) {
-    let by = match verb {
-        Verb::Down => 1,
-        Verb::Up => -1,
-        Verb::HalfDown => HALF_PAGE,
-        Verb::HalfUp => -HALF_PAGE,
-        Verb::Top => isize::MIN,
-        _ => isize::MAX,
-    };
     let sides = app.labelling.sides();
     let (cursor, count) = match app.layers.last_mut() {
         Some(Layer::Agreement { cursor }) => (cursor, disagreements(&sides).len()),
@@ -94,7 +81,7 @@ pub fn step_disagreement(app: &mut App, verb: Verb) {
         _ => return,
     };
     let last = count.saturating_sub(1);
-    *cursor = cursor.saturating_add_signed(by).min(last);
+    *cursor = cursor.saturating_add_signed(stride(verb)).min(last);
 }
 
 /// The list of disagreements over the agreement page, with the cursor where it was left; or away with it.
@@ -176,13 +163,11 @@ fn decide(app: &mut App, verb: Verb) -> Vec<Effect> {
 
 /// Why nothing can be decided now.
 fn why_not(labelling: &Labelling) -> Option<String> {
-    match &labelling.standing {
-        Standing::Open if labelling.current().is_none() => {
-            Some("there is no alert to label".into())
-        }
-        Standing::Open => None,
-        Standing::Failed(why) => Some(format!("nothing can be labelled: {}", gate::clean(why))),
-        Standing::Closed | Standing::Opening => Some("the labels are being read".into()),
+    match &labelling.access {
+        Access::Open if labelling.current().is_none() => Some("there is no alert to label".into()),
+        Access::Open => None,
+        Access::Failed(why) => Some(format!("nothing can be labelled: {}", gate::clean(why))),
+        Access::Closed | Access::Opening => Some("the labels are being read".into()),
     }
 }
 
@@ -341,7 +326,7 @@ pub fn heard(app: &mut App, outcome: Outcome) -> Vec<Effect> {
         Outcome::Opened(opened) => app.labelling.opened(opened),
         Outcome::NotOpened(why) => {
             app.complain(gate::clean(&why));
-            app.labelling.standing = Standing::Failed(why);
+            app.labelling.access = Access::Failed(why);
         }
         Outcome::Saved(label) => app.labelling.saved(*label),
         Outcome::NotSaved { label, why } => {

@@ -1,6 +1,5 @@
 //! What verbs do on the training screen: its lists, its curves, and the run itself.
 
-use super::HALF_PAGE;
 use crate::link::{Command, Control};
 use crate::run::RunDir;
 use crate::ui::app::App;
@@ -10,6 +9,7 @@ use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
 use crate::ui::queue::Model;
+use crate::ui::scroll::stride;
 use crate::ui::starting;
 use crate::ui::tending;
 use crate::ui::told::Watching;
@@ -24,13 +24,11 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
         training.details.follow(verb);
         return Vec::new();
     }
+    if verb.is_movement() {
+        training.step(stride(verb));
+        return Vec::new();
+    }
     match verb {
-        Verb::Down => training.step(1),
-        Verb::Up => training.step(-1),
-        Verb::HalfDown => training.step(HALF_PAGE),
-        Verb::HalfUp => training.step(-HALF_PAGE),
-        Verb::Top => training.step(isize::MIN),
-        Verb::Bottom => training.step(isize::MAX),
         Verb::NextPane => training.step_pane(1),
         Verb::PreviousPane => training.step_pane(-1),
         Verb::PreviousGroup | Verb::NextGroup => {

@@ -11,9 +11,7 @@ use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
 use crate::ui::order::Order;
 use crate::ui::queue::{Queue, wrap};
-
-/// Rows that half a page is.
-const HALF_PAGE: usize = 8;
+use crate::ui::scroll::stride;
 
 /// What alerts can be grouped by, in the order it comes round.
 pub const GROUPINGS: [Order; 5] = [
@@ -105,12 +103,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
     let groups = app.queue.groups(by);
     let last = groups.len().saturating_sub(1);
     let (by, to) = match verb {
-        Verb::Down => (by, chosen + 1),
-        Verb::Up => (by, chosen.saturating_sub(1)),
-        Verb::HalfDown => (by, chosen + HALF_PAGE),
-        Verb::HalfUp => (by, chosen.saturating_sub(HALF_PAGE)),
-        Verb::Top => (by, 0),
-        Verb::Bottom => (by, last),
+        _ if verb.is_movement() => (by, chosen.saturating_add_signed(stride(verb))),
         Verb::NextOrder => (step(by, 1), 0),
         Verb::PreviousOrder => (step(by, -1), 0),
         Verb::ShowGroups => {

@@ -8,19 +8,17 @@ use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
 use crate::ui::queue::{Entry, Queue};
-
-/// Rows that half a page is.
-const HALF_PAGE: usize = 8;
+use crate::ui::scroll::stride;
 
 /// How far two sides agree.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Standing {
+pub struct Accord {
     pub agreement: Agreement,
     /// Malformed answers: they are no action, so they agree with nothing.
     pub malformed: usize,
 }
 
-impl Standing {
+impl Accord {
     /// Alerts on which both sides have spoken.
     #[must_use]
     pub const fn both(&self) -> usize {
@@ -35,12 +33,12 @@ impl Standing {
     }
 }
 
-/// The three standings.
+/// The three of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ThreeWay {
-    pub analyst_truth: Standing,
-    pub model_truth: Standing,
-    pub analyst_model: Standing,
+    pub analyst_truth: Accord,
+    pub model_truth: Accord,
+    pub analyst_model: Accord,
 }
 
 /// A revealed alert on which not all sides say the same.
@@ -89,7 +87,7 @@ fn claim(verdict: &Verdict) -> Claim {
 }
 
 /// Pairs of claims on alerts, with the alert's id.
-fn standing(claims: impl Iterator<Item = (String, Claim, Claim)>) -> Standing {
+fn accord(claims: impl Iterator<Item = (String, Claim, Claim)>) -> Accord {
     let (mut pairs, mut malformed) = (Vec::new(), 0);
     for (episode_id, one, two) in claims {
         match (one.0, two.0) {
@@ -104,7 +102,7 @@ fn standing(claims: impl Iterator<Item = (String, Claim, Claim)>) -> Standing {
             _ => malformed += 1,
         }
     }
-    Standing {
+    Accord {
         agreement: Agreement::of(pairs),
         malformed,
     }
@@ -144,9 +142,9 @@ impl Queue {
             }
         }
         ThreeWay {
-            analyst_truth: standing(own.into_iter()),
-            model_truth: standing(model.into_iter()),
-            analyst_model: standing(between.into_iter()),
+            analyst_truth: accord(own.into_iter()),
+            model_truth: accord(model.into_iter()),
+            analyst_model: accord(between.into_iter()),
         }
     }
 
@@ -185,12 +183,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
     let found = app.queue.differences();
     let last = found.len().saturating_sub(1);
     let to = match verb {
-        Verb::Down => cursor + 1,
-        Verb::Up => cursor.saturating_sub(1),
-        Verb::HalfDown => cursor + HALF_PAGE,
-        Verb::HalfUp => cursor.saturating_sub(HALF_PAGE),
-        Verb::Top => 0,
-        Verb::Bottom => last,
+        _ if verb.is_movement() => cursor.saturating_add_signed(stride(verb)),
         Verb::ShowThreeWay => {
             app.layers.pop();
             return Some(Vec::new());

@@ -38,8 +38,17 @@ pub fn rows(app: &App, entry: &Entry, theme: &Theme, width: usize) -> Option<Vec
         _ => None,
     });
     let order = order(&said, entry);
-    let [left, right] = [(first, answers[0]), (second, answers[1])]
-        .map(|(name, answer)| side(&name, answer, &order, entry, theme, room));
+    let [left, right] = [(first, answers[0]), (second, answers[1])].map(|(name, answer)| {
+        let side = Side {
+            name: &name,
+            answer,
+            order: &order,
+            entry,
+            theme,
+            width: room,
+        };
+        side.wrapped()
+    });
     let line = |cells: &(String, Token)| span(&cells.0, theme.style(cells.1));
     if !is_wide {
         rows.extend(
@@ -87,98 +96,89 @@ fn headline(answers: [Option<&Answer>; 2], app: &App, theme: &Theme, width: usiz
     labelled("Both", &[(&both, theme.style(Token::Accent))], theme, width)
 }
 
-/// One side: every text wrapped to its width.
-fn side(
-    name: &str,
-    answer: Option<&Answer>,
-    order: &[Action],
-    entry: &Entry,
-    theme: &Theme,
+/// One side of the comparison.
+struct Side<'a> {
+    name: &'a str,
+    answer: Option<&'a Answer>,
+    /// Of the actions' bars: the same on both sides.
+    order: &'a [Action],
+    entry: &'a Entry,
+    theme: &'a Theme,
     width: usize,
-) -> Cells {
-    let cells = said(name, answer, order, entry, theme, width).into_iter();
-    cells
-        .flat_map(|(text, token)| {
-            wrap(&text, width)
-                .into_iter()
-                .map(move |text| (text, token))
-        })
-        .collect()
 }
 
-fn said(
-    name: &str,
-    answer: Option<&Answer>,
-    order: &[Action],
-    entry: &Entry,
-    theme: &Theme,
-    width: usize,
-) -> Cells {
-    let mut cells = vec![(format!("Model with {name}"), Token::Title)];
-    let (response, verdict, probabilities, millis) = match answer {
-        Some(Answer::Given {
-            response,
-            verdict,
-            probabilities,
-            millis,
-            ..
-        }) => (response, verdict, probabilities, millis),
-        Some(Answer::Failed(why)) => {
-            cells.push((format!("no answer: {why}"), Token::Bad));
-            return cells;
-        }
-        Some(Answer::Thinking) | None => {
-            cells.push(("not answered yet".to_owned(), Token::Faint));
-            return cells;
-        }
-    };
-    let judged = |text: String, is_right: bool| {
-        if !entry.desk.is_revealed {
-            return (text, Token::Accent);
-        }
-        let token = if is_right { Token::Good } else { Token::Bad };
-        (format!("{text} {}", hit(is_right, theme).0), token)
-    };
-    let action = verdict.action.map_or("malformed", |action| action.as_str());
-    cells.push(judged(action.to_owned(), verdict.correct_action));
-    let cited = verdict.cited_log_id.as_deref().unwrap_or("nothing");
-    cells.push(judged(format!("cites {cited}"), verdict.correct_citation));
-    if entry.desk.is_revealed {
-        let token = if verdict.reward > 0.0 {
-            Token::Good
-        } else {
-            Token::Bad
+impl Side<'_> {
+    /// Every text wrapped to the width there is.
+    fn wrapped(&self) -> Cells {
+        let wrapped = |(text, token): (String, Token)| {
+            let rows = wrap(&text, self.width).into_iter();
+            rows.map(move |row| (row, token))
         };
-        cells.push((format!("reward {}", signed(verdict.reward)), token));
+        self.said().into_iter().flat_map(wrapped).collect()
     }
-    if let Some(shares) = probabilities {
-        cells.extend(bars(shares, verdict.action, order, theme, width));
-    }
-    let said = verdict.rationale.as_deref().unwrap_or(response.trim_end());
-    let said = format!("\"{said}\"");
-    let wrapped = wrap_most(&said, width, RATIONALE_ROWS, theme.glyphs.cut).into_iter();
-    cells.extend(wrapped.map(|text| (text, Token::Faint)));
-    cells.push((format!("{millis} ms"), Token::Faint));
-    cells
-}
 
-/// One bar an action, in the same order on both sides.
-fn bars(
-    shares: &[f64; 5],
-    said: Option<Action>,
-    order: &[Action],
-    theme: &Theme,
-    width: usize,
-) -> Cells {
-    let room = width.saturating_sub(NAME + 7).clamp(4, 20);
-    let row = |action: &Action| {
-        let share = shares.get(action.index()).copied().unwrap_or(0.0);
-        let token = match said == Some(*action) {
-            true => Token::Accent,
-            false => Token::Text,
+    fn said(&self) -> Cells {
+        let mut cells = vec![(format!("Model with {}", self.name), Token::Title)];
+        let (response, verdict, probabilities, millis) = match self.answer {
+            Some(Answer::Given {
+                response,
+                verdict,
+                probabilities,
+                millis,
+                ..
+            }) => (response, verdict, probabilities, millis),
+            Some(Answer::Failed(why)) => {
+                cells.push((format!("no answer: {why}"), Token::Bad));
+                return cells;
+            }
+            Some(Answer::Thinking) | None => {
+                cells.push(("not answered yet".to_owned(), Token::Faint));
+                return cells;
+            }
         };
-        let (name, bar) = (action.as_str(), bar(share, room, theme));
-        (format!("{name:<NAME$}{bar}{:>6.1}%", share * 100.0), token)
-    };
-    order.iter().map(row).collect()
+        let judged = |text: String, is_right: bool| {
+            if !self.entry.desk.is_revealed {
+                return (text, Token::Accent);
+            }
+            let token = if is_right { Token::Good } else { Token::Bad };
+            (format!("{text} {}", hit(is_right, self.theme).0), token)
+        };
+        let action = verdict.action.map_or("malformed", |action| action.as_str());
+        cells.push(judged(action.to_owned(), verdict.correct_action));
+        let cited = verdict.cited_log_id.as_deref().unwrap_or("nothing");
+        cells.push(judged(format!("cites {cited}"), verdict.correct_citation));
+        if self.entry.desk.is_revealed {
+            let token = if verdict.reward > 0.0 {
+                Token::Good
+            } else {
+                Token::Bad
+            };
+            cells.push((format!("reward {}", signed(verdict.reward)), token));
+        }
+        if let Some(shares) = probabilities {
+            cells.extend(self.bars(shares, verdict.action));
+        }
+        let said = verdict.rationale.as_deref().unwrap_or(response.trim_end());
+        let said = format!("\"{said}\"");
+        let wrapped =
+            wrap_most(&said, self.width, RATIONALE_ROWS, self.theme.glyphs.cut).into_iter();
+        cells.extend(wrapped.map(|text| (text, Token::Faint)));
+        cells.push((format!("{millis} ms"), Token::Faint));
+        cells
+    }
+
+    /// One bar an action.
+    fn bars(&self, shares: &[f64; 5], said: Option<Action>) -> Cells {
+        let room = self.width.saturating_sub(NAME + 7).clamp(4, 20);
+        let row = |action: &Action| {
+            let share = shares.get(action.index()).copied().unwrap_or(0.0);
+            let token = match said == Some(*action) {
+                true => Token::Accent,
+                false => Token::Text,
+            };
+            let (name, bar) = (action.as_str(), bar(share, room, self.theme));
+            (format!("{name:<NAME$}{bar}{:>6.1}%", share * 100.0), token)
+        };
+        self.order.iter().map(row).collect()
+    }
 }

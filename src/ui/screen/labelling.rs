@@ -9,7 +9,7 @@ use crate::env::schema::Action;
 use crate::label::State;
 use crate::ui::app::App;
 use crate::ui::gate::clean;
-use crate::ui::labelling::{Item, Labelling, Standing};
+use crate::ui::labelling::{Access, Item, Labelling};
 use crate::ui::queue::{Answer, Model, QueuePane};
 use crate::ui::record;
 use crate::ui::screen::alert::{self, LogView};
@@ -28,14 +28,14 @@ type Rows = Vec<Line<'static>>;
 /// Draws the screen's body.
 pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let labelling = &app.labelling;
-    let why = match &labelling.standing {
-        Standing::Open if labelling.current().is_some() => {
+    let why = match &labelling.access {
+        Access::Open if labelling.current().is_some() => {
             draw_open(app, theme, area, buf);
             return;
         }
-        Standing::Open => "there is nothing to label: opensoc label import FILE adds alerts".into(),
-        Standing::Closed | Standing::Opening => "reading the labels".to_owned(),
-        Standing::Failed(why) => format!("{why}. F3 tries again."),
+        Access::Open => "there is nothing to label: opensoc label import FILE adds alerts".into(),
+        Access::Closed | Access::Opening => "reading the labels".to_owned(),
+        Access::Failed(why) => format!("{why}. F3 tries again."),
     };
     let room = pane("Labelling", false, theme, area, buf);
     let rows = wrap(&why, usize::from(room.width)).into_iter();

@@ -7,7 +7,7 @@ use ratatui::text::Line;
 use crate::env::schema::Stage;
 use crate::ui::app::App;
 use crate::ui::queue::adapter_name;
-use crate::ui::queue::three_way::{Difference, Said, Standing, ThreeWay};
+use crate::ui::queue::three_way::{Accord, Difference, Said, ThreeWay};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::dialog::open;
 use crate::ui::widget::text::{column, cut, lines, more, page_of, select_row, span};
@@ -59,8 +59,8 @@ fn standings(app: &App, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     for (scope, found) in scopes {
         let head = format!("{scope}, revealed alerts, model with {model}");
         rows.push(Line::from(span(cut(&head, width, theme.glyphs.cut), title)));
-        for (name, standing) in sides(&found) {
-            rows.push(row(name, standing, theme, width));
+        for (name, accord) in sides(&found) {
+            rows.push(row(name, accord, theme, width));
         }
         rows.push(Line::default());
     }
@@ -69,7 +69,7 @@ fn standings(app: &App, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     rows
 }
 
-fn sides(found: &ThreeWay) -> [(&'static str, &Standing); 3] {
+fn sides(found: &ThreeWay) -> [(&'static str, &Accord); 3] {
     [
         ("  you and truth", &found.analyst_truth),
         ("  model and truth", &found.model_truth),
@@ -78,9 +78,9 @@ fn sides(found: &ThreeWay) -> [(&'static str, &Standing); 3] {
 }
 
 /// Counts, percent, kappa and citations of two sides.
-fn row(name: &str, standing: &Standing, theme: &Theme, width: usize) -> Line<'static> {
-    let agreement = &standing.agreement;
-    let Some(percent) = standing.percent() else {
+fn row(name: &str, accord: &Accord, theme: &Theme, width: usize) -> Line<'static> {
+    let agreement = &accord.agreement;
+    let Some(percent) = accord.percent() else {
         let none = span("no alert yet", theme.style(Token::Faint));
         let name = span(column(name, NAME, ""), theme.style(Token::Text));
         return Line::from(vec![name, none]);
@@ -89,14 +89,14 @@ fn row(name: &str, standing: &Standing, theme: &Theme, width: usize) -> Line<'st
         Some(kappa) => format!("kappa {kappa:+.2}"),
         None => "kappa undefined".to_owned(),
     };
-    let malformed = match standing.malformed {
+    let malformed = match accord.malformed {
         0 => String::new(),
         count => format!(" ({count} malformed)"),
     };
     let text = format!(
         "{}/{} the same{malformed}, {percent:.0} %, {kappa}, {} cite alike",
         agreement.same_action,
-        standing.both(),
+        accord.both(),
         agreement.same_citation
     );
     let text = cut(&text, width.saturating_sub(NAME), theme.glyphs.cut);

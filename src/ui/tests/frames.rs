@@ -154,40 +154,6 @@ fn a_log_line_longer_than_the_pane_begins_at_its_first_row() {
 }
 
 #[test]
-fn hints_begin_with_what_matters_now() {
-    let bar = |app: &App, width| {
-        let shown = seen(app, (width, 24));
-        shown.lines().last().unwrap_or("").to_owned()
-    };
-    let mut app = app();
-    let wanted = " 1-5 decide  Space cite  Enter submit  r reveal  ] next  s stage  ? help  q quit";
-    assert_eq!(bar(&app, 80), wanted);
-    let wide = bar(&app, 180);
-    for wanted in [
-        "m mismatch",
-        "a adapter",
-        "v blind",
-        "F2 training",
-        "/ filter",
-    ] {
-        assert!(wide.contains(wanted), "{wanted}: {wide}");
-    }
-    assert!(!wide.contains("F1 "), "it is in front: {wide}");
-    press(&mut app, "r");
-    let after = bar(&app, 80);
-    assert!(
-        after.starts_with(" ] next  m mismatch  u undo  s stage"),
-        "{after}"
-    );
-    press(&mut app, "/");
-    assert_eq!(bar(&app, 80), " Enter filter  Esc back");
-    press(&mut app, "Esc F2");
-    assert!(!bar(&app, 160).contains("shipped/live"), "there is one run");
-    train(&mut app, 3);
-    assert!(bar(&app, 160).contains("v shipped/live"));
-}
-
-#[test]
 fn a_failure_is_shown_whole_and_its_end_too() {
     let reason = "the folder runs/20260101T000000Z is being written by process 4711 on this machine: stop it there first, \
                   or take the file lock away when that process is gone";
@@ -223,85 +189,6 @@ fn a_failure_is_shown_whole_and_its_end_too() {
     let log = seen(&app, (80, 40));
     let log = log.rsplit("[Log]").next().unwrap_or("");
     assert!(words(log).contains(reason), "{log}");
-}
-
-#[test]
-fn help_scrolls_by_half_pages_and_to_the_ends() {
-    let first = "Decide: dismiss";
-    let mut app = app();
-    press(&mut app, "?");
-    let shown = seen(&app, (80, 24));
-    assert!(shown.contains(first) && shown.contains(" ↓ "), "{shown}");
-    press(&mut app, "G G ctrl-d PageDown j");
-    let end = seen(&app, (80, 24));
-    assert!(!end.contains(first) && end.contains(" ↑ "), "{end}");
-    press(&mut app, "k");
-    assert_ne!(
-        seen(&app, (80, 24)),
-        end,
-        "one press is enough to come back"
-    );
-    press(&mut app, "j ctrl-u");
-    assert_ne!(seen(&app, (80, 24)), end);
-    press(&mut app, "ctrl-d");
-    assert_eq!(seen(&app, (80, 24)), end);
-    for (up, down) in [("g g", "End"), ("Home", "G")] {
-        press(&mut app, up);
-        assert_eq!(seen(&app, (80, 24)), shown, "{up}");
-        press(&mut app, down);
-        assert_eq!(seen(&app, (80, 24)), end, "{down}");
-    }
-}
-
-#[test]
-fn help_is_filtered_by_what_is_typed_and_esc_leaves_one_layer_at_a_time() {
-    let mut app = app();
-    press(&mut app, "? / c h e C K p o i n t");
-    let shown = seen(&app, (80, 24));
-    for wanted in [
-        "filter: cheCKpoint_",
-        "Write a checkpoint now",
-        "When quitting",
-    ] {
-        assert!(shown.contains(wanted), "{wanted}:\n{shown}");
-    }
-    for other in ["Decide: dismiss", "escape-time"] {
-        assert!(!shown.contains(other), "{other}:\n{shown}");
-    }
-    press(&mut app, "Enter j");
-    let shown = seen(&app, (80, 24));
-    assert!(
-        shown.contains("filter: cheCKpoint ─"),
-        "typed no more:\n{shown}"
-    );
-    let mut app = self::app();
-    press(&mut app, "? / z z z");
-    assert!(seen(&app, (80, 24)).contains("no line holds that"));
-    press(&mut app, "Esc");
-    assert!(
-        seen(&app, (80, 24)).contains("Decide: dismiss"),
-        "filter off"
-    );
-    press(&mut app, "Esc");
-    assert!(app.layers.is_empty());
-}
-
-#[test]
-fn help_explains_twins_and_the_words_of_the_queue() {
-    let mut app = app();
-    let queue = seen(&app, (80, 24));
-    let mut rows = queue.lines().skip(2);
-    let mut begins = |text: &str| rows.next().is_some_and(|row| row.contains(text));
-    assert!(
-        begins("  0a ") && begins("  1b ") && begins("  2a "),
-        "{queue}"
-    );
-    assert!(seen(&app, (160, 45)).contains("number 0, twin of 1"));
-    press(&mut app, "? G");
-    let help = seen(&app, (100, 40));
-    for wanted in ["twins", "ready", "asked", "seen", "you5", "you✓"] {
-        assert!(help.contains(wanted), "{wanted}:\n{help}");
-    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::label::{Decision, Label, Store};
 use crate::link::{Command, Fact};
 use crate::ui::app::{App, update};
 use crate::ui::clerk::Clerk;
-use crate::ui::labelling::Standing;
+use crate::ui::labelling::Access;
 use crate::ui::msg::{Effect, Msg};
 use crate::ui::tests::fixtures::{app, press, right};
 
@@ -38,7 +38,7 @@ impl Desk {
             folder,
         };
         desk.press("F3");
-        assert_eq!(desk.app.labelling.standing, Standing::Open);
+        assert_eq!(desk.app.labelling.access, Access::Open);
         desk
     }
 

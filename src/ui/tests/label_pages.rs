@@ -4,7 +4,7 @@ use crate::env::schema::Action;
 use crate::label::Store;
 use crate::ui::app::ScreenName;
 use crate::ui::clerk::{Clerk, Outcome, Request};
-use crate::ui::labelling::Standing;
+use crate::ui::labelling::Access;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
 use crate::ui::tests::fixtures::{app, seen};
@@ -33,7 +33,7 @@ fn labels_that_cannot_be_opened_are_said_and_tried_again() {
     assert!(desk.said().contains("another process"), "{}", desk.said());
     drop(other);
     desk.press("F3");
-    assert_eq!(desk.app.labelling.standing, Standing::Open);
+    assert_eq!(desk.app.labelling.access, Access::Open);
     drop(desk.folder);
 }
 

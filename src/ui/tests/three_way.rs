@@ -3,7 +3,7 @@
 use crate::env::schema::{Action, Episode, Stage};
 use crate::ui::app::{App, update};
 use crate::ui::layer::Layer;
-use crate::ui::queue::three_way::Standing;
+use crate::ui::queue::three_way::Accord;
 use crate::ui::tests::fixtures::{answer, app, press, ready, right, seen, wrong};
 
 /// Right but for the second alert, and malformed for the fourth.
@@ -42,11 +42,11 @@ fn decided() -> App {
 fn each_two_sides_are_counted_where_both_have_spoken() {
     let mut app = decided();
     let found = app.queue.three_way(&[app.queue.stage()]);
-    let counted = |standing: &Standing| {
+    let counted = |accord: &Accord| {
         (
-            standing.agreement.same_action,
-            standing.both(),
-            standing.malformed,
+            accord.agreement.same_action,
+            accord.both(),
+            accord.malformed,
         )
     };
     assert_eq!(counted(&found.analyst_truth), (2, 3, 0));

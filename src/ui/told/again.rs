@@ -1,7 +1,7 @@
 //! What is told again: a resumed run cuts its files back, and whoever reads them begins anew.
 
 use crate::link::{FactKind, RunFact};
-use crate::ui::signs::Standing;
+use crate::ui::signs::Chronicle;
 
 use super::Watching;
 
@@ -13,7 +13,7 @@ impl Watching {
                 self.curves.forget(FactKind::Metrics);
                 self.last_step = 0;
                 self.by_curves.clear();
-                self.standing = Standing::default();
+                self.chronicle = Chronicle::default();
             }
             FactKind::System => self.curves.forget(kind),
             FactKind::Rollouts => {
@@ -23,6 +23,7 @@ impl Watching {
             FactKind::Attacks => self.attacks.clear(),
             FactKind::Evaluations => {
                 self.evaluations.clear();
+                self.standstill = None;
                 self.curves.forget(kind);
             }
             FactKind::Warnings => self.warnings.clear(),
