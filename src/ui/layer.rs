@@ -23,6 +23,7 @@ use crate::ui::queue::what_if::{self, Part};
 use crate::ui::scroll::Scroll;
 use crate::ui::searching::{self, search};
 use crate::ui::starting::{self, Form};
+use crate::ui::tending;
 
 /// Longest texts that can be typed, in characters: a rationale is what a response may hold, a note on an alert as long as
 /// the editor lets it be, a value of a record as long as one could have been logged.
@@ -307,6 +308,11 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
             app.layers.pop();
             set_aside(app, of, &typed);
         }
+        (Verb::Back, Layer::Note { dir, typed }) => {
+            let (dir, typed) = (dir.clone(), typed.clone());
+            app.layers.pop();
+            tending::set_note_aside(app, &dir, &typed);
+        }
         (Verb::Back, _) | (Verb::Help, Layer::Help { .. }) => {
             app.layers.pop();
         }
@@ -341,7 +347,7 @@ fn confirm(app: &mut App) -> Option<Vec<Effect>> {
     app.layers.pop();
     Some(match layer {
         Layer::Palette { typed, chosen } => palette::choose(app, &typed, chosen),
-        Layer::Note { dir, typed: text } => vec![Effect::Errand(Errand::Note { dir, text })],
+        Layer::Note { dir, typed } => tending::keep_note(app, dir, typed),
         Layer::Delete { dir } => vec![Effect::Errand(Errand::Delete(dir))],
         Layer::Skip { stage } => skip_stage(app, &stage),
         Layer::Line { of, typed } => verbs::typed(app, of, &typed),

@@ -2,6 +2,7 @@
 //!
 //! Knows no folders: what is in them comes as a [`Listing`].
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::run::RunDir;
@@ -36,6 +37,8 @@ pub struct Runs {
     pub details_scroll: Scroll,
     filter: Filter,
     pub filter_text: String,
+    /// Notes that were typed and are not on disk, by the run's folder.
+    drafts: BTreeMap<RunDir, String>,
 }
 
 impl Filtered for Summary {
@@ -189,6 +192,34 @@ impl Runs {
                 )
             }
         })
+    }
+
+    /// What a line for the note on the run in `dir` begins with: what was typed and is not on disk, else the note.
+    #[must_use]
+    pub fn note_to_edit(&self, dir: &RunDir) -> String {
+        let draft = self.drafts.get(dir).map(String::as_str);
+        draft.unwrap_or_else(|| self.note(dir)).to_owned()
+    }
+
+    fn note(&self, dir: &RunDir) -> &str {
+        let mut all = self.all.iter();
+        let found = all.find(|run| run.run_dir.as_deref() == Some(dir.path()));
+        found.map_or("", |run| run.note.as_str())
+    }
+
+    /// Keeps a note that is not on disk for the next time; false where it says what is on disk, or nothing.
+    pub fn set_aside(&mut self, dir: &RunDir, text: &str) -> bool {
+        self.drafts.remove(dir);
+        let is_new = !text.trim().is_empty() && text.trim() != self.note(dir);
+        if is_new {
+            self.drafts.insert(dir.clone(), text.to_owned());
+        }
+        is_new
+    }
+
+    /// What was typed is on disk, or its run is gone.
+    pub fn forget_draft(&mut self, dir: &RunDir) {
+        self.drafts.remove(dir);
     }
 
     /// Shows only what `text` lets through.

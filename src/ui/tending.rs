@@ -89,7 +89,7 @@ fn tend_folder(app: &mut App, verb: Verb, dir: RunDir) -> Vec<Effect> {
         }
         Verb::EditNote if run.note.contains('\n') => app.say(SEVERAL_LINES),
         Verb::EditNote => {
-            let typed = run.note.clone();
+            let typed = app.runs.note_to_edit(&dir);
             app.layers.push(Layer::Note { dir, typed });
         }
         Verb::DeleteRun if app.is_read_only => {
@@ -102,6 +102,19 @@ fn tend_folder(app: &mut App, verb: Verb, dir: RunDir) -> Vec<Effect> {
         _ => return vec![Effect::Errand(Errand::Export(dir))],
     }
     Vec::new()
+}
+
+/// The line of a note is left: what was typed waits for the next time.
+pub fn set_note_aside(app: &mut App, dir: &RunDir, typed: &str) {
+    if app.runs.set_aside(dir, typed) {
+        app.say("not saved, but kept while opensoc runs: e goes on with it");
+    }
+}
+
+/// Has a note written. Until it is on disk the line can be opened with it again.
+pub fn keep_note(app: &mut App, dir: RunDir, text: String) -> Vec<Effect> {
+    app.runs.set_aside(&dir, &text);
+    vec![Effect::Errand(Errand::Note { dir, text })]
 }
 
 /// Marks the run under the cursor, whose curves are then to be read, or takes its mark off.
@@ -196,6 +209,7 @@ pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
         Report::Room { dir, free } => take_room(app, &dir, free),
         Report::Deleted(dir) => {
             app.say(gate::clean(&format!("deleted {}", dir.id())));
+            app.runs.forget_draft(&dir);
             app.training.forget(dir.path());
             return look();
         }
@@ -208,6 +222,7 @@ pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
         }
         Report::Noted(dir) => {
             app.say(gate::clean(&format!("note on {} kept", dir.id())));
+            app.runs.forget_draft(&dir);
             return look();
         }
         Report::Failed(why) => app.complain(gate::clean(&why)),

@@ -105,9 +105,9 @@ fn a_note_is_typed_kept_and_shown() {
     with_runs(&mut app, three());
     press(&mut app, "j e Space o k");
     assert!(seen(&app, (80, 24)).contains("note on two: higher beta ok_"));
-    assert!(press(&mut app, "Esc").is_empty() && app.layers.is_empty());
-    let kept = press(&mut app, "e ! Enter");
-    let text = "higher beta!".to_owned();
+    press(&mut app, "ctrl-u b e s t");
+    let kept = press(&mut app, "Enter");
+    let text = "best".to_owned();
     assert_eq!(
         errands(&kept),
         [Errand::Note {
@@ -117,6 +117,36 @@ fn a_note_is_typed_kept_and_shown() {
     );
     let after = update(&mut app, Msg::Report(Report::Noted(dir("two"))));
     assert_eq!(errands(&after), [Errand::List]);
+}
+
+#[test]
+fn a_note_that_was_typed_and_not_written_waits_for_the_next_time() {
+    let typed = |app: &App| match app.layers.last() {
+        Some(Layer::Note { typed, .. }) => typed.clone(),
+        other => panic!("{other:?}"),
+    };
+    let mut app = app();
+    with_runs(&mut app, three());
+    press(&mut app, "j e Space o k");
+    assert!(press(&mut app, "Esc").is_empty() && app.layers.is_empty());
+    assert!(toast(&app).contains("e goes on with it"), "{}", toast(&app));
+    press(&mut app, "k e");
+    assert_eq!(typed(&app), "", "another run has another note");
+    press(&mut app, "Esc j e");
+    assert_eq!(typed(&app), "higher beta ok");
+    assert_eq!(errands(&press(&mut app, "! Enter")).len(), 1);
+    let why = "notes.txt: no space left".to_owned();
+    update(&mut app, Msg::Report(Report::Failed(why)));
+    press(&mut app, "e");
+    assert_eq!(typed(&app), "higher beta ok!", "it could not be written");
+    press(&mut app, "Enter");
+    update(&mut app, Msg::Report(Report::Noted(dir("two"))));
+    press(&mut app, "e");
+    assert_eq!(typed(&app), "higher beta", "as the list has it");
+    press(&mut app, "Space Esc");
+    assert!(!toast(&app).contains("not saved"), "nothing was typed");
+    press(&mut app, "e ctrl-u Esc e");
+    assert_eq!(typed(&app), "higher beta", "an emptied line is no draft");
 }
 
 #[test]

@@ -37,12 +37,6 @@ pub struct Dash {
 /// Nothing left out.
 const SOLID: Dash = Dash { on: 1, off: 0 };
 
-impl Dash {
-    const fn draws(self, walked: usize) -> bool {
-        walked % (self.on + self.off) < self.on
-    }
-}
-
 /// Dots of one chart.
 pub struct Plot {
     width: usize,
@@ -65,12 +59,12 @@ impl Plot {
         }
     }
 
-    /// Dots across and down in one cell.
-    const fn dots_per_cell(&self) -> (usize, usize) {
+    /// Dots across and down in one cell, as powers of two: every dot drawn asks for its cell.
+    const fn dots_per_cell(&self) -> (u32, u32) {
         match self.symbols {
-            Symbols::Braille => (2, 4),
-            Symbols::Blocks => (1, 2),
-            Symbols::Ascii => (1, 1),
+            Symbols::Braille => (1, 2),
+            Symbols::Blocks => (0, 1),
+            Symbols::Ascii => (0, 0),
         }
     }
 
@@ -78,7 +72,7 @@ impl Plot {
     #[must_use]
     pub const fn dots(&self) -> (usize, usize) {
         let (across, down) = self.dots_per_cell();
-        (self.width * across, self.height * down)
+        (self.width << across, self.height << down)
     }
 
     fn set(&mut self, x: usize, y: usize, layer: usize) {
@@ -90,10 +84,11 @@ impl Plot {
             Symbols::Blocks => [1, 2][y % 2],
             Symbols::Ascii => 1,
         };
-        if x / across >= self.width {
+        let (column, row) = (x >> across, y >> down);
+        if column >= self.width {
             return;
         }
-        if let Some(cell) = self.cells.get_mut(y / down * self.width + x / across) {
+        if let Some(cell) = self.cells.get_mut(row * self.width + column) {
             if cell.1 == layer {
                 cell.0 |= bit;
             } else if cell.0 == 0 || layer > cell.1 {
@@ -151,13 +146,18 @@ impl Plot {
         walked: usize,
     ) -> usize {
         let steps = to.0.abs_diff(from.0).max(to.1.abs_diff(from.1)).max(1);
+        let period = dash.on + dash.off;
+        // Counted along: a division for each dot costs more than the dot.
+        let mut phase = walked % period;
         for step in 0..=steps {
-            let share = step as f64 / steps as f64;
-            let between =
-                |a: usize, b: usize| (a as f64 + (b as f64 - a as f64) * share + 0.5) as usize;
-            if dash.draws(walked + step) {
-                self.set(between(from.0, to.0), between(from.1, to.1), layer);
+            if phase < dash.on {
+                let (x, y) = (
+                    between(from.0, to.0, step, steps),
+                    between(from.1, to.1, step, steps),
+                );
+                self.set(x, y, layer);
             }
+            phase = if phase + 1 == period { 0 } else { phase + 1 };
         }
         walked + steps
     }
@@ -192,5 +192,58 @@ impl Plot {
             Symbols::Blocks => [' ', '▀', '▄', '█'][usize::from(dots & 3)],
             Symbols::Ascii => mark,
         }
+    }
+}
+
+/// Where a line from `a` to `b` is after `step` of so many steps. Most are upright, or as long as they have steps.
+fn between(a: usize, b: usize, step: usize, steps: usize) -> usize {
+    match a.abs_diff(b) {
+        0 => a,
+        far if far == steps && a < b => a + step,
+        far if far == steps => a - step,
+        _ => {
+            let share = step as f64 / steps as f64;
+            (a as f64 + (b as f64 - a as f64) * share + 0.5) as usize
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_runs_from_end_to_end_and_rounds_to_the_nearest_dot() {
+        for (a, b) in [(0, 0), (3, 3), (0, 7), (7, 0), (2, 4), (4, 2), (0, 40)] {
+            for steps in [7, 13, 40] {
+                if usize::abs_diff(a, b) > steps {
+                    continue;
+                }
+                for step in 0..=steps {
+                    let exact = a as f64 + (b as f64 - a as f64) * step as f64 / steps as f64;
+                    let off = (between(a, b, step, steps) as f64 - exact).abs();
+                    assert!(off <= 0.5 + 1e-9, "{a} {b} {step}/{steps}");
+                }
+                assert_eq!(between(a, b, 0, steps), a);
+                assert_eq!(between(a, b, steps, steps), b);
+            }
+        }
+    }
+
+    /// The dots set in one row of ASCII, from a line along it.
+    fn row(dash: Dash, to: usize) -> String {
+        let mut plot = Plot::new(20, 1, Symbols::Ascii);
+        let walked = plot.line((0, 0), (to / 2, 0), 0, dash, 0);
+        plot.line((to / 2, 0), (to, 0), 0, dash, walked);
+        let dots = plot.cells.iter();
+        dots.map(|(dots, _)| if *dots == 0 { ' ' } else { '.' })
+            .collect()
+    }
+
+    #[test]
+    fn dashes_go_on_where_one_line_meets_the_next() {
+        assert_eq!(row(SOLID, 19), "....................");
+        assert_eq!(row(Dash { on: 4, off: 3 }, 19), "....   ....   ....  ");
+        assert_eq!(row(Dash { on: 1, off: 2 }, 19), ".  .  .  .  .  .  . ");
     }
 }
