@@ -114,6 +114,8 @@ pub enum Fact {
         adapters: Vec<String>,
         default_adapter: AdapterChoice,
     },
+    /// Something to know about what was opened that stops nothing: an adapter made for another base model.
+    Noted { message: String },
     /// The answer to an [`InferRequest`].
     Inference {
         id: u64,
@@ -205,6 +207,20 @@ pub enum RunState {
     Stopped,
     Finished,
     Failed,
+}
+
+impl RunState {
+    /// The word in `status.json`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            RunState::Running => "running",
+            RunState::Paused => "paused",
+            RunState::Stopped => "stopped",
+            RunState::Finished => "finished",
+            RunState::Failed => "failed",
+        }
+    }
 }
 
 /// The content of `status.json`.

@@ -33,4 +33,6 @@ pub enum Outcome {
     Complete,
     /// Exit code 1: some input was bad or a bound is broken; what was wrong is printed already.
     BadInput,
+    /// Ended whole by this signal's request: exit code 128 and its number, as shells count.
+    Signalled(u8),
 }

@@ -28,7 +28,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     } else if runs.is_empty() && broken.is_empty() {
         writeln!(
             out,
-            "No runs in {} yet: `opensoc train` starts one.",
+            "No runs in {} yet: `opensoc train` starts one. The run that made the embedded model is called `shipped`: the workbench shows it, `opensoc export shipped` prints it.",
             root.display()
         )?;
     } else {

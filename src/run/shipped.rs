@@ -9,6 +9,8 @@ use crate::link::{EvalRow, MetricRow, Plan};
 #[derive(Clone, Debug, Default)]
 pub struct ShippedRun {
     pub run_id: String,
+    /// When it was begun, as its `run.json` says.
+    pub created: String,
     pub plan: Plan,
     pub metrics: Vec<MetricRow>,
     pub evaluations: Vec<EvalRow>,
@@ -18,12 +20,16 @@ const MANIFEST: &[u8] = include_bytes!("../../assets/nano/run/run.json");
 const METRICS: &str = include_str!("../../assets/nano/run/metrics.jsonl");
 const EVALUATIONS: &str = include_str!("../../assets/nano/run/eval.jsonl");
 
+/// What it is called among runs.
+pub const ID: &str = "shipped";
+
 /// The shipped run; `None` only if its embedded files were not those of a run.
 #[must_use]
 pub fn run() -> Option<ShippedRun> {
     let manifest: Manifest = serde_json::from_slice(MANIFEST).ok()?;
     Some(ShippedRun {
-        run_id: "shipped".into(),
+        run_id: ID.into(),
+        created: manifest.created,
         plan: manifest.plan,
         metrics: lines(METRICS),
         evaluations: lines(EVALUATIONS),

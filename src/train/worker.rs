@@ -18,7 +18,7 @@ use crate::link::{
 };
 use crate::model::decoder::Decoder;
 use crate::model::error::Result;
-use crate::model::lora::Adapter;
+use crate::model::lora::{Adapter, AdapterInfo};
 use crate::model::nano;
 use crate::model::placement::{DeviceChoice, DtypeChoice, Placement, device_name};
 use crate::model::source::LoadedModel;
@@ -80,6 +80,13 @@ fn serve(
         adapters: names,
         default_adapter,
     });
+    for dir in &options.adapters {
+        let name = dir.display().to_string();
+        if let Some(told) = AdapterInfo::open(&name)?.stranger_to(&model) {
+            let message = format!("adapter {name}: {told}");
+            tell(Fact::Noted { message });
+        }
+    }
     let mut desk = Desk {
         model: &model,
         adapters,

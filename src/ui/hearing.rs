@@ -30,6 +30,10 @@ pub(super) fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
             effects.extend(starting::ask_fit(app));
             effects
         }
+        Fact::Noted { message } => {
+            app.complain(message);
+            Vec::new()
+        }
         Fact::Fitted { config, told, fits } => {
             let config = *config;
             app.fitted = Some(Fitted { config, told, fits });
