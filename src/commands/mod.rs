@@ -20,6 +20,7 @@ pub mod rules;
 pub mod runs;
 pub mod schema;
 pub mod score;
+pub mod steering;
 pub mod train;
 pub mod triage;
 pub mod verify;

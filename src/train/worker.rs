@@ -96,7 +96,7 @@ fn serve(
     while let Ok(command) = commands.recv() {
         match command {
             Command::Quit | Command::QuitAfterRun => return Ok(()),
-            Command::Control(_) => {}
+            Command::Control(_) | Command::Follow(_) => {}
             Command::Fit(config) => tell(fitted(&model, config)),
             Command::Infer(request) => tell(desk.answer(&request, None)),
             Command::Train(request) => {
@@ -285,6 +285,7 @@ impl Host for InProcess<'_, '_> {
                         "a run is in progress; stop it before starting another".to_string();
                     (self.tell)(Fact::Run(RunFact::Warning { step: 0, message }));
                 }
+                Ok(Command::Follow(_)) => {}
                 Ok(Command::QuitAfterRun) => self.quit = true,
                 Ok(Command::Quit) => {
                     self.quit = true;

@@ -4,6 +4,7 @@
 //! terminal, no files and no clock.
 
 pub mod agreeing;
+mod arriving;
 pub mod asking;
 pub mod drafts;
 pub mod sifting;
@@ -135,13 +136,16 @@ impl Labelling {
         }
     }
 
-    /// Has the folder read, unless it is open.
+    /// Has the folder read; where it is open, has it looked at for alerts that came since.
     pub fn open(&mut self) -> Vec<Effect> {
-        if matches!(self.standing, Standing::Open | Standing::Opening) {
-            return Vec::new();
+        match self.standing {
+            Standing::Opening => Vec::new(),
+            Standing::Open => vec![Effect::Label(Request::Look)],
+            _ => {
+                self.standing = Standing::Opening;
+                vec![Effect::Label(Request::Open)]
+            }
         }
-        self.standing = Standing::Opening;
-        vec![Effect::Label(Request::Open)]
     }
 
     /// The folder is read: its episodes are the queue. Generated ones follow where it holds none of another origin.

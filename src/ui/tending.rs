@@ -1,6 +1,6 @@
 //! What keys do on the runs screen, and what follows when an errand is done.
 
-use crate::link::{RolloutGroup, RunFact, Status};
+use crate::link::{Command, RolloutGroup, RunFact, Status};
 use crate::run::RunDir;
 use crate::run::groups::Wanted;
 use crate::ui::app::{App, ScreenName};
@@ -133,6 +133,16 @@ fn open(app: &mut App, dir: RunDir) -> Vec<Effect> {
     if app.training.show_live(dir.path()) {
         app.screen = ScreenName::Training;
         return Vec::new();
+    }
+    let is_alive = app
+        .runs
+        .current()
+        .is_some_and(|run| run.standing.is_alive());
+    let is_free = app.is_elsewhere || !app.training.is_in_progress();
+    if is_alive && is_free && !app.is_read_only {
+        app.training.show_found();
+        app.screen = ScreenName::Training;
+        return vec![Effect::Send(Command::Follow(dir.path().to_owned()))];
     }
     app.say("reading the run");
     vec![Effect::Errand(Errand::Open(dir))]

@@ -142,6 +142,24 @@ impl Training {
         self.is_pause_asked = false;
     }
 
+    /// A run in another process is about to be told from its beginning. A run opened to be looked at stays on screen.
+    pub fn found(&mut self) {
+        self.live = Some(Watching::default());
+        self.past = Past::default();
+        self.is_pause_asked = false;
+        self.shows_shipped = false;
+        if !self.shows_opened {
+            self.show_anew();
+        }
+    }
+
+    /// The run in this process, or the one that is to be found, comes on screen.
+    pub fn show_found(&mut self) {
+        self.shows_shipped = false;
+        self.shows_opened = false;
+        self.show_anew();
+    }
+
     /// Another run is on screen: which steps of the one before were looked at means nothing here.
     fn show_anew(&mut self) {
         self.groups_back = 0;
@@ -172,11 +190,8 @@ impl Training {
     /// Takes a fact of the run in.
     pub fn apply(&mut self, fact: RunFact) {
         if let RunFact::Started { run_id, .. } = &fact {
-            let goes_on = self
-                .live
-                .as_ref()
-                .is_some_and(|live| live.run_id == *run_id);
-            if !goes_on {
+            let is_awaited = |live: &Watching| live.run_id.is_empty() || live.run_id == *run_id;
+            if !self.live.as_ref().is_some_and(is_awaited) {
                 self.begin(false);
             }
         }
@@ -243,9 +258,7 @@ impl Training {
     pub fn show_live(&mut self, dir: &Path) -> bool {
         let is_it = self.live.as_ref().is_some_and(|live| live.is_in(dir));
         if is_it && !self.shows_live() {
-            self.shows_shipped = false;
-            self.shows_opened = false;
-            self.show_anew();
+            self.show_found();
         }
         is_it
     }

@@ -379,6 +379,8 @@ fn an_opened_run_that_goes_on_is_followed_while_it_is_looked_at() {
     writer.status(&alive(1)).expect("written");
     let mut porter = Porter::new(root.path());
     let mut app = app();
+    // With a run of its own in progress the workbench steers that one, and only looks at others.
+    train(&mut app, 3);
     let mut run = |app: &mut App, mut todo: Vec<Effect>| {
         while let Some(effect) = todo.pop() {
             if let Effect::Errand(errand) = effect {
