@@ -8,6 +8,7 @@ use crate::env::schema::{Split, Stage};
 use crate::env::verify;
 
 mod elastic;
+mod suricata;
 mod windows;
 
 fn imported(value: &Value) -> Imported {
