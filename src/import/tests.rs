@@ -8,6 +8,7 @@ use crate::env::schema::{Split, Stage};
 use crate::env::verify;
 
 mod elastic;
+mod ocsf;
 mod suricata;
 mod windows;
 
