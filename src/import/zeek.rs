@@ -132,13 +132,18 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
         user: user.unwrap_or("-").to_owned(),
         summary,
     };
+    let kind = match log.name {
+        // Zeek tells the type of a file from the file, not from what its server says.
+        "http" if fields.contains_key("mime_type") => "http.download",
+        _ => log.kind,
+    };
     Imported {
         format: Format::Zeek,
         is_alert,
         alert,
-        log_window: vec![event(0, &timestamp, "zeek", log.kind, fields)],
+        log_window: vec![event(0, &timestamp, "zeek", kind, fields)],
     }
-    .checked()
+    .named()
 }
 
 /// The log that a record says it is of, else the one that has its fields.
