@@ -16,6 +16,7 @@ pub mod lines;
 pub mod look;
 pub mod model;
 pub mod pretrain;
+pub mod records;
 pub mod rules;
 pub mod runs;
 pub mod schema;

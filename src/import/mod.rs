@@ -10,6 +10,7 @@ mod names;
 mod ocsf;
 pub mod room;
 mod suricata;
+pub mod table;
 mod wazuh;
 mod windows;
 mod zeek;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::fields::{first, get, is_there, pick, seconds, text};
-use super::{Alert, Format, ImportError, Imported, event};
+use super::{Alert, Format, ImportError, Imported, MAX_TEXT, event};
 
 /// A log of Zeek's: its name (`_path` where it is written), a field only it has, our event type, and what is kept of it
 /// beside the ends of the connection.
@@ -152,7 +152,8 @@ fn log_of(value: &Value) -> Result<&'static Log, ImportError> {
     let known = known.join(", ");
     if let Some(path) = get(value, "_path") {
         let named = LOGS.iter().find(|log| path == log.name);
-        let message = || format!("{path} is none of {known}");
+        let said: String = path.to_string().chars().take(MAX_TEXT).collect();
+        let message = || format!("{said} is none of {known}");
         return named.ok_or_else(|| ImportError::at("_path", message()));
     }
     let told = LOGS.iter().find(|log| is_there(value, log.told_by));
