@@ -103,6 +103,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match result {
         Ok(Outcome::Complete) => ExitCode::SUCCESS,
         Ok(Outcome::BadInput) => ExitCode::from(1),
+        Ok(Outcome::Signalled(signal)) => ExitCode::from(128 | signal),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to tell it to when stderr is gone too.

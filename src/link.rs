@@ -26,6 +26,8 @@ pub enum Command {
     Fit(Box<TrainConfig>),
     /// Steer the run in progress; without one it is ignored.
     Control(Control),
+    /// Follow and steer the run in this folder, which another process works on; ignored while a run goes on here.
+    Follow(PathBuf),
     /// Answer one episode; served between micro-batches while a run is in progress.
     Infer(InferRequest),
     /// Checkpoint and stop a run in progress, end the thread.
@@ -114,6 +116,8 @@ pub enum Fact {
         adapters: Vec<String>,
         default_adapter: AdapterChoice,
     },
+    /// Something to know about what was opened that stops nothing: an adapter made for another base model.
+    Noted { message: String },
     /// The answer to an [`InferRequest`].
     Inference {
         id: u64,
@@ -134,8 +138,12 @@ pub enum Fact {
         told: String,
         fits: bool,
     },
-    /// A fact of the run in progress; already on disk when it arrives here.
+    /// A fact of the run in this process; already on disk when it arrives here.
     Run(RunFact),
+    /// A run in another process is followed from here on, and told from its beginning.
+    Found,
+    /// A fact of that run.
+    Elsewhere(RunFact),
     /// The model thread cannot go on (weights unreadable, panic); what was asked is lost, what is on disk is not.
     ModelFailed { message: String },
 }
@@ -205,6 +213,20 @@ pub enum RunState {
     Stopped,
     Finished,
     Failed,
+}
+
+impl RunState {
+    /// The word in `status.json`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            RunState::Running => "running",
+            RunState::Paused => "paused",
+            RunState::Stopped => "stopped",
+            RunState::Finished => "finished",
+            RunState::Failed => "failed",
+        }
+    }
 }
 
 /// The content of `status.json`.

@@ -205,7 +205,7 @@ fn answered(text: &[u8]) -> String {
         Object::parse(line)?;
         Ok(json!("read"))
     };
-    answer_lines(text, &mut out, answer).expect("writes to memory");
+    answer_lines("memory", text, &mut out, answer).expect("writes to memory");
     String::from_utf8(out).expect("UTF-8")
 }
 

@@ -61,7 +61,6 @@ fn child() {
         annotator: "analyst".into(),
         train_config: TrainConfig::nano(),
         is_read_only: false,
-        is_elsewhere: false,
         start_on_training: false,
     };
     let session = Session {

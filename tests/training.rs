@@ -240,6 +240,49 @@ fn a_run_is_a_function_of_its_seed_and_survives_stops_and_kills() {
             "{file} after a kill"
         );
     }
+    assert_log_tells_of(
+        &stopped,
+        &[
+            "begun: opensoc",
+            "evaluated at step 1 on 4 episodes",
+            "sft ended at step 3",
+            "asked to stop at step 6",
+            "checkpoint of step 6",
+            "resumed from step 6",
+            "finished at step 11",
+        ],
+    );
+    assert_is_not_begun_over(&straight);
+}
+
+fn assert_log_tells_of(dir: &Path, wanted: &[&str]) {
+    let log = String::from_utf8(bytes(dir, "log.txt")).expect("text");
+    let mut rest = log.as_str();
+    for words in wanted {
+        let found = rest.split_once(words);
+        assert!(found.is_some(), "{words}, in this order: {log}");
+        rest = found.map_or("", |(_, after)| after);
+    }
+}
+
+/// A run that has lost its checkpoints is left as it is.
+fn assert_is_not_begun_over(dir: &Path) {
+    fs::remove_dir_all(dir.join("checkpoints")).expect("removed");
+    let before = bytes(dir, "metrics.jsonl");
+    let model = LoadedModel::nano().expect("nano");
+    let request = TrainRequest {
+        config: config(),
+        run_dir: dir.to_path_buf(),
+        resume: true,
+        sft_extra: None,
+    };
+    let refused = curriculum::run(&model, &request, &mut Listener::default());
+    let told = refused.expect_err("no checkpoint").to_string();
+    assert!(
+        told.contains("no checkpoint is left of a run of 11 steps"),
+        "{told}"
+    );
+    assert_eq!(bytes(dir, "metrics.jsonl"), before);
 }
 
 #[test]

@@ -309,6 +309,14 @@ fn accuracy(table: &Table, predict: impl Fn(&Row) -> Action) -> f64 {
     hits as f64 / table.rows.len().max(1) as f64
 }
 
+impl AuditRow {
+    /// Whether its interval holds the bound: an accuracy above it may be chance.
+    #[must_use]
+    pub fn is_within_error(&self) -> bool {
+        self.bound.is_some_and(|bound| self.low <= bound)
+    }
+}
+
 impl Report {
     /// The report as text, one row a line, broken bounds marked.
     #[must_use]
@@ -327,7 +335,11 @@ impl Report {
         for row in &self.rows {
             let interval = format!("[{:.3}, {:.3}]", row.low, row.high);
             let bound = row.bound.map_or("-".into(), |b| format!("{b:.3}"));
-            let mark = if row.ok { "" } else { "  BROKEN" };
+            let mark = match (row.ok, row.is_within_error()) {
+                (true, _) => "",
+                (false, false) => "  BROKEN",
+                (false, true) => "  BROKEN, by no more than sampling error: more --episodes tell",
+            };
             let _ = writeln!(
                 text,
                 "{:<20} {:<9} {:<14} {:>8.3}  {:<15} {:>11.3} {:>7.3} {:>6}{mark}",

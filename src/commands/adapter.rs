@@ -99,13 +99,17 @@ fn info(args: &InfoArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
             .map(|(name, count)| (name, json!(count)))
             .collect();
         let line = json!({
-            "base": info.base, "rank": info.rank, "alpha": info.alpha, "rslora": info.rslora,
+            "base": info.base.name, "base_sha256": info.base.weights, "rank": info.rank, "alpha": info.alpha, "rslora": info.rslora,
             "parameters": info.parameters(), "modules": modules, "fits": args.model,
         });
         writeln!(out, "{line}")?;
         return Ok(Outcome::Complete);
     }
-    let base = info.base.as_deref().unwrap_or("a model it does not name");
+    let base = info
+        .base
+        .name
+        .as_deref()
+        .unwrap_or("a model it does not name");
     let root = if info.rslora { "sqrt(rank)" } else { "rank" };
     let parameters = info.parameters();
     writeln!(out, "{}: LoRA for {base}", args.adapter)?;

@@ -21,7 +21,9 @@ use crate::eval::calibration::Calibration;
 use crate::eval::metrics::Case;
 use crate::eval::report::{Answers, Contestant, Report};
 use crate::model::decoder::Decoder;
-use crate::model::lora::Adapter;
+use crate::model::error::ModelError;
+use crate::model::lora::{Adapter, AdapterInfo};
+use crate::model::nano;
 use crate::model::placement::DtypeChoice;
 use crate::model::source::LoadedModel;
 use crate::train::{evaluate, task};
@@ -123,19 +125,37 @@ fn of_models(args: &Args, episodes: &[Episode]) -> anyhow::Result<Vec<Answers>> 
     Ok(answers)
 }
 
-/// A shipped adapter's name, or a folder.
+/// A shipped adapter's name, or a folder; one that was made for another base model is told of on stderr.
 pub fn adapter(name: &str, model: &LoadedModel) -> anyhow::Result<Adapter> {
-    if model.name == crate::model::nano::NAME {
-        let shipped = crate::model::nano::adapters(&model.decoder.config, model.decoder.device())?;
+    if model.name == nano::NAME {
+        let shipped = nano::adapters(&model.decoder.config, model.decoder.device())?;
         if let Some((_, adapter)) = shipped.into_iter().find(|(known, _)| known == name) {
             return Ok(adapter);
         }
     }
-    Ok(Adapter::load(
-        name.as_ref(),
-        &model.decoder.config,
-        model.decoder.device(),
-    )?)
+    let (dir, device) = (Path::new(name), model.decoder.device());
+    let adapter = Adapter::load(dir, &model.decoder.config, device);
+    let adapter = adapter.map_err(|error| unknown_adapter(name, model, error))?;
+    if let Some(told) = AdapterInfo::open(name)?.stranger_to(model) {
+        writeln!(std::io::stderr(), "warning: adapter {name}: {told}")?;
+    }
+    Ok(adapter)
+}
+
+/// What could not be read; where there is no such folder, the names that need none too.
+fn unknown_adapter(name: &str, model: &LoadedModel, error: ModelError) -> anyhow::Error {
+    if Path::new(name).exists() {
+        return error.into();
+    }
+    let shipped = nano::adapter_files().iter().map(|(known, ..)| *known);
+    let shipped: Vec<&str> = shipped.filter(|_| model.name == nano::NAME).collect();
+    match shipped.is_empty() {
+        true => anyhow::anyhow!("{name}: there is no such adapter folder"),
+        false => anyhow::anyhow!(
+            "{name}: neither an adapter folder nor one of the shipped adapters: {}",
+            shipped.join(", ")
+        ),
+    }
 }
 
 fn of_decoder(

@@ -1,16 +1,20 @@
 //! `opensoc export`: the numbers of a run for other programs.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 
+use anyhow::Context;
+
 use super::Outcome;
-use crate::run::export::{self, What};
+use crate::run::export::{self, BrokenLines, Row, What};
 use crate::run::layout::default_root;
 use crate::run::summary::find;
+use crate::run::{RunDir, RunError, shipped};
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A run's folder or id
+    /// A run's folder or id, or `shipped` for the one in the binary
     #[arg(value_name = "RUN")]
     pub run: String,
     /// Rows and columns, one JSON object a line, or an event file (name it events.out.tfevents.…)
@@ -29,12 +33,18 @@ pub enum Format {
     Tensorboard,
 }
 
-/// Prints the rows; a broken one is named on stderr and left out.
+/// Rows, lines that are none, and when steps were done where somebody asks for it.
+struct Exported {
+    rows: Vec<Row>,
+    broken: Option<BrokenLines>,
+    times: BTreeMap<u64, u64>,
+}
+
+/// Prints the rows; which broken lines were left out is told on stderr.
 ///
 /// # Errors
 /// When there is no such run, or `out` cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-    let dir = find(&default_root()?, &args.run)?;
     anyhow::ensure!(
         args.format != Format::Tensorboard || !std::io::stdout().is_terminal(),
         "an event file is not text: send it to a file, e.g. > logs/events.out.tfevents.1"
@@ -43,15 +53,47 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         args.format != Format::Tensorboard || args.what != What::Rollouts,
         "rollouts are no curves: an event file holds metrics, eval or system"
     );
-    let (rows, broken) = export::rows(&dir, args.what)?;
+    let Exported {
+        rows,
+        broken,
+        times,
+    } = match find(&default_root()?, &args.run) {
+        Err(RunError::NotARun { .. }) if args.run == shipped::ID => of_shipped(args.what)?,
+        found => of_folder(&found?, args)?,
+    };
     match args.format {
         Format::Csv => export::csv(&rows, out)?,
         Format::Jsonl => export::jsonl(&rows, out)?,
-        Format::Tensorboard => export::events(&dir, args.what, &rows, out)?,
+        Format::Tensorboard => export::events(&times, args.what, &rows, out)?,
     }
-    if broken > 0 {
-        writeln!(std::io::stderr(), "{broken} broken lines left out")?;
+    if let Some(broken) = broken {
+        writeln!(std::io::stderr(), "{broken}")?;
         return Ok(Outcome::BadInput);
     }
     Ok(Outcome::Complete)
+}
+
+fn of_folder(dir: &RunDir, args: &Args) -> anyhow::Result<Exported> {
+    let (rows, broken) = export::rows(dir, args.what)?;
+    let times = match args.format {
+        Format::Tensorboard => export::times(dir)?,
+        Format::Csv | Format::Jsonl => BTreeMap::new(),
+    };
+    Ok(Exported {
+        rows,
+        broken,
+        times,
+    })
+}
+
+fn of_shipped(what: What) -> anyhow::Result<Exported> {
+    let run = shipped::run().context("this binary holds no readable run")?;
+    let times = export::beginning(&run.created);
+    let rows = export::shipped_rows(run, what);
+    let rows = rows.context("the shipped run keeps metrics and eval only")?;
+    Ok(Exported {
+        rows,
+        broken: None,
+        times,
+    })
 }

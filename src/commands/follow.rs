@@ -1,16 +1,16 @@
 //! A run in another process, followed: its folder is read now and then, and told as facts.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
+use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::link::{Command, RunFact, RunState, Status};
-use crate::run::reader::{Liveness, RunReader, crash_words, liveness_of, silence_words};
-use crate::run::summary::{SILENT_AFTER_S, Summary, now};
-use crate::run::{RunDir, RunError, control, layout};
+use crate::link::{RunFact, RunState, Status};
+use crate::run::reader::{
+    Liveness, RunReader, crash_words, liveness_of, read_status, silence_words,
+};
+use crate::run::summary::{SILENT_AFTER_S, now};
+use crate::run::{Manifest, RunDir, RunError, layout};
 
 /// Between two looks at the folder.
 const EVERY: Duration = Duration::from_millis(250);
@@ -130,58 +130,23 @@ impl Follower {
     }
 }
 
-/// The newest run under the default folder that a process works on.
+/// The run under `root` begun last that another process works on.
 ///
 /// # Errors
 /// Where the folder cannot be read.
-pub fn newest_alive() -> Result<Option<RunDir>, RunError> {
-    let (runs, _) = crate::run::summary::all(&layout::default_root()?, now())?;
-    let alive = runs
-        .into_iter()
-        .find(|run: &Summary| run.standing.is_alive());
-    Ok(alive.and_then(|run| run.run_dir).map(RunDir::new))
-}
-
-/// Hands on what is asked of the model thread; controls go to the followed run in `dir` until a run is begun here, which
-/// `is_here` then says: whoever follows that one is to stop, else a run continued here would be told twice.
-///
-/// A control that cannot be written is told to `tell`. The thread ends when nobody asks any more, and says why the last control could
-/// not be written, where it could not.
-///
-/// # Errors
-/// When the thread cannot be started.
-pub fn steer(
-    dir: RunDir,
-    commands: Sender<Command>,
-    is_here: Arc<AtomicBool>,
-    tell: impl Fn(RunFact) + Send + 'static,
-) -> io::Result<(Sender<Command>, JoinHandle<Option<RunError>>)> {
-    let (sender, received) = std::sync::mpsc::channel();
-    let builder = std::thread::Builder::new().name("steering".into());
-    let thread = builder.spawn(move || {
-        let mut refused = None;
-        for command in received {
-            if matches!(command, Command::Train(_)) {
-                is_here.store(true, Ordering::Release);
-            }
-            match command {
-                Command::Control(asked) if !is_here.load(Ordering::Acquire) => {
-                    refused = control::request(&dir, asked).err();
-                    if let Some(error) = &refused {
-                        let message = format!("{} was not asked for: {error}", asked.as_str());
-                        tell(RunFact::Warning { step: 0, message });
-                    }
-                }
-                command => {
-                    if commands.send(command).is_err() {
-                        break;
-                    }
-                }
-            }
-        }
-        refused
-    })?;
-    Ok((sender, thread))
+pub fn newest_alive(root: &Path) -> Result<Option<RunDir>, RunError> {
+    let is_alive = |dir: &RunDir| {
+        let status = read_status(dir).ok().flatten()?;
+        let liveness = liveness_of(dir, &status, now(), SILENT_AFTER_S).ok()?;
+        let is_other = status.pid != std::process::id();
+        (is_other && matches!(liveness, Liveness::Alive | Liveness::Silent)).then_some(())
+    };
+    let alive = layout::list(root)?.into_iter().filter_map(|dir| {
+        is_alive(&dir)?;
+        let created = Manifest::read(&dir).ok()?.created;
+        Some((created, dir))
+    });
+    Ok(alive.max_by(|a, b| a.0.cmp(&b.0)).map(|(_, dir)| dir))
 }
 
 #[cfg(test)]
@@ -189,8 +154,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::link::Control;
-    use crate::run::{Manifest, RunWriter};
+    use crate::run::RunWriter;
     use crate::train::config::TrainConfig;
 
     fn status(state: RunState, heartbeat: u64) -> Status {
@@ -248,35 +212,6 @@ mod tests {
             matches!(facts[..], [RunFact::Silent { .. }]),
             "a second silence is one more: {facts:?}"
         );
-    }
-
-    #[test]
-    fn what_cannot_be_asked_for_is_told_and_only_the_last_control_counts_in_the_end() {
-        let folder = tempfile::tempdir().expect("folder");
-        let dir = RunDir::new(folder.path());
-        // A file where the requests should lie.
-        std::fs::write(dir.control(), []).expect("in the way");
-        let (told, heard) = std::sync::mpsc::channel();
-        let (own, _) = std::sync::mpsc::channel();
-        let tell = move |fact| drop(told.send(fact));
-        let (asked, thread) = steer(dir.clone(), own, Arc::default(), tell).expect("a thread");
-        asked.send(Command::Control(Control::Pause)).expect("sent");
-        let Ok(RunFact::Warning { message, .. }) = heard.recv() else {
-            panic!("nothing told");
-        };
-        assert!(message.starts_with("pause was not asked for"), "{message}");
-        std::fs::remove_file(dir.control()).expect("out of the way");
-        asked.send(Command::Control(Control::Stop)).expect("sent");
-        drop(asked);
-        assert!(thread.join().expect("no panic").is_none());
-        assert!(dir.control().join("stop").is_file());
-        std::fs::remove_dir_all(dir.control()).expect("removed");
-        std::fs::write(dir.control(), []).expect("in the way");
-        let (own, _) = std::sync::mpsc::channel();
-        let (asked, thread) = steer(dir, own, Arc::default(), |_| {}).expect("a thread");
-        asked.send(Command::Control(Control::Stop)).expect("sent");
-        drop(asked);
-        assert!(thread.join().expect("no panic").is_some());
     }
 
     #[test]

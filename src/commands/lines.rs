@@ -111,25 +111,23 @@ pub fn answer_all(
     out: &mut dyn Write,
     answer: impl Fn(&str) -> Result<Value, LineError>,
 ) -> anyhow::Result<Outcome> {
-    let answered = answer_lines(open(file)?, out, answer);
-    match file {
-        Some(path) => answered.with_context(|| path.display().to_string()),
-        None => answered,
-    }
+    let name = file.map_or_else(|| "stdin".to_owned(), |path| path.display().to_string());
+    answer_lines(&name, open(file)?, out, answer)
 }
 
-/// Answers every line of `input`.
+/// Answers every line of `input`, which is called `name`.
 ///
 /// # Errors
 /// When `input` cannot be read or `out` not written.
 pub fn answer_lines(
+    name: &str,
     input: impl BufRead,
     out: &mut dyn Write,
     answer: impl Fn(&str) -> Result<Value, LineError>,
 ) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::Complete;
     for line in numbered(input) {
-        let (number, line) = line?;
+        let (number, line) = line.with_context(|| name.to_owned())?;
         let answered = line.and_then(|text| answer(&text));
         if write_answer(out, number, answered)? == Outcome::BadInput {
             outcome = Outcome::BadInput;
@@ -221,7 +219,7 @@ mod tests {
 
     fn answers(input: &[u8]) -> (String, Outcome) {
         let mut out = Vec::new();
-        let outcome = answer_lines(input, &mut out, |text| {
+        let outcome = answer_lines("test", input, &mut out, |text| {
             Object::parse(text)?;
             Ok(json!("ok"))
         })

@@ -16,10 +16,12 @@ pub mod lines;
 pub mod look;
 pub mod model;
 pub mod pretrain;
+pub mod records;
 pub mod rules;
 pub mod runs;
 pub mod schema;
 pub mod score;
+pub mod steering;
 pub mod train;
 pub mod triage;
 pub mod verify;
@@ -33,4 +35,6 @@ pub enum Outcome {
     Complete,
     /// Exit code 1: some input was bad or a bound is broken; what was wrong is printed already.
     BadInput,
+    /// Ended whole by this signal's request: exit code 128 and its number, as shells count.
+    Signalled(u8),
 }

@@ -30,6 +30,9 @@ enum Command {
 struct InfoArgs {
     #[command(flatten)]
     base: BaseModel,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -62,6 +65,16 @@ fn info(args: &InfoArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let model = args.base.open(DtypeChoice::Auto)?;
     let c = &model.decoder.config;
     let architecture = c.architecture.as_str();
+    if args.json {
+        let line = json!({
+            "name": model.name, "architecture": architecture, "parameters": c.parameters(), "layers": c.layers,
+            "hidden_size": c.hidden_size, "heads": c.heads, "kv_heads": c.kv_heads,
+            "intermediate_size": c.intermediate_size, "vocab_size": c.vocab_size, "max_positions": c.max_positions,
+            "hashes": model.hashes,
+        });
+        writeln!(out, "{line}")?;
+        return Ok(Outcome::Complete);
+    }
     writeln!(
         out,
         "{}: {architecture}, {} parameters",

@@ -33,7 +33,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
             let root = root.display();
             writeln!(
                 out,
-                "No runs of your own in {root} yet: `opensoc train` starts one."
+                "No runs of your own in {root} yet: `opensoc train` starts one. `opensoc export shipped` prints the one that came with the program."
             )?;
         }
     }

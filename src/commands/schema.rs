@@ -13,7 +13,7 @@ const SCHEMAS: &str = include_str!("../../assets/schemas.json");
 /// Arguments of `schema`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Of which: episode, verdict, score_line, eval_report…; without it all, under `$defs`
+    /// Of which: episode, verdict, decision, rule, eval_report…; without it all, under `$defs`
     pub name: Option<String>,
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::Context;
 
@@ -184,10 +184,10 @@ fn headless(
 ) -> anyhow::Result<Outcome> {
     use_threads(request.config.threads);
     let model = base.open(dtype_choice(&request.config))?;
-    let stop = stop_flag()?;
+    let signal = stop_signal()?;
     let mut host = Headless {
         out,
-        stop,
+        signal: signal.clone(),
         failed: None,
     };
     let state = curriculum::run(&model, request, &mut host)?;
@@ -197,10 +197,11 @@ fn headless(
     {
         return Err(error.into());
     }
-    Ok(if state == RunState::Failed {
-        Outcome::BadInput
-    } else {
-        Outcome::Complete
+    let signal = u8::try_from(signal.load(Ordering::Relaxed));
+    Ok(match (state, signal) {
+        (RunState::Failed, _) => Outcome::BadInput,
+        (RunState::Stopped, Ok(signal @ 1..)) => Outcome::Signalled(signal),
+        _ => Outcome::Complete,
     })
 }
 
@@ -215,17 +216,18 @@ pub fn dtype_choice(config: &TrainConfig) -> DtypeChoice {
     }
 }
 
-/// Set by SIGTERM and SIGINT. A hang-up is taken note of and no more: losing the terminal never ends a run.
-fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
+/// The number of the SIGTERM or SIGINT that came, 0 before. A hang-up is taken note of and no more: losing the terminal never
+/// ends a run.
+fn stop_signal() -> anyhow::Result<Arc<AtomicUsize>> {
+    let came = Arc::new(AtomicUsize::new(0));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        signal_hook::flag::register(signal, stop.clone())?;
+        signal_hook::flag::register_usize(signal, came.clone(), signal as usize)?;
     }
     signal_hook::flag::register(
         signal_hook::consts::SIGHUP,
         Arc::new(AtomicBool::new(false)),
     )?;
-    Ok(stop)
+    Ok(came)
 }
 
 /// Fixes the thread pool's size: sums are grouped by it, so it belongs to the run. A pool that runs already stays.
@@ -238,7 +240,7 @@ pub fn use_threads(threads: u64) {
 /// Prints facts; a signal stops the run after a checkpoint.
 struct Headless<'a> {
     out: &'a mut dyn Write,
-    stop: Arc<AtomicBool>,
+    signal: Arc<AtomicUsize>,
     /// A closed pipe must not end the training: it goes on in silence.
     failed: Option<std::io::Error>,
 }
@@ -267,10 +269,14 @@ pub fn told(fact: &RunFact) -> Option<String> {
         RunFact::Status(status) => {
             let left = status
                 .eta_s
-                .map_or(String::new(), |s| format!(", about {s:.0} s left"));
+                .map_or(String::new(), |s| format!(", about {} s left", s.max(0.0).round() as u64));
             format!(
-                "{} {}/{} {:?}: {}{left}",
-                status.phase, status.step, status.total_steps, status.state, status.reason
+                "{} {}/{} {}: {}{left}",
+                status.phase,
+                status.step,
+                status.total_steps,
+                status.state.as_str(),
+                status.reason
             )
         }
         RunFact::Metrics(row) => {
@@ -322,7 +328,7 @@ impl Host for Headless<'_> {
     }
 
     fn between(&mut self, _live: &Decoder) -> Vec<Control> {
-        if self.stop.load(Ordering::Relaxed) {
+        if self.signal.load(Ordering::Relaxed) != 0 {
             vec![Control::Stop]
         } else {
             Vec::new()

@@ -9,12 +9,14 @@ use serde_json::{Map, Value, json};
 use super::Outcome;
 use super::base::BaseModel;
 use super::eval::adapter;
-use super::lines::{LineError, answer_all, numbered, open, write_answer};
+use super::lines::{LineError, open, write_answer};
+use super::records::{of_import, records};
 use crate::env::response;
 use crate::env::schema::{Action, Episode};
+use crate::env::verify;
 use crate::import::joining::Surroundings;
 use crate::import::room::weight;
-use crate::import::{self, Format, ImportError, Imported};
+use crate::import::{self, Format, Imported};
 use crate::model::decoder::Decoder;
 use crate::model::error::ModelError;
 use crate::model::nano;
@@ -26,10 +28,13 @@ use crate::train::evaluate;
 /// The shipped adapter that answers unless another is asked for.
 const SHIPPED: &str = "stage4_adversarial";
 
+/// The rule that stands for none.
+const NO_FINDING: &str = "no_finding";
+
 /// Arguments of `triage`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// JSON lines, packed or not: our alerts, ECS, OCSF findings, Suricata EVE, Sysmon or Windows events, Wazuh, Zeek; stdin without it
+    /// JSON lines, packed or not: our alerts, ECS, OCSF, Suricata EVE, Sysmon or Windows events, Wazuh, Zeek (its tables too); stdin without it
     pub file: Option<PathBuf>,
     /// Decide on alerts only, each with at most 10 events of the same host, user or address from the 15 minutes before it
     #[arg(long)]
@@ -63,19 +68,29 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
             decider.decide_joined(alert, joined)
         });
     }
-    answer_all(file, out, |line| {
-        decider.decide(import::read(line).map_err(of_import)?)
-    })
+    let answered = run_alone(open(file)?, out, &decider);
+    match file {
+        Some(path) => answered.with_context(|| path.display().to_string()),
+        None => answered,
+    }
 }
 
-fn of_import(error: ImportError) -> LineError {
-    match error {
-        ImportError::Json(fault) => LineError::Json(fault),
-        other => LineError::Content {
-            message: other.to_string(),
-            field: other.field().unwrap_or_default().to_owned(),
-        },
+/// Decides on each record by itself.
+fn run_alone(
+    input: impl BufRead,
+    out: &mut dyn Write,
+    decider: &Decider,
+) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::Complete;
+    for line in records(input) {
+        let (number, text) = line?;
+        let read = text.and_then(|text| import::read(&text).map_err(of_import));
+        let answered = read.and_then(|alert| decider.decide(alert));
+        if write_answer(out, number, answered)? == Outcome::BadInput {
+            outcome = Outcome::BadInput;
+        }
     }
+    Ok(outcome)
 }
 
 /// Decides on alerts with what went on before them; what is no alert is only looked at. All is read before the first answer.
@@ -86,7 +101,7 @@ fn run_joined(
 ) -> anyhow::Result<Outcome> {
     let mut surroundings = Surroundings::default();
     let mut lines = Vec::new();
-    for line in numbered(input) {
+    for line in records(input) {
         let (number, text) = line?;
         let read = text.and_then(|text| import::record(&text).map_err(of_import));
         let (weight, read) = match read {
@@ -197,9 +212,16 @@ impl Decider {
             "cited_in_window": cited.map(in_window),
             "rationale": answer.as_ref().map(|answer| answer.rationale.as_str()),
             "malformed_because": because,
+            "rule": rule(episode),
             "probabilities": shares(logs),
         }))
     }
+}
+
+/// The rule of ours that finds something in the window; the model does not see it.
+fn rule(episode: &Episode) -> Option<String> {
+    let truth = verify::truth(&episode.log_window).ok()?;
+    Some(truth.rule).filter(|rule| rule != NO_FINDING)
 }
 
 /// Of the five actions, how likely the model is to say each, among themselves.
@@ -214,6 +236,24 @@ fn shares(logs: [f64; 5]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rule_is_named_where_one_finds_something() {
+        let process = |parent: &str| {
+            let record = json!({
+                "@timestamp": "2026-01-02T03:04:05Z", "event.kind": "alert", "event.category": ["process"],
+                "process.executable": "C:\\Windows\\System32\\mshta.exe", "process.parent.name": parent
+            });
+            let alert = import::read(&record.to_string()).expect("an alert");
+            rule(&alert.into_episode())
+        };
+        assert_eq!(
+            process("WINWORD.EXE").as_deref(),
+            Some("lolbin_office_parent")
+        );
+        assert_eq!(process("explorer.exe"), None);
+        assert!(crate::env::rules::find(NO_FINDING).is_some());
+    }
 
     #[test]
     fn shares_sum_to_one_however_unlikely_all_are() {

@@ -65,7 +65,6 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         annotator: who(None)?,
         train_config: manifest.config,
         is_read_only: true,
-        is_elsewhere: false,
         start_on_training: true,
     };
     crate::ui::run(options, session)?;
@@ -77,7 +76,7 @@ fn find(name: Option<&str>) -> anyhow::Result<RunDir> {
     if let Some(name) = name {
         return Ok(summary::find(&root, name)?);
     }
-    if let Some(dir) = follow::newest_alive()? {
+    if let Some(dir) = follow::newest_alive(&root)? {
         return Ok(dir);
     }
     let newest = list(&root)?.into_iter().next();

@@ -2,21 +2,21 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::base::BaseModel;
-use super::follow::AfterCrash;
 use super::label::{Folder, who};
 use super::look::Look;
+use super::steering::{OwnRun, Steered};
 use super::train::{dtype_choice, use_threads};
-use super::{Outcome, detach, follow};
+use super::{Outcome, detach, steering};
 use crate::env::schema::{Split, Stage};
-use crate::link::{Command, Control, Fact, RunFact, RunState, TrainRequest};
+use crate::link::{Command, Control, Fact, RunState, TrainRequest};
 use crate::model::lora::Adapter;
 use crate::model::nano;
 use crate::model::placement::DeviceChoice;
@@ -134,84 +134,49 @@ pub fn open(
         adapters: args.folders().cloned().collect(),
         shown: args.shown(),
     };
-    let run_dir: Arc<Mutex<Option<PathBuf>>> = Arc::default();
-    let worker = spawn(worker_options, received, tell(facts, Arc::clone(&run_dir)))?;
-    let followed = match starts_training {
-        true => None,
-        false => follow::newest_alive()?,
-    };
-    let followed = followed.map(|dir| steering(dir, &commands, elsewhere));
-    let (asked, followed) = match followed.transpose()? {
-        Some((asked, followed)) => (asked, Some(followed)),
-        None => (commands.clone(), None),
-    };
+    let own = Arc::new(OwnRun::default());
+    let worker = spawn(worker_options, received, tell(facts, Arc::clone(&own)))?;
+    let (asked, steering) = steering::spawn(
+        default_root()?,
+        commands.clone(),
+        elsewhere,
+        Arc::clone(&own),
+        starts_training,
+    )?;
     let session = Session {
         commands: asked,
         facts: heard,
         shipped: (args.base.model == nano::NAME).then(shipped::run).flatten(),
     };
     let options = WorkbenchOptions {
-        is_elsewhere: followed.is_some(),
         start_on_training: starts_training,
         ..options(args, train_config)?
     };
     let exit = crate::ui::run(options, session)?;
+    let Ok(Steered { followed, refused }) = steering.join() else {
+        anyhow::bail!("the thread that steers runs has panicked; what is on disk is safe");
+    };
+    if let Some(dir) = followed {
+        return left_elsewhere(exit.run, &dir, refused, out);
+    }
     let left = Left {
         base: &args.base,
-        followed,
-        run_dir,
+        own,
         commands,
         worker,
     };
     left.finish(exit, out)
 }
 
-/// Sends facts on, and keeps the folder of the run begun last.
-fn tell(
-    facts: UnboundedSender<Fact>,
-    begun: Arc<Mutex<Option<PathBuf>>>,
-) -> impl FnMut(Fact) + Send + 'static {
+/// Sends facts on, and takes note of the run in this process.
+fn tell(facts: UnboundedSender<Fact>, own: Arc<OwnRun>) -> impl FnMut(Fact) + Send + 'static {
     move |fact| {
-        if let (Fact::Run(RunFact::Started { run_dir, .. }), Ok(mut begun)) = (&fact, begun.lock())
-        {
-            *begun = Some(run_dir.clone());
+        if let Fact::Run(fact) = &fact {
+            own.hear(fact);
         }
         // A closed workbench hears nothing; what matters is on disk.
         let _ = facts.send(fact);
     }
-}
-
-/// The run of another process that was in progress when the workbench opened.
-struct Followed {
-    dir: RunDir,
-    /// Whether a run was begun here since.
-    is_here: Arc<AtomicBool>,
-    /// Writes what that run is asked for; gives what could not be written.
-    asking: JoinHandle<Option<RunError>>,
-}
-
-/// Whom the screen's commands go to where a run in another process is followed, whose facts are told to `facts`: it, or the
-/// model thread.
-fn steering(
-    dir: RunDir,
-    commands: &Sender<Command>,
-    facts: UnboundedSender<Fact>,
-) -> anyhow::Result<(Sender<Command>, Followed)> {
-    let is_here = Arc::new(AtomicBool::new(false));
-    let is_taken_over = Arc::clone(&is_here);
-    let complaints = facts.clone();
-    let tell =
-        move |fact| !is_taken_over.load(Ordering::Acquire) && facts.send(Fact::Run(fact)).is_ok();
-    let _follower = follow::spawn(dir.clone(), AfterCrash::GoOn, tell)?;
-    let complain = move |fact| drop(complaints.send(Fact::Run(fact)));
-    let (to, own) = (dir.clone(), commands.clone());
-    let (asked, asking) = follow::steer(to, own, Arc::clone(&is_here), complain)?;
-    let followed = Followed {
-        dir,
-        is_here,
-        asking,
-    };
-    Ok((asked, followed))
 }
 
 fn options(args: &Args, train_config: TrainConfig) -> anyhow::Result<WorkbenchOptions> {
@@ -230,7 +195,6 @@ fn options(args: &Args, train_config: TrainConfig) -> anyhow::Result<WorkbenchOp
         annotator: who(args.annotator.as_deref())?,
         train_config,
         is_read_only: false,
-        is_elsewhere: false,
         start_on_training: false,
     })
 }
@@ -251,9 +215,7 @@ fn check(args: &Args) -> anyhow::Result<()> {
 /// What is left when the screen has closed.
 struct Left<'a> {
     base: &'a BaseModel,
-    followed: Option<Followed>,
-    /// The folder of the run begun last, once it has begun.
-    run_dir: Arc<Mutex<Option<PathBuf>>>,
+    own: Arc<OwnRun>,
     commands: Sender<Command>,
     worker: JoinHandle<()>,
 }
@@ -262,11 +224,7 @@ impl Left<'_> {
     /// Lets the model thread end as the exit asks: at once, after a checkpoint, or when its run is done. A run that is to
     /// go on does so in a process of its own, so that the shell comes back; without a terminal there is no shell to give
     /// back, and it goes on in this one.
-    fn finish(mut self, exit: Exit, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-        let followed = self.followed.take();
-        if let Some(run) = followed.filter(|run| !run.is_here.load(Ordering::Acquire)) {
-            return left_elsewhere(exit.run, run, out);
-        }
+    fn finish(self, exit: Exit, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         match (exit.run, exit.reason) {
             (RunFate::None, _) => {}
             (RunFate::LeaveRunning, ExitReason::Quit) => {
@@ -308,8 +266,7 @@ impl Left<'_> {
         )
         .and_then(|()| out.flush());
         let _ = self.worker.join();
-        let begun = self.run_dir.lock().ok().and_then(|mut dir| dir.take());
-        Ok(begun.filter(|dir| is_stopped(dir)))
+        Ok(self.own.take_dir().filter(|dir| is_stopped(dir)))
     }
 }
 
@@ -317,9 +274,13 @@ impl Left<'_> {
 ///
 /// # Errors
 /// Where it could not be asked.
-fn left_elsewhere(fate: RunFate, run: Followed, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-    let refused = run.asking.join().unwrap_or_default();
-    let shown = run.dir.path().display();
+fn left_elsewhere(
+    fate: RunFate,
+    dir: &RunDir,
+    refused: Option<RunError>,
+    out: &mut dyn Write,
+) -> anyhow::Result<Outcome> {
+    let shown = dir.path().display();
     let _ = match fate {
         RunFate::None => Ok(()),
         RunFate::LeaveRunning => writeln!(out, "Training goes on; opensoc watch {shown} looks on."),

@@ -1,23 +1,52 @@
-//! Elastic Common Schema: alerts and signals, and events beside them; keys nested or dotted.
+//! Elastic Common Schema: alerts and signals, and events beside them; keys nested or dotted. What an event is, ECS says in
+//! words: category, type, outcome; with those of a program that starts or an account that signs in it is of our event types.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::fields::{first, get, pick, put_attack, text, time};
-use super::{Alert, Format, ImportError, Imported, event};
+use super::fields::{first, get, is_there, pick, put_attack, text, texts, time, whole};
+use super::{Alert, Format, ImportError, Imported, event, names, windows};
+use crate::env::login;
 
-const FIELDS: [(&str, &str); 12] = [
+const FIELDS: [(&str, &str); 25] = [
     ("host", "host.name"),
-    ("user", "user.name"),
+    ("host", "host.hostname"),
     ("src_ip", "source.ip"),
     ("dst_ip", "destination.ip"),
     ("dst_port", "destination.port"),
+    ("service", "network.protocol"),
+    ("image", "process.executable"),
     ("image", "process.name"),
+    ("parent_image", "process.parent.executable"),
     ("parent_image", "process.parent.name"),
     ("command_line", "process.command_line"),
+    ("target_image", "Target.process.executable"),
+    ("target_image", "Target.process.name"),
+    ("code_signature", "process.code_signature.status"),
+    ("signer", "process.code_signature.subject_name"),
+    ("file", "file.path"),
     ("file", "file.name"),
+    ("target_object", "registry.path"),
     ("query", "dns.question.name"),
+    ("qtype_name", "dns.question.type"),
     ("url", "url.full"),
+    ("signature", "rule.name"),
+    ("signature_class", "rule.category"),
+    ("event_action", "event.action"),
     ("outcome", "event.outcome"),
+];
+
+/// Accounts and their domains; the first that is there counts.
+const ACCOUNTS: [(&str, &str); 2] = [
+    ("user.name", "user.domain"),
+    ("process.user.name", "process.user.domain"),
+];
+
+/// What the agent found of a program's signature, and our word for it.
+const SIGNATURES: [(&str, &str); 4] = [
+    ("trusted", "trusted"),
+    ("errorExpired", "expired"),
+    ("errorRevoked", "revoked"),
+    ("errorBadDigest", "invalid"),
 ];
 
 /// Where techniques of ATT&CK stand: of the event, and of the rule that a detection of Elastic's came from.
@@ -41,39 +70,129 @@ const SEVERITY: [&str; 7] = [
     "event.severity",
 ];
 
+/// Whether a record is what a detection of Elastic's, or of an agent, says.
+pub fn is_alert(value: &Value) -> bool {
+    let kind = text(value, "event.kind").unwrap_or_default();
+    ["alert", "signal"].contains(&kind.as_str())
+}
+
 /// Reads an alert or an event.
 pub fn read(value: &Value) -> Result<Imported, ImportError> {
     let kind = text(value, "event.kind").unwrap_or_else(|| "event".to_owned());
-    let is_alert = ["alert", "signal"].contains(&kind.as_str());
-    if !is_alert && kind != "event" {
+    if !is_alert(value) && kind != "event" {
         return Err(ImportError::at(
             "event.kind",
             format!("`{kind}` is neither alert nor event"),
         ));
     }
     let timestamp = time(value, &["@timestamp"])?;
+    let (kind, source, mut fields) = told(value)?;
+    put_attack(value, &ATTACK, &mut fields);
+    let event = event(0, &timestamp, &source, &kind, fields);
     let alert = Alert {
         alert_id: first(value, &["kibana.alert.uuid", "event.id", "_id"]),
-        timestamp: timestamp.clone(),
+        timestamp,
         severity: severity(value),
         category: first(value, &["event.category", "event.module"]),
         host: first(value, &["host.name", "host.hostname"]),
-        user: first(value, &["user.name"]),
+        user: event.text("user").unwrap_or("-").to_owned(),
         summary: first(value, &["kibana.alert.reason", "message", "rule.name"]),
     };
-    let (source, kind) = (
-        first(value, &["event.module", "event.dataset"]),
-        first(value, &["event.action", "event.dataset", "event.category"]),
-    );
-    let mut fields = pick(value, &FIELDS);
-    put_attack(value, &ATTACK, &mut fields);
     Imported {
         format: Format::Elastic,
-        is_alert,
+        is_alert: is_alert(value),
         alert,
-        log_window: vec![event(0, &timestamp, &source, &kind, fields)],
+        log_window: vec![event],
     }
-    .checked()
+    .named()
+}
+
+/// Event type, source and fields: of a Windows event by its id, else by what ECS calls it; what is of no type of ours keeps
+/// its own name.
+fn told(value: &Value) -> Result<(String, String, Map<String, Value>), ImportError> {
+    if is_there(value, "winlog.event_id") {
+        let told = windows::told(value)?;
+        return Ok((told.kind, told.source.to_owned(), told.fields));
+    }
+    let mut fields = picked(value);
+    let kind = kind(value, &fields);
+    if kind == Some("process.access") {
+        let status = text(value, "process.code_signature.status");
+        let known = SIGNATURES
+            .into_iter()
+            .find(|(of, _)| status.as_deref() == Some(of));
+        fields.extend(known.map(|(_, word)| ("signature_status".to_owned(), word.into())));
+    }
+    let is_admin = |role: &String| ["admin", "administrator"].contains(&role.as_str());
+    if kind == Some(login::SUCCESS) && texts(value, "user.roles").iter().any(is_admin) {
+        fields.insert("account_role".to_owned(), "admin".into());
+    }
+    let source = match kind {
+        Some(sign_in) if sign_in.starts_with("auth.") => "identity".to_owned(),
+        _ => first(value, &["event.module", "event.dataset"]),
+    };
+    let own = ["event.action", "event.dataset", "event.category"];
+    let kind = kind.map_or_else(|| first(value, &own), str::to_owned);
+    Ok((kind, source, fields))
+}
+
+/// Fields of ours from where ECS has them.
+pub fn picked(value: &Value) -> Map<String, Value> {
+    let mut fields = pick(value, &FIELDS);
+    let account = ACCOUNTS.iter().find_map(|(name, domain)| {
+        let name = whole(value, name)?;
+        Some(match whole(value, domain) {
+            Some(domain) if names::account(&name).1.is_none() => format!("{domain}\\{name}"),
+            _ => name,
+        })
+    });
+    fields.extend(account.map(|account| ("user".to_owned(), account.into())));
+    fields
+}
+
+/// Our event type for what `event.category`, `event.type`, `event.action` and `event.outcome` say together.
+fn kind(value: &Value, fields: &Map<String, Value>) -> Option<&'static str> {
+    let categories = texts(value, "event.category");
+    let types = texts(value, "event.type");
+    let is_of = |category: &str| categories.iter().any(|of| of == category);
+    let is = |of: &[&str]| types.iter().any(|is| of.contains(&is.as_str()));
+    let has = |name: &str| fields.contains_key(name);
+    match () {
+        () if is_of("authentication") => sign_in(value, is(&["end"])),
+        () if is_of("intrusion_detection") && is_of("network") => Some("ids.alert"),
+        () if is_of("process") && is(&["start"]) => has("image").then_some("process.create"),
+        () if is_of("process") && is(&["end"]) => Some("process.terminate"),
+        () if is_of("process") && is(&["access"]) => {
+            has("target_image").then_some("process.access")
+        }
+        // A detection's record of a program and what started it.
+        () if is_of("process") && (types.is_empty() || is(&["info"])) => {
+            (has("image") && has("parent_image")).then_some("process.create")
+        }
+        () if is_of("registry") && is(&["change", "creation"]) => Some("registry.set"),
+        () if is_of("file") && is(&["creation"]) => Some("file.create"),
+        () if is_of("network") && has("query") => Some("dns.query"),
+        () if is_of("network") && has("src_ip") && has("dst_ip") => Some("net.connection"),
+        () => None,
+    }
+}
+
+/// A sign-in is one by its outcome: a second factor by itself, or a record that has no outcome, is none.
+fn sign_in(value: &Value, is_end: bool) -> Option<&'static str> {
+    let action = text(value, "event.action").unwrap_or_default();
+    let action = action.to_lowercase();
+    let is = |words: &[&str]| words.iter().any(|word| action.contains(word));
+    if is_end || is(&["logoff", "logged-off", "logout", "logged-out"]) {
+        return Some("auth.logoff");
+    }
+    if is(&["mfa", "ticket"]) {
+        return None;
+    }
+    match text(value, "event.outcome").as_deref() {
+        Some("success") => Some(login::SUCCESS),
+        Some("failure") => Some(login::FAILURE),
+        _ => None,
+    }
 }
 
 /// The word for how bad it is; numbers by the bounds of Elastic's own rules (21, 47, 73, 99).

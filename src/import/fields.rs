@@ -32,17 +32,31 @@ pub fn is_there(value: &Value, path: &str) -> bool {
 
 /// The value at a path as text, numbers and flags spelled out; nothing where it is empty. Long texts are cut.
 pub fn text(value: &Value, path: &str) -> Option<String> {
+    Some(whole(value, path)?.chars().take(MAX_TEXT).collect())
+}
+
+/// As [`text`], however long. A dash says that there is nothing.
+pub fn whole(value: &Value, path: &str) -> Option<String> {
     let found = match get(value, path)? {
-        Value::String(text) => text.chars().take(MAX_TEXT).collect(),
+        Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         Value::Bool(flag) => flag.to_string(),
         _ => return None,
     };
-    Some(found).filter(|text: &String| !text.is_empty())
+    Some(found).filter(|text| !["", "-"].contains(&text.trim()))
+}
+
+/// The whole number at a path, be it written as a number or as text.
+pub fn number(value: &Value, path: &str) -> Option<u64> {
+    match get(value, path)? {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
 }
 
 /// Every text at a dotted path, through all lists on the way.
-fn texts(value: &Value, path: &str) -> Vec<String> {
+pub fn texts(value: &Value, path: &str) -> Vec<String> {
     if let Value::Array(list) = value {
         return list.iter().flat_map(|value| texts(value, path)).collect();
     }
@@ -94,13 +108,14 @@ pub fn first(value: &Value, paths: &[&str]) -> String {
     found.unwrap_or_else(|| "-".to_owned())
 }
 
-/// Fields of ours from paths of theirs: `(ours, theirs)`. What is not there is left out; numbers stay numbers.
+/// Fields of ours from paths of theirs: `(ours, theirs)`. What is not there is left out; numbers stay numbers. Texts are as
+/// long as they are: a name is told from its end, and [`super::event`] cuts them.
 pub fn pick(value: &Value, names: &[(&str, &str)]) -> Map<String, Value> {
     let mut picked = Map::new();
     for (ours, theirs) in names {
         let found = match get(value, theirs) {
             Some(found @ (Value::Number(_) | Value::Bool(_))) => Some(found.clone()),
-            _ => text(value, theirs).map(Value::String),
+            _ => whole(value, theirs).map(Value::String),
         };
         if let (Some(found), false) = (found, picked.contains_key(*ours)) {
             picked.insert((*ours).to_owned(), found);
@@ -130,6 +145,17 @@ pub fn time(value: &Value, paths: &[&str]) -> Result<String, ImportError> {
         _ => None,
     };
     spelled(time, path)
+}
+
+/// The time at `path`, which is written as text alone.
+///
+/// # Errors
+/// As [`time`], and where it is a number: nothing says of what.
+pub fn written_time(value: &Value, path: &str) -> Result<String, ImportError> {
+    match get(value, path) {
+        Some(Value::Number(_)) => Err(ImportError::at(path, "is a number and no time")),
+        _ => time(value, &[path]),
+    }
 }
 
 /// The time at `path` in seconds since 1970, with or without a fraction; or in the spellings of [`time`].

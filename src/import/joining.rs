@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::names;
 use super::room::{Full, Room, weight};
 use super::{Format, Imported};
 use crate::env::plausible::MAX_EVENTS;
@@ -114,7 +115,7 @@ fn actors(record: &Imported, addresses: &[&str]) -> BTreeSet<String> {
     let events = record.log_window.iter();
     let addresses = events.flat_map(|event| addresses.iter().filter_map(|name| event.text(name)));
     let machines = addresses.chain([record.alert.host.as_str()]);
-    let machines = machines.map(machine).map(|name| ("machine", name));
+    let machines = machines.map(names::machine).map(|name| ("machine", name));
     let user = ("user", account(&record.alert.user));
     machines
         .chain([user])
@@ -123,19 +124,9 @@ fn actors(record: &Imported, addresses: &[&str]) -> BTreeSet<String> {
         .collect()
 }
 
-/// A machine by its first name: records say `WS-1` and `ws-1.corp.example`. Addresses stay whole.
-fn machine(name: &str) -> String {
-    let name = name.to_lowercase();
-    match name.parse::<std::net::IpAddr>() {
-        Ok(address) => address.to_string(),
-        Err(_) => name.split('.').next().unwrap_or_default().to_owned(),
-    }
-}
-
 /// An account without its domain.
 fn account(name: &str) -> String {
-    let name = name.rsplit('\\').next().unwrap_or_default();
-    name.split('@').next().unwrap_or_default().to_lowercase()
+    names::account(name).0.to_lowercase()
 }
 
 fn second(timestamp: &str) -> Option<i64> {

@@ -6,9 +6,11 @@
 mod elastic;
 mod fields;
 pub mod joining;
+mod names;
 mod ocsf;
 pub mod room;
 mod suricata;
+pub mod table;
 mod wazuh;
 mod windows;
 mod zeek;
@@ -17,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::digest::sha256;
+use crate::env::events;
 use crate::env::plausible::MAX_EVENTS;
 use crate::env::read::{self, Fault, Object};
 use crate::env::schema::{
@@ -25,6 +28,9 @@ use crate::env::schema::{
 
 /// Longest text taken over into an alert or a field: a prompt has to fit.
 const MAX_TEXT: usize = 300;
+
+/// One of these a record of the Elastic Common Schema has.
+const ELASTIC: [&str; 3] = ["ecs.version", "event.kind", "event.category"];
 
 /// Hexadecimal digits of a hash that make an id.
 const ID_DIGITS: usize = 16;
@@ -95,12 +101,13 @@ struct Bare {
 /// Reads a line in whichever format it is, as something to decide on by itself.
 ///
 /// # Errors
-/// As [`record`]; and what Suricata and Elastic log beside their alerts.
+/// As [`record`]; and what Suricata logs beside its alerts, and Elastic where it is of no event type of ours.
 pub fn read(line: &str) -> Result<Imported, ImportError> {
     let found = record(line)?;
+    let is_ours = |event: &Event| events::find(&event.event_type).is_some();
     let field = match found.format {
         Format::Suricata => "event_type",
-        Format::Elastic => "event.kind",
+        Format::Elastic if !found.log_window.iter().all(is_ours) => "event.kind",
         _ => return Ok(found),
     };
     match found.is_alert {
@@ -155,12 +162,12 @@ impl Format {
             || (has("EventID") && has("Channel"));
         match () {
             () if wazuh::is_one(value) => Some(Self::Wazuh),
+            // What a detection of Elastic's found in such an event.
+            () if is_windows && elastic::is_alert(value) => Some(Self::Elastic),
             () if is_windows => Some(Self::Windows),
             () if has("class_uid") && has("metadata") => Some(Self::Ocsf),
             () if has("event_type") && has("timestamp") => Some(Self::Suricata),
-            () if has("@timestamp") && (has("ecs.version") || has("event.kind")) => {
-                Some(Self::Elastic)
-            }
+            () if has("@timestamp") && ELASTIC.into_iter().any(has) => Some(Self::Elastic),
             () if zeek::is_one(value) => Some(Self::Zeek),
             () => None,
         }
@@ -255,6 +262,13 @@ impl Imported {
         }
     }
 
+    /// With the header's machine and account named as in our alerts; then as [`Self::checked`].
+    fn named(mut self) -> Result<Self, ImportError> {
+        self.alert.host = names::machine(&self.alert.host);
+        self.alert.user = names::user(&self.alert.user);
+        self.checked()
+    }
+
     /// Something to cite, not too much of it, and each id once.
     fn checked(self) -> Result<Self, ImportError> {
         let count = self.log_window.len();
@@ -273,14 +287,14 @@ impl Imported {
     }
 }
 
-/// An event of a record that has no ids of ours: the `n`th.
+/// An event of a record that has no ids of ours: the `n`th. What its fields name is named as ours is.
 fn event(n: usize, timestamp: &str, source: &str, kind: &str, fields: Map<String, Value>) -> Event {
     Event {
         log_id: format!("L1-{n}"),
         timestamp: timestamp.to_owned(),
         source: source.to_owned(),
         event_type: kind.to_owned(),
-        fields,
+        fields: names::as_ours(kind, fields),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::fields::{first, get, pick, put_attack, text, time};
+use super::fields::{first, get, pick, put_attack, text, written_time};
 use super::{Alert, Format, ImportError, Imported, event};
 
 /// `event_type`, and the event type of ours.
@@ -14,7 +14,8 @@ const TYPES: [(&str, &str); 5] = [
     ("tls", "net.tls"),
 ];
 
-const FIELDS: [(&str, &str); 20] = [
+/// What all have in common.
+const FIELDS: [(&str, &str); 14] = [
     ("signature_class", "alert.category"),
     ("signature", "alert.signature"),
     ("src_ip", "src_ip"),
@@ -22,19 +23,40 @@ const FIELDS: [(&str, &str); 20] = [
     ("dst_ip", "dest_ip"),
     ("dst_port", "dest_port"),
     ("proto", "proto"),
+    ("direction", "direction"),
     ("blocked", "alert.action"),
     ("service", "app_proto"),
     ("orig_bytes", "flow.bytes_toserver"),
     ("resp_bytes", "flow.bytes_toclient"),
     ("state", "flow.state"),
+    ("reason", "flow.reason"),
+];
+
+/// Of the protocols: a version of Suricata after the other.
+const DNS: [(&str, &str); 9] = [
     ("query", "dns.rrname"),
+    ("query", "dns.queries.rrname"),
+    ("query", "dns.query.rrname"),
     ("qtype_name", "dns.rrtype"),
+    ("qtype_name", "dns.queries.rrtype"),
+    ("qtype_name", "dns.query.rrtype"),
+    ("rcode_name", "dns.rcode"),
+    ("answer", "dns.rdata"),
+    ("answer", "dns.answers.rdata"),
+];
+const HTTP: [(&str, &str); 6] = [
+    ("content_type", "http.http_content_type"),
     ("method", "http.http_method"),
     ("site", "http.hostname"),
     ("uri", "http.url"),
+    ("user_agent", "http.http_user_agent"),
     ("status_code", "http.status"),
+];
+const TLS: [(&str, &str); 4] = [
     ("server_name", "tls.sni"),
     ("version", "tls.version"),
+    ("subject", "tls.subject"),
+    ("issuer", "tls.issuerdn"),
 ];
 
 /// Reads an alert, or what was logged beside one.
@@ -46,7 +68,11 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
         ImportError::at("event_type", format!("`{kind}` is none of {known}"))
     })?;
     let is_alert = kind == "alert";
-    let timestamp = time(value, &["timestamp"])?;
+    let timestamp = written_time(value, "timestamp")?;
+    // What it is about has the name of its type.
+    if !get(value, &kind).is_some_and(Value::is_object) {
+        return Err(ImportError::at(&kind, "is missing, or no object"));
+    }
     let severity = match get(value, "alert.severity").and_then(Value::as_u64) {
         Some(1) => "high",
         Some(2) => "medium",
@@ -54,6 +80,11 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
         _ => "info",
     };
     let mut fields = pick(value, &FIELDS);
+    for of_protocol in [&DNS[..], &HTTP, &TLS] {
+        for (name, found) in pick(value, of_protocol) {
+            fields.entry(name).or_insert(found);
+        }
+    }
     if let Some(action) = fields.remove("blocked") {
         fields.insert("blocked".to_owned(), json!(action == "blocked"));
     }
@@ -77,5 +108,5 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
         alert,
         log_window: vec![event(0, &timestamp, "suricata", of_ours, fields)],
     }
-    .checked()
+    .named()
 }

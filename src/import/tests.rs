@@ -5,9 +5,23 @@ use serde_json::json;
 use super::*;
 use crate::env::generate;
 use crate::env::schema::{Split, Stage};
+use crate::env::verify;
+
+mod elastic;
+mod ocsf;
+mod suricata;
+mod windows;
 
 fn imported(value: &Value) -> Imported {
     read(&value.to_string()).unwrap_or_else(|error| panic!("{error}: {value}"))
+}
+
+/// The one event of a record, alert or not, and what our rules say of it.
+fn judged(value: &Value) -> (Event, String) {
+    let found = record(&value.to_string()).unwrap_or_else(|error| panic!("{error}: {value}"));
+    assert_eq!(found.log_window.len(), 1);
+    let truth = verify::truth(&found.log_window).expect("sound ids");
+    (found.log_window[0].clone(), truth.rule)
 }
 
 fn refused(value: &Value) -> String {
@@ -58,6 +72,7 @@ fn suricata_counts_severity_down_and_spells_offsets_without_colon() {
     assert_eq!(event.flag("blocked"), Some(true));
     let mut flow = eve;
     flow["event_type"] = json!("flow");
+    flow["flow"] = json!({"state": "closed"});
     assert!(refused(&flow).contains("is no alert"));
 }
 
@@ -106,7 +121,7 @@ fn every_evidence_of_an_ocsf_finding_is_an_event() {
     many["evidences"] = json!(vec![json!({"file": {"name": "a"}}); 100]);
     assert!(refused(&many).contains("events"));
     let mut other = finding;
-    other["class_uid"] = json!(1001);
+    other["class_uid"] = json!(6003);
     assert!(refused(&other).contains("class_uid"));
 }
 
@@ -128,7 +143,7 @@ fn windows_events_come_in_three_spellings() {
     assert_eq!(found.log_window[0].event_type, "process.create");
     assert_eq!(
         (found.alert.user.as_str(), found.alert.alert_id.as_str()),
-        ("ACME\\kim", "9")
+        ("kim", "9")
     );
     assert_eq!(imported(&beat), found);
     assert_eq!(imported(&flat), found);
@@ -168,7 +183,7 @@ fn zeeks_logs_are_told_apart_and_only_a_notice_is_an_alert() {
     let types = [
         "net.connection",
         "dns.query",
-        "http.request",
+        "http.download",
         "net.tls",
         "zeek.notice",
     ];
@@ -247,7 +262,7 @@ fn wazuh_counts_levels_up_and_passes_windows_events_on() {
     assert_eq!(shadow.alert.timestamp, "2026-01-02T09:02:00Z");
     assert_eq!(
         (shadow.alert.severity.as_str(), shadow.alert.user.as_str()),
-        ("critical", "ACME\\lee")
+        ("critical", "lee")
     );
     assert_eq!(
         shadow.log_window[0].text("command_line"),

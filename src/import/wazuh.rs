@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::fields::{first, get, is_there, pick, put_attack, text, time};
+use super::fields::{first, get, is_there, pick, put_attack, text, time, written_time};
 use super::{Alert, Format, ImportError, Imported, event};
 
 const FIELDS: [(&str, &str); 22] = [
@@ -50,7 +50,10 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
             return Err(ImportError::at("rule.level", message));
         }
     };
-    let timestamp = time(value, &["timestamp", "@timestamp"])?;
+    let timestamp = match is_there(value, "timestamp") {
+        true => written_time(value, "timestamp")?,
+        false => time(value, &["timestamp", "@timestamp"])?,
+    };
     let mut fields = pick(value, &FIELDS);
     put_attack(value, &["rule.mitre.id"], &mut fields);
     let user = fields.get("user").and_then(Value::as_str);
@@ -70,5 +73,5 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
         alert,
         log_window: vec![event(0, &timestamp, &source, "wazuh.alert", fields)],
     }
-    .checked()
+    .named()
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::fields::{first, get, is_there, pick, seconds, text};
-use super::{Alert, Format, ImportError, Imported, event};
+use super::{Alert, Format, ImportError, Imported, MAX_TEXT, event};
 
 /// A log of Zeek's: its name (`_path` where it is written), a field only it has, our event type, and what is kept of it
 /// beside the ends of the connection.
@@ -132,13 +132,18 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
         user: user.unwrap_or("-").to_owned(),
         summary,
     };
+    let kind = match log.name {
+        // Zeek tells the type of a file from the file, not from what its server says.
+        "http" if fields.contains_key("mime_type") => "http.download",
+        _ => log.kind,
+    };
     Imported {
         format: Format::Zeek,
         is_alert,
         alert,
-        log_window: vec![event(0, &timestamp, "zeek", log.kind, fields)],
+        log_window: vec![event(0, &timestamp, "zeek", kind, fields)],
     }
-    .checked()
+    .named()
 }
 
 /// The log that a record says it is of, else the one that has its fields.
@@ -147,7 +152,8 @@ fn log_of(value: &Value) -> Result<&'static Log, ImportError> {
     let known = known.join(", ");
     if let Some(path) = get(value, "_path") {
         let named = LOGS.iter().find(|log| path == log.name);
-        let message = || format!("{path} is none of {known}");
+        let said: String = path.to_string().chars().take(MAX_TEXT).collect();
+        let message = || format!("{said} is none of {known}");
         return named.ok_or_else(|| ImportError::at("_path", message()));
     }
     let told = LOGS.iter().find(|log| is_there(value, log.told_by));

@@ -31,6 +31,8 @@ pub enum LabelError {
         path.display()
     )]
     Endless { path: PathBuf },
+    #[error("{}: moved or deleted while it was written: put it back, or start again", path.display())]
+    Gone { path: PathBuf },
     #[error("{}: {annotator} labels in another process already; end that, or choose another name with --as", dir.display())]
     Held { dir: PathBuf, annotator: String },
     #[error("{}: a label of episode {episode_id}, which is not in episodes.jsonl", dir.display())]

@@ -175,6 +175,11 @@ impl Writer {
             let too_long = std::io::Error::other("a line of more than 1 MiB");
             return Err(LabelError::io(&self.path, "write")(too_long));
         }
+        // An open file outlives its name: what is written to it then, nobody finds again.
+        if !self.path.is_file() {
+            let path = self.path.clone();
+            return Err(LabelError::Gone { path });
+        }
         append(&self.path, &mut self.file, &line)
     }
 }
@@ -292,6 +297,17 @@ mod tests {
             revision: n,
             ..label("ann", "e1", decision)
         }
+    }
+
+    #[test]
+    fn nothing_is_written_into_a_file_that_nobody_finds_again() {
+        let (_folder, store) = store();
+        let mut ann = Writer::open(&store, "ann").expect("free");
+        let first = revision(1, decided(Action::Monitor, "L1-0", "r"));
+        ann.append(&first).expect("written");
+        std::fs::remove_dir_all(store.path()).expect("removed");
+        let error = ann.append(&first).expect_err("gone").to_string();
+        assert!(error.contains("moved or deleted"), "{error}");
     }
 
     #[test]

@@ -147,27 +147,15 @@ impl LayerInputs<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::config::{Architecture, ModelConfig, Projection};
+    use crate::model::config::{Architecture, Projection};
     use crate::model::lora::{Adapter, LoraConfig};
-    use crate::model::testing::{assert_close, plain, randn};
+    use crate::model::testing::{assert_close, plain, randn, small};
     use crate::model::weights::Weights;
     use crate::stream::Stream;
     use candle_core::{DType, Device};
 
     fn decoder(architecture: Architecture, dtype: DType) -> Result<Decoder> {
-        let config = ModelConfig {
-            architecture,
-            vocab_size: 60,
-            hidden_size: 32,
-            intermediate_size: 48,
-            layers: 3,
-            heads: 4,
-            kv_heads: 2,
-            max_positions: 128,
-            rms_norm_eps: 1e-6,
-            rope_theta: 1e4,
-            tied: architecture == Architecture::Qwen2,
-        };
+        let config = small(architecture);
         let mut stream = Stream::named(8, &["plain operations"]);
         let weights = Decoder::random(&config, 0.2, &mut stream, &Device::Cpu)?;
         let tensors = weights.named().into_iter().collect();

@@ -175,10 +175,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::config::{Architecture, ModelConfig, Projection};
+    use crate::model::config::{Architecture, Projection};
     use crate::model::lora::{Adapter, LoraConfig};
     use crate::model::pack::Packed;
     use crate::model::tensors::NamedTensors;
+    use crate::model::testing::small;
     use crate::model::weights::Weights;
     use candle_core::{DType, Device, Tensor};
     use std::path::Path;
@@ -189,19 +190,7 @@ mod tests {
 
     /// One whose matrices are kept in `dtype`.
     fn decoder_in(dtype: DType) -> Result<Decoder> {
-        let config = ModelConfig {
-            architecture: Architecture::Qwen2,
-            vocab_size: 60,
-            hidden_size: 32,
-            intermediate_size: 48,
-            layers: 3,
-            heads: 4,
-            kv_heads: 2,
-            max_positions: 128,
-            rms_norm_eps: 1e-6,
-            rope_theta: 1e4,
-            tied: true,
-        };
+        let config = small(Architecture::Qwen2);
         let mut stream = Stream::named(5, &["decode test"]);
         let weights = Decoder::random(&config, 0.3, &mut stream, &Device::Cpu)?;
         let lora = LoraConfig {

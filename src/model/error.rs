@@ -31,6 +31,15 @@ pub enum ModelError {
         found: Vec<usize>,
         expected: Vec<usize>,
     },
+    #[error(
+        "{path}: tensor {name} is there, but {config}: leaving it out would give wrong answers; is the config of another model?"
+    )]
+    Unexpected {
+        path: PathBuf,
+        name: String,
+        /// What the config says instead.
+        config: String,
+    },
     #[error("{path}: tensor {name} has element type {dtype}; F32, F16 and BF16 can be read")]
     Dtype {
         path: PathBuf,

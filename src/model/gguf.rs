@@ -252,6 +252,11 @@ impl TensorSource for GgufFile {
             None => Ok(tensor),
         }
     }
+
+    fn holder(&self, name: &str) -> Option<&Path> {
+        let is_held = self.content.tensor_infos.contains_key(&gguf_name(name)?);
+        is_held.then_some(&self.path)
+    }
 }
 
 /// A string of the metadata.

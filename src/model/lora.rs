@@ -1,5 +1,6 @@
 //! LoRA adapters: their tensors, their effective weights, and the PEFT folder they are exchanged in.
 
+mod base;
 mod info;
 mod peft;
 
@@ -9,13 +10,14 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor, Var};
 use serde_json::Value;
 
+pub use base::BaseId;
 pub use info::AdapterInfo;
 use peft::PeftConfig;
 
 use super::config::{ModelConfig, Projection};
 use super::error::{ModelError, Result};
 use super::ops;
-use super::tensors::{NamedTensors, TensorSource, finite, to_safetensors};
+use super::tensors::{NamedTensors, TensorSource, finite, to_safetensors_with};
 use super::weights::Weights;
 use crate::disk;
 use crate::stream::Stream;
@@ -205,7 +207,7 @@ impl Adapter {
     ///
     /// # Errors
     /// When the folder cannot be written.
-    pub fn save(&self, dir: &Path, base: &str, dtype: DType) -> Result<()> {
+    pub fn save(&self, dir: &Path, base: &BaseId, dtype: DType) -> Result<()> {
         std::fs::create_dir_all(dir).map_err(ModelError::io(dir))?;
         let tensors: Vec<(String, Tensor)> = self
             .named()
@@ -213,9 +215,11 @@ impl Adapter {
             .map(|(name, var)| (name, var.as_detached_tensor()))
             .collect();
         let file = dir.join("adapter_model.safetensors");
-        disk::replace(&file, &to_safetensors(&tensors, dtype)?).map_err(ModelError::io(&file))?;
+        let bytes = to_safetensors_with(&tensors, dtype, base.metadata())?;
+        disk::replace(&file, &bytes).map_err(ModelError::io(&file))?;
         let file = dir.join("adapter_config.json");
-        let text = format!("{:#}\n", peft::to_json(self, base));
+        let name = base.name.as_deref().unwrap_or_default();
+        let text = format!("{:#}\n", peft::to_json(self, name));
         disk::replace(&file, text.as_bytes()).map_err(ModelError::io(&file))
     }
 

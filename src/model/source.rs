@@ -13,6 +13,7 @@ use super::config::ModelConfig;
 use super::decoder::Decoder;
 use super::error::{ModelError, Result};
 use super::gguf::GgufFile;
+use super::lora::BaseId;
 use super::nano;
 use super::placement::Placement;
 use super::tensors::{NamedTensors, TensorSource};
@@ -94,6 +95,14 @@ impl LoadedModel {
     /// Never in a binary whose tests passed; the files are checked like any others.
     pub fn nano() -> Result<Self> {
         Self::embedded(&Placement::cpu())
+    }
+
+    /// The model as its adapters name it.
+    #[must_use]
+    pub fn id(&self) -> BaseId {
+        let weights = self.hashes.iter();
+        let weights = weights.filter(|(file, _)| !file.ends_with(".json"));
+        BaseId::of_files(&self.name, weights.map(|(_, hash)| hash.as_str()))
     }
 
     fn embedded(placement: &Placement) -> Result<Self> {

@@ -2,8 +2,9 @@
 
 mod files;
 mod shards;
+mod write;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
@@ -14,6 +15,7 @@ use super::error::{ModelError, Result};
 
 pub use files::SafetensorsFiles;
 pub use shards::write_shards;
+pub use write::{to_safetensors, to_safetensors_with};
 
 /// Where a model's tensors come from, one at a time.
 pub trait TensorSource {
@@ -30,6 +32,9 @@ pub trait TensorSource {
     fn take_as(&mut self, name: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
         Ok(self.take(name, shape)?.to_dtype(dtype)?)
     }
+
+    /// The file that holds a tensor of this name, not taken yet.
+    fn holder(&self, name: &str) -> Option<&Path>;
 }
 
 /// The tensor itself, where all it holds are numbers; looked at in CPU memory only, as it is loaded.
@@ -117,6 +122,10 @@ impl TensorSource for NamedTensors<'_> {
         ModelError::check_shape(self.path, name, tensor.dims(), shape)?;
         Ok(tensor)
     }
+
+    fn holder(&self, name: &str) -> Option<&Path> {
+        self.tensors.contains_key(name).then_some(self.path)
+    }
 }
 
 /// The elements of a tensor in f32; `None` for element types other than F32, F16 and BF16.
@@ -146,47 +155,6 @@ fn extend_floats(values: &mut Vec<f32>, dtype: Dtype, bytes: &[u8]) {
             values.extend(words.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
         }
     }
-}
-
-/// The bytes of a safetensors file with the given tensors in `dtype`, marked as PyTorch's.
-///
-/// # Errors
-/// When a tensor cannot be read back from its device or converted.
-pub fn to_safetensors(tensors: &[(String, Tensor)], dtype: DType) -> Result<Vec<u8>> {
-    let kind = match dtype {
-        DType::F16 => Dtype::F16,
-        DType::BF16 => Dtype::BF16,
-        _ => Dtype::F32,
-    };
-    let mut parts = Vec::with_capacity(tensors.len());
-    for (name, tensor) in tensors {
-        let values = tensor
-            .flatten_all()?
-            .to_dtype(DType::F32)?
-            .to_vec1::<f32>()?;
-        let bytes: Vec<u8> = match kind {
-            Dtype::F16 => values
-                .iter()
-                .flat_map(|&v| half::f16::from_f32(v).to_le_bytes())
-                .collect(),
-            Dtype::BF16 => values
-                .iter()
-                .flat_map(|&v| half::bf16::from_f32(v).to_le_bytes())
-                .collect(),
-            _ => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        };
-        parts.push((name.clone(), tensor.dims().to_vec(), bytes));
-    }
-    let wrong = |e: safetensors::SafeTensorError| candle_core::Error::Msg(e.to_string());
-    let mut views = Vec::with_capacity(parts.len());
-    for (name, shape, bytes) in &parts {
-        views.push((
-            name.as_str(),
-            TensorView::new(kind, shape.clone(), bytes).map_err(wrong)?,
-        ));
-    }
-    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    Ok(safetensors::serialize(views, Some(metadata)).map_err(wrong)?)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! What the tests of this module share: seeded tensors and a comparison that names the worst element.
+//! What the tests of this module share: a small shape, seeded tensors and a comparison that names the worst element.
 
 use std::cell::Cell;
 
 use candle_core::{Device, Result, Tensor};
 
+use super::config::{Architecture, ModelConfig};
 use crate::stream::Stream;
 
 thread_local! {
@@ -21,6 +22,23 @@ pub fn plain<R>(f: impl FnOnce() -> R) -> R {
 /// Whether [`plain`] is in effect.
 pub fn is_plain() -> bool {
     PLAIN.get()
+}
+
+/// A shape of three layers and a few thousand weights; only Qwen2's head is tied.
+pub fn small(architecture: Architecture) -> ModelConfig {
+    ModelConfig {
+        architecture,
+        vocab_size: 60,
+        hidden_size: 32,
+        intermediate_size: 48,
+        layers: 3,
+        heads: 4,
+        kv_heads: 2,
+        max_positions: 128,
+        rms_norm_eps: 1e-6,
+        rope_theta: 1e4,
+        tied: architecture == Architecture::Qwen2,
+    }
 }
 
 /// Standard normal draws of the given shape; the same `seed` gives the same tensor.

@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 
 use super::config::{ModelConfig, Projection};
-use super::error::Result;
+use super::error::{ModelError, Result};
 use super::tensors::TensorSource;
 use super::tensors::finite;
 
@@ -34,7 +34,7 @@ impl Weights {
     /// in f32.
     ///
     /// # Errors
-    /// On a missing or wrongly shaped tensor.
+    /// On a missing or wrongly shaped tensor, and on one that the config leaves out.
     pub fn from_named(
         config: &ModelConfig,
         named: &mut dyn TensorSource,
@@ -74,6 +74,7 @@ impl Weights {
                 biases,
             });
         }
+        refuse_left_out(config, named)?;
         let norm = vector(named, "model.norm.weight", &[d])?;
         let head = match config.tied {
             true => None,
@@ -121,5 +122,77 @@ impl Weights {
                 .map(|head| ("lm_head.weight".to_string(), head.clone())),
         );
         all
+    }
+}
+
+/// Refuses a layer beyond those of the config, and a bias where its architecture has none.
+fn refuse_left_out(config: &ModelConfig, named: &dyn TensorSource) -> Result<()> {
+    let layer = format!("model.layers.{}.input_layernorm.weight", config.layers);
+    let biases = (0..config.layers).flat_map(|layer| {
+        let bare = Projection::ALL.into_iter();
+        let bare = bare.filter(|&projection| !config.architecture.has_bias(projection));
+        bare.map(move |projection| format!("{}.bias", projection.path(layer)))
+    });
+    let architecture = config.architecture.as_str();
+    let reasons = std::iter::once((layer, format!("its config has {} layers", config.layers)))
+        .chain(biases.map(|bias| (bias, format!("{architecture} has no bias there"))));
+    for (name, config) in reasons {
+        if let Some(path) = named.holder(&name) {
+            let path = path.to_path_buf();
+            return Err(ModelError::Unexpected { path, name, config });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use candle_core::Device;
+
+    use super::*;
+    use crate::model::config::Architecture;
+    use crate::model::decoder::Decoder;
+    use crate::model::tensors::NamedTensors;
+    use crate::model::testing::small;
+    use crate::stream::Stream;
+
+    fn read(config: &ModelConfig, tensors: BTreeMap<String, Tensor>) -> String {
+        let mut named = NamedTensors::new(tensors, Path::new("model.safetensors"));
+        match Weights::from_named(config, &mut named, DType::F32) {
+            Ok(_) => "read".into(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_a_config_leaves_out_is_refused_by_name() -> Result<()> {
+        let whole = small(Architecture::Qwen2);
+        let mut stream = Stream::named(1, &["test"]);
+        let weights = Decoder::random(&whole, 0.1, &mut stream, &Device::Cpu)?;
+        let tensors: BTreeMap<_, _> = weights.named().into_iter().collect();
+        assert_eq!(read(&whole, tensors.clone()), "read");
+        let fewer = ModelConfig {
+            layers: 2,
+            ..whole.clone()
+        };
+        let told = read(&fewer, tensors.clone());
+        assert!(
+            told.contains("model.layers.2.input_layernorm.weight"),
+            "{told}"
+        );
+        assert!(told.contains("its config has 2 layers"), "{told}");
+        let llama = ModelConfig {
+            architecture: Architecture::Llama,
+            ..whole
+        };
+        let told = read(&llama, tensors);
+        assert!(
+            told.contains("q_proj.bias") && told.contains("llama has no bias"),
+            "{told}"
+        );
+        Ok(())
     }
 }

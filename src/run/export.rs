@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 
 use super::layout::{Journal, replace_file};
-use super::tail::Tail;
+use super::shipped::ShippedRun;
+use super::tail::{CorruptLine, Tail};
 use super::{Manifest, RunDir, RunError, event_file};
 use crate::link::{EvalRow, MetricRow, Rollout, RolloutGroup, SystemRow};
 
@@ -52,18 +53,33 @@ pub struct Row {
     pub texts: BTreeMap<&'static str, String>,
 }
 
-/// All rows of a file of the run in `dir`, and how many of its lines are broken.
+/// Lines of a file that are no rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenLines {
+    pub first: CorruptLine,
+    pub count: u64,
+}
+
+impl std::fmt::Display for BrokenLines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let CorruptLine { file, line, reason } = &self.first;
+        match self.count {
+            1 => write!(f, "{file}:{line}: left out: {reason}"),
+            count => write!(
+                f,
+                "{file}: {count} broken lines left out, the first is line {line}: {reason}"
+            ),
+        }
+    }
+}
+
+/// All rows of a file of the run in `dir`, and those of its lines that are none.
 ///
 /// # Errors
 /// A file that is there but cannot be read.
-pub fn rows(dir: &RunDir, what: What) -> Result<(Vec<Row>, u64), RunError> {
+pub fn rows(dir: &RunDir, what: What) -> Result<(Vec<Row>, Option<BrokenLines>), RunError> {
     match what {
-        What::Metrics => read(dir, Journal::Metrics, |row: MetricRow| Row {
-            step: row.step,
-            stage: row.stage,
-            values: row.values,
-            texts: BTreeMap::new(),
-        }),
+        What::Metrics => read(dir, Journal::Metrics, |row: MetricRow| Row::from(row)),
         What::System => read(dir, Journal::System, |row: SystemRow| Row {
             step: row.step,
             stage: row.stage,
@@ -76,12 +92,39 @@ pub fn rows(dir: &RunDir, what: What) -> Result<(Vec<Row>, u64), RunError> {
             });
             read.map(|(groups, broken)| (groups.concat(), broken))
         }
-        What::Eval => read(dir, Journal::Eval, |row: EvalRow| Row {
+        What::Eval => read(dir, Journal::Eval, |row: EvalRow| Row::from(row)),
+    }
+}
+
+impl From<MetricRow> for Row {
+    fn from(row: MetricRow) -> Self {
+        Self {
+            step: row.step,
+            stage: row.stage,
+            values: row.values,
+            texts: BTreeMap::new(),
+        }
+    }
+}
+
+impl From<EvalRow> for Row {
+    fn from(row: EvalRow) -> Self {
+        Self {
             step: row.step,
             stage: row.stage,
             values: with_episodes(row.values, row.episodes),
             texts: BTreeMap::new(),
-        }),
+        }
+    }
+}
+
+/// All rows of the run in the binary; `None` for the files that are not shipped with it.
+#[must_use]
+pub fn shipped_rows(run: ShippedRun, what: What) -> Option<Vec<Row>> {
+    match what {
+        What::Metrics => Some(run.metrics.into_iter().map(Row::from).collect()),
+        What::Eval => Some(run.evaluations.into_iter().map(Row::from).collect()),
+        What::System | What::Rollouts => None,
     }
 }
 
@@ -138,15 +181,16 @@ fn read<T: DeserializeOwned, R>(
     dir: &RunDir,
     journal: Journal,
     as_row: impl Fn(T) -> R,
-) -> Result<(Vec<R>, u64), RunError> {
+) -> Result<(Vec<R>, Option<BrokenLines>), RunError> {
     let mut tail: Tail<T> = Tail::new(dir.journal(journal));
-    let (mut rows, mut broken) = (Vec::new(), 0);
+    let (mut rows, mut first, mut count) = (Vec::new(), None, 0);
     loop {
         let batch = tail.poll()?;
         rows.extend(batch.rows.into_iter().map(&as_row));
-        broken += batch.corrupt_count;
+        count += batch.corrupt_count;
+        first = first.or_else(|| batch.corrupt.into_iter().next());
         if !batch.more {
-            return Ok((rows, broken));
+            return Ok((rows, first.map(|first| BrokenLines { first, count })));
         }
     }
 }
@@ -158,9 +202,7 @@ fn read<T: DeserializeOwned, R>(
 /// A file that is there but cannot be read.
 pub fn times(dir: &RunDir) -> Result<BTreeMap<u64, u64>, RunError> {
     let mut tail: Tail<SystemRow> = Tail::new(dir.journal(Journal::System));
-    let created = Manifest::read(dir)?.created.parse::<jiff::Timestamp>();
-    let created = created.map_or(0, |time| u64::try_from(time.as_second()).unwrap_or(0));
-    let mut times = BTreeMap::from([(0, created)]);
+    let mut times = beginning(&Manifest::read(dir)?.created);
     loop {
         let batch = tail.poll()?;
         times.extend(batch.rows.iter().map(|row| (row.step, row.time)));
@@ -170,12 +212,24 @@ pub fn times(dir: &RunDir) -> Result<BTreeMap<u64, u64>, RunError> {
     }
 }
 
-/// Writes an event file for TensorBoard.
+/// All that is known of the times of a run of which only the beginning is kept.
+#[must_use]
+pub fn beginning(created: &str) -> BTreeMap<u64, u64> {
+    let created = created.parse::<jiff::Timestamp>();
+    let created = created.map_or(0, |time| u64::try_from(time.as_second()).unwrap_or(0));
+    BTreeMap::from([(0, created)])
+}
+
+/// Writes an event file for TensorBoard. `times`: Unix seconds at which steps were done.
 ///
 /// # Errors
-/// Where the times of the run in `dir` cannot be read, or `out` not written.
-pub fn events(dir: &RunDir, what: What, rows: &[Row], out: &mut dyn Write) -> Result<(), RunError> {
-    let times = times(dir)?;
+/// Where `out` cannot be written.
+pub fn events(
+    times: &BTreeMap<u64, u64>,
+    what: What,
+    rows: &[Row],
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
     let time_of = |step: u64| {
         let last = times.range(..=step).next_back();
         last.map_or(0.0, |(_, time)| *time as f64)
@@ -186,7 +240,7 @@ pub fn events(dir: &RunDir, what: What, rows: &[Row], out: &mut dyn Write) -> Re
         What::System => "system/",
         What::Rollouts => "rollouts/",
     };
-    event_file::write(rows, prefix, time_of, out).map_err(RunError::io(dir.path(), "export"))
+    event_file::write(rows, prefix, time_of, out)
 }
 
 /// Writes a column for each metric any row has; what a row lacks is empty.
@@ -300,7 +354,7 @@ mod tests {
         );
         std::fs::write(dir.journal(Journal::Rollouts), group + "\n").expect("written");
         let (rows, broken) = rows(&dir, What::Rollouts).expect("read");
-        assert_eq!((rows.len(), broken), (2, 0));
+        assert_eq!((rows.len(), broken), (2, None));
         let mut text = Vec::new();
         csv(&rows, &mut text).expect("written");
         let text = String::from_utf8(text).expect("text");
@@ -312,6 +366,35 @@ mod tests {
         jsonl(&rows, &mut text).expect("written");
         let text = String::from_utf8(text).expect("text");
         assert!(text.contains(r#""response":"c""#) && text.contains(r#""group_id":3.0"#));
+    }
+
+    #[test]
+    fn broken_lines_are_counted_and_the_first_is_named() {
+        let folder = tempfile::tempdir().expect("folder");
+        let dir = RunDir::new(folder.path());
+        let good = r#"{"step":1,"stage":"sft","loss":0.5}"#;
+        for (text, told) in [
+            (format!("{good}\n{{\n"), "metrics.jsonl:2: left out: "),
+            (
+                format!("{good}\n[]\n{good}\n{{\n"),
+                "metrics.jsonl: 2 broken lines left out, the first is line 2: ",
+            ),
+        ] {
+            std::fs::write(dir.journal(Journal::Metrics), text).expect("written");
+            let (_, broken) = rows(&dir, What::Metrics).expect("read");
+            let broken = broken.expect("broken").to_string();
+            assert!(broken.starts_with(told), "{broken}");
+        }
+    }
+
+    #[test]
+    fn the_run_in_the_binary_has_rows_too() {
+        let run = crate::run::shipped::run().expect("a run");
+        let steps = run.plan.total_steps();
+        let rows = shipped_rows(run.clone(), What::Metrics).expect("metrics");
+        assert_eq!(rows.last().map(|row| row.step), Some(steps));
+        assert!(shipped_rows(run.clone(), What::Rollouts).is_none());
+        assert!(beginning(&run.created)[&0] > 1_700_000_000);
     }
 
     #[test]

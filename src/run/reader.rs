@@ -218,10 +218,18 @@ pub enum Liveness {
     Crashed,
 }
 
+/// After so many seconds without a sign of life a run whose lock nobody holds has crashed. Not at once: some file systems
+/// know no locks, and then signs of life are all there is.
+const UNHELD_FOR_S: u64 = 8;
+
 /// Whether the trainer behind `status` lives, `now` being Unix seconds and `is_held` whether the run's lock is held.
 #[must_use]
 pub fn liveness(status: &Status, is_held: bool, now: u64, silent_after_s: u64) -> Liveness {
-    let is_recent = now.saturating_sub(status.heartbeat) <= silent_after_s;
+    let patience = match is_held {
+        true => silent_after_s,
+        false => silent_after_s.min(UNHELD_FOR_S),
+    };
+    let is_recent = now.saturating_sub(status.heartbeat) <= patience;
     match status.state {
         RunState::Stopped | RunState::Finished | RunState::Failed => Liveness::Ended,
         RunState::Running | RunState::Paused if is_recent => Liveness::Alive,
@@ -313,7 +321,8 @@ mod tests {
     fn liveness_table() {
         for (state, held, now, want) in [
             (RunState::Running, true, 1_030, Liveness::Alive),
-            (RunState::Running, false, 1_030, Liveness::Alive),
+            (RunState::Running, false, 1_008, Liveness::Alive),
+            (RunState::Running, false, 1_009, Liveness::Crashed),
             (RunState::Running, true, 1_031, Liveness::Silent),
             (RunState::Running, false, 1_031, Liveness::Crashed),
             (RunState::Paused, false, 9_999, Liveness::Crashed),

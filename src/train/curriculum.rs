@@ -30,7 +30,7 @@ pub use recent::StepAnswers;
 use super::card;
 use super::checkpoint::{self, Found, Position};
 use super::config::{Reference, TrainConfig};
-use super::error::Result;
+use super::error::{Result, TrainError};
 use super::extra::{Example, Extra};
 use super::learner::Learner;
 use crate::env::schema::Stage;
@@ -42,8 +42,8 @@ use crate::model::lora::Adapter;
 use crate::model::placement::device_name;
 use crate::model::source::LoadedModel;
 use crate::run::control::ControlBox;
-use crate::run::layout::replace_file;
-use crate::run::{Manifest, RunDir, RunWriter};
+use crate::run::layout::{Journal, replace_file};
+use crate::run::{Manifest, RunDir, RunWriter, reader};
 
 /// Who listens to a run and may steer it. Called between micro-batches.
 pub trait Host {
@@ -63,6 +63,7 @@ const LOSS_EPISODES: u64 = 128;
 /// On an unusable run folder, a diverged loss, or anything the model layer refuses. `status.json` says so too.
 pub fn run(model: &LoadedModel, request: &TrainRequest, host: &mut dyn Host) -> Result<RunState> {
     let mut run = Run::open(model, request, host)?;
+    run.log_beginning(request.resume)?;
     run.host.tell(RunFact::Started {
         run_dir: request.run_dir.clone(),
         run_id: run.writer.dir().id(),
@@ -77,6 +78,9 @@ pub fn run(model: &LoadedModel, request: &TrainRequest, host: &mut dyn Host) -> 
         ),
         Err(error) => (RunState::Failed, error.to_string()),
     };
+    let step = run.position.step;
+    run.writer
+        .log(&format!("{} at step {step}: {reason}", state.as_str()))?;
     run.status(state, &reason)?;
     result
 }
@@ -125,7 +129,27 @@ fn manifest(
     }
     let manifest = Manifest::read(dir)?;
     manifest.check_resumable(&fresh(&manifest.config), dir)?;
-    Ok((manifest, checkpoint::latest(dir)?))
+    let found = checkpoint::latest(dir)?;
+    if found.is_none() {
+        refuse_lost(dir, &manifest.config)?;
+    }
+    Ok((manifest, found))
+}
+
+/// Refuses to begin a run over in its own folder, which would cut all its files, where it must have come to a checkpoint.
+fn refuse_lost(dir: &RunDir, config: &TrainConfig) -> Result<()> {
+    let mut steps = 0;
+    reader::every_row(dir, Journal::Metrics, |row: MetricRow| steps = row.step)?;
+    let state = reader::read_status(dir)?.map(|status| status.state);
+    let has_ended = matches!(state, Some(RunState::Finished | RunState::Stopped));
+    let is_past_one = config.save_steps > 0 && steps > config.save_steps;
+    if has_ended || is_past_one {
+        return Err(TrainError::LostCheckpoints {
+            path: dir.checkpoints(),
+            steps,
+        });
+    }
+    Ok(())
 }
 
 impl<'a> Run<'a> {
@@ -186,6 +210,22 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// The first line of a run in `log.txt`, and of each time it is gone on with.
+    fn log_beginning(&mut self, is_resumed: bool) -> Result<()> {
+        let step = self.position.step;
+        let begun = match is_resumed {
+            true => format!("resumed from step {step}"),
+            false => "begun".to_owned(),
+        };
+        let (name, seed, threads) = (&self.model.name, self.config.seed, self.config.threads);
+        let device = device_name(self.model.decoder.device());
+        let version = env!("CARGO_PKG_VERSION");
+        self.writer.log(&format!(
+            "{begun}: opensoc {version}, model {name} on {device}, seed {seed}, {threads} threads"
+        ))?;
+        Ok(())
+    }
+
     fn phases(&mut self) -> Result<RunState> {
         let needs = self.fit()?;
         self.status(RunState::Running, &needs)?;
@@ -237,6 +277,8 @@ impl<'a> Run<'a> {
     }
 
     fn save(&mut self) -> Result<()> {
+        let step = self.position.step;
+        self.writer.log(&format!("checkpoint of step {step}"))?;
         self.position.elapsed_s = self.elapsed();
         self.position.lengths = self.writer.lengths()?;
         checkpoint::save(self.writer.dir(), &self.position, &self.learner)
@@ -255,6 +297,10 @@ impl<'a> Run<'a> {
             return Ok(true);
         };
         self.write_adapter(name, evaluation.as_ref())?;
+        let step = self.position.step;
+        self.writer.log(&format!(
+            "{name} ended at step {step}; its adapter is written"
+        ))?;
         self.forget_skip(name)?;
         if name == "sft" {
             self.learner.reset_optimizer(self.config.grpo.weight_decay);
@@ -272,7 +318,7 @@ impl<'a> Run<'a> {
             return Ok(());
         };
         let folder = self.writer.dir().adapter(name);
-        adapter.save(&folder, &self.model.name, DType::F32)?;
+        adapter.save(&folder, &self.model.id(), DType::F32)?;
         if let Some(evaluation) = evaluation {
             let card = card::text(&self.model.name, name, &self.config, &self.plan, evaluation);
             replace_file(&folder.join("README.md"), card.as_bytes())?;

@@ -16,12 +16,18 @@ pub enum TrainError {
     Diverged { step: u64, loss: f64 },
     #[error("{path}: not a usable checkpoint: {reason}")]
     Checkpoint { path: PathBuf, reason: String },
+    #[error(
+        "{path}: no checkpoint is left of a run of {steps} steps, so it cannot be continued; its files stay as they are, and `opensoc train --run-dir` with another folder begins anew"
+    )]
+    LostCheckpoints { path: PathBuf, steps: u64 },
     #[error("{path}:{line}: not a labelled example: {reason}")]
     Labels {
         path: PathBuf,
         line: u64,
         reason: String,
     },
+    #[error("{path}: no labelled examples: {reason}")]
+    NoLabels { path: PathBuf, reason: &'static str },
 }
 
 impl From<candle_core::Error> for TrainError {

@@ -104,14 +104,18 @@ impl Extra {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`TrainError::Labels`] names the line; an unreadable or empty file.
+    /// [`TrainError::Labels`] names the line, [`TrainError::NoLabels`] a file that is missing or empty.
     pub fn read(path: &Path) -> Result<Self> {
         let wrong = |line: usize, reason: String| TrainError::Labels {
             path: path.to_owned(),
             line: line as u64,
             reason,
         };
-        let bytes = read_bounded(path, LIMIT)?.ok_or_else(|| wrong(0, "no such file".into()))?;
+        let none = |reason| TrainError::NoLabels {
+            path: path.to_owned(),
+            reason,
+        };
+        let bytes = read_bounded(path, LIMIT)?.ok_or_else(|| none("there is no such file"))?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
             let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
@@ -124,7 +128,7 @@ impl Extra {
         let examples = lines.map(|(n, line)| Example::parse(line).map_err(|why| wrong(n + 1, why)));
         let examples = examples.collect::<Result<Vec<_>>>()?;
         if examples.is_empty() {
-            return Err(wrong(0, "it holds no example".into()));
+            return Err(none("the file holds none"));
         }
         Ok(Self { examples, bytes })
     }
@@ -215,12 +219,15 @@ mod tests {
                 json!({"messages": [{"role": "user", "content": "u"}]}).to_string(),
                 "no message of the assistant",
             ),
-            (String::new(), "it holds no example"),
+            (String::new(), "no labelled examples: the file holds none"),
         ] {
             write(&text);
             let error = Extra::read(&path).expect_err("refused").to_string();
             assert!(error.contains(expected), "{error}");
         }
+        std::fs::remove_file(&path).expect("removed");
+        let error = Extra::read(&path).expect_err("gone").to_string();
+        assert!(error.ends_with("there is no such file"), "{error}");
     }
 
     #[test]

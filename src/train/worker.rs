@@ -18,7 +18,7 @@ use crate::link::{
 };
 use crate::model::decoder::Decoder;
 use crate::model::error::Result;
-use crate::model::lora::Adapter;
+use crate::model::lora::{Adapter, AdapterInfo};
 use crate::model::nano;
 use crate::model::placement::{DeviceChoice, DtypeChoice, Placement, device_name};
 use crate::model::source::LoadedModel;
@@ -80,6 +80,13 @@ fn serve(
         adapters: names,
         default_adapter,
     });
+    for dir in &options.adapters {
+        let name = dir.display().to_string();
+        if let Some(told) = AdapterInfo::open(&name)?.stranger_to(&model) {
+            let message = format!("adapter {name}: {told}");
+            tell(Fact::Noted { message });
+        }
+    }
     let mut desk = Desk {
         model: &model,
         adapters,
@@ -89,7 +96,7 @@ fn serve(
     while let Ok(command) = commands.recv() {
         match command {
             Command::Quit | Command::QuitAfterRun => return Ok(()),
-            Command::Control(_) => {}
+            Command::Control(_) | Command::Follow(_) => {}
             Command::Fit(config) => tell(fitted(&model, config)),
             Command::Infer(request) => tell(desk.answer(&request, None)),
             Command::Train(request) => {
@@ -278,6 +285,7 @@ impl Host for InProcess<'_, '_> {
                         "a run is in progress; stop it before starting another".to_string();
                     (self.tell)(Fact::Run(RunFact::Warning { step: 0, message }));
                 }
+                Ok(Command::Follow(_)) => {}
                 Ok(Command::QuitAfterRun) => self.quit = true,
                 Ok(Command::Quit) => {
                     self.quit = true;

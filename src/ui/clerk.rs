@@ -19,6 +19,8 @@ use crate::ui::input::Input;
 pub enum Request {
     /// Lock and read them.
     Open,
+    /// See whether alerts have come since.
+    Look,
     /// Write a revision, and its episode where the folder has it not yet. The clerk sets the time.
     Save {
         label: Box<Label>,
@@ -40,6 +42,8 @@ pub struct Opened {
 #[derive(Debug)]
 pub enum Outcome {
     Opened(Opened),
+    /// Alerts that came into the folder since; often none.
+    Came(Vec<Episode>),
     /// Why nothing can be labelled.
     NotOpened(String),
     /// It is on disk.
@@ -95,6 +99,7 @@ impl Clerk {
                 Ok(opened) => Outcome::Opened(opened),
                 Err(error) => Outcome::NotOpened(error.to_string()),
             },
+            Request::Look => Outcome::Came(self.look()),
             Request::Save { mut label, episode } => match self.save(&mut label, &episode) {
                 Ok(()) => Outcome::Saved(label),
                 Err(why) => Outcome::NotSaved { label, why },
@@ -117,6 +122,17 @@ impl Clerk {
             history: History::of(&self.annotator, &revisions),
             labels: revisions.into_iter().collect(),
         })
+    }
+
+    /// The episodes that are not known yet. What cannot be read now is told of when the folder is opened next.
+    fn look(&mut self) -> Vec<Episode> {
+        let Some((_, known)) = &mut self.desk else {
+            return Vec::new();
+        };
+        let episodes = self.store.episodes().unwrap_or_default().into_iter();
+        episodes
+            .filter(|episode| known.insert(episode.episode_id.clone()))
+            .collect()
     }
 
     fn save(&mut self, label: &mut Label, episode: &Episode) -> Result<(), String> {

@@ -30,6 +30,10 @@ pub(super) fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
             effects.extend(starting::ask_fit(app));
             effects
         }
+        Fact::Noted { message } => {
+            app.complain(message);
+            Vec::new()
+        }
         Fact::Fitted { config, told, fits } => {
             let config = *config;
             app.fitted = Some(Fitted { config, told, fits });
@@ -57,11 +61,32 @@ pub(super) fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
         }
         Fact::InferenceFailed { id, message } => on_answer(app, id, Answer::Failed(message)),
         Fact::Run(fact) => on_run_fact(app, fact),
+        Fact::Found => {
+            on_found(app);
+            Vec::new()
+        }
+        // What came late of a run that gave way to one begun here.
+        Fact::Elsewhere(_) if !app.is_elsewhere => Vec::new(),
+        Fact::Elsewhere(fact) => on_run_fact(app, fact),
         Fact::ModelFailed { message } => {
             app.thread_ended(&message);
             Vec::new()
         }
     }
+}
+
+/// A run in another process is told of from here on; one begun here meanwhile goes before it.
+fn on_found(app: &mut App) {
+    if app.training.is_in_progress() && !app.is_elsewhere {
+        return;
+    }
+    app.is_elsewhere = true;
+    app.training.found();
+    app.follow_run();
+    if app.screen != ScreenName::Training {
+        app.say("a run in another process is in progress: F2 shows it");
+    }
+    app.touch(Urgency::Data);
 }
 
 fn on_answer(app: &mut App, id: u64, answer: Answer) -> Vec<Effect> {

@@ -111,9 +111,9 @@ pub struct Binding {
 pub enum KeyTableError {
     #[error("assets/keys.toml: {0}")]
     Toml(String),
-    #[error("assets/keys.toml: binding {verb:?}: no such key: `{key}`")]
+    #[error("assets/keys.toml: binding {}: no such key: `{key}`", verb.name())]
     UnknownKey { verb: Verb, key: String },
-    #[error("assets/keys.toml: `{key}` is taken twice: by {first:?} and by {second:?}")]
+    #[error("assets/keys.toml: `{key}` is taken twice: by {} and by {}", first.name(), second.name())]
     Duplicate {
         key: String,
         first: Verb,

@@ -4,6 +4,7 @@
 //! terminal, no files and no clock.
 
 pub mod agreeing;
+mod arriving;
 pub mod asking;
 pub mod drafts;
 pub mod sifting;
@@ -135,13 +136,16 @@ impl Labelling {
         }
     }
 
-    /// Has the folder read, unless it is open.
+    /// Has the folder read; where it is open, has it looked at for alerts that came since.
     pub fn open(&mut self) -> Vec<Effect> {
-        if matches!(self.access, Access::Open | Access::Opening) {
-            return Vec::new();
+        match self.access {
+            Access::Opening => Vec::new(),
+            Access::Open => vec![Effect::Label(Request::Look)],
+            _ => {
+                self.access = Access::Opening;
+                vec![Effect::Label(Request::Open)]
+            }
         }
-        self.access = Access::Opening;
-        vec![Effect::Label(Request::Open)]
     }
 
     /// The folder is read: its episodes are the queue. Generated ones follow where it holds none of another origin.

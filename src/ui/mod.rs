@@ -121,8 +121,6 @@ pub struct WorkbenchOptions {
     pub train_config: TrainConfig,
     /// A run elsewhere is followed: no commands, no model.
     pub is_read_only: bool,
-    /// A run of another process is in progress; its facts come, and its controls go, as those of an own one.
-    pub is_elsewhere: bool,
     /// A run is started with the workbench: its screen comes first.
     pub start_on_training: bool,
 }
@@ -161,11 +159,12 @@ pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError>
     let (name, theme, looks) = surface::look(&options, &mut preferences, var)?;
     let run_root = options.run_root.clone();
     let (store, annotator) = (options.labels.clone(), options.annotator.clone());
+    let complaint = preferences.told();
     let mut app = app_for(options, preferences.keymap, session.shipped);
     app.themes = looks.themes.names();
     app.theme = name;
-    if !preferences.complaints.is_empty() {
-        app.complain(gate::clean(&preferences.complaints.join("; ")));
+    if let Some(told) = complaint {
+        app.complain(gate::clean(&told));
     }
     let (sender, inputs) = unbounded_channel();
     let on_panic = sender.clone();
@@ -222,7 +221,6 @@ fn app_for(options: WorkbenchOptions, keymap: Keymap, shipped: Option<ShippedRun
         options.is_read_only,
     );
     app.labelling = Labelling::new(options.annotator, options.source.seed);
-    app.is_elsewhere = options.is_elsewhere;
     if options.start_on_training {
         app.screen = ScreenName::Training;
         // Asked for already: leaving before its first word leaves a run.

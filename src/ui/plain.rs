@@ -280,6 +280,9 @@ mod tests {
             adapters: Vec::new(),
             default_adapter: AdapterChoice::Base,
         });
+        send(Fact::Noted {
+            message: "adapter x: it was made for y".into(),
+        });
         for id in 1..=count {
             let episode = SOURCE.episode(stage, id - 1);
             let response = "Action: monitor\nCitedLog: L1-0\nRationale: as I see it";
@@ -312,6 +315,7 @@ mod tests {
         assert!(!text.chars().any(|c| c != '\n' && c.is_control()), "{text}");
         assert!(text.find("Alert 3") < text.find("The verifier's truth"));
         assert_eq!(text.matches("Model: base: monitor (").count(), 3, "{text}");
+        assert_eq!(text.matches("note: adapter x").count(), 1, "{text}");
         let mut out = Vec::new();
         print(SOURCE, Stage::Multi, &mut nobody(), &mut out).expect("written");
         let text = String::from_utf8(out).expect("text");

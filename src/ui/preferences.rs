@@ -106,6 +106,8 @@ impl Preferences {
                 return complain(at, error.message());
             }
         };
+        let mut fields: Vec<_> = fields.into_iter().collect();
+        fields.sort_by_key(|(name, _)| name.span().start);
         for (name, value) in fields {
             if let Err(message) = self.config.take(name.get_ref(), value) {
                 complain(name.span().start, &message);
@@ -115,10 +117,10 @@ impl Preferences {
 
     fn read_keys(&mut self, path: &Path) {
         let Some(text) = self.text(path) else { return };
-        match self.keymap.patched(&text, &path.display().to_string()) {
-            Ok(keymap) => self.keymap = keymap,
-            Err(error) => self.complaints.push(error.to_string()),
-        }
+        let (keymap, errors) = self.keymap.patched(&text, &path.display().to_string());
+        self.keymap = keymap;
+        let errors = errors.iter().map(ToString::to_string);
+        self.complaints.extend(errors);
     }
 
     fn read_themes(&mut self, folder: &Path) {
@@ -137,6 +139,19 @@ impl Preferences {
                 self.themes.add(name, &path.display().to_string(), text);
             }
         }
+    }
+
+    /// What is said of what is wrong at the start; there is one line for it.
+    #[must_use]
+    pub fn told(&self) -> Option<String> {
+        let (first, others) = self.complaints.split_first()?;
+        Some(match others.len() {
+            0 => format!("{first}; that is left out, the rest counts"),
+            more => format!(
+                "{} faults in your settings, `opensoc doctor` lists them: {first}",
+                more + 1
+            ),
+        })
     }
 
     /// Everything that is wrong, also with themes that nobody has chosen yet.

@@ -1,6 +1,6 @@
 //! What keys do on the runs screen, and what follows when an errand is done.
 
-use crate::link::{RolloutGroup, RunFact, Status};
+use crate::link::{Command, RolloutGroup, RunFact, Status};
 use crate::run::RunDir;
 use crate::run::groups::Wanted;
 use crate::ui::app::{App, ScreenName};
@@ -172,6 +172,19 @@ fn open(app: &mut App, dir: Option<RunDir>) -> Vec<Effect> {
     if is_there {
         app.screen = ScreenName::Training;
         return Vec::new();
+    }
+    let is_alive = app
+        .runs
+        .current()
+        .is_some_and(|run| run.standing.is_alive());
+    let is_free = app.is_elsewhere || !app.training.is_in_progress();
+    if let Some(dir) = dir
+        .as_ref()
+        .filter(|_| is_alive && is_free && !app.is_read_only)
+    {
+        app.training.show_found();
+        app.screen = ScreenName::Training;
+        return vec![Effect::Send(Command::Follow(dir.path().to_owned()))];
     }
     app.say("reading the run");
     let errand = dir.map_or(Errand::OpenShipped, Errand::Open);

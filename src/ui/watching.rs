@@ -124,6 +124,17 @@ impl Training {
         self.is_pause_asked = false;
     }
 
+    /// A run in another process is about to be told from its beginning. A run opened to be looked at stays on screen.
+    pub fn found(&mut self) {
+        self.live = Some(Watching::default());
+        self.past = Past::default();
+        self.is_pause_asked = false;
+        self.shows_shipped = false;
+        if !self.shows_opened {
+            self.show_anew();
+        }
+    }
+
     /// The model thread is gone, and the run with it; or the run could not even be asked for.
     pub fn fail(&mut self, message: &str) {
         if let Some(live) = self.live.as_mut().filter(|live| live.is_in_progress()) {
@@ -147,11 +158,8 @@ impl Training {
     /// Takes a fact of the run in.
     pub fn apply(&mut self, fact: RunFact) {
         if let RunFact::Started { run_id, .. } = &fact {
-            let goes_on = self
-                .live
-                .as_ref()
-                .is_some_and(|live| live.run_id == *run_id);
-            if !goes_on {
+            let is_awaited = |live: &Watching| live.run_id.is_empty() || live.run_id == *run_id;
+            if !self.live.as_ref().is_some_and(is_awaited) {
                 self.begin(false);
             }
         }

@@ -7,7 +7,7 @@ use candle_core::{DType, Tensor};
 use opensoc::model::config::{ModelConfig, Projection};
 use opensoc::model::decoder::Decoder;
 use opensoc::model::error::ModelError;
-use opensoc::model::lora::Adapter;
+use opensoc::model::lora::{Adapter, BaseId};
 use opensoc::model::tensors::{NamedTensors, to_safetensors};
 use opensoc::model::weights::Weights;
 use opensoc::stream::Stream;
@@ -26,7 +26,9 @@ struct Saved {
 impl Saved {
     fn of(adapter: &Adapter) -> Self {
         let dir = tempfile::tempdir().expect("folder");
-        adapter.save(dir.path(), "nano", DType::F32).expect("saved");
+        adapter
+            .save(dir.path(), &BaseId::named("nano"), DType::F32)
+            .expect("saved");
         let read = |name: &str| std::fs::read(dir.path().join(name)).expect("written");
         Self {
             config: serde_json::from_slice(&read("adapter_config.json")).expect("JSON"),
@@ -81,7 +83,7 @@ fn a_saved_adapter_gives_equal_logits_when_loaded() -> Outcome {
         assert_ne!(want, base.logits(&tokens)?);
         for (dtype, tolerance) in [(DType::F32, 0.0), (DType::F16, 0.01), (DType::BF16, 0.1)] {
             let dir = tempfile::tempdir()?;
-            adapter.save(dir.path(), "nano", dtype)?;
+            adapter.save(dir.path(), &BaseId::named("nano"), dtype)?;
             let loaded = Adapter::load(dir.path(), &config, &CPU)?;
             assert_eq!(loaded.config, adapter.config);
             let got = base.with_adapter(Some(loaded))?.logits(&tokens)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use candle_core::DType;
 use opensoc::model::chat::ChatTemplate;
 use opensoc::model::decoder::Decoder;
-use opensoc::model::lora::Adapter;
+use opensoc::model::lora::{Adapter, BaseId};
 use opensoc::model::placement::Placement;
 use opensoc::model::source::LoadedModel;
 use opensoc::train::learner::{Sequence, pack};
@@ -86,10 +86,11 @@ fn adapters_of_peft_give_its_logits_whatever_their_config() -> Outcome {
         assert_near(name, &logits, &want["logits"]);
         // What we write of it reads back as the same adapter.
         let dir = tempfile::tempdir()?;
-        decoder
-            .adapter()
-            .ok_or("none")?
-            .save(dir.path(), "qwen2-f32", DType::F32)?;
+        decoder.adapter().ok_or("none")?.save(
+            dir.path(),
+            &BaseId::named("qwen2-f32"),
+            DType::F32,
+        )?;
         let again = Adapter::load(dir.path(), &base.decoder.config, &CPU)?;
         let again = base.decoder.with_adapter(Some(again))?.logits(&tokens)?;
         assert_near(&format!("{name}, saved"), &again, &want["logits"]);

@@ -1,6 +1,6 @@
 //! `opensoc label export`: submitted labels as examples to train on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use super::{Folder, by_id};
@@ -33,6 +33,16 @@ struct Tally {
     from_holdout: usize,
     /// Submitted labels that gave no line, by why.
     left_out: BTreeMap<String, usize>,
+    /// The actions written for an episode.
+    actions: BTreeMap<String, BTreeSet<&'static str>>,
+}
+
+impl Tally {
+    /// Alerts for which more than one action is written: whoever trains on all of them is taught both.
+    fn contradictions(&self) -> usize {
+        let actions = self.actions.values();
+        actions.filter(|actions| actions.len() > 1).count()
+    }
 }
 
 /// Prints an example a line; says on stderr what was left out.
@@ -43,6 +53,9 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let name = args.annotator.as_deref().map(annotator).transpose()?;
     let store = args.folder.store()?;
     let what = (args.format, args.rejected);
+    if let Some(name) = &name {
+        check_known(&store, name)?;
+    }
     let tally = write(&store, what, name.as_deref(), out)?;
     let mut say = io::stderr();
     for (why, count) in &tally.left_out {
@@ -56,11 +69,37 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
             tally.written
         )?;
     }
+    let contradictions = tally.contradictions();
+    if contradictions > 0 {
+        writeln!(
+            say,
+            "{contradictions} alerts are exported with different actions, as annotators do not agree: --as NAME exports one's labels only, `opensoc label stats` tells who differs"
+        )?;
+    }
     if tally.written == 0 {
         let dir = store.path().display();
         writeln!(say, "no submitted labels to export in {dir}")?;
     }
     Ok(Outcome::Complete)
+}
+
+/// Refuses an annotator who has labelled nothing, and names those there are.
+fn check_known(store: &Store, name: &str) -> anyhow::Result<()> {
+    let labels = store.labels()?;
+    let known: BTreeSet<&str> = labels
+        .iter()
+        .map(|label| label.annotator.as_str())
+        .collect();
+    anyhow::ensure!(
+        known.contains(name),
+        "no labels of `{name}` in {}; there are those of {}",
+        store.path().display(),
+        match known.is_empty() {
+            true => "nobody".to_owned(),
+            false => known.into_iter().collect::<Vec<_>>().join(", "),
+        }
+    );
+    Ok(())
 }
 
 fn write(
@@ -84,6 +123,10 @@ fn write(
                 writeln!(out, "{line}")?;
                 tally.written += 1;
                 tally.from_holdout += usize::from(episode.split == Split::Holdout);
+                if let Some(action) = label.decision.action {
+                    let id = label.episode_id.clone();
+                    tally.actions.entry(id).or_default().insert(action.as_str());
+                }
             }
             Err(Unfit::NotSubmitted(_)) => {}
             Err(why) => *tally.left_out.entry(why.to_string()).or_default() += 1,
@@ -196,6 +239,20 @@ mod tests {
         let messages = (Format::Messages, Rejected::Model);
         let tally = write(&store, messages, Some("bob"), &mut text).expect("written");
         assert_eq!((tally.written, tally.left_out.len()), (1, 0));
+    }
+
+    #[test]
+    fn contradictions_are_counted_and_an_unknown_annotator_is_told_the_known_ones() {
+        let (_folder, store, _) = labelled();
+        let what = (Format::Messages, Rejected::Model);
+        // Both have submitted an action for the first, and not the same.
+        let both = write(&store, what, None, &mut Vec::new()).expect("written");
+        assert_eq!((both.written, both.contradictions()), (4, 1));
+        let one = write(&store, what, Some("ann"), &mut Vec::new()).expect("written");
+        assert_eq!(one.contradictions(), 0);
+        assert!(check_known(&store, "bob").is_ok());
+        let told = check_known(&store, "eve").expect_err("unknown").to_string();
+        assert!(told.ends_with("those of ann, bob"), "{told}");
     }
 
     #[test]

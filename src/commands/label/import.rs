@@ -7,7 +7,8 @@ use anyhow::Context;
 
 use super::Folder;
 use crate::commands::Outcome;
-use crate::commands::lines::{numbered, open};
+use crate::commands::lines::open;
+use crate::commands::records::records;
 use crate::env::schema::Episode;
 use crate::import::joining::Surroundings;
 use crate::import::room::{Room, weight};
@@ -106,7 +107,7 @@ fn alone<R: BufRead>(
     let (mut read, mut wrong, mut room) = (Vec::new(), 0, Room::default());
     for input in inputs {
         let (file, input) = input?;
-        for found in numbered(input) {
+        for found in records(input) {
             let (number, text) = found.with_context(|| file.clone())?;
             let text = text.map_err(|error| error.to_string());
             let episode = text.and_then(|text| episode(&text).map_err(|error| error.to_string()));
@@ -137,7 +138,7 @@ fn joined<R: BufRead>(
     let (mut lines, mut wrong) = (Vec::new(), 0);
     for input in inputs {
         let (file, input) = input?;
-        for found in numbered(input) {
+        for found in records(input) {
             let (number, text) = found.with_context(|| file.clone())?;
             let text = text.map_err(|error| error.to_string());
             let read = text.and_then(|text| line(&text).map_err(|error| error.to_string()));

@@ -78,15 +78,26 @@ fn chat_template(dir: &Path) -> Result<Option<ChatTemplate>> {
         false => Value::Null,
     };
     let file = dir.join(TEMPLATE);
-    let source = match file.is_file() {
-        true => Some(String::from_utf8_lossy(&read(&file)?).into_owned()),
-        false => json.get("chat_template").and_then(named_template),
+    let (path, source) = match file.is_file() {
+        true => {
+            let text = String::from_utf8_lossy(&read(&file)?).into_owned();
+            (file, Some(text))
+        }
+        false => (path, json.get("chat_template").and_then(named_template)),
     };
-    Ok(source.map(|source| ChatTemplate {
+    let Some(source) = source else {
+        return Ok(None);
+    };
+    let template = ChatTemplate {
         source,
         bos_token: token(&json, "bos_token"),
         eos_token: token(&json, "eos_token"),
-    }))
+    };
+    // Tried here, where it is known which file holds it.
+    match template.frame(&["system", "user"], true) {
+        Ok(_) => Ok(Some(template)),
+        Err(reason) => Err(ModelError::Tokenizer { path, reason }),
+    }
 }
 
 /// A template, or the default one of a list of `{name, template}`.

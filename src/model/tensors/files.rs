@@ -86,6 +86,11 @@ impl TensorSource for SafetensorsFiles {
         let place = place.ok_or_else(|| ModelError::missing(&self.listing, name))?;
         self.files[place].read(name, shape, dtype, &self.device)
     }
+
+    fn holder(&self, name: &str) -> Option<&Path> {
+        let place = self.places.get(name)?;
+        self.files.get(*place).map(|file| file.path.as_path())
+    }
 }
 
 /// The different files an index names, in order.

@@ -74,6 +74,7 @@ impl Run<'_> {
         if is_best {
             self.write_adapter(BEST, Some(&row))?;
         }
+        self.writer.log(&logged(&row, is_best))?;
         self.writer.eval(&row)?;
         self.host.tell(RunFact::Evaluation(row.clone()));
         Ok(Evaluated::Whole(Some(row)))
@@ -164,6 +165,19 @@ impl Run<'_> {
         }
         Ok(sum / tokens.max(1) as f64)
     }
+}
+
+/// An evaluation as a line of `log.txt`.
+fn logged(row: &EvalRow, is_best: bool) -> String {
+    let of = |name: &str| row.values.get(name).copied().unwrap_or(0.0);
+    let best = if is_best { ", the best so far" } else { "" };
+    format!(
+        "evaluated at step {} on {} episodes: mean reward {:.3}, accuracy {:.3}{best}",
+        row.step,
+        row.episodes,
+        of("mean_reward"),
+        of("accuracy")
+    )
 }
 
 /// Shares over all episodes, and accuracies of each stage.

@@ -54,6 +54,11 @@ impl Run<'_> {
         self.listen()?;
         let due =
             self.config.save_steps > 0 && self.position.step.is_multiple_of(self.config.save_steps);
+        if self.wants.stop {
+            // Before the checkpoint: what stands after it is cut off when the run is gone on with.
+            let step = self.position.step;
+            self.writer.log(&format!("asked to stop at step {step}"))?;
+        }
         if due || self.wants.save || self.wants.stop {
             self.save()?;
             self.wants.save = false;
@@ -127,6 +132,8 @@ impl Run<'_> {
             return Ok(());
         }
         let mut idle_since = Instant::now();
+        let step = self.position.step;
+        self.writer.log(&format!("paused at step {step}"))?;
         self.status(RunState::Paused, "paused by request")?;
         while self.wants.pause && !self.wants.stop {
             std::thread::sleep(PAUSE_NAP);
@@ -141,6 +148,9 @@ impl Run<'_> {
             if self.last_heartbeat.elapsed() >= HEARTBEAT {
                 self.status(RunState::Paused, "paused by request")?;
             }
+        }
+        if !self.wants.stop {
+            self.writer.log("the pause is over")?;
         }
         self.status(RunState::Running, self.doing)
     }

@@ -53,32 +53,55 @@ pub(in crate::ui) fn nearest(name: &str, known: impl IntoIterator<Item = String>
 }
 
 impl Keymap {
-    /// This table with the keys that `text`, the content of `file`, gives instead.
-    ///
-    /// # Errors
-    /// Names file and line of what is no TOML, an unknown verb, place or key, a binding that is not there to be changed, and
+    /// This table with the keys that `text`, the content of `file`, gives instead; and what is wrong with each row that is
+    /// left out: file and line of what is no TOML, an unknown verb, place or key, a binding that is not there to be changed,
     /// a key that is taken already.
-    pub fn patched(&self, text: &str, file: &str) -> Result<Self, PatchError> {
+    #[must_use]
+    pub fn patched(&self, text: &str, file: &str) -> (Self, Vec<PatchError>) {
         let wrong = |at: usize, message: String| PatchError {
             file: file.to_owned(),
             line: line_of(text, at),
             message,
         };
-        let patch: Patch = toml::from_str(text).map_err(|error| {
-            let message = error.message().split(", expected").next();
-            let message = message.unwrap_or_default().to_owned();
-            wrong(error.span().map_or(0, |span| span.start), message)
-        })?;
-        let mut keymap = self.clone();
+        let patch: Patch = match toml::from_str(text) {
+            Ok(patch) => patch,
+            Err(error) => {
+                let message = error.message().split(", expected").next();
+                let message = message.unwrap_or_default().to_owned();
+                let at = error.span().map_or(0, |span| span.start);
+                return (self.clone(), vec![wrong(at, message)]);
+            }
+        };
+        let (mut rows, mut errors) = (Vec::new(), Vec::new());
         for row in &patch.binding {
-            let changed = keymap.change(row.get_ref());
-            changed.map_err(|(at, message)| wrong(at.unwrap_or(row.span().start), message))?;
+            match self.clone().change(row.get_ref()) {
+                Ok(()) => rows.push(row),
+                Err((at, message)) => errors.push(wrong(at.unwrap_or(row.span().start), message)),
+            }
         }
-        keymap.check_duplicates().map_err(|error| {
-            let at = blamed(&patch, &error).unwrap_or(0);
-            wrong(at, error.bare())
-        })?;
-        Ok(keymap)
+        // Only together can two rows swap their keys; so all are tried, and one by one left out where they clash.
+        loop {
+            let keymap = self.with(&rows);
+            let Err(clash) = keymap.check_duplicates() else {
+                errors.sort_by_key(|error| error.line);
+                return (keymap, errors);
+            };
+            let Some(at) = blamed(&rows, &clash) else {
+                return (self.clone(), errors);
+            };
+            let row = rows.remove(at);
+            errors.push(wrong(row.span().start, clash.bare()));
+        }
+    }
+
+    /// This table with the keys of rows that can be taken.
+    fn with(&self, rows: &[&Spanned<PatchRow>]) -> Self {
+        let mut keymap = self.clone();
+        for row in rows {
+            // Each was taken before by itself.
+            let _ = keymap.change(row.get_ref());
+        }
+        keymap
     }
 
     /// Takes the keys of a row; else what is wrong with it, and where if not with all of it.
@@ -130,17 +153,15 @@ impl Keymap {
     }
 }
 
-/// Where the row stands that brought a key in that was taken: the last of the two verbs'.
-fn blamed(patch: &Patch, error: &KeyTableError) -> Option<usize> {
+/// Which of the rows brought a key in that was taken: the last of the two verbs'.
+fn blamed(rows: &[&Spanned<PatchRow>], error: &KeyTableError) -> Option<usize> {
     let KeyTableError::Duplicate { first, second, .. } = error else {
         return None;
     };
-    let mut rows = patch.binding.iter().rev();
-    let row = rows.find(|row| {
+    rows.iter().rposition(|row| {
         let verb = row.get_ref().verb();
         verb.is_some_and(|verb| [*first, *second].contains(&verb))
-    })?;
-    Some(row.span().start)
+    })
 }
 
 /// The line, from 1, of the byte at `at`.
@@ -158,26 +179,67 @@ mod tests {
         format!("[[binding]]\nverb = \"{verb}\"\non = \"{on}\"\nkeys = [{keys}]\n")
     }
 
-    fn patched(text: &str) -> Result<Keymap, PatchError> {
+    fn patched(text: &str) -> (Keymap, Vec<PatchError>) {
         Keymap::embedded()
             .expect("sound")
             .patched(text, "keys.toml")
     }
 
+    fn pressed(keymap: &Keymap, place: Place, name: &str) -> Lookup {
+        keymap.lookup(place, &[Chord::parse(name).expect("a key")])
+    }
+
+    #[test]
+    fn a_row_that_is_wrong_takes_no_other_with_it() {
+        let text = row("next_alert", "episodes", "\"J\"")
+            + &row("toggle_blind", "episodes", "\"r\"")
+            + &row("fly", "everywhere", "\"f\"")
+            + &row("quit", "everywhere", "\"Q\"");
+        let (keymap, errors) = patched(&text);
+        let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(errors.len(), 2, "{told:?}");
+        assert!(
+            told[0].starts_with("keys.toml:5: `r` is taken twice: by reveal and by toggle_blind"),
+            "{told:?}"
+        );
+        assert!(
+            told[1].starts_with("keys.toml:10: no such verb: `fly`"),
+            "{told:?}"
+        );
+        let verb = |name| pressed(&keymap, Place::Episodes, name);
+        assert_eq!(verb("J"), Lookup::Verb(Verb::NextAlert));
+        assert_eq!(verb("Q"), Lookup::Verb(Verb::Quit));
+        assert_eq!(verb("r"), Lookup::Verb(Verb::Reveal));
+        assert_eq!(verb("v"), Lookup::Verb(Verb::ToggleBlind));
+    }
+
+    #[test]
+    fn two_rows_can_swap_their_keys() {
+        let text = row("reveal", "episodes", "\"v\"") + &row("toggle_blind", "episodes", "\"r\"");
+        let (keymap, errors) = patched(&text);
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(
+            pressed(&keymap, Place::Episodes, "v"),
+            Lookup::Verb(Verb::Reveal)
+        );
+        assert_eq!(
+            pressed(&keymap, Place::Episodes, "r"),
+            Lookup::Verb(Verb::ToggleBlind)
+        );
+    }
+
     #[test]
     fn a_patch_changes_its_keys_and_nothing_else() {
-        let keymap = patched(&row("quit", "everywhere", "\"Q\", \"ctrl-q\"")).expect("sound");
-        let press = |name: &str| {
-            let chord = Chord::parse(name).expect("a key");
-            keymap.lookup(Place::Training, &[chord])
-        };
+        let (keymap, errors) = patched(&row("quit", "everywhere", "\"Q\", \"ctrl-q\""));
+        assert!(errors.is_empty(), "{errors:?}");
+        let press = |name: &str| pressed(&keymap, Place::Training, name);
         assert_eq!(press("Q"), Lookup::Verb(Verb::Quit));
         assert_eq!(press("ctrl-q"), Lookup::Verb(Verb::Quit));
         assert_eq!(press("q"), Lookup::Unknown);
         assert_eq!(press("t"), Lookup::Verb(Verb::StartTraining));
         let embedded = Keymap::embedded().expect("sound");
         assert_eq!(keymap.bindings().len(), embedded.bindings().len());
-        assert!(patched("").is_ok(), "an empty file changes nothing");
+        assert!(patched("").1.is_empty(), "an empty file changes nothing");
     }
 
     #[test]
@@ -228,7 +290,10 @@ mod tests {
             (good + "[[binding\n", 5, ""),
         ];
         for (text, line, message) in table {
-            let error = patched(&text).expect_err("refused");
+            let (_, errors) = patched(&text);
+            let [error] = &errors[..] else {
+                panic!("{errors:?}");
+            };
             assert_eq!(
                 (error.file.as_str(), error.line),
                 ("keys.toml", line),

@@ -260,6 +260,7 @@ fn submit_with(app: &mut App, rationale: &str) -> Vec<Effect> {
         return Vec::new();
     };
     let mut whole = item.decision.clone();
+    let is_chosen = whole.cited_log_id.is_some() || item.entry.episode.log_window.len() < 2;
     let cited = whole.cited_log_id.take().or(under_cursor);
     whole.is_accepted &= cited == item.decision.cited_log_id && whole.rationale == rationale;
     whole.cited_log_id = cited;
@@ -269,7 +270,13 @@ fn submit_with(app: &mut App, rationale: &str) -> Vec<Effect> {
         app.complain(format!("not submitted: {}", gate::clean(&why.to_string())));
         return Vec::new();
     }
+    let cited = gate::clean(whole.cited_log_id.as_deref().unwrap_or_default()).into_owned();
     let effects = app.labelling.edit(|decision| *decision = whole);
+    if !is_chosen {
+        app.say(format!(
+            "submitted, citing {cited}: no line was marked (Tab, Space), so the one under the cursor counts"
+        ));
+    }
     if !app.labelling.next_open() && app.labelling.is_done() {
         app.say("that was the last one: no alert waits for its label");
     }
@@ -324,6 +331,12 @@ fn accept(app: &mut App) -> Vec<Effect> {
 pub fn heard(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     match outcome {
         Outcome::Opened(opened) => app.labelling.opened(opened),
+        Outcome::Came(episodes) if episodes.is_empty() => return Vec::new(),
+        Outcome::Came(episodes) => {
+            let count = episodes.len();
+            app.labelling.came(episodes);
+            app.say(format!("{count} alerts have come by import"));
+        }
         Outcome::NotOpened(why) => {
             app.complain(gate::clean(&why));
             app.labelling.access = Access::Failed(why);

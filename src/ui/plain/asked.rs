@@ -16,6 +16,8 @@ pub struct Asked {
     adapter: Option<AdapterChoice>,
     /// Why nothing is answered any more.
     gone: Option<String>,
+    /// What to know of what was opened; said with the next answer.
+    noted: Option<String>,
     count: u64,
 }
 
@@ -28,15 +30,20 @@ impl Asked {
             facts,
             adapter: None,
             gone: None,
+            noted: None,
             count: 0,
         }
     }
 
     /// What the model says of `episode`, in words; or why it says nothing.
     pub fn words(&mut self, episode: &Episode) -> String {
-        match self.answer(episode) {
+        let said = match self.answer(episode) {
             Ok((adapter, verdict)) => format!("{}: {}", clean(&adapter), words(&verdict)),
             Err(why) => format!("no answer: {}", clean(&why)),
+        };
+        match self.noted.take() {
+            Some(note) => format!("{said}\nnote: {}", clean(&note)),
+            None => said,
         }
     }
 
@@ -63,6 +70,7 @@ impl Asked {
                 }) if of == id => return Ok((adapter, *verdict)),
                 Some(Fact::InferenceFailed { id: of, message }) if of == id => return Err(message),
                 Some(Fact::ModelFailed { message }) => return Err(self.failed(message)),
+                Some(Fact::Noted { message }) => self.noted = Some(message),
                 Some(_) => {}
                 None => return Err(self.ended()),
             }

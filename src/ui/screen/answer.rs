@@ -44,14 +44,15 @@ pub fn wanted_height(app: &App, entry: &Entry, theme: &Theme, width: u16) -> u16
     rows(app, entry, theme, width).len() as u16 + 2
 }
 
-/// What is said; once revealed the truth first, because short panes cut off what comes last.
+/// What is said; once revealed the truth first, and before it the two answers that are compared: short panes cut off what
+/// comes last.
 fn rows(app: &App, entry: &Entry, theme: &Theme, pane_width: u16) -> Rows {
     let width = usize::from(pane_width.saturating_sub(2));
     let mut rows = Vec::new();
     if let Some(now) = app.queue.what_if() {
         rows.extend(what_if::rows(app, now, theme, width));
         model_rows(app, entry, theme, width, &mut rows);
-    } else if entry.desk.is_revealed {
+    } else if entry.desk.is_revealed && app.queue.second_adapter().is_none() {
         truth_rows(entry, theme, width, &mut rows);
         own_rows(entry, theme, width, &mut rows);
         model_rows(app, entry, theme, width, &mut rows);

@@ -294,7 +294,6 @@ fn a_workbench_that_trains_opens_on_training() {
             annotator: "ann".into(),
             train_config: config(),
             is_read_only,
-            is_elsewhere: false,
             start_on_training,
         };
         let app = app_for(options, Keymap::embedded().expect("sound"), None);
@@ -343,7 +342,7 @@ fn what_the_editor_leaves_is_taken_over_and_sent_to_the_clerk() {
     }
     let saves = asked.try_iter().filter_map(|request| match request {
         Request::Save { label, .. } => Some(label.decision.rationale),
-        Request::Open => None,
+        Request::Open | Request::Look => None,
     });
     assert_eq!(saves.collect::<Vec<_>>(), ["as the editor says"]);
     assert!(desk.app.take_change().is_some(), "all is drawn again");

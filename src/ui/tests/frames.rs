@@ -2,7 +2,7 @@
 
 use crate::env::schema::Stage;
 use crate::link::{Fact, RunFact, RunState, Status};
-use crate::ui::app::{App, update};
+use crate::ui::app::update;
 use crate::ui::gate;
 use crate::ui::msg::Msg;
 use crate::ui::queue::Entry;

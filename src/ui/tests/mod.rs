@@ -3,6 +3,7 @@
 mod chart_keys;
 mod event_loop;
 pub(super) mod fixtures;
+mod found;
 mod frames;
 mod golden;
 mod groups;

@@ -189,8 +189,11 @@ impl Themes {
         match by {
             None => ThemeError::Unknown { name, known },
             Some(at) => {
-                let message =
-                    format!("inherits `{name}`, which is no other theme; there are {known}");
+                let is_circle = self.files.iter().any(|file| file.name == name);
+                let message = match is_circle {
+                    true => format!("inherits `{name}`, which in turn inherits from it"),
+                    false => format!("inherits `{name}`, which is no theme; there are {known}"),
+                };
                 let line = self.files[at].line_with("inherits");
                 self.files[at].wrong(line, &message)
             }
@@ -306,7 +309,7 @@ mod tests {
             ("inherits = \"dark\"\n[token.bda]\n", 2, "bda"),
             ("inherits = \"dark\"\ncolour = 1\n", 2, "colour"),
             ("# mine\ninherits = \"drak\"\n", 2, "`drak`"),
-            ("inherits = \"mine\"\n", 1, "no other theme"),
+            ("inherits = \"mine\"\n", 1, "which in turn inherits from it"),
             ("[token.bad\n", 1, ""),
             (PINK, 1, "text: is missing"),
         ];

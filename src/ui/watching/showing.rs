@@ -68,11 +68,16 @@ impl Training {
     pub fn show_live(&mut self, dir: &Path) -> bool {
         let is_it = self.live.as_ref().is_some_and(|live| live.is_in(dir));
         if is_it && !self.shows_live() {
-            self.shows_shipped = false;
-            self.shows_opened = false;
-            self.show_anew();
+            self.show_found();
         }
         is_it
+    }
+
+    /// The run in this process, or the one that is to be found, comes on screen.
+    pub fn show_found(&mut self) {
+        self.shows_shipped = false;
+        self.shows_opened = false;
+        self.show_anew();
     }
 
     /// Shows the shipped run; false where there is none.
