@@ -142,24 +142,6 @@ impl Training {
         self.is_pause_asked = false;
     }
 
-    /// A run in another process is about to be told from its beginning. A run opened to be looked at stays on screen.
-    pub fn found(&mut self) {
-        self.live = Some(Watching::default());
-        self.past = Past::default();
-        self.is_pause_asked = false;
-        self.shows_shipped = false;
-        if !self.shows_opened {
-            self.show_anew();
-        }
-    }
-
-    /// The run in this process, or the one that is to be found, comes on screen.
-    pub fn show_found(&mut self) {
-        self.shows_shipped = false;
-        self.shows_opened = false;
-        self.show_anew();
-    }
-
     /// Another run is on screen: which steps of the one before were looked at means nothing here.
     fn show_anew(&mut self) {
         self.groups_back = 0;
