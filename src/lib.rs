@@ -31,18 +31,18 @@
 //! | `labels` | one annotator's labels on disk ([`ui::clerk`]) | requests of the labelling screen |
 //! | `signals` | SIGTERM, SIGINT, SIGHUP, SIGCONT as messages | signals |
 //! | `follower` | nothing: it tells the folder of a run in another process as facts ([`commands::follow`]) | the folder, four times a second |
-//! | `steering` | nothing: it writes controls for that run into its `control/` and hands all else to the model thread | commands |
+//! | `steering` | who is steered ([`commands::steering`]): it looks for a run in another process while none goes on here, has it followed, writes controls into its `control/`, and hands all else to the model thread | commands, at most two seconds |
 //! | rayon's pool | nothing; runs the kernels of whoever calls, cut at fixed places | |
 //!
 //! # Channels
 //!
 //! | from | to | carries | when the other end is gone |
 //! |---|---|---|---|
-//! | screens | model thread | [`link::Command`] (`std::sync::mpsc`) | the run goes on to its end |
+//! | `steering` | model thread | [`link::Command`] (`std::sync::mpsc`) | the run goes on to its end |
 //! | model thread | screens | [`link::Fact`] (`tokio::sync::mpsc`, unbounded) | facts are on disk already; dropped |
-//! | screens | `steering`, and through it the model thread | [`link::Command`], while a run of another process is followed | as above |
+//! | screens | `steering`, and through it the model thread | [`link::Command`] | as above |
 //! | labelling screen | `labels` | [`ui::clerk::Request`]; what came of it comes back as a message | nothing is saved, and said so |
-//! | `follower` | screens | [`link::Fact::Run`] | it ends |
+//! | `follower` | screens | [`link::Fact::Found`], then [`link::Fact::Elsewhere`]; of `watch` [`link::Fact::Run`] | it ends |
 //! | screens | `errands` | [`ui::errand::Errand`]; reports come back with keys and signals | it ends |
 //! | trainer | anyone | lines of the run folder ([`run`]) | readers come and go |
 //! | anyone | trainer | files in `control/` ([`run::control`]) | |

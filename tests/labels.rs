@@ -65,7 +65,8 @@ fn alerts_are_imported_labelled_counted_and_exported() {
         "{answer}"
     );
     let nobody = opensoc(home.path(), &["label", "export", "--as", "bob"]);
-    assert!(nobody.stdout.is_empty() && text(&nobody.stderr).contains("no submitted labels"));
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(nobody.stdout.is_empty() && text(&nobody.stderr).contains("no labels of `bob`"));
     let wrong = opensoc(home.path(), &["label", "export", "--as", "../ann"]);
     assert_eq!(wrong.status.code(), Some(1));
     assert!(text(&wrong.stderr).contains("no name for an annotator"));

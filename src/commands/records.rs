@@ -23,6 +23,12 @@ pub fn records(
 }
 
 fn as_json(table: &mut Table, text: String) -> Result<Option<String>, LineError> {
+    if matches!(text.as_str(), "[" | "{") {
+        return Err(LineError::Content {
+            message: "JSON over several lines: one object a line is read (`jq -c .` or `jq -c '.[]'` makes such lines)".into(),
+            field: String::new(),
+        });
+    }
     let converted = match table.line(&text).map_err(of_import)? {
         None => return Ok(None),
         Some(Cow::Owned(json)) => Some(json),

@@ -58,51 +58,85 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         .as_deref()
         .map(|name| adapter(name, &model))
         .transpose()?;
-    let decider = Decider {
+    let desk = Desk {
         decoder: model.decoder.with_adapter(adapter)?,
         tokenizer: model.tokenizer,
     };
     let file = args.file.as_deref();
-    if args.join {
-        return run_joined(open(file)?, out, |alert, joined| {
-            decider.decide_joined(alert, joined)
-        });
+    let name = file.map_or_else(|| "stdin".to_owned(), |path| path.display().to_string());
+    let mut answers = Answers::to(out);
+    match args.join {
+        true => run_joined(&name, open(file)?, &mut answers, |alert, joined| {
+            desk.decide_joined(alert, joined)
+        })?,
+        false => run_alone(&name, open(file)?, &mut answers, &desk)?,
     }
-    let answered = run_alone(open(file)?, out, &decider);
-    match file {
-        Some(path) => answered.with_context(|| path.display().to_string()),
-        None => answered,
+    if answers.has_foreign && args.base.model == nano::NAME {
+        writeln!(
+            io::stderr(),
+            "nano has learned from generated alerts only: on records of other programs hold its answer against `rule`"
+        )?;
+    }
+    Ok(answers.outcome)
+}
+
+/// What is printed, and how it went so far.
+struct Answers<'a> {
+    out: &'a mut dyn Write,
+    outcome: Outcome,
+    /// Whether a record that is not ours was decided on.
+    has_foreign: bool,
+}
+
+impl<'a> Answers<'a> {
+    fn to(out: &'a mut dyn Write) -> Self {
+        Self {
+            out,
+            outcome: Outcome::Complete,
+            has_foreign: false,
+        }
+    }
+
+    /// Prints what came of the record in line `number`.
+    fn write(&mut self, number: u64, answered: Result<Value, LineError>) -> anyhow::Result<()> {
+        let answered = answered.map(|mut decision| {
+            self.has_foreign |= decision["format"] != json!(Format::Opensoc);
+            decision["line"] = json!(number);
+            decision
+        });
+        if write_answer(self.out, number, answered)? == Outcome::BadInput {
+            self.outcome = Outcome::BadInput;
+        }
+        Ok(())
     }
 }
 
 /// Decides on each record by itself.
 fn run_alone(
+    name: &str,
     input: impl BufRead,
-    out: &mut dyn Write,
-    decider: &Decider,
-) -> anyhow::Result<Outcome> {
-    let mut outcome = Outcome::Complete;
+    answers: &mut Answers<'_>,
+    desk: &Desk,
+) -> anyhow::Result<()> {
     for line in records(input) {
-        let (number, text) = line?;
+        let (number, text) = line.with_context(|| name.to_owned())?;
         let read = text.and_then(|text| import::read(&text).map_err(of_import));
-        let answered = read.and_then(|alert| decider.decide(alert));
-        if write_answer(out, number, answered)? == Outcome::BadInput {
-            outcome = Outcome::BadInput;
-        }
+        answers.write(number, read.and_then(|alert| desk.decide(alert)))?;
     }
-    Ok(outcome)
+    Ok(())
 }
 
 /// Decides on alerts with what went on before them; what is no alert is only looked at. All is read before the first answer.
 fn run_joined(
+    name: &str,
     input: impl BufRead,
-    out: &mut dyn Write,
+    answers: &mut Answers<'_>,
     decide: impl Fn(Imported, usize) -> Result<Value, LineError>,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<()> {
     let mut surroundings = Surroundings::default();
     let mut lines = Vec::new();
     for line in records(input) {
-        let (number, text) = line?;
+        let (number, text) = line.with_context(|| name.to_owned())?;
         let read = text.and_then(|text| import::record(&text).map_err(of_import));
         let (weight, read) = match read {
             Ok(record) if !record.is_alert => {
@@ -125,17 +159,14 @@ fn run_joined(
             "{count} events, none of them an alert: without --join each is decided on by itself"
         )?;
     }
-    let mut outcome = Outcome::Complete;
     for (number, read) in lines {
         let answered = read.and_then(|alert| {
             let (alert, joined) = surroundings.around(alert);
             decide(alert, joined)
         });
-        if write_answer(out, number, answered)? == Outcome::BadInput {
-            outcome = Outcome::BadInput;
-        }
+        answers.write(number, answered)?;
     }
-    Ok(outcome)
+    Ok(())
 }
 
 fn content(message: String, field: &str) -> LineError {
@@ -146,12 +177,12 @@ fn content(message: String, field: &str) -> LineError {
 }
 
 /// The model on one alert.
-struct Decider {
+struct Desk {
     decoder: Decoder,
     tokenizer: Tokenizer,
 }
 
-impl Decider {
+impl Desk {
     /// Decides on an alert by itself.
     fn decide(&self, alert: Imported) -> Result<Value, LineError> {
         let format = alert.format;

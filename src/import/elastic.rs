@@ -70,6 +70,15 @@ const SEVERITY: [&str; 7] = [
     "event.severity",
 ];
 
+/// Where it is said in words what was found: of the alert, of its rule, of the event.
+const SUMMARY: [&str; 5] = [
+    "kibana.alert.reason",
+    "kibana.alert.rule.name",
+    "signal.rule.name",
+    "rule.name",
+    "message",
+];
+
 /// Whether a record is what a detection of Elastic's, or of an agent, says.
 pub fn is_alert(value: &Value) -> bool {
     let kind = text(value, "event.kind").unwrap_or_default();
@@ -96,7 +105,7 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
         category: first(value, &["event.category", "event.module"]),
         host: first(value, &["host.name", "host.hostname"]),
         user: event.text("user").unwrap_or("-").to_owned(),
-        summary: first(value, &["kibana.alert.reason", "message", "rule.name"]),
+        summary: first(value, &SUMMARY),
     };
     Imported {
         format: Format::Elastic,

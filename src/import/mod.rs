@@ -141,6 +141,7 @@ pub fn record(line: &str) -> Result<Imported, ImportError> {
             serde_json::from_value(value).map_err(|e| ImportError::at("alert", e.to_string()))?;
         return ours(bare.alert, bare.log_window);
     }
+    let value = unwrapped(value);
     match Format::of(&value) {
         Some(Format::Wazuh) => wazuh::read(&value),
         Some(Format::Zeek) => zeek::read(&value),
@@ -150,6 +151,23 @@ pub fn record(line: &str) -> Result<Imported, ImportError> {
         Some(Format::Elastic) => elastic::read(&value),
         Some(Format::Opensoc) | None => Err(ImportError::Unknown),
     }
+}
+
+/// What a search of Elasticsearch found: the record is its `_source`, and carries its id where it has none.
+fn unwrapped(mut value: Value) -> Value {
+    let is_hit = value.get("_index").is_some() && value.get("_source").is_some();
+    if !is_hit {
+        return value;
+    }
+    let id = value.get("_id").cloned();
+    let mut source = value
+        .get_mut("_source")
+        .map(Value::take)
+        .unwrap_or_default();
+    if let (Some(source), Some(id)) = (source.as_object_mut(), id) {
+        source.entry("_id").or_insert(id);
+    }
+    source
 }
 
 impl Format {

@@ -45,7 +45,8 @@ const ID: [&str; 4] = [
     "winlog.event_id",
     "EventID",
 ];
-const TIME: [&str; 5] = [
+const TIME: [&str; 6] = [
+    "Event.System.TimeCreated.SystemTime",
     "Event.System.TimeCreated.#attributes.SystemTime",
     "Event.System.TimeCreated.@SystemTime",
     "@timestamp",

@@ -124,17 +124,6 @@ impl Training {
         self.is_pause_asked = false;
     }
 
-    /// A run in another process is about to be told from its beginning. A run opened to be looked at stays on screen.
-    pub fn found(&mut self) {
-        self.live = Some(Watching::default());
-        self.past = Past::default();
-        self.is_pause_asked = false;
-        self.shows_shipped = false;
-        if !self.shows_opened {
-            self.show_anew();
-        }
-    }
-
     /// The model thread is gone, and the run with it; or the run could not even be asked for.
     pub fn fail(&mut self, message: &str) {
         if let Some(live) = self.live.as_mut().filter(|live| live.is_in_progress()) {

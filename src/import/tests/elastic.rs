@@ -242,3 +242,17 @@ fn other_categories_of_ecs() {
         ("net.connection", Some("smb"))
     );
 }
+
+#[test]
+fn a_hit_of_a_search_is_its_source_and_a_detection_is_called_by_its_rule() {
+    let hit = json!({"_index": ".alerts-security", "_id": "h-1", "_source": {
+        "@timestamp": "2026-01-02T03:04:05Z", "event.kind": "signal", "event.category": ["process"],
+        "kibana.alert.rule.name": "Encoded PowerShell", "message": "Process Create", "host.name": "ws-12",
+        "process.name": "powershell.exe"
+    }});
+    let found = imported(&hit);
+    assert_eq!(
+        (found.format, &*found.alert.alert_id, &*found.alert.summary),
+        (Format::Elastic, "h-1", "Encoded PowerShell")
+    );
+}

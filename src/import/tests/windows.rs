@@ -161,3 +161,13 @@ fn what_winlogbeat_took_out_of_the_data_is_found_where_it_put_it() {
     );
     assert_eq!(imported(&record).format, Format::Windows);
 }
+
+#[test]
+fn a_time_may_stand_right_under_its_element() {
+    let bare = json!({"Event": {
+        "System": {"EventID": 4625, "Computer": "WS-3.corp.example", "EventRecordID": 9,
+            "TimeCreated": {"SystemTime": "2026-01-02T03:04:05.1Z"}},
+        "EventData": {"TargetUserName": "ann", "IpAddress": "10.0.0.9"}
+    }});
+    assert_eq!(imported(&bare).alert.timestamp, "2026-01-02T03:04:05Z");
+}

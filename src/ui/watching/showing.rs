@@ -73,13 +73,6 @@ impl Training {
         is_it
     }
 
-    /// The run in this process, or the one that is to be found, comes on screen.
-    pub fn show_found(&mut self) {
-        self.shows_shipped = false;
-        self.shows_opened = false;
-        self.show_anew();
-    }
-
     /// Shows the shipped run; false where there is none.
     pub fn show_shipped(&mut self) -> bool {
         let is_there = self.shipped.is_some();

@@ -1,11 +1,30 @@
 //! The run in progress is steered only while it is on screen; what has ended can be continued from here.
 
 use super::Training;
+use super::past::Past;
 use crate::link::{Control, RunState};
 use crate::ui::keys::Verb;
 use crate::ui::told::{InStage, Watching};
 
 impl Training {
+    /// A run in another process is about to be told from its beginning. A run opened to be looked at stays on screen.
+    pub fn found(&mut self) {
+        self.live = Some(Watching::default());
+        self.past = Past::default();
+        self.is_pause_asked = false;
+        self.shows_shipped = false;
+        if !self.shows_opened {
+            self.show_anew();
+        }
+    }
+
+    /// The run in this process, or the one that is to be found, comes on screen.
+    pub fn show_found(&mut self) {
+        self.shows_shipped = false;
+        self.shows_opened = false;
+        self.show_anew();
+    }
+
     /// The run that keys steer: the one in progress, while it is on screen.
     ///
     /// # Errors
