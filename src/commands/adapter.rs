@@ -12,6 +12,7 @@ use super::eval::adapter;
 use crate::model::lora::AdapterInfo;
 use crate::model::placement::{DtypeChoice, Placement};
 use crate::model::source::{LoadedModel, export};
+use crate::ui::gate::clean;
 
 /// Arguments of `adapter`.
 #[derive(Debug, clap::Args)]
@@ -112,7 +113,7 @@ fn info(args: &InfoArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         .unwrap_or("a model it does not name");
     let root = if info.rslora { "sqrt(rank)" } else { "rank" };
     let parameters = info.parameters();
-    writeln!(out, "{}: LoRA for {base}", args.adapter)?;
+    writeln!(out, "{}: LoRA for {}", args.adapter, clean(base))?;
     writeln!(
         out,
         "rank {}, scaled by {} / {root}, {parameters} parameters",

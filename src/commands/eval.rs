@@ -27,6 +27,7 @@ use crate::model::nano;
 use crate::model::placement::DtypeChoice;
 use crate::model::source::LoadedModel;
 use crate::train::{evaluate, task};
+use crate::ui::gate::clean;
 
 /// Arguments of `eval`.
 #[derive(Debug, clap::Args)]
@@ -137,6 +138,8 @@ pub fn adapter(name: &str, model: &LoadedModel) -> anyhow::Result<Adapter> {
     let adapter = Adapter::load(dir, &model.decoder.config, device);
     let adapter = adapter.map_err(|error| unknown_adapter(name, model, error))?;
     if let Some(told) = AdapterInfo::open(name)?.stranger_to(model) {
+        // The base model's name is whatever the adapter's maker wrote.
+        let told = clean(&told);
         writeln!(std::io::stderr(), "warning: adapter {name}: {told}")?;
     }
     Ok(adapter)

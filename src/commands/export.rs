@@ -10,6 +10,7 @@ use crate::run::export::{self, BrokenLines, Row, What};
 use crate::run::layout::default_root;
 use crate::run::summary::find;
 use crate::run::{RunDir, RunError, shipped};
+use crate::ui::gate::clean;
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
@@ -67,7 +68,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         Format::Tensorboard => export::events(&times, args.what, &rows, out)?,
     }
     if let Some(broken) = broken {
-        writeln!(std::io::stderr(), "{broken}")?;
+        writeln!(std::io::stderr(), "{}", clean(&broken.to_string()))?;
         return Ok(Outcome::BadInput);
     }
     Ok(Outcome::Complete)

@@ -221,7 +221,7 @@ mod tests {
     use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
     use super::*;
-    use crate::link::Status;
+    use crate::link::{Status, TrainRequest};
     use crate::run::summary::now;
     use crate::run::{Manifest, RunWriter};
     use crate::train::config::TrainConfig;
@@ -298,10 +298,22 @@ mod tests {
         asked.send(Command::Quit).expect("sent");
         assert!(matches!(model.recv(), Ok(Command::Quit)));
         assert!(other.control().join("save").is_file());
+        // One begun here takes the controls from it.
+        let request = TrainRequest {
+            config: TrainConfig::nano(),
+            run_dir: root.path().join("c"),
+            resume: false,
+            sft_extra: None,
+        };
+        let train = Command::Train(Box::new(request));
+        asked.send(train).expect("sent");
+        asked.send(Command::Control(Control::Skip)).expect("sent");
+        assert!(matches!(model.recv(), Ok(Command::Train(_))));
+        assert!(matches!(model.recv(), Ok(Command::Control(Control::Skip))));
+        assert!(!other.control().join("skip").exists());
         drop((asked, writer));
         let steered = thread.join().expect("no panic");
-        assert_eq!(steered.followed, Some(other));
-        assert!(steered.refused.is_none());
+        assert!(steered.followed.is_none() && steered.refused.is_none());
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
             effects
         }
         Fact::Noted { message } => {
-            app.complain(message);
+            app.complain(gate::clean(&message));
             Vec::new()
         }
         Fact::Fitted { config, told, fits } => {

@@ -11,6 +11,7 @@ use crate::ui::tests::fixtures::{
     app, controls, errands, plan, press, row, seen, status, summary, toast, train, with_runs,
 };
 use crate::ui::tests::label_desk::{Desk, imported};
+use crate::ui::told::Watching;
 
 const SMALL: (u16, u16) = (80, 24);
 
@@ -64,7 +65,19 @@ fn a_run_begun_here_goes_before_one_found_at_that_moment() {
 }
 
 #[test]
-fn what_is_looked_at_stays_on_screen_when_a_run_is_found() {
+fn an_opened_run_stays_on_screen_when_another_is_found() {
+    let mut app = app();
+    let mut opened = Watching::opened();
+    opened.run_id = "old".into();
+    app.training.open(opened);
+    find(&mut app, "far", 5);
+    let id = |run: Option<&Watching>| run.map(|run| run.run_id.clone());
+    assert_eq!(id(app.training.shown()).as_deref(), Some("old"));
+    assert_eq!(id(app.training.live()).as_deref(), Some("far"));
+}
+
+#[test]
+fn a_found_run_takes_the_place_of_the_shipped_one_and_is_told_once() {
     let mut app = app();
     press(&mut app, "F2");
     assert!(seen(&app, SMALL).contains("shipped"));
