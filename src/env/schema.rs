@@ -150,6 +150,9 @@ pub enum Split {
 }
 
 impl Split {
+    /// Both.
+    pub const ALL: [Split; 2] = [Split::Train, Split::Holdout];
+
     /// `train` or `holdout`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -162,9 +165,7 @@ impl Split {
     /// The split called `name`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Split::Train, Split::Holdout]
-            .into_iter()
-            .find(|split| split.as_str() == name)
+        Self::ALL.into_iter().find(|split| split.as_str() == name)
     }
 }
 

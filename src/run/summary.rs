@@ -48,6 +48,19 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// All of them.
+    pub const ALL: [Standing; 9] = [
+        Standing::New,
+        Standing::Running,
+        Standing::Paused,
+        Standing::Silent,
+        Standing::Crashed,
+        Standing::Stopped,
+        Standing::Finished,
+        Standing::Failed,
+        Standing::Broken,
+    ];
+
     /// The word for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -89,6 +89,10 @@ pub fn edited(
         Ok(effects) => effects,
         Err(why) => {
             app.complain(format!("not taken over: {why}; E opens your text again"));
+            let text = match of {
+                Document::Label { .. } => with_headings(text),
+                Document::RunNote { .. } => text,
+            };
             app.refused.push((of, text));
             Vec::new()
         }
@@ -116,6 +120,18 @@ fn take(app: &mut App, of: &Document, text: &str) -> Result<Vec<Effect>, String>
             Ok(vec![Effect::Errand(Errand::Note { dir, text })])
         }
     }
+}
+
+/// The same text, where a heading is gone with both of them put back: all of it stands under the note then, to be sorted.
+fn with_headings(text: String) -> String {
+    let headings = [RATIONALE, NOTE];
+    let has = |name: &str| text.lines().any(|line| line.starts_with(name));
+    if headings.into_iter().all(has) {
+        return text;
+    }
+    let is_heading = |line: &str| headings.iter().any(|name| line.starts_with(name));
+    let own = text.lines().filter(|line| !is_heading(line));
+    label_text("", &lines(own))
 }
 
 /// Rationale and note, or what is wrong with them.
@@ -190,6 +206,20 @@ mod tests {
         let hostile = label_text("a\tb\u{1b}[2J\u{202e}", "c\u{9b}");
         let found = parts(&hostile).expect("sound");
         assert_eq!(found, ("a b[2J".to_owned(), "c".to_owned()));
+    }
+
+    #[test]
+    fn a_text_without_its_headings_gets_them_back_and_loses_nothing() {
+        let whole = label_text("seen before", "ask ann");
+        assert_eq!(with_headings(whole.clone()), whole);
+        for text in [
+            "seen before\nask ann",
+            "## Rationale: of two lines\nseen before\nask ann\n",
+            "seen before\n## Note\nask ann\n",
+        ] {
+            let found = parts(&with_headings(text.to_owned())).expect("sound");
+            assert_eq!(found, (String::new(), "seen before\nask ann".to_owned()));
+        }
     }
 
     #[test]

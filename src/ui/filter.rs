@@ -5,12 +5,30 @@
 
 use std::fmt;
 
+use crate::train::config::fields::edit_distance;
+
 /// Something a filter can be held against.
 pub trait Filtered {
     /// Whether its text holds `word`, which is in small letters.
     fn holds(&self, word: &str) -> bool;
     /// What it has under `field`, which is in small letters; nothing where there is no such field, or it is hidden.
     fn values(&self, field: &str) -> Vec<String>;
+}
+
+/// What the things of a list can be asked for: a filter that asks for something else is a slip, and is told so.
+pub trait Vocabulary {
+    /// The fields to tell of.
+    const FIELDS: &'static [&'static str];
+    /// What other fields are, in words; nothing where there are none.
+    const OTHERS: &'static str = "";
+
+    /// Other fields than those.
+    fn others(&self) -> Box<dyn Iterator<Item = String> + '_> {
+        Box::new(std::iter::empty())
+    }
+
+    /// All that `field` can hold, where that is few words; nothing where it can hold anything.
+    fn words(&self, field: &str) -> Vec<&'static str>;
 }
 
 /// Terms that all have to hold. Without one everything is let through.
@@ -61,6 +79,11 @@ impl Compare {
         !matches!(self, Compare::Holds | Compare::Is)
     }
 
+    fn sign(self) -> &'static str {
+        let found = Self::ALL.into_iter().find(|(_, compare)| *compare == self);
+        found.map_or("", |(sign, _)| sign)
+    }
+
     /// `found` and `wanted` are in small letters.
     fn is_met(self, found: &str, wanted: &str) -> bool {
         let numbers = || Some((found.parse::<f64>().ok()?, wanted.parse::<f64>().ok()?));
@@ -87,8 +110,15 @@ pub enum FilterError {
     /// A field that nothing has; those there are.
     NoField {
         name: String,
-        nearest: &'static str,
+        nearest: String,
         known: &'static [&'static str],
+        others: &'static str,
+    },
+    /// A field that never holds this; what it can hold.
+    NoSuchWord {
+        term: String,
+        name: String,
+        words: Vec<&'static str>,
     },
 }
 
@@ -102,25 +132,37 @@ impl fmt::Display for FilterError {
                 name,
                 nearest,
                 known,
+                others,
             } => write!(
                 f,
-                "no field {name}, the nearest is {nearest}; there are {} and those of log lines (o)",
+                "no field {name}, the nearest is {nearest}; there are {}{others}",
                 known.join(" ")
             ),
+            FilterError::NoSuchWord { term, name, words } => {
+                write!(f, "{term}: {name} is one of {}", words.join(" "))
+            }
         }
     }
 }
 
+impl FilterError {
+    /// Whether a term is wrong however it goes on; half a term is only not finished.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::NoField { .. } | Self::NoSuchWord { .. })
+    }
+}
+
 impl Filter {
-    /// Reads a filter.
+    /// Reads a filter on a list that knows these fields and words.
     ///
     /// # Errors
     /// Says which term is wrong.
-    pub fn parse(text: &str) -> Result<Self, FilterError> {
+    pub fn parse(text: &str, known: &impl Vocabulary) -> Result<Self, FilterError> {
         let terms = pieces(text)?.into_iter().map(Term::parse);
-        Ok(Self {
-            terms: terms.collect::<Result<_, _>>()?,
-        })
+        let terms = terms.collect::<Result<Vec<Term>, _>>()?;
+        terms.iter().try_for_each(|term| term.check(known))?;
+        Ok(Self { terms })
     }
 
     /// Whether it lets everything through.
@@ -135,14 +177,6 @@ impl Filter {
         wanted.filter_map(|term| match &term.test {
             Test::Word(word) => Some(word.as_str()),
             Test::Field { .. } => None,
-        })
-    }
-
-    /// The fields it names, in small letters.
-    pub fn fields(&self) -> impl Iterator<Item = &str> {
-        self.terms.iter().filter_map(|term| match &term.test {
-            Test::Word(_) => None,
-            Test::Field { name, .. } => Some(name.as_str()),
         })
     }
 
@@ -212,6 +246,30 @@ impl Term {
         Ok(Self { is_negated, test })
     }
 
+    fn check<V: Vocabulary>(&self, known: &V) -> Result<(), FilterError> {
+        let Test::Field {
+            name,
+            compare,
+            value,
+        } = &self.test
+        else {
+            return Ok(());
+        };
+        let is_told = V::FIELDS.contains(&name.as_str());
+        if !is_told && !known.others().any(|other| other == *name) {
+            return Err(no_field(name, known));
+        }
+        let words = known.words(name);
+        match words.is_empty() || words.iter().any(|word| compare.is_met(word, value)) {
+            true => Ok(()),
+            false => Err(FilterError::NoSuchWord {
+                term: format!("{name}{}{value}", compare.sign()),
+                name: name.clone(),
+                words,
+            }),
+        }
+    }
+
     fn holds(&self, thing: &impl Filtered) -> bool {
         let is_met = match &self.test {
             // A lone `!` is the beginning of a term.
@@ -229,6 +287,18 @@ impl Term {
             }
         };
         is_met != self.is_negated
+    }
+}
+
+fn no_field<V: Vocabulary>(name: &str, known: &V) -> FilterError {
+    let told = V::FIELDS.iter().map(ToString::to_string);
+    let all = told.chain(known.others());
+    let nearest = all.min_by_key(|field| edit_distance(name, field));
+    FilterError::NoField {
+        name: name.to_owned(),
+        nearest: nearest.unwrap_or_default(),
+        known: V::FIELDS,
+        others: V::OTHERS,
     }
 }
 
@@ -270,8 +340,28 @@ mod tests {
         }
     }
 
+    struct Known;
+
+    impl Vocabulary for Known {
+        const FIELDS: &'static [&'static str] = &["user", "bytes", "state"];
+        const OTHERS: &'static str = " and more";
+
+        fn others(&self) -> Box<dyn Iterator<Item = String> + '_> {
+            Box::new(["summary".to_owned()].into_iter())
+        }
+
+        fn words(&self, field: &str) -> Vec<&'static str> {
+            match field {
+                "state" => vec!["running", "finished"],
+                _ => Vec::new(),
+            }
+        }
+    }
+
     fn admits(text: &str) -> bool {
-        Filter::parse(text).expect("a filter").admits(&Thing)
+        Filter::parse(text, &Known)
+            .expect("a filter")
+            .admits(&Thing)
     }
 
     #[test]
@@ -287,7 +377,7 @@ mod tests {
             "bytes>100",
             "bytes<8",
             "bytes>=900 bytes<=7",
-            "!guest !nofield:x",
+            "!guest !summary:x",
             "\"signed in\"",
             "summary:\"match on\"",
             "!\"signed out\"",
@@ -301,7 +391,7 @@ mod tests {
             "!admin",
             "user=blanc",
             "bytes>900",
-            "nofield:x",
+            "state:run",
             "user>3",
             "\"in admin\"",
             "\"user:blanc\"",
@@ -324,12 +414,35 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        let wrong = |text: &str| Filter::parse(text).expect_err("no filter").to_string();
-        assert_eq!(wrong("user:"), "user: has no value");
-        assert_eq!(wrong("a bytes>many"), "bytes>many compares with no number");
-        assert_eq!(wrong("\"open"), "a quote is not closed");
+        let wrong = |text: &str| {
+            let error = Filter::parse(text, &Known).expect_err("no filter");
+            (error.to_string(), error.is_final())
+        };
+        for (text, said, is_final) in [
+            ("user:", "user: has no value", false),
+            ("a bytes>many", "bytes>many compares with no number", false),
+            ("\"open", "a quote is not closed", false),
+            (
+                "!sumary:x",
+                "no field sumary, the nearest is summary; there are user bytes state and more",
+                true,
+            ),
+            (
+                "state:failed",
+                "state:failed: state is one of running finished",
+                true,
+            ),
+            (
+                "!state=run",
+                "state=run: state is one of running finished",
+                true,
+            ),
+            ("state>3", "state>3: state is one of running finished", true),
+        ] {
+            assert_eq!(wrong(text), (said.to_owned(), is_final));
+        }
         assert!(
-            Filter::parse(":x =y !").is_ok(),
+            Filter::parse(":x =y !", &Known).is_ok(),
             "a sign at the front is a word"
         );
     }

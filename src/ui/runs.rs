@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use crate::run::RunDir;
 use crate::run::compare::{Difference, differences, nearest_preset, settings};
 use crate::run::summary::{Standing, Summary};
+use crate::train::config::TrainConfig;
 use crate::ui::errand::Listing;
-use crate::ui::filter::{Filter, FilterError, Filtered};
+use crate::ui::filter::{Filter, FilterError, Filtered, Vocabulary};
 use crate::ui::marks::{Marking, Marks};
 use crate::ui::scroll::Scroll;
 
@@ -75,6 +76,26 @@ impl Filtered for Summary {
                 said.map(|(_, value)| value.trim_matches('"').to_owned())
                     .collect()
             }
+        }
+    }
+}
+
+impl Vocabulary for Runs {
+    const FIELDS: &'static [&'static str] = &[
+        "run", "id", "state", "phase", "model", "preset", "note", "created", "reason", "step",
+        "reward",
+    ];
+    const OTHERS: &'static str = " and all settings, as grpo.beta";
+
+    fn others(&self) -> Box<dyn Iterator<Item = String> + '_> {
+        let settings = settings(&TrainConfig::nano()).into_iter();
+        Box::new(settings.map(|(name, _)| name))
+    }
+
+    fn words(&self, field: &str) -> Vec<&'static str> {
+        match field {
+            "state" => Standing::ALL.map(Standing::as_str).to_vec(),
+            _ => Vec::new(),
         }
     }
 }
@@ -227,7 +248,7 @@ impl Runs {
     /// # Errors
     /// Says what is wrong with the text; the filter before stays.
     pub fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
-        let filter = Filter::parse(text)?;
+        let filter = Filter::parse(text, self)?;
         let here = self.current().map(|run| run.run_id.clone());
         self.filter = filter;
         self.filter_text = text.trim().to_owned();

@@ -93,8 +93,7 @@ pub fn typed(app: &mut App) -> Vec<Effect> {
     };
     let typed = typed.clone();
     match set_filter(app, &typed) {
-        // The name of a field is whole once a sign follows it.
-        Err(error @ FilterError::NoField { .. }) => {
+        Err(error) if error.is_final() => {
             app.complain(gate::clean(&error.to_string()));
             Vec::new()
         }

@@ -5,9 +5,8 @@
 use serde_json::Value;
 
 use crate::env::events;
-use crate::env::schema::Event;
-use crate::train::config::fields::edit_distance;
-use crate::ui::filter::{Filter, FilterError, Filtered};
+use crate::env::schema::{Action, Event, Split, Stage};
+use crate::ui::filter::{Filter, FilterError, Filtered, Vocabulary};
 use crate::ui::order::Order;
 use crate::ui::queue::{Answer, Entry, Queue};
 
@@ -149,14 +148,41 @@ fn right(is_right: bool) -> String {
     if is_right { "right" } else { "wrong" }.to_owned()
 }
 
-fn no_field(name: &str) -> FilterError {
-    let of_lines = events::all().flat_map(|known| known.fields);
-    let known = FIELDS.into_iter().chain(of_lines.map(|field| field.name));
-    let nearest = known.min_by_key(|known| edit_distance(name, known));
-    FilterError::NoField {
-        name: name.to_owned(),
-        nearest: nearest.unwrap_or_default(),
-        known: &FIELDS,
+/// What an action is asked for by, with the words that stand where there is none.
+pub(super) fn actions(others: &[&'static str]) -> Vec<&'static str> {
+    let actions = Action::ALL.map(Action::as_str);
+    [&actions, others].concat()
+}
+
+/// The names of fields that events of the environment have.
+pub(super) fn of_events() -> impl Iterator<Item = String> {
+    let fields = events::all().flat_map(|known| known.fields);
+    fields
+        .chain([&events::NOTE])
+        .map(|field| field.name.to_owned())
+}
+
+impl Vocabulary for Queue {
+    const FIELDS: &'static [&'static str] = &FIELDS;
+    const OTHERS: &'static str = " and those of log lines (o)";
+
+    fn others(&self) -> Box<dyn Iterator<Item = String> + '_> {
+        let lines = self.entries().iter().flat_map(|e| &e.episode.log_window);
+        let shown = lines.flat_map(|event| event.fields.keys().cloned());
+        Box::new(of_events().chain(shown))
+    }
+
+    fn words(&self, field: &str) -> Vec<&'static str> {
+        match field {
+            "severity" => vec!["low", "medium", "high", "critical"],
+            "model" | "says" => actions(&["malformed", "none", "right", "wrong"]),
+            "you" => actions(&["seen", "none", "right", "wrong"]),
+            "truth" => actions(&[]),
+            "revealed" => vec!["yes", "no"],
+            "stage" => Stage::ALL.map(Stage::as_str).to_vec(),
+            "split" => Split::ALL.map(Split::as_str).to_vec(),
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -174,11 +200,7 @@ impl Queue {
     /// # Errors
     /// Says what is wrong with the text; the filter before stays.
     pub fn set_filter_from(&mut self, from: usize, text: &str) -> Result<(), FilterError> {
-        let filter = Filter::parse(text)?;
-        if let Some(unknown) = filter.fields().find(|name| !self.knows(name)) {
-            return Err(no_field(unknown));
-        }
-        self.filter = filter;
+        self.filter = Filter::parse(text, self)?;
         self.filter_text = text.trim().to_owned();
         self.look_ahead(from);
         let visible = self.visible();
@@ -189,17 +211,6 @@ impl Queue {
             at => self.select(at),
         }
         Ok(())
-    }
-
-    /// Whether anything can have a field called `name`.
-    fn knows(&self, name: &str) -> bool {
-        let has = |entry: &Entry| {
-            let mut events = entry.episode.log_window.iter();
-            events.any(|event| event.fields.contains_key(name))
-        };
-        FIELDS.contains(&name)
-            || events::all().any(|known| known.field(name).is_some())
-            || self.entries().iter().any(has)
     }
 
     /// The selected alert, and the line under the cursor of its log window.

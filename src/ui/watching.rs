@@ -14,7 +14,7 @@ use std::path::Path;
 use crate::link::{RunFact, RunState};
 use crate::run::series::Series;
 use crate::run::shipped::ShippedRun;
-use crate::ui::filter::{Filter, FilterError, Filtered};
+use crate::ui::filter::{Filter, FilterError, Filtered, Vocabulary};
 use crate::ui::scroll::Scroll;
 use crate::ui::told::{GROUPS, Watching};
 use crate::ui::view::View;
@@ -249,7 +249,7 @@ impl Training {
     /// # Errors
     /// Says what is wrong with the text; the filter before stays.
     pub fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
-        self.filter = Filter::parse(text)?;
+        self.filter = Filter::parse(text, self)?;
         self.filter_text = text.trim().to_owned();
         self.cursors[TrainingPane::Metrics as usize] = 0;
         self.has_chosen = !self.filter.is_empty();
@@ -303,6 +303,14 @@ impl Training {
 struct Metric<'a> {
     name: &'a str,
     series: &'a Series,
+}
+
+impl Vocabulary for Training {
+    const FIELDS: &'static [&'static str] = &["name", "value"];
+
+    fn words(&self, _field: &str) -> Vec<&'static str> {
+        Vec::new()
+    }
 }
 
 impl Filtered for Metric<'_> {

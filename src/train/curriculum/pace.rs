@@ -1,4 +1,4 @@
-//! How long a run still takes: the mean time of a step of each kind, times the steps left.
+//! How long a run still takes: the mean time of the latest steps of each kind, times the steps left.
 
 use crate::link::Plan;
 use crate::train::checkpoint::Position;
@@ -7,23 +7,33 @@ use crate::train::config::TrainConfig;
 /// What a group costs in gold examples until one was timed: nano with eight responses (README, "Why these numbers").
 const GROUP_COST: f64 = 2.0;
 
+/// What a step weighs when the next has been timed: the last hundred make up most of a mean. A machine gets busy and idle
+/// again, and every hundred steps or so hold an evaluation.
+const FADING: f64 = 0.99;
+
+/// A mean of times, later ones weighing more.
 #[derive(Clone, Copy, Debug, Default)]
-struct Total {
+struct Recent {
     seconds: f64,
-    steps: u64,
+    weight: f64,
 }
 
-impl Total {
+impl Recent {
+    fn note(&mut self, seconds: f64) {
+        self.seconds = self.seconds * FADING + seconds;
+        self.weight = self.weight * FADING + 1.0;
+    }
+
     fn mean(self) -> Option<f64> {
-        (self.steps > 0).then(|| self.seconds / self.steps as f64)
+        (self.weight > 0.0).then(|| self.seconds / self.weight)
     }
 }
 
 /// Time spent on steps of both kinds by this process, evaluations and checkpoints between them included.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
-    sft: Total,
-    grpo: Total,
+    sft: Recent,
+    grpo: Recent,
     /// Seconds of work at the last look.
     marked: f64,
 }
@@ -32,20 +42,19 @@ impl Pace {
     /// Begins after `elapsed` seconds of work.
     pub(super) fn new(elapsed: f64) -> Self {
         Self {
-            sft: Total::default(),
-            grpo: Total::default(),
+            sft: Recent::default(),
+            grpo: Recent::default(),
             marked: elapsed,
         }
     }
 
     /// Counts a step of `phase` that ends after `elapsed` seconds of work.
     pub(super) fn note(&mut self, phase: &str, elapsed: f64) {
-        let total = match phase {
+        let recent = match phase {
             "sft" => &mut self.sft,
             _ => &mut self.grpo,
         };
-        total.seconds += elapsed - self.marked;
-        total.steps += 1;
+        recent.note(elapsed - self.marked);
         self.marked = elapsed;
     }
 
@@ -110,5 +119,30 @@ mod tests {
         assert_eq!(pace.left(&plan, &position, &config), Some(78.0));
         position.phase = plan.phases.len();
         assert_eq!(pace.left(&plan, &position, &config), Some(0.0));
+    }
+
+    #[test]
+    fn a_machine_that_got_slower_is_soon_believed() {
+        let mut config = TrainConfig::nano();
+        (config.grpo.steps_per_stage, config.sft.epochs) = (1_000, 0);
+        let plan = config.plan(0);
+        let mut pace = Pace::new(0.0);
+        let mut clock = 0.0;
+        let mut work = |pace: &mut Pace, steps: usize, seconds: f64| {
+            for _ in 0..steps {
+                clock += seconds;
+                pace.note("stage1_basic", clock);
+            }
+        };
+        let grpo_only = Position {
+            phase: plan.phases.len() - 1,
+            ..Position::default()
+        };
+        let left = |pace: &Pace| pace.left(&plan, &grpo_only, &config).expect("timed");
+        work(&mut pace, 1_000, 1.0);
+        assert!((left(&pace) - 1_000.0).abs() < 1e-6);
+        work(&mut pace, 200, 3.0);
+        let now = left(&pace);
+        assert!((2_700.0..3_000.0).contains(&now), "{now}");
     }
 }

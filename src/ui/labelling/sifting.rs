@@ -2,14 +2,18 @@
 //!
 //! The truth is no field here, and the model's answer is one only where it is shown.
 
+use crate::env::schema::{Split, Stage};
 use crate::label::State;
-use crate::ui::filter::{Filter, FilterError, Filtered, nearest};
+use crate::ui::filter::{Filter, FilterError, Filtered, Vocabulary, nearest};
 use crate::ui::labelling::{Item, Labelling};
 use crate::ui::queue::{Answer, QueuePane};
-use crate::ui::sifting::values_of;
+use crate::ui::sifting::{actions, of_events, values_of};
 
 /// Alerts generated to be looked through when a filter is set.
 const LOOKED_THROUGH: usize = 400;
+
+/// Log fields of these names would be taken for the truth.
+const HIDDEN: [&str; 2] = ["truth", "rule"];
 
 /// An alert with its label.
 struct Alert<'a> {
@@ -39,8 +43,7 @@ impl Filtered for Alert<'_> {
             "stage" => one(episode.stage.as_str()),
             "split" => one(episode.split.as_str()),
             "model" => one(self.of_model()),
-            // A log field of such a name would be taken for the truth.
-            "truth" | "rule" => Vec::new(),
+            hidden if HIDDEN.contains(&hidden) => Vec::new(),
             "attack" if !episode.truth.rule.is_empty() => Vec::new(),
             // Of an alert without a truth its own record says so: several in one field.
             "attack" => {
@@ -49,6 +52,51 @@ impl Filtered for Alert<'_> {
                 ids.map(str::to_owned).collect()
             }
             _ => values_of(&self.item.entry, field),
+        }
+    }
+}
+
+impl Vocabulary for Labelling {
+    const FIELDS: &'static [&'static str] = &[
+        "id",
+        "severity",
+        "category",
+        "host",
+        "user",
+        "alert_host",
+        "alert_user",
+        "summary",
+        "type",
+        "src",
+        "attack",
+        "state",
+        "you",
+        "model",
+        "flagged",
+        "note",
+        "rationale",
+        "stage",
+        "split",
+    ];
+    const OTHERS: &'static str = " and those of log lines (o)";
+
+    fn others(&self) -> Box<dyn Iterator<Item = String> + '_> {
+        let lines = self.items.iter().flat_map(|i| &i.entry.episode.log_window);
+        let shown = lines.flat_map(|event| event.fields.keys().cloned());
+        let others = of_events().chain(shown);
+        Box::new(others.filter(|name| !HIDDEN.contains(&name.as_str())))
+    }
+
+    fn words(&self, field: &str) -> Vec<&'static str> {
+        match field {
+            "state" => State::ALL.map(State::as_str).to_vec(),
+            "you" => actions(&["none"]),
+            "model" => actions(&["malformed", "none"]),
+            "flagged" => vec!["yes", "no"],
+            "stage" => Stage::ALL.map(Stage::as_str).to_vec(),
+            "split" => Split::ALL.map(Split::as_str).to_vec(),
+            // An imported record may say any severity.
+            _ => Vec::new(),
         }
     }
 }
@@ -70,7 +118,7 @@ impl Labelling {
     /// # Errors
     /// Says what is wrong with the text; the filter before stays.
     pub fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
-        self.filter = Filter::parse(text)?;
+        self.filter = Filter::parse(text, self)?;
         self.filter_text = text.trim().to_owned();
         if !self.filter.is_empty() {
             self.generate(LOOKED_THROUGH);

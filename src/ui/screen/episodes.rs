@@ -22,7 +22,7 @@ const HEADED: u16 = 8;
 const WIDE: u16 = 110;
 
 /// Cells of the queue beside the alert: more columns where there is room for them and for the log.
-const fn beside(width: u16) -> u16 {
+pub(super) const fn beside(width: u16) -> u16 {
     match width {
         0..140 => 50,
         140..180 => 66,

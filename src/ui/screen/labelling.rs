@@ -13,7 +13,7 @@ use crate::ui::labelling::{Access, Item, Labelling};
 use crate::ui::queue::{Answer, Model, QueuePane};
 use crate::ui::record;
 use crate::ui::screen::alert::{self, LogView};
-use crate::ui::screen::episodes::severity;
+use crate::ui::screen::episodes::{beside, severity};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{column, cut, lines, page_of, pane, select_row, span, wrap};
 
@@ -46,7 +46,8 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
 fn draw_open(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let (queue, parts) = if area.width >= WIDE {
         let [left, right] =
-            Layout::horizontal([Constraint::Length(46), Constraint::Fill(1)]).areas(area);
+            Layout::horizontal([Constraint::Length(beside(area.width)), Constraint::Fill(1)])
+                .areas(area);
         let [queue, progress] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(9)]).areas(left);
         draw_progress(&app.labelling, theme, progress, buf);
@@ -173,32 +174,46 @@ const fn short(action: Action) -> &'static str {
     }
 }
 
-/// Position, state, chosen action, flag, severity, alert id, host.
+/// From this width on a row has its action in words instead of by its digit, from the next on the category too.
+const IN_WORDS: u16 = 60;
+const WITH_CATEGORY: u16 = 80;
+
+/// Position, state, chosen action, flag, severity, category, alert id, host.
 fn row(at: usize, item: &Item, theme: &Theme, width: u16) -> Line<'static> {
     let alert = &item.entry.episode.alert;
     let text = theme.style(Token::Text);
     let (state, style) = state_word(item, theme);
-    let action = item
-        .decision
-        .action
-        .map_or("-".to_owned(), |action| (action.index() + 1).to_string());
+    let action = match item.decision.action {
+        None => "-".to_owned(),
+        Some(action) if width >= IN_WORDS => action.to_string(),
+        Some(action) => (action.index() + 1).to_string(),
+    };
+    let action = column(&action, if width >= IN_WORDS { 16 } else { 2 }, "");
     let flag = if item.decision.is_flagged { "!" } else { " " };
-    let rest = usize::from(width).saturating_sub(29);
-    let (id, host) = (rest / 2, rest - rest / 2);
     let cut = theme.glyphs.cut;
-    Line::from(vec![
+    let mut spans = vec![
         span(format!("{:>4} ", at + 1), theme.style(Token::Faint)),
         span(column(&state, 10, ""), style),
-        span(format!("{action} "), theme.style(Token::Mark)),
+        span(action, theme.style(Token::Mark)),
         span(format!("{flag} "), theme.style(Token::Warn)),
         span(
             column(&alert.severity, 9, ""),
             severity(&alert.severity, theme),
         ),
-        span(column(&alert.alert_id, id.saturating_sub(1), cut), text),
-        span(" ", text),
-        span(column(&alert.host, host, cut), text),
-    ])
+    ];
+    if width >= WITH_CATEGORY {
+        spans.push(span(column(&alert.category, 18, cut), text));
+    }
+    let used: usize = spans.iter().map(Span::width).sum();
+    let rest = usize::from(width).saturating_sub(used + 1);
+    let (id, host) = (rest / 2, rest - rest / 2);
+    spans.push(span(
+        column(&alert.alert_id, id.saturating_sub(1), cut),
+        text,
+    ));
+    spans.push(span(" ", text));
+    spans.push(span(column(&alert.host, host, cut), text));
+    Line::from(spans)
 }
 
 /// The state as far as it is on disk.

@@ -244,6 +244,7 @@ fn diff_rows(
     let faint = theme.style(Token::Faint);
     let text = match differences.len() {
         0 => format!("configured as {other}"),
+        1 => format!("1 value unlike {other} (here, there):"),
         count => format!("{count} values unlike {other} (here, there):"),
     };
     rows.extend(

@@ -133,9 +133,10 @@ fn draw_head(
         spans.push(span(format!("{} ", state_word(run)), theme.style(token)));
     }
     if let Some(status) = run.status.as_ref().filter(|s| !s.phase.is_empty()) {
-        let left = status
-            .eta_s
-            .map_or_else(String::new, |s| format!(", {} left", clock(s)));
+        // Nobody works on one that has stopped or fallen silent.
+        let goes_on = matches!(run.state(), Some(RunState::Running | RunState::Paused));
+        let left = status.eta_s.filter(|_| goes_on && !run.is_silent());
+        let left = left.map_or_else(String::new, |s| format!(", {} left", clock(s)));
         let times = format!("{} {}{left} ", status.phase, clock(status.elapsed_s));
         spans.push(span(times, theme.style(Token::Text)));
         if !status.reason.is_empty() && run.failure().is_none() {

@@ -48,8 +48,19 @@ fn the_filter_knows_states_and_tells_no_truth() {
     assert_eq!(filter("state:skipped"), [0]);
     assert_eq!(filter("you:block_ip flagged:yes"), [1]);
     assert_eq!(filter("state:pending"), [2, 3]);
-    assert!(filter(&format!("rule:{}", imported()[0].truth.rule)).is_empty());
-    assert!(filter("truth:d").is_empty());
+    let refused = |desk: &mut Desk, text: &str| {
+        let why = desk.app.labelling.set_filter(text).expect_err("no filter");
+        why.to_string()
+    };
+    for hidden in [
+        format!("rule:{}", imported()[0].truth.rule),
+        "truth:d".to_owned(),
+    ] {
+        let why = refused(&mut desk, &hidden);
+        assert!(why.starts_with("no field"), "{hidden}: {why}");
+    }
+    let why = refused(&mut desk, "state:done");
+    assert!(why.contains("state is one of pending draft"), "{why}");
     desk.press("F1 F3 / ctrl-u s t a t e : d r a f t Enter");
     assert_eq!(desk.app.labelling.visible(), [1]);
     desk.press("Esc");

@@ -117,7 +117,7 @@ fn its_configuration_is_compared_like_any_other() {
     with_runs(&mut app, runs);
     press(&mut app, "G b k");
     let shown = seen(&app, WIDE);
-    assert!(shown.contains("1 values unlike run shipped"), "{shown}");
+    assert!(shown.contains("1 value unlike run shipped"), "{shown}");
     assert!(shown.contains("grpo.beta"), "{shown}");
 }
 
