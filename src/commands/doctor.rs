@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Outcome;
 use super::base::BaseModel;
 use crate::env::schema::ENV_VERSION;
+use crate::label::Store;
 use crate::model::placement::{DtypeChoice, device_name};
 use crate::run::layout::default_root;
 use crate::run::room;
@@ -256,7 +257,30 @@ fn folders() -> Vec<Check> {
             return vec![Check::warn("runs", error.to_string(), "set OPENSOC_HOME")];
         }
     };
-    vec![folder(&root), alive(&root)]
+    let labels = Store::new(root.with_file_name("labels"));
+    vec![folder(&root), alive(&root), labelled(&labels)]
+}
+
+/// Whether labels can be read, and how many there are.
+fn labelled(store: &Store) -> Check {
+    let path = store.path().display();
+    let read = store.episodes().and_then(|e| Ok((e, store.labels()?)));
+    match read {
+        Ok((episodes, labels)) => {
+            let names = labels.annotators();
+            let count: usize = names.iter().map(|name| labels.of(name).count()).sum();
+            let (alerts, people) = (episodes.len(), names.len());
+            Check::ok(
+                "labels",
+                format!("{path}: {alerts} alerts, {count} labels of {people} annotators"),
+            )
+        }
+        Err(error) => Check::warn(
+            "labels",
+            clean(&error.to_string()),
+            "mend or move that file: no label is lost by moving it",
+        ),
+    }
 }
 
 /// Whether runs can be written under `root`, and how much room is left.

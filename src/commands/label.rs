@@ -73,8 +73,25 @@ pub fn who(name: Option<&str>) -> Result<String, LabelError> {
     let var = |name| std::env::var(name).ok().filter(|user| !user.is_empty());
     let user = var("USER")
         .or_else(|| var("LOGNAME"))
-        .or_else(|| var("USERNAME"));
+        .or_else(|| var("USERNAME"))
+        .or_else(account);
     Ok(annotator_from(user.as_deref()))
+}
+
+/// What the system's own list calls the user of this process, where there is such a list.
+fn account() -> Option<String> {
+    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+    name_of(&accounts, rustix::process::getuid().as_raw())
+}
+
+/// The name beside a user's number in a list as passwd(5) has it: name, password, number.
+fn name_of(accounts: &str, number: u32) -> Option<String> {
+    let number = number.to_string();
+    let mut accounts = accounts.lines().map(|line| line.split(':'));
+    accounts.find_map(|mut parts| {
+        let name = parts.next()?;
+        (parts.nth(1)? == number).then(|| name.to_owned())
+    })
 }
 
 /// Does what is asked.
@@ -93,4 +110,19 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
 fn by_id(store: &Store) -> Result<HashMap<String, Episode>, LabelError> {
     let episodes = store.episodes()?.into_iter();
     Ok(episodes.map(|e| (e.episode_id.clone(), e)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_of;
+
+    #[test]
+    fn an_account_is_found_by_its_number() {
+        let accounts =
+            "root:x:0:0::/root:/bin/sh\n# a note\nann:x:1000:100:Ann:/home/ann:/bin/sh\n";
+        assert_eq!(name_of(accounts, 1000).as_deref(), Some("ann"));
+        assert_eq!(name_of(accounts, 0).as_deref(), Some("root"));
+        // A group's number is none.
+        assert_eq!(name_of(accounts, 100), None);
+    }
 }

@@ -223,9 +223,12 @@ fn app_for(options: WorkbenchOptions, keymap: Keymap, shipped: Option<ShippedRun
     app.labelling = Labelling::new(options.annotator, options.source.seed);
     if options.start_on_training {
         app.screen = ScreenName::Training;
-        // Asked for already: leaving before its first word leaves a run.
-        app.training.begin(false);
-        app.follow_run();
+        // The shipped run, which is watched alone, has ended long ago.
+        if !app.is_read_only || app.training.shown().is_none() {
+            // Asked for already: leaving before its first word leaves a run.
+            app.training.begin(false);
+            app.follow_run();
+        }
     }
     app
 }
