@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod attacker;
+pub mod coherence;
 pub mod events;
 pub mod families;
 pub mod generate;

@@ -25,6 +25,8 @@ pub const CATEGORIES: &[&str] = &[
 /// The longest list of events that is looked at.
 pub const MAX_EVENTS: usize = 64;
 const MAX_TEXT_CHARS: usize = 500;
+/// What names, paths and addresses hold beside letters and digits.
+const NAME_SIGNS: &str = "._-$@+'\\/:~%()[]{}&,#= !;^";
 /// Drawn as nothing at all, though no white space and of some width.
 const BLANKS: &[char] = &[
     '\u{AD}', '\u{115F}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{FFA0}',
@@ -242,7 +244,7 @@ fn mismatch(kind: Kind, value: &serde_json::Value) -> Option<&'static str> {
     match kind {
         Kind::Number(..) => (!value.is_u64()).then_some("a whole number"),
         Kind::Flag => (!value.is_boolean()).then_some("true or false"),
-        Kind::InternalIp | Kind::ExternalIp => match value.as_str() {
+        Kind::InternalIp | Kind::ServerIp | Kind::ExternalIp => match value.as_str() {
             Some("") => None,
             Some(text) if is_internal(text).is_some() => None,
             _ => Some("an IP address"),
@@ -252,15 +254,21 @@ fn mismatch(kind: Kind, value: &serde_json::Value) -> Option<&'static str> {
             _ => Some("text of at most 500 characters"),
         },
         _ => match value.as_str() {
-            Some(text) if is_name(text) => None,
+            // Text that shows nothing is absent.
+            Some(text) if is_blank(text) || is_name(text) => None,
             _ => Some("a name"),
         },
     }
 }
 
-/// Names are printable and short; anything else in their place is gibberish.
+/// Names are printable, short, and of letters or digits for the most part; anything else in their place is gibberish. Whether
+/// letters make a word nobody can tell: accounts and machines are called anything.
 fn is_name(text: &str) -> bool {
-    text.chars().count() <= 120 && !text.chars().any(char::is_control)
+    let spoken = text.chars().filter(|c| c.is_alphanumeric()).count();
+    let others = text.chars().filter(|c| NAME_SIGNS.contains(*c)).count();
+    let count = text.chars().count();
+    // A policy's everybody.
+    text == "*" || (count <= 120 && spoken + others == count && 2 * spoken >= count)
 }
 
 /// Data leaves to somewhere outside. Size alone makes a transfer exfiltration, whatever the incident calls itself.
@@ -380,7 +388,7 @@ mod tests {
         ] {
             assert!(named(blank).contains("without `parent_image`"), "{blank:?}");
         }
-        for seen in ["winword.exe", "*", "日本"] {
+        for seen in ["winword.exe", "7z.exe", "日本"] {
             assert_eq!(named(seen), "plausible");
         }
     }
@@ -441,6 +449,47 @@ mod tests {
             because.starts_with("L1-0: 2026-04-25T10:00:00Z is before"),
             "{because}"
         );
+    }
+
+    #[test]
+    fn gibberish_is_no_name() {
+        let process = |image: &str| {
+            let fields = json!({"image": image, "parent_image": "winword.exe", "user": "a"});
+            why("malware", event("sysmon", "process.create", fields))
+        };
+        for name in [
+            "mshta.exe",
+            r"C:\Program Files (x86)\7-Zip\7z.exe",
+            "C$",
+            "%SystemRoot%\\cmd.exe",
+            "süß.exe",
+            "*",
+        ] {
+            assert_eq!(process(name), "plausible", "{name}");
+        }
+        for gibberish in [
+            "@@@###",
+            "%%%%",
+            "***",
+            "<svg onload=x>",
+            "a\u{1b}[2J",
+            "?x?",
+            "§§a",
+        ] {
+            let because = process(gibberish);
+            assert!(
+                because.contains("`image` is not a name"),
+                "{gibberish}: {because}"
+            );
+        }
+        let connection = |ip: &str| {
+            let fields = json!({
+                "src_ip": "203.0.113.9", "dst_ip": ip, "dst_role": "web_server", "service": "smb"
+            });
+            why("intrusion", event("zeek", "net.connection", fields))
+        };
+        assert_eq!(connection("10.0.0.9"), "plausible");
+        assert!(connection("foo").contains("`dst_ip` is not an IP address"));
     }
 
     #[test]

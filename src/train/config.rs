@@ -291,7 +291,7 @@ impl Default for AttackerConfig {
         Self {
             share: 0.0,
             cap: 0.15,
-            decay: 0.99,
+            decay: 0.995,
         }
     }
 }

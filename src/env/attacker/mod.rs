@@ -14,6 +14,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::coherence::{self, Contradiction};
 use super::families::{self, Surface};
 use super::login;
 use super::plausible::{self, Implausible};
@@ -113,6 +114,8 @@ pub fn template(episode: &Episode) -> Option<&'static str> {
 pub enum Refused {
     #[error("implausible: {0}")]
     Implausible(#[from] Implausible),
+    #[error("incoherent: {0}")]
+    Incoherent(#[from] Contradiction),
     #[error("its truth moved from {was} to {is}")]
     TruthMoved { was: String, is: String },
     #[error("incident and window do not agree on its truth")]
@@ -143,6 +146,7 @@ pub fn craft(base: &Episode, mutation: Mutation, stream: &mut Stream) -> Result<
     crafted.incident.events = events(&|line| line.is_incident);
     crafted.episode_id = format!("{}+{}", base.episode_id, mutation.as_str());
     plausible::check(&crafted.incident.category, &crafted.log_window)?;
+    coherence::check(&crafted.log_window)?;
     let truth = verify::truth(&crafted.log_window)?;
     if truth != verify::truth(&crafted.incident.events)? {
         return Err(Refused::Disagree);

@@ -3,9 +3,11 @@
 use serde_json::Value;
 
 use super::{Line, MOST_EVENTS, Mutation};
+use crate::env::coherence;
+use crate::env::events::{self, Kind};
 use crate::env::families::{self, Family, Surface};
 use crate::env::login;
-use crate::env::pools::{self, word};
+use crate::env::pools::{self, Pools, word};
 use crate::env::rules;
 use crate::env::schema::{Action, Alert, Episode, Event};
 use crate::stream::Stream;
@@ -111,7 +113,31 @@ fn look_alike(event: &Event, base: &Episode, stream: &mut Stream) -> Event {
         }
     };
     set(family.surface_field, surface);
+    rename(&mut copy, &pools::of(base.split), stream);
     copy
+}
+
+/// Has the event speak of another address or domain, where what it says of that would contradict another line.
+fn rename(event: &mut Event, pools: &Pools, stream: &mut Stream) {
+    let of_type = events::find(&event.event_type);
+    let field = coherence::named_by(&event.event_type)
+        .and_then(|name| of_type.and_then(|of_type| of_type.field(name)));
+    let Some(field) = field else { return };
+    let other = match (field.kind, event.text(field.name)) {
+        (Kind::ExternalIp, _) => pools.external_ip(stream),
+        (Kind::Domain, _) => pools.domain(stream),
+        (Kind::InternalIp | Kind::ServerIp, Some(here)) => neighbour(here, stream),
+        _ => return,
+    };
+    event.fields.insert(field.name.to_owned(), other.into());
+}
+
+/// Another address of the same network.
+fn neighbour(address: &str, stream: &mut Stream) -> String {
+    let network = address
+        .rsplit_once('.')
+        .map_or(address, |(network, _)| network);
+    format!("{network}.{}", stream.between(2, 254))
 }
 
 /// Puts a distracting line in at random; where the window is full, in the place of one that decides nothing.
@@ -162,11 +188,14 @@ fn flood(lines: &mut Vec<Line>, base: &Episode, stream: &mut Stream) {
             .iter()
             .filter_map(|e| e.text("user"))
             .collect();
-        for (name, value) in [
+        let others = [
             ("user", pools.user_besides(&users, stream)),
             ("host", pools.host(stream)),
-            ("src_ip", pools.internal_ip(stream)),
-        ] {
+        ];
+        // Somebody else of the same organisation: from an address of its network.
+        let here = copy.text("src_ip").map(|here| neighbour(here, stream));
+        let others = others.into_iter().chain(here.map(|here| ("src_ip", here)));
+        for (name, value) in others {
             if let Some(field) = copy.fields.get_mut(name) {
                 *field = value.into();
             }

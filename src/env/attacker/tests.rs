@@ -46,6 +46,7 @@ fn a_craft_keeps_its_truth_and_could_have_happened() {
             let (was, is) = (&base.truth, &craft.truth);
             assert_eq!((&was.rule, was.action), (&is.rule, is.action));
             assert_eq!(verify::truth(&craft.log_window).as_ref(), Ok(is));
+            assert_eq!(coherence::check(&craft.log_window), Ok(()));
             assert!(craft.log_window.len() <= MOST_EVENTS.max(base.log_window.len()));
             let changed = craft.log_window != base.log_window || craft.alert != base.alert;
             let can_stay = [
@@ -108,4 +109,26 @@ fn what_moves_the_truth_is_refused_by_name() {
     let refused = craft(&moved, Mutation::Interleave, &mut Stream::named(1, &["x"]));
     let error = refused.expect_err("refused").to_string();
     assert!(error.contains("from another to "), "{error}");
+}
+
+#[test]
+fn what_contradicts_itself_is_refused_by_name() {
+    let mut base = bases()
+        .find(|base| base.log_window.iter().any(|e| e.event_type == "dns.query"))
+        .expect("one with a query");
+    let line = base
+        .log_window
+        .iter()
+        .position(|e| e.event_type == "dns.query");
+    let line = line.expect("there");
+    let mut other = base.log_window[line].clone();
+    let class = match other.text("domain_class") {
+        Some("site") => "cdn",
+        _ => "site",
+    };
+    other.fields.insert("domain_class".into(), class.into());
+    base.log_window.insert(line, other);
+    let refused = craft(&base, Mutation::Flood, &mut Stream::named(1, &["x"]));
+    let error = refused.expect_err("refused").to_string();
+    assert!(error.starts_with("incoherent: "), "{error}");
 }

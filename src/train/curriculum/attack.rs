@@ -30,10 +30,11 @@ impl Run<'_> {
         let attacked = (pairs as f64 * config.share).floor() as usize;
         let seed = self.config.seed;
         let stream = Stream::named(seed, &["train", "attacker"]).fork(draw);
-        let mut tries = Vec::new();
+        let (mut tries, mut pending) = (Vec::new(), Vec::new());
         for pair in pairs - attacked..pairs {
             let mut stream = stream.fork(pair as u64);
-            let Some(arm) = self.position.attacker.choose(&config, &mut stream) else {
+            let attacker = &self.position.attacker;
+            let Some(arm) = attacker.choose(&config, &pending, &mut stream) else {
                 continue;
             };
             match self.crafted(arm, &stream) {
@@ -42,6 +43,7 @@ impl Run<'_> {
                     for (at, twin) in at.into_iter().zip(twins) {
                         episodes[at] = twin;
                     }
+                    pending.push(arm);
                     tries.push(Try { arm, at });
                 }
                 Err(reason) => self.told_attack(arm, REFUSED, Some(reason))?,

@@ -315,11 +315,14 @@ impl Run<'_> {
         if !step.is_multiple_of(every) {
             return Ok(());
         }
-        // The first group with something to tell stands for its step; its id counts the run's possible groups.
+        // A group with something to tell stands for its step, looked for from another place at each: crafts stand last. Its
+        // id counts the run's possible groups.
         let config = &self.config.grpo;
         let first_id = step * config.prompts_per_step * config.max_draws;
-        let telling = groups.iter().position(|group| !group.is_flat());
-        let at = telling.unwrap_or(0);
+        let from = step as usize % groups.len().max(1);
+        let mut all = (from..groups.len()).chain(0..from);
+        let telling = all.find(|at| groups.get(*at).is_some_and(|group| !group.is_flat()));
+        let at = telling.unwrap_or(from);
         if let Some(group) = groups.get(at) {
             let tokenizer = &self.model.tokenizer;
             let group = described(tokenizer, stage, step, first_id + at as u64, group);

@@ -1,0 +1,90 @@
+//! Whether a window tells one story: what it says of an address or domain in one line it says in all.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use super::schema::Event;
+
+/// Of an event type: the field that names something, and the field beside it that says what that is.
+const FACTS: &[(&str, &str, &str)] = &[
+    ("net.connection", "dst_ip", "dst_role"),
+    ("net.beacon", "dst_ip", "reputation"),
+    ("net.transfer", "dst_ip", "service"),
+    ("dns.query", "query", "domain_class"),
+    ("dns.answer", "answer", "domain_age"),
+    ("dhcp.lease", "ip", "device_class"),
+];
+
+/// Two lines that say different things of one address or domain.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{name} is `{one}` in one line and `{other}` in another")]
+pub struct Contradiction {
+    pub name: String,
+    pub one: String,
+    pub other: String,
+}
+
+/// The field of an event type that names what another field of it says something of.
+#[must_use]
+pub fn named_by(event_type: &str) -> Option<&'static str> {
+    let fact = FACTS.iter().find(|(of, ..)| *of == event_type);
+    fact.map(|(_, name, _)| *name)
+}
+
+/// Whether the lines of a window agree.
+///
+/// # Errors
+/// The first contradiction, in the order of the window.
+pub fn check(window: &[Event]) -> Result<(), Contradiction> {
+    let mut said: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    for event in window {
+        for (event_type, name, fact) in FACTS {
+            if event.event_type != *event_type {
+                continue;
+            }
+            let (Some(name), Some(fact)) = (event.text(name), event.text(fact)) else {
+                continue;
+            };
+            let before = *said.entry((event_type, name)).or_insert(fact);
+            if before != fact {
+                return Err(Contradiction {
+                    name: name.to_owned(),
+                    one: before.to_owned(),
+                    other: fact.to_owned(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_address_is_one_thing_in_a_window() {
+        let line = |kind: &str, ip: &str, role: &str| -> Event {
+            serde_json::from_value(json!({
+                "log_id": "L1-0", "timestamp": "2026-04-25T10:00:00Z", "source": "zeek", "event_type": kind,
+                "fields": {"dst_ip": ip, "dst_role": role}
+            }))
+            .expect("an event")
+        };
+        let web = line("net.connection", "10.0.0.9", "web_server");
+        let print = line("net.connection", "10.0.0.9", "print_host");
+        let other = line("net.connection", "10.0.0.8", "print_host");
+        assert_eq!(check(&[web.clone(), web.clone(), other]), Ok(()));
+        let said = check(&[web.clone(), print])
+            .expect_err("two roles")
+            .to_string();
+        assert_eq!(
+            said,
+            "10.0.0.9 is `web_server` in one line and `print_host` in another"
+        );
+        // Another type of event says it of something else.
+        assert_eq!(check(&[web, line("net.session", "10.0.0.9", "x")]), Ok(()));
+    }
+}
