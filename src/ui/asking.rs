@@ -1,6 +1,6 @@
 //! The model's side of the queue: which weights are asked, about which alerts, and what came back.
 
-use crate::env::schema::{Stage, Verdict};
+use crate::env::schema::{Split, Stage, Verdict};
 use crate::link::{AdapterChoice, Command, InferRequest};
 use crate::ui::msg::Effect;
 use crate::ui::queue::{Answer, Model, Queue, adapter_name, wrap};
@@ -11,6 +11,7 @@ const IN_FLIGHT: usize = 2;
 /// What an answer answers, and who gave it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct AnswerKey {
+    split: Split,
     stage: Stage,
     at: usize,
     /// Zero for the alert itself, else which edited copy of it.
@@ -21,6 +22,7 @@ pub(super) struct AnswerKey {
 impl Queue {
     fn key(&self, at: usize, edition: u64, adapter: &AdapterChoice) -> AnswerKey {
         AnswerKey {
+            split: self.split(),
             stage: self.stage,
             at,
             edition,

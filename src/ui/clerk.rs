@@ -14,6 +14,9 @@ use crate::env::schema::Episode;
 use crate::label::{Added, History, Label, LabelError, Labels, Store, Writer};
 use crate::ui::input::Input;
 
+/// Said of what is asked before the folder is open.
+const NOT_OPEN: &str = "the labels are not open";
+
 /// Something to do with the labels.
 #[derive(Debug)]
 pub enum Request {
@@ -21,6 +24,8 @@ pub enum Request {
     Open,
     /// See whether alerts have come since.
     Look,
+    /// Take an alert in that is to be labelled.
+    Add(Box<Episode>),
     /// Write a revision, and its episode where the folder has it not yet. The clerk sets the time.
     Save {
         label: Box<Label>,
@@ -44,6 +49,13 @@ pub enum Outcome {
     Opened(Opened),
     /// Alerts that came into the folder since; often none.
     Came(Vec<Episode>),
+    /// The alert is in the folder, for the first time or already.
+    Added(Box<Episode>),
+    /// Why the alert of this id is not.
+    NotAdded {
+        alert_id: String,
+        why: String,
+    },
     /// Why nothing can be labelled.
     NotOpened(String),
     /// It is on disk.
@@ -100,6 +112,13 @@ impl Clerk {
                 Err(error) => Outcome::NotOpened(error.to_string()),
             },
             Request::Look => Outcome::Came(self.look()),
+            Request::Add(episode) => match self.add(&episode) {
+                Ok(()) => Outcome::Added(episode),
+                Err(why) => Outcome::NotAdded {
+                    alert_id: episode.alert.alert_id,
+                    why,
+                },
+            },
             Request::Save { mut label, episode } => match self.save(&mut label, &episode) {
                 Ok(()) => Outcome::Saved(label),
                 Err(why) => Outcome::NotSaved { label, why },
@@ -135,24 +154,29 @@ impl Clerk {
             .collect()
     }
 
-    fn save(&mut self, label: &mut Label, episode: &Episode) -> Result<(), String> {
-        let Some((writer, known)) = &mut self.desk else {
-            return Err("the labels are not open".into());
-        };
-        let words = |error: LabelError| error.to_string();
-        if !known.contains(&episode.episode_id) {
-            let became = self.store.add_episodes(std::slice::from_ref(episode));
-            match became.map_err(words)?.pop() {
-                Some(Added::Refused) => {
-                    return Err("another episode of its id is in the folder".into());
-                }
-                Some(Added::Unfit(unfit)) => return Err(unfit.to_string()),
-                Some(Added::New | Added::Known) | None => {}
-            }
-            known.insert(episode.episode_id.clone());
+    /// Has the episode in the folder, where it is not yet.
+    fn add(&mut self, episode: &Episode) -> Result<(), String> {
+        let (_, known) = self.desk.as_mut().ok_or(NOT_OPEN)?;
+        if known.contains(&episode.episode_id) {
+            return Ok(());
         }
+        let became = self.store.add_episodes(std::slice::from_ref(episode));
+        match became.map_err(|error| error.to_string())?.pop() {
+            Some(Added::Refused) => {
+                return Err("another episode of its id is in the folder".into());
+            }
+            Some(Added::Unfit(unfit)) => return Err(unfit.to_string()),
+            Some(Added::New | Added::Known) | None => {}
+        }
+        known.insert(episode.episode_id.clone());
+        Ok(())
+    }
+
+    fn save(&mut self, label: &mut Label, episode: &Episode) -> Result<(), String> {
+        self.add(episode)?;
+        let (writer, _) = self.desk.as_mut().ok_or(NOT_OPEN)?;
         let now = jiff::Timestamp::now().as_second();
         label.unix_time = u64::try_from(now).unwrap_or(0);
-        writer.append(label).map_err(words)
+        writer.append(label).map_err(|error| error.to_string())
     }
 }

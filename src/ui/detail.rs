@@ -1,7 +1,7 @@
 //! All fields of the log line under the cursor, one a row; the value under this list's own cursor can be copied, or made a
 //! term of the filter. State and behaviour only, drawn elsewhere.
 
-use crate::ui::app::App;
+use crate::ui::app::{App, ScreenName};
 use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
@@ -93,10 +93,21 @@ fn header(entry: &Entry) -> [Row; 4] {
     .map(row)
 }
 
+/// The alert and the log line that the list is of: those of the screen below it.
+#[must_use]
+pub fn shown(app: &App) -> Option<(&Entry, usize)> {
+    match app.screen {
+        ScreenName::Labelling => {
+            let item = app.labelling.current()?;
+            Some((&item.entry, app.labelling.line))
+        }
+        _ => Some((app.queue.shown()?, app.queue.line)),
+    }
+}
+
 /// The rows of the line under the cursor.
 fn here(app: &App) -> Vec<Row> {
-    let entry = app.queue.shown();
-    entry.map_or_else(Vec::new, |entry| rows(entry, app.queue.line))
+    shown(app).map_or_else(Vec::new, |(entry, line)| rows(entry, line))
 }
 
 /// The first row of the record's own fields: what one opens the list for.
@@ -108,6 +119,10 @@ pub fn first_field(rows: &[Row]) -> usize {
 
 /// Opens the list.
 pub fn open(app: &mut App) {
+    if shown(app).is_none() {
+        app.say("there is no alert to look into");
+        return;
+    }
     let field = first_field(&here(app));
     app.layers.push(Layer::Detail { field });
 }
@@ -121,8 +136,11 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
     let to = match verb {
         _ if verb.is_movement() => field.saturating_add_signed(stride(verb)),
         Verb::NextLine | Verb::PreviousLine => {
-            app.queue
-                .step_line(if verb == Verb::NextLine { 1 } else { -1 });
+            let by = if verb == Verb::NextLine { 1 } else { -1 };
+            match app.screen {
+                ScreenName::Labelling => app.labelling.step_line(by),
+                _ => app.queue.step_line(by),
+            }
             let name = rows.get(field).map(|row| row.name.clone());
             rows = here(app);
             let same = rows.iter().position(|row| Some(&row.name) == name.as_ref());
@@ -136,6 +154,24 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
             app.say("the value: sent to the terminal's clipboard (OSC 52)");
             let value = rows.get(field)?.value.clone();
             return Some(vec![Effect::Copy(value)]);
+        }
+        Verb::EditField | Verb::Undo | Verb::Redo | Verb::DropWhatIf
+            if app.screen == ScreenName::Labelling =>
+        {
+            app.say("a what-if is of episodes (F1): a label is of the alert as it is");
+            return Some(Vec::new());
+        }
+        Verb::Undo | Verb::Redo => {
+            if !app.queue.step_edit(verb == Verb::Redo) {
+                app.say("no edit to undo or redo");
+            }
+            return Some(app.queue.ask());
+        }
+        Verb::DropWhatIf => {
+            if !app.queue.drop_what_if() {
+                app.say("there is no what-if to drop");
+            }
+            return Some(app.queue.ask());
         }
         Verb::EditField => {
             what_if::edit(app, rows.get(field)?.part.as_ref());
@@ -163,16 +199,25 @@ fn narrow(app: &mut App, row: &Row, is_excluded: bool) -> Vec<Effect> {
     } else {
         (term.clone(), format!("!{term}"))
     };
-    let filter = added(&app.queue.filter_text, &wanted, &contrary);
     app.layers.pop();
-    match app.queue.set_filter(&filter) {
+    let is_labelling = app.screen == ScreenName::Labelling;
+    let before = match is_labelling {
+        true => &app.labelling.filter_text,
+        false => &app.queue.filter_text,
+    };
+    let filter = added(before, &wanted, &contrary);
+    let set = match is_labelling {
+        true => app.labelling.set_filter(&filter),
+        false => app.queue.set_filter(&filter),
+    };
+    match set {
         Ok(()) => app.say(format!(
             "filter: {}; Esc takes it off",
             gate::clean(&filter)
         )),
         Err(error) => app.complain(gate::clean(&error.to_string())),
     }
-    app.queue.ask()
+    app.ask()
 }
 
 /// `name="value"`; none where filters could not read it back.

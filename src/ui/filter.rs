@@ -1,7 +1,7 @@
 //! The one grammar of filters, on every screen: words, `field:value`, `field=value`, comparisons, and `!` before any of them.
 //!
 //! All terms have to hold. A word holds where the text holds it, letter case aside; `:` where a field's value holds it, `=`
-//! where it is it, `<`, `<=`, `>`, `>=` where a number compares so. Quotes keep spaces together. Pure: knows no screen.
+//! where it is it, `<`, `<=`, `>`, `>=` where a number compares so, or a word that has a rank, as severities have. Quotes keep spaces together. Pure: knows no screen.
 
 use std::fmt;
 
@@ -29,6 +29,11 @@ pub trait Vocabulary {
 
     /// All that `field` can hold, where that is few words; nothing where it can hold anything.
     fn words(&self, field: &str) -> Vec<&'static str>;
+
+    /// The words of a field that are more and less, the least first; nothing where it has no such words.
+    fn ranks(&self, _field: &str) -> &'static [&'static str] {
+        &[]
+    }
 }
 
 /// Terms that all have to hold. Without one everything is let through.
@@ -50,6 +55,8 @@ enum Test {
         name: String,
         compare: Compare,
         value: String,
+        /// What the comparison goes by instead of numbers; often nothing.
+        ranks: &'static [&'static str],
     },
 }
 
@@ -84,16 +91,24 @@ impl Compare {
         found.map_or("", |(sign, _)| sign)
     }
 
-    /// `found` and `wanted` are in small letters.
-    fn is_met(self, found: &str, wanted: &str) -> bool {
-        let numbers = || Some((found.parse::<f64>().ok()?, wanted.parse::<f64>().ok()?));
+    /// `found` and `wanted` are in small letters; they are compared by their place in `ranks`, else as numbers.
+    fn is_met(self, found: &str, wanted: &str, ranks: &[&str]) -> bool {
+        let place = |word: &str| {
+            let at = ranks.iter().position(|rank| *rank == word)?;
+            u32::try_from(at).ok().map(f64::from)
+        };
+        let number = |text: &str| match ranks.is_empty() {
+            true => text.parse::<f64>().ok(),
+            false => place(text),
+        };
+        let both = || Some((number(found)?, number(wanted)?));
         match self {
             Compare::Holds => found.contains(wanted),
             Compare::Is => found == wanted,
-            Compare::Less => numbers().is_some_and(|(a, b)| a < b),
-            Compare::LessOrEqual => numbers().is_some_and(|(a, b)| a <= b),
-            Compare::Greater => numbers().is_some_and(|(a, b)| a > b),
-            Compare::GreaterOrEqual => numbers().is_some_and(|(a, b)| a >= b),
+            Compare::Less => both().is_some_and(|(a, b)| a < b),
+            Compare::LessOrEqual => both().is_some_and(|(a, b)| a <= b),
+            Compare::Greater => both().is_some_and(|(a, b)| a > b),
+            Compare::GreaterOrEqual => both().is_some_and(|(a, b)| a >= b),
         }
     }
 }
@@ -119,6 +134,8 @@ pub enum FilterError {
         term: String,
         name: String,
         words: Vec<&'static str>,
+        /// One of them begins so.
+        is_begun: bool,
     },
 }
 
@@ -138,7 +155,9 @@ impl fmt::Display for FilterError {
                 "no field {name}, the nearest is {nearest}; there are {}{others}",
                 known.join(" ")
             ),
-            FilterError::NoSuchWord { term, name, words } => {
+            FilterError::NoSuchWord {
+                term, name, words, ..
+            } => {
                 write!(f, "{term}: {name} is one of {}", words.join(" "))
             }
         }
@@ -149,7 +168,14 @@ impl FilterError {
     /// Whether a term is wrong however it goes on; half a term is only not finished.
     #[must_use]
     pub const fn is_final(&self) -> bool {
-        matches!(self, Self::NoField { .. } | Self::NoSuchWord { .. })
+        matches!(
+            self,
+            Self::NoField { .. }
+                | Self::NoSuchWord {
+                    is_begun: false,
+                    ..
+                }
+        )
     }
 }
 
@@ -160,8 +186,8 @@ impl Filter {
     /// Says which term is wrong.
     pub fn parse(text: &str, known: &impl Vocabulary) -> Result<Self, FilterError> {
         let terms = pieces(text)?.into_iter().map(Term::parse);
+        let terms = terms.map(|term| term?.settle(known));
         let terms = terms.collect::<Result<Vec<Term>, _>>()?;
-        terms.iter().try_for_each(|term| term.check(known))?;
         Ok(Self { terms })
     }
 
@@ -246,28 +272,45 @@ impl Term {
         Ok(Self { is_negated, test })
     }
 
-    fn check<V: Vocabulary>(&self, known: &V) -> Result<(), FilterError> {
+    /// Takes what the list knows of its field; says what is wrong with it there.
+    fn settle<V: Vocabulary>(mut self, known: &V) -> Result<Self, FilterError> {
         let Test::Field {
             name,
             compare,
             value,
-        } = &self.test
+            ranks,
+        } = &mut self.test
         else {
-            return Ok(());
+            return Ok(self);
         };
         let is_told = V::FIELDS.contains(&name.as_str());
         if !is_told && !known.others().any(|other| other == *name) {
             return Err(no_field(name, known));
         }
-        let words = known.words(name);
-        match words.is_empty() || words.iter().any(|word| compare.is_met(word, value)) {
-            true => Ok(()),
-            false => Err(FilterError::NoSuchWord {
-                term: format!("{name}{}{value}", compare.sign()),
-                name: name.clone(),
-                words,
-            }),
+        if compare.is_numeric() {
+            *ranks = known.ranks(name);
         }
+        let words = match ranks.is_empty() {
+            true => known.words(name),
+            false => ranks.to_vec(),
+        };
+        let term = format!("{name}{}{value}", compare.sign());
+        if words.is_empty() && compare.is_numeric() && value.parse::<f64>().is_err() {
+            return Err(FilterError::NoNumber { term });
+        }
+        let fits = |word: &&str| match ranks.is_empty() {
+            true => compare.is_met(word, value, &[]),
+            false => word == value,
+        };
+        if words.is_empty() || words.iter().any(fits) {
+            return Ok(self);
+        }
+        Err(FilterError::NoSuchWord {
+            is_begun: !ranks.is_empty() && words.iter().any(|word| word.starts_with(&**value)),
+            name: name.clone(),
+            term,
+            words,
+        })
     }
 
     fn holds(&self, thing: &impl Filtered) -> bool {
@@ -279,11 +322,12 @@ impl Term {
                 name,
                 compare,
                 value,
+                ranks,
             } => {
                 let found = thing.values(name);
                 found
                     .iter()
-                    .any(|v| compare.is_met(&v.to_lowercase(), value))
+                    .any(|v| compare.is_met(&v.to_lowercase(), value, ranks))
             }
         };
         is_met != self.is_negated
@@ -305,17 +349,15 @@ fn no_field<V: Vocabulary>(name: &str, known: &V) -> FilterError {
 fn field(text: &str, at: usize, len: usize, compare: Compare) -> Result<Test, FilterError> {
     let name = text.get(..at).unwrap_or_default().to_owned();
     let value = text.get(at + len..).unwrap_or_default().to_owned();
-    let term = || text.to_owned();
     if value.is_empty() {
-        return Err(FilterError::NoValue { term: term() });
-    }
-    if compare.is_numeric() && value.parse::<f64>().is_err() {
-        return Err(FilterError::NoNumber { term: term() });
+        let term = text.to_owned();
+        return Err(FilterError::NoValue { term });
     }
     Ok(Test::Field {
         name,
         compare,
         value,
+        ranks: &[],
     })
 }
 
@@ -335,6 +377,7 @@ mod tests {
                 "user" => vec!["A.Blanc".into()],
                 "bytes" => vec!["7".into(), "900".into()],
                 "summary" => vec!["rule match on pc-01".into()],
+                "level" => vec!["Mid".into()],
                 _ => Vec::new(),
             }
         }
@@ -343,7 +386,7 @@ mod tests {
     struct Known;
 
     impl Vocabulary for Known {
-        const FIELDS: &'static [&'static str] = &["user", "bytes", "state"];
+        const FIELDS: &'static [&'static str] = &["user", "bytes", "state", "level"];
         const OTHERS: &'static str = " and more";
 
         fn others(&self) -> Box<dyn Iterator<Item = String> + '_> {
@@ -354,6 +397,13 @@ mod tests {
             match field {
                 "state" => vec!["running", "finished"],
                 _ => Vec::new(),
+            }
+        }
+
+        fn ranks(&self, field: &str) -> &'static [&'static str] {
+            match field {
+                "level" => &["low", "mid", "high"],
+                _ => &[],
             }
         }
     }
@@ -382,6 +432,10 @@ mod tests {
             "summary:\"match on\"",
             "!\"signed out\"",
             "10.0.0.7",
+            "level>=mid",
+            "level>low level<high level<=mid",
+            "!level>MID",
+            "level:mi",
         ] {
             assert!(admits(text), "{text}");
         }
@@ -395,6 +449,8 @@ mod tests {
             "user>3",
             "\"in admin\"",
             "\"user:blanc\"",
+            "level>mid",
+            "level<mid",
         ] {
             assert!(!admits(text), "{text}");
         }
@@ -424,7 +480,7 @@ mod tests {
             ("\"open", "a quote is not closed", false),
             (
                 "!sumary:x",
-                "no field sumary, the nearest is summary; there are user bytes state and more",
+                "no field sumary, the nearest is summary; there are user bytes state level and more",
                 true,
             ),
             (
@@ -438,6 +494,12 @@ mod tests {
                 true,
             ),
             ("state>3", "state>3: state is one of running finished", true),
+            ("level>3", "level>3: level is one of low mid high", true),
+            (
+                "level>=hi",
+                "level>=hi: level is one of low mid high",
+                false,
+            ),
         ] {
             assert_eq!(wrong(text), (said.to_owned(), is_final));
         }

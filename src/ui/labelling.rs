@@ -3,9 +3,11 @@
 //! Every change is a new revision that goes to the clerk; it counts once the clerk has told that it is on disk. Knows no
 //! terminal, no files and no clock.
 
+pub mod adding;
 pub mod agreeing;
 mod arriving;
 pub mod asking;
+pub mod deciding;
 pub mod drafts;
 pub mod sifting;
 pub mod verbs;
@@ -21,6 +23,7 @@ use crate::ui::labelling::asking::Asked;
 use crate::ui::labelling::drafts::Drafts;
 use crate::ui::msg::Effect;
 use crate::ui::queue::{Entry, EpisodeSource, QueuePane};
+use crate::ui::scroll::Scroll;
 
 /// Generated alerts kept ready beyond the selected one.
 const READY: usize = 40;
@@ -36,6 +39,8 @@ pub struct Item {
     pub saved: u64,
     /// Why the newest revision is not on disk.
     pub trouble: Option<String>,
+    /// The alert is in the folder of labels, whatever has been decided on it.
+    is_kept: bool,
 }
 
 impl Item {
@@ -46,6 +51,7 @@ impl Item {
             revision: label.map_or(0, |label| label.revision),
             saved: label.map_or(0, |label| label.revision),
             trouble: None,
+            is_kept: false,
         };
         item.follow();
         item
@@ -91,6 +97,8 @@ pub struct Labelling {
     pub pane: QueuePane,
     /// Cursor in the log window.
     pub line: usize,
+    /// What is in sight of the line under it, where that is higher than its pane.
+    pub line_scroll: Scroll,
     /// What is on disk, of everybody.
     labels: Labels,
     /// When each alert was submitted first, since the screen was opened.
@@ -103,6 +111,8 @@ pub struct Labelling {
     asked: Asked,
     /// Where the list of disagreements was left.
     pub disagreement: usize,
+    /// The pane in focus has the whole screen.
+    pub is_alone: bool,
     /// Lines that were begun and left: of which episode, and what of its label.
     drafts: Drafts,
 }
@@ -125,6 +135,7 @@ impl Labelling {
             selected: 0,
             pane: QueuePane::Alerts,
             line: 0,
+            line_scroll: Scroll::closed(),
             labels: Labels::default(),
             submitted: HashMap::new(),
             history: History::default(),
@@ -132,6 +143,7 @@ impl Labelling {
             filter_text: String::new(),
             asked: Asked::default(),
             disagreement: 0,
+            is_alone: false,
             drafts: Drafts::default(),
         }
     }
@@ -156,7 +168,9 @@ impl Labelling {
         self.is_endless = episodes.iter().all(|episode| self.is_generated(episode));
         self.items.clear();
         self.places.clear();
-        episodes.into_iter().for_each(|episode| self.add(episode));
+        episodes
+            .into_iter()
+            .for_each(|episode| self.add_kept(episode));
         self.access = Access::Open;
         let first = self.items.iter().position(|i| i.decision.state.is_open());
         self.select(first.unwrap_or(if self.is_endless { self.items.len() } else { 0 }));
@@ -176,6 +190,15 @@ impl Labelling {
         if !self.places.contains_key(&id) {
             self.places.insert(id, self.items.len());
             self.items.push(item);
+        }
+    }
+
+    /// Adds one that is in the folder.
+    fn add_kept(&mut self, episode: Episode) {
+        let id = episode.episode_id.clone();
+        self.add(episode);
+        if let Some(item) = self.item_of(&id) {
+            item.is_kept = true;
         }
     }
 
@@ -234,6 +257,7 @@ impl Labelling {
         self.selected = at.min(self.items.len().saturating_sub(1));
         let mark = self.current().and_then(|item| item.entry.desk.mark);
         self.line = mark.unwrap_or(0);
+        self.line_scroll = Scroll::closed();
     }
 
     /// The log line under the cursor.
@@ -252,6 +276,7 @@ impl Labelling {
     fn point_at_citation(&mut self) {
         let mark = self.current().and_then(|item| item.entry.desk.mark);
         self.line = mark.unwrap_or(self.line);
+        self.line_scroll = Scroll::closed();
     }
 
     /// Changes the decision on the selected alert, as a step of undo; nothing where it stays as it is and is on disk.

@@ -12,7 +12,7 @@ use crate::ui::editing::MAX_NOTE_CHARS;
 use crate::ui::errand::Errand;
 use crate::ui::keys::{Place, Verb};
 use crate::ui::labelling::drafts::set_aside;
-use crate::ui::labelling::verbs;
+use crate::ui::labelling::{deciding, verbs};
 use crate::ui::leaving::quit_all_the_same;
 use crate::ui::line_edit::LineEdit;
 use crate::ui::msg::{Effect, ExitReason};
@@ -367,7 +367,7 @@ fn confirm(app: &mut App) -> Option<Vec<Effect>> {
         Layer::Delete { dir } => vec![Effect::Errand(Errand::Delete(dir))],
         Layer::Skip { stage } => skip_stage(app, &stage),
         Layer::Unsaved => quit_all_the_same(app),
-        Layer::Line { of, typed } => verbs::typed(app, of, &typed),
+        Layer::Line { of, typed } => deciding::typed(app, of, &typed),
         Layer::Agreement { cursor } => verbs::open_disagreement(app, cursor),
         Layer::Disagreements { cursor } => verbs::open_listed(app, cursor),
         Layer::Step { typed } => go_to_step(app, &typed),

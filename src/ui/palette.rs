@@ -155,7 +155,7 @@ mod tests {
         let mut app = app();
         press(&mut app, "F3");
         for (key, wanted) in [
-            ("O", "O works on episodes F1 only: next order"),
+            ("m", "m works on episodes F1 only: next mismatch"),
             ("b", "b works on episodes F1 only: show groups"),
             ("w", "w works on episodes F1 only: show three way"),
             ("c", "c works on episodes F1 only: toggle compare"),

@@ -4,11 +4,12 @@ mod training;
 
 pub use training::{PAUSING, STOPPING, go_to_step, skip_stage};
 
+use crate::env::schema::Split;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::detail;
 use crate::ui::gate;
 use crate::ui::keys::Verb;
-use crate::ui::labelling::verbs;
+use crate::ui::labelling::{adding, verbs};
 use crate::ui::layer::{self, Layer};
 use crate::ui::leaving::quit;
 use crate::ui::msg::Effect;
@@ -60,7 +61,13 @@ fn perform_on_screen(app: &mut App, verb: Verb) -> Vec<Effect> {
 
 fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
     let queue = &mut app.queue;
-    if queue.pane == QueuePane::Answers && queue.answers_scroll.follow(verb) {
+    let is_moved = match queue.pane {
+        QueuePane::Answers => queue.answers_scroll.follow(verb),
+        // A line higher than its pane is read to its end before the next one.
+        QueuePane::Log => queue.line_scroll.moves(verb),
+        QueuePane::Alerts => false,
+    };
+    if is_moved {
         return Vec::new();
     }
     match verb {
@@ -91,6 +98,20 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::EditField => what_if::open(app),
         Verb::DropWhatIf if !queue.drop_what_if() => app.say("there is no what-if to drop"),
         Verb::DropWhatIf => {}
+        Verb::ToggleSplit => {
+            queue.toggle_split();
+            let said = match queue.split() {
+                Split::Train => {
+                    "train alerts: L puts one into the labelling queue; t goes back to the hold-out ones"
+                }
+                Split::Holdout => {
+                    "hold-out alerts: models are measured on these; t shows train alerts"
+                }
+            };
+            app.say(said);
+        }
+        Verb::LabelAlert => return adding::label(app),
+        Verb::ToggleAlone => queue.is_alone = !queue.is_alone,
         Verb::ToggleBlind => queue.is_blind = !queue.is_blind,
         _ => decide(app, verb),
     }
@@ -167,6 +188,8 @@ pub fn seek(app: &mut App, forward: bool) -> Vec<Effect> {
 /// One layer back: the filter off the queue, or what is looked at of a run.
 fn back(app: &mut App) -> Vec<Effect> {
     match app.screen {
+        ScreenName::Episodes if app.queue.is_alone => app.queue.is_alone = false,
+        ScreenName::Labelling if app.labelling.is_alone => app.labelling.is_alone = false,
         ScreenName::Episodes if app.queue.drop_what_if() => {}
         ScreenName::Episodes => {
             // An empty filter is always one.

@@ -4,6 +4,7 @@
 
 pub mod groups;
 pub mod mismatch;
+mod splits;
 pub mod three_way;
 pub mod what_if;
 
@@ -16,6 +17,7 @@ use crate::ui::asking::AnswerKey;
 use crate::ui::desk::Desk;
 use crate::ui::filter::Filter;
 use crate::ui::order::Order;
+use crate::ui::queue::splits::Shelf;
 use crate::ui::queue::what_if::WhatIf;
 use crate::ui::scroll::Scroll;
 
@@ -100,6 +102,8 @@ pub struct Queue {
     pub pane: QueuePane,
     /// Cursor in the log window.
     pub line: usize,
+    /// What is in sight of the line under the cursor, where it is higher than its pane.
+    pub line_scroll: Scroll,
     /// What of the answers is in sight.
     pub answers_scroll: Scroll,
     /// The model's answer waits for the reveal.
@@ -128,6 +132,10 @@ pub struct Queue {
     pub filter_text: String,
     pub(super) undo: Vec<(Stage, usize, Desk)>,
     pub(super) redo: Vec<(Stage, usize, Desk)>,
+    /// What there is of the split that is not on screen.
+    other: Shelf,
+    /// The pane in focus has the whole screen.
+    pub is_alone: bool,
 }
 
 impl Queue {
@@ -141,6 +149,7 @@ impl Queue {
             stage,
             pane: QueuePane::Alerts,
             line: 0,
+            line_scroll: Scroll::closed(),
             answers_scroll: Scroll::default(),
             is_blind: false,
             model,
@@ -160,6 +169,8 @@ impl Queue {
             filter_text: String::new(),
             undo: Vec::new(),
             redo: Vec::new(),
+            other: Shelf::default(),
+            is_alone: false,
         };
         queue.select(0);
         queue
@@ -214,7 +225,11 @@ impl Queue {
 
     /// Makes the alert at `at` the selected one, generating as far as needed.
     pub fn select(&mut self, at: usize) {
-        self.generate(at + READY);
+        match self.order {
+            Order::Queue => self.generate(at + READY),
+            // Another stage may not have been looked through yet.
+            _ => self.look_through(),
+        }
         self.selected.insert(self.stage, at);
         self.look_around();
         self.rest();
@@ -239,21 +254,8 @@ impl Queue {
     /// Puts the cursor of the log window where reading begins: on the truth once it is revealed, else on the citation.
     pub(super) fn rest(&mut self) {
         self.answers_scroll = Scroll::default();
+        self.line_scroll = Scroll::closed();
         self.line = self.current().and_then(Entry::resting_line).unwrap_or(0);
-    }
-
-    /// Goes to another stage, where it was left.
-    pub fn set_stage(&mut self, stage: Stage) {
-        self.stage = stage;
-        self.select(self.selected());
-    }
-
-    /// The next stage (`by` 1) or the one before (`by` -1), round and round.
-    pub fn step_stage(&mut self, by: isize) {
-        let at = Stage::ALL.iter().position(|s| *s == self.stage);
-        if let Some(stage) = Stage::ALL.get(wrap(at.unwrap_or(0), by, Stage::ALL.len())) {
-            self.set_stage(*stage);
-        }
     }
 
     /// The next or previous adapter, round and round.
@@ -278,7 +280,11 @@ impl Queue {
     pub fn step_line(&mut self, by: isize) {
         let lines = self.current().map_or(0, |entry| entry.lines.len());
         let last = lines.saturating_sub(1);
-        self.line = self.line.saturating_add_signed(by).min(last);
+        let to = self.line.saturating_add_signed(by).min(last);
+        if to != self.line {
+            self.line = to;
+            self.line_scroll = Scroll::closed();
+        }
     }
 
     /// The next pane (`by` 1) or the one before (`by` -1).

@@ -43,6 +43,21 @@ impl Default for Scroll {
 }
 
 impl Scroll {
+    /// Of a text that stays where it is until a frame tells that there is more of it.
+    #[must_use]
+    pub fn closed() -> Self {
+        Self {
+            last: Cell::new(0),
+            ..Self::default()
+        }
+    }
+
+    /// Moves as the verb says; false where that moves nothing, as at the ends.
+    pub fn moves(&mut self, verb: Verb) -> bool {
+        let before = self.first();
+        self.follow(verb) && self.first() != before
+    }
+
     /// Moves as the verb says; false where it is no verb of movement.
     pub fn follow(&mut self, verb: Verb) -> bool {
         if !verb.is_movement() {
@@ -99,5 +114,16 @@ mod tests {
         scroll.follow(Verb::Up);
         assert_eq!(scroll.page(30, 28), 1);
         assert!(!scroll.follow(Verb::Quit));
+    }
+
+    #[test]
+    fn a_closed_one_moves_only_where_a_frame_has_told_of_more() {
+        let mut scroll = Scroll::closed();
+        assert!(!scroll.moves(Verb::Down));
+        assert_eq!(scroll.page(9, 6), 0);
+        assert!(scroll.moves(Verb::Bottom) && !scroll.moves(Verb::Down));
+        assert_eq!(scroll.page(9, 6), 3);
+        assert!(scroll.moves(Verb::Up) && scroll.moves(Verb::Top));
+        assert!(!scroll.moves(Verb::Up) && !scroll.moves(Verb::Quit));
     }
 }

@@ -9,6 +9,7 @@ use crate::env::schema::{Action, Event, Split, Stage};
 use crate::ui::filter::{Filter, FilterError, Filtered, Vocabulary};
 use crate::ui::order::Order;
 use crate::ui::queue::{Answer, Entry, Queue};
+use crate::ui::scroll::Scroll;
 
 /// Alerts generated in search of those that a filter admits, at most.
 pub(super) const LOOKED_THROUGH: usize = 2_000;
@@ -16,8 +17,11 @@ pub(super) const LOOKED_THROUGH: usize = 2_000;
 /// Alerts beyond the selected one that are kept in sight of a filter, while there are more to generate.
 const AHEAD: usize = 20;
 
+/// Severities, the least first.
+const SEVERITIES: [&str; 4] = ["low", "medium", "high", "critical"];
+
 /// What filters know of an alert, beside the fields of its log lines.
-pub const FIELDS: [&str; 20] = [
+pub const FIELDS: [&str; 22] = [
     "id",
     "number",
     "severity",
@@ -31,6 +35,8 @@ pub const FIELDS: [&str; 20] = [
     "src",
     "model",
     "says",
+    "cites",
+    "mismatch",
     "you",
     "revealed",
     "truth",
@@ -60,6 +66,8 @@ impl Filtered for Alert<'_> {
             "number" => one(&self.at.to_string()),
             // `says` is what its column is called.
             "model" | "says" => self.of_model(),
+            "cites" => self.of_citation(),
+            "mismatch" => self.of_mismatch(),
             "you" => self.of_analyst(),
             "revealed" => {
                 let word = if self.entry.desk.is_revealed {
@@ -122,6 +130,29 @@ impl Alert<'_> {
         values
     }
 
+    /// Whether the model cites the trigger, once that is revealed.
+    fn of_citation(&self) -> Vec<String> {
+        match self.queue.answer(self.at) {
+            Some(Answer::Given { verdict, .. }) if self.entry.desk.is_revealed => {
+                vec![right(verdict.correct_citation)]
+            }
+            Some(Answer::Given { .. }) => Vec::new(),
+            _ => vec!["none".into()],
+        }
+    }
+
+    /// Whether it is one that [`Queue::next_mismatch`] goes to; only once the truth is revealed.
+    fn of_mismatch(&self) -> Vec<String> {
+        if !self.entry.desk.is_revealed || self.queue.model_verdict(self.at).is_none() {
+            return Vec::new();
+        }
+        let word = match self.queue.wrong_at(self.at) {
+            Some(_) => "yes",
+            None => "no",
+        };
+        vec![word.to_owned()]
+    }
+
     fn of_analyst(&self) -> Vec<String> {
         let desk = &self.entry.desk;
         let mut values: Vec<String> = desk.decision.iter().map(ToString::to_string).collect();
@@ -174,14 +205,22 @@ impl Vocabulary for Queue {
 
     fn words(&self, field: &str) -> Vec<&'static str> {
         match field {
-            "severity" => vec!["low", "medium", "high", "critical"],
+            "severity" => SEVERITIES.to_vec(),
+            "cites" => vec!["none", "right", "wrong"],
             "model" | "says" => actions(&["malformed", "none", "right", "wrong"]),
             "you" => actions(&["seen", "none", "right", "wrong"]),
             "truth" => actions(&[]),
-            "revealed" => vec!["yes", "no"],
+            "revealed" | "mismatch" => vec!["yes", "no"],
             "stage" => Stage::ALL.map(Stage::as_str).to_vec(),
             "split" => Split::ALL.map(Split::as_str).to_vec(),
             _ => Vec::new(),
+        }
+    }
+
+    fn ranks(&self, field: &str) -> &'static [&'static str] {
+        match field {
+            "severity" => &SEVERITIES,
+            _ => &[],
         }
     }
 }
@@ -223,6 +262,7 @@ impl Queue {
     pub fn stand_at(&mut self, (at, line): (usize, usize)) {
         self.select(at);
         self.line = line;
+        self.line_scroll = Scroll::closed();
     }
 
     /// Whether a filter hides anything.
@@ -271,6 +311,7 @@ impl Queue {
         });
         if let Some(line) = found {
             self.line = line;
+            self.line_scroll = Scroll::closed();
         }
     }
 

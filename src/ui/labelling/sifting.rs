@@ -7,6 +7,7 @@ use crate::label::State;
 use crate::ui::filter::{Filter, FilterError, Filtered, Vocabulary, nearest};
 use crate::ui::labelling::{Item, Labelling};
 use crate::ui::queue::{Answer, QueuePane};
+use crate::ui::scroll::Scroll;
 use crate::ui::sifting::{actions, of_events, values_of};
 
 /// Alerts generated to be looked through when a filter is set.
@@ -99,6 +100,13 @@ impl Vocabulary for Labelling {
             _ => Vec::new(),
         }
     }
+
+    fn ranks(&self, field: &str) -> &'static [&'static str] {
+        match field {
+            "severity" => &["info", "low", "medium", "high", "critical"],
+            _ => &[],
+        }
+    }
 }
 
 impl Alert<'_> {
@@ -156,13 +164,20 @@ impl Labelling {
     /// Moves the cursor of the pane in focus by `by` lines.
     pub fn step(&mut self, by: isize) {
         if self.pane == QueuePane::Log {
-            let lines = self.current().map_or(0, |item| item.entry.lines.len());
-            self.line = self
-                .line
-                .saturating_add_signed(by)
-                .min(lines.saturating_sub(1));
+            self.step_line(by);
         } else {
             self.move_visible(by);
+        }
+    }
+
+    /// Moves the cursor of the log window by `by` lines.
+    pub fn step_line(&mut self, by: isize) {
+        let lines = self.current().map_or(0, |item| item.entry.lines.len());
+        let to = self.line.saturating_add_signed(by);
+        let to = to.min(lines.saturating_sub(1));
+        if to != self.line {
+            self.line = to;
+            self.line_scroll = Scroll::closed();
         }
     }
 

@@ -65,7 +65,7 @@ impl Queue {
 
     /// What of the answer to the alert at `at` is wrong; none where nothing is, it is not answered, or to know it would tell
     /// of an answer that is hidden.
-    fn wrong_at(&self, at: usize) -> Option<Wrong> {
+    pub(in crate::ui) fn wrong_at(&self, at: usize) -> Option<Wrong> {
         let verdict = self.model_verdict(at)?;
         if self.is_blind && !self.is_revealed(at) {
             return None;

@@ -9,6 +9,7 @@ use crate::ui::queue::what_if::WhatIf;
 use crate::ui::queue::{Answer, Entry, Queue, QueuePane};
 use crate::ui::record::{self, Role};
 use crate::ui::screen::episodes::severity;
+use crate::ui::scroll::Scroll;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{
     column, cut, lines, more, page_of_block, pane, span, wrap, wrap_styled,
@@ -25,6 +26,8 @@ pub struct LogView<'a> {
     /// The line under the cursor.
     pub line: usize,
     pub is_focused: bool,
+    /// What is in sight of that line, where it is higher than the pane.
+    pub scroll: &'a Scroll,
     /// What the letters before a line say, as long as the truth is hidden.
     pub legend: &'static str,
     /// The event the model cites, where that is shown.
@@ -44,6 +47,7 @@ impl<'a> LogView<'a> {
         Self {
             line: queue.line,
             is_focused: queue.pane == QueuePane::Log,
+            scroll: &queue.line_scroll,
             legend: "cited by Y you, M model; o all fields",
             by_model: cited.filter(|_| !queue.hides_answer()),
             changed: changes.into_iter().map(|edit| edit.log_id).collect(),
@@ -165,7 +169,7 @@ fn header(
     pieces
 }
 
-/// Draws the log window, scrolled so that the cursor's line is in sight, from its first row on.
+/// Draws the log window, scrolled so that the cursor's line is in sight: from its first row on, and as far as one has gone in it.
 pub fn draw_log(view: &LogView, entry: &Entry, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let (width, height) = (
         usize::from(area.width.saturating_sub(2)),
@@ -175,7 +179,8 @@ pub fn draw_log(view: &LogView, entry: &Entry, theme: &Theme, area: Rect, buf: &
     let room = width.saturating_sub(MARGIN + word);
     let blocks = blocks(view, entry, theme, room, height);
     let heights: Vec<usize> = blocks.iter().map(Vec::len).collect();
-    let first = page_of_block(view.line, &heights, height);
+    let of_line = heights.get(view.line).copied().unwrap_or(0);
+    let first = page_of_block(view.line, &heights, height) + view.scroll.page(of_line, height);
     let signs = if entry.desk.is_revealed {
         "Y you, M model, T trigger, E evidence, D decoy"
     } else {

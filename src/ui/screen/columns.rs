@@ -3,22 +3,34 @@
 use ratatui::style::Style;
 use ratatui::text::Line;
 
-use crate::env::schema::Verdict;
+use crate::env::schema::{Action, Verdict};
 use crate::ui::app::App;
 use crate::ui::order::Order;
 use crate::ui::queue::{Answer, Entry};
-use crate::ui::screen::episodes::{hit, severity};
+use crate::ui::screen::episodes::{hit, severity, short_split, short_stage};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{column, span};
 
 /// Cells of a number, with the letter of the twin.
 const NUMBER: usize = 6;
 
-/// The least a host gets, and the most.
-const HOST: (usize, usize) = (10, 18);
+/// What an outcome gets: two signs, of action and citation, or a word.
+const OUTCOME: (usize, usize) = (3, 8);
+
+/// What an action gets: its first word, or all of it.
+const ACTION: (usize, usize) = (11, 16);
+
+/// What a severity gets: a few letters, or its word.
+const SEVERITY: (usize, usize) = (5, 9);
+
+/// The least a host gets, and more where there is room.
+const HOST: (usize, usize, usize) = (10, 14, 26);
 
 /// The least a category gets, and the most.
 const CATEGORY: (usize, usize) = (14, 18);
+
+/// What stage and split get.
+const PLACE: usize = 6;
 
 /// Something told of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +64,11 @@ impl Kind {
         Kind::Split,
     ];
 
-    /// What it is called at the top.
-    const fn title(self) -> &'static str {
+    /// What it is called at the top of so many cells.
+    const fn title(self, width: usize) -> &'static str {
         match self {
             Kind::Number => "",
+            Kind::Severity if width < SEVERITY.1 => "sev",
             Kind::Outcome => "model",
             Kind::Action => "says",
             Kind::You => "you",
@@ -75,32 +88,35 @@ pub struct Columns(Vec<(Kind, usize)>);
 
 impl Columns {
     /// Those that fit into `width`, where the longest id has `id` characters: what the queue is listed by, then what matters
-    /// more. Stage and split come last: they are the same in every row.
+    /// more. Words grow where all have room. Stage and split come late: they are the same in every row.
     #[must_use]
     pub fn fit(width: usize, id: usize, order: Order) -> Self {
         let mut cells = vec![(Kind::Number, NUMBER), (Kind::Id, id + 1)];
         let mut room = width.saturating_sub(NUMBER + id + 1);
         let listed_by = match order {
-            Order::Severity => (Kind::Severity, 9),
+            Order::Severity => (Kind::Severity, SEVERITY.0),
             Order::Category => (Kind::Category, CATEGORY.0.min(room)),
             Order::Host => (Kind::Host, HOST.0.min(room)),
             // A rule is told by the title.
-            Order::Queue | Order::Outcome | Order::Rule => (Kind::Outcome, 2),
+            Order::Queue | Order::Outcome | Order::Rule => (Kind::Outcome, OUTCOME.0),
         };
         let wanted = [
             listed_by,
-            // A glyph first; its word when the rest is there.
-            (Kind::Outcome, 2),
+            // Signs first; their words when the rest is there.
+            (Kind::Outcome, OUTCOME.0),
             (Kind::You, 6),
-            (Kind::Severity, 9),
-            (Kind::Action, 16),
-            (Kind::Outcome, 8),
+            (Kind::Severity, SEVERITY.0),
+            (Kind::Action, ACTION.0),
             (Kind::Host, HOST.0),
             (Kind::Category, CATEGORY.0),
-            (Kind::Stage, 7),
-            (Kind::Split, 8),
-            (Kind::Category, CATEGORY.1),
+            (Kind::Severity, SEVERITY.1),
+            (Kind::Outcome, OUTCOME.1),
+            (Kind::Action, ACTION.1),
+            (Kind::Stage, PLACE),
+            (Kind::Split, PLACE),
             (Kind::Host, HOST.1),
+            (Kind::Category, CATEGORY.1),
+            (Kind::Host, HOST.2),
         ];
         for (kind, wide) in wanted {
             let known = cells.iter_mut().find(|(other, _)| *other == kind);
@@ -125,11 +141,8 @@ impl Columns {
     pub fn head(&self, theme: &Theme) -> Line<'static> {
         let titles = self.0.iter().map(|(kind, width)| {
             // A title cut in two says nothing.
-            let title = if kind.title().len() < *width {
-                kind.title()
-            } else {
-                ""
-            };
+            let title = kind.title(*width);
+            let title = if title.len() < *width { title } else { "" };
             span(column(title, *width, ""), theme.style(Token::Faint))
         });
         Line::from_iter(titles)
@@ -161,18 +174,29 @@ fn cell(
     match kind {
         Kind::Number => (format!("{at:>4}{}", twin_letter(entry)), faint),
         Kind::Outcome => outcome(app, at, entry, width, theme),
-        Kind::Action => action(app, at, entry, theme),
+        Kind::Action => action(app, at, entry, width, theme),
         Kind::You => own_mark(entry, theme),
-        Kind::Severity => (alert.severity.clone(), severity(&alert.severity, theme)),
+        Kind::Severity => {
+            let style = severity(&alert.severity, theme);
+            (severity_word(&alert.severity, width).to_owned(), style)
+        }
         Kind::Id => (alert.alert_id.clone(), text),
         Kind::Host => (alert.host.clone(), text),
         Kind::Category => (alert.category.clone(), text),
         Kind::Stage => {
-            let whole = entry.episode.stage.as_str();
-            let short = whole.split('_').next().unwrap_or(whole);
-            (short.to_owned(), faint)
+            let short = short_stage(entry.episode.stage);
+            (short.trim_start_matches("stage").to_owned(), faint)
         }
-        Kind::Split => (entry.episode.split.to_string(), faint),
+        Kind::Split => (short_split(entry.episode.split).to_owned(), faint),
+    }
+}
+
+/// A severity in the cells there are.
+fn severity_word(word: &str, width: usize) -> &str {
+    match word {
+        "critical" if width < SEVERITY.1 => "crit",
+        "medium" if width < SEVERITY.1 => "med",
+        word => word,
     }
 }
 
@@ -185,42 +209,52 @@ const fn twin_letter(entry: &Entry) -> char {
     }
 }
 
-/// Whether the model is right once that is revealed, else how far it is: words, or a sign where there is no room.
+/// Whether the model is right once that is revealed, else how far it is: words, or signs where there is no room. No sign is a
+/// letter that could be read as right or wrong.
 fn outcome(app: &App, at: usize, entry: &Entry, width: usize, theme: &Theme) -> (String, Style) {
     let faint = theme.style(Token::Faint);
     let (word, sign, style) = match app.queue.answer(at) {
         Some(Answer::Given { verdict, .. }) if entry.desk.is_revealed => judged(verdict, theme),
-        Some(Answer::Given { .. }) => ("ready".to_owned(), "r", faint),
-        Some(Answer::Thinking) => ("asked".to_owned(), "a", faint),
-        Some(Answer::Failed(_)) => ("failed".to_owned(), "f", theme.style(Token::Warn)),
-        None => ("-".to_owned(), "-", faint),
+        Some(Answer::Given { .. }) => ("ready".to_owned(), "?".to_owned(), faint),
+        Some(Answer::Thinking) => ("asked".to_owned(), theme.glyphs.cut.to_owned(), faint),
+        Some(Answer::Failed(_)) => (
+            "failed".to_owned(),
+            "!".to_owned(),
+            theme.style(Token::Warn),
+        ),
+        None => ("-".to_owned(), "-".to_owned(), faint),
     };
-    let text = if width > 2 { word } else { sign.to_owned() };
+    let text = if width >= OUTCOME.1 { word } else { sign };
     (text, style)
 }
 
-/// Word, sign and style of a judged answer; the right action with a wrong citation is neither right nor wrong.
-fn judged(verdict: &Verdict, theme: &Theme) -> (String, &'static str, Style) {
+/// Word, signs (of the action, then of the citation) and style of a judged answer; the right action with a wrong citation is
+/// neither right nor wrong.
+fn judged(verdict: &Verdict, theme: &Theme) -> (String, String, Style) {
     let (right, wrong) = (theme.glyphs.right, theme.glyphs.wrong);
+    let sign = |is_right: bool| if is_right { right } else { wrong };
+    let signs = sign(verdict.correct_action).to_owned() + sign(verdict.correct_citation);
     let (word, style) = hit(verdict.correct_action, theme);
     match (verdict.correct_action, verdict.correct_citation) {
-        (true, true) => (word, right, style),
-        (true, false) => (
-            format!("{right} cite{wrong}"),
-            "c",
-            theme.style(Token::Warn),
-        ),
-        (false, _) => (word, wrong, style),
+        (true, false) => {
+            let style = theme.style(Token::Warn);
+            (format!("{right} cite{wrong}"), signs, style)
+        }
+        _ => (word, signs, style),
     }
 }
 
 /// What the model says, unless that is hidden.
-fn action(app: &App, at: usize, entry: &Entry, theme: &Theme) -> (String, Style) {
+fn action(app: &App, at: usize, entry: &Entry, width: usize, theme: &Theme) -> (String, Style) {
     let is_hidden = app.queue.is_blind && !entry.desk.is_revealed;
     match app.queue.answer(at) {
         Some(Answer::Given { .. }) if is_hidden => ("hidden".to_owned(), theme.style(Token::Faint)),
         Some(Answer::Given { verdict, .. }) => {
-            let action = verdict.action.map_or("malformed", |action| action.as_str());
+            let action = match verdict.action {
+                None => "malformed",
+                Some(Action::QuarantineHost) if width < ACTION.1 => "quarantine",
+                Some(action) => action.as_str(),
+            };
             (action.to_owned(), theme.style(Token::Accent))
         }
         _ => (String::new(), theme.style(Token::Faint)),
@@ -284,6 +318,21 @@ mod tests {
     }
 
     #[test]
+    fn no_width_says_less_than_a_smaller_one_and_the_widest_say_all() {
+        use Kind::{Action, Category, Host, Id, Number, Outcome, Severity, You};
+        // Inside the pane beside the alert at 120, 140 and 200 columns.
+        let at_120 = [Number, Outcome, Action, You, Severity, Id, Host];
+        assert_eq!(names(kinds(48)), at_120);
+        let at_140 = [Number, Outcome, Action, You, Severity, Id, Host, Category];
+        assert_eq!(names(kinds(64)), at_140);
+        assert_eq!(names(kinds(90)), Kind::ALL);
+        let host = kinds(100).into_iter().find(|(kind, _)| *kind == Host);
+        assert_eq!(host, Some((Host, HOST.1)));
+        let host = kinds(110).into_iter().find(|(kind, _)| *kind == Host);
+        assert_eq!(host, Some((Host, HOST.2)));
+    }
+
+    #[test]
     fn what_the_queue_is_listed_by_is_a_column_at_every_width() {
         for (order, kind) in [
             (Order::Severity, Kind::Severity),
@@ -306,7 +355,7 @@ mod tests {
                 .into_iter()
                 .find(|(kind, _)| *kind == Kind::Outcome)
         };
-        assert_eq!(outcome(24), Some((Kind::Outcome, 2)));
-        assert_eq!(outcome(78), Some((Kind::Outcome, 8)));
+        assert_eq!(outcome(24), Some((Kind::Outcome, OUTCOME.0)));
+        assert_eq!(outcome(78), Some((Kind::Outcome, OUTCOME.1)));
     }
 }

@@ -1,12 +1,12 @@
-//! Two lists over the episodes screen: all fields of a log line, and what can be copied.
+//! Two lists over the screens of alerts: all fields of a log line, and what can be copied.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::ui::app::App;
+use crate::ui::app::{App, ScreenName};
 use crate::ui::copying::Copied;
-use crate::ui::detail::{Row, rows};
+use crate::ui::detail::{Row, rows, shown};
 use crate::ui::queue::what_if::{Edit, WhatIf};
 use crate::ui::record::Role;
 use crate::ui::theme::{Theme, Token};
@@ -18,15 +18,19 @@ const NAME: usize = 24;
 
 /// Draws the fields of the line under the cursor, one a row, long values wrapped.
 pub fn draw_fields(app: &App, field: usize, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let Some(entry) = app.queue.shown() else {
+    let Some((entry, line)) = shown(app) else {
         return;
     };
     let size = (96.min(area.width), area.height.min(26));
     let width = usize::from(size.0.saturating_sub(2));
     let height = usize::from(size.1.saturating_sub(2));
-    let found = rows(entry, app.queue.line);
-    let changes = app.queue.what_if().map_or_else(Vec::new, WhatIf::changes);
-    let event = entry.episode.log_window.get(app.queue.line);
+    let found = rows(entry, line);
+    let what_if = app
+        .queue
+        .what_if()
+        .filter(|_| app.screen == ScreenName::Episodes);
+    let changes = what_if.map_or_else(Vec::new, WhatIf::changes);
+    let event = entry.episode.log_window.get(line);
     let was = |row: &Row| {
         let mut of_line = changes
             .iter()
@@ -42,13 +46,13 @@ pub fn draw_fields(app: &App, field: usize, theme: &Theme, area: Rect, buf: &mut
     let role = role.map_or_else(String::new, |role| {
         format!(" {} {}", role.letter(), role.word())
     });
-    let what = match app.queue.what_if() {
+    let what = match what_if {
         Some(_) => "What-if, all",
         None => "All",
     };
     let title = format!(
         "{what} fields, line {}/{}{role}{}",
-        app.queue.line + 1,
+        line + 1,
         entry.lines.len(),
         more(first, heights.iter().sum(), height, theme)
     );

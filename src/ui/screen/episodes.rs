@@ -5,6 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::Line;
 
+use crate::env::schema::{Split, Stage};
 use crate::ui::app::App;
 use crate::ui::desk::Score;
 use crate::ui::gate;
@@ -26,13 +27,16 @@ pub(super) const fn beside(width: u16) -> u16 {
     match width {
         0..140 => 50,
         140..180 => 66,
-        _ => 84,
+        180..240 => 92,
+        _ => 112,
     }
 }
 
 /// Draws the screen's body.
 pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    if area.width >= WIDE {
+    if app.queue.is_alone {
+        draw_alone(app, theme, area, buf);
+    } else if area.width >= WIDE {
         let [left, right] =
             Layout::horizontal([Constraint::Length(beside(area.width)), Constraint::Fill(1)])
                 .areas(area);
@@ -52,6 +56,25 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         draw_queue(app, theme, queue, buf);
         draw_alert(app, theme, [head, log, below], buf);
     }
+}
+
+/// The pane in focus in the whole body; log window and answers below the alert's header.
+fn draw_alone(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    if app.queue.pane == QueuePane::Alerts {
+        draw_queue(app, theme, area, buf);
+        return;
+    }
+    let head = app.queue.shown().map_or(2, |entry| {
+        alert::header_height(entry, Some(3), theme, area.width)
+    });
+    let [head, rest] =
+        Layout::vertical([Constraint::Length(head), Constraint::Fill(1)]).areas(area);
+    let none = Rect { height: 0, ..rest };
+    let parts = match app.queue.pane {
+        QueuePane::Answers => [head, none, rest],
+        _ => [head, rest, none],
+    };
+    draw_alert(app, theme, parts, buf);
 }
 
 /// Queue, header, log window and answers, one under the other.
@@ -92,9 +115,13 @@ fn draw_alert(app: &App, theme: &Theme, [head, log, below]: [Rect; 3], buf: &mut
             None => title,
         };
         alert::draw_header(entry, &title, theme, head, buf);
-        let view = LogView::of(&app.queue);
-        alert::draw_log(&view, entry, theme, log, buf);
-        answer::draw(app, entry, theme, below, buf);
+        // A pane without rows is not there: what it scrolls stays as it was.
+        if log.height > 0 {
+            alert::draw_log(&LogView::of(&app.queue), entry, theme, log, buf);
+        }
+        if below.height > 0 {
+            answer::draw(app, entry, theme, below, buf);
+        }
     }
 }
 
@@ -102,7 +129,8 @@ fn draw_alert(app: &App, theme: &Theme, [head, log, below]: [Rect; 3], buf: &mut
 fn draw_queue(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let queue = &app.queue;
     let visible = queue.visible();
-    let title = queue_title(app, &visible);
+    let room = usize::from(area.width.saturating_sub(4));
+    let title = queue_title(app, &visible, room);
     let is_focused = queue.pane == QueuePane::Alerts;
     let room = pane(&title, is_focused, theme, area, buf);
     draw_scores(app, theme, area, buf);
@@ -148,24 +176,63 @@ fn draw_head(
 }
 
 /// What the queue is listed by, stage and split; with a filter, how many it lets through of those looked at, and what it says.
-fn queue_title(app: &App, visible: &[usize]) -> String {
+/// Stage and split are whole where there is room, else short: they are never cut.
+fn queue_title(app: &App, visible: &[usize], room: usize) -> String {
     let queue = &app.queue;
     let group = queue.group_told(visible);
     let all = queue.entries().len();
-    let parts = if queue.is_filtered() {
-        let found = format!("{} of {all} match {}", visible.len(), queue.filter_text);
-        [Some(found), group]
-    } else {
-        [group, Some(format!("{} {}", queue.stage(), queue.split()))]
+    let of = |place: String| {
+        let parts = if queue.is_filtered() {
+            let found = format!("{} of {all} match {}", visible.len(), queue.filter_text);
+            [
+                Some(place).filter(|p| !p.is_empty()),
+                Some(found),
+                group.clone(),
+            ]
+        } else {
+            [None, Some(place).filter(|p| !p.is_empty()), group.clone()]
+        };
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        gate::clean(&parts.join(", ")).into_owned()
     };
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    gate::clean(&parts.join(", ")).into_owned()
+    let (stage, split) = (queue.stage(), queue.split());
+    let short = format!("{} {}", short_stage(stage), short_split(split));
+    let last = match queue.is_filtered() {
+        true => String::new(),
+        false => short.clone(),
+    };
+    let tries = [
+        format!("{stage} {split}"),
+        format!("{} {split}", short_stage(stage)),
+        short,
+    ];
+    let mut tries = tries.into_iter().map(of);
+    let fits = |title: &String| title.chars().count() < room;
+    tries.find(fits).unwrap_or_else(|| of(last))
+}
+
+/// A stage without what it is called: `stage4`.
+pub(super) fn short_stage(stage: Stage) -> &'static str {
+    let whole = stage.as_str();
+    whole.split('_').next().unwrap_or(whole)
+}
+
+/// A split where room is short.
+pub(super) const fn short_split(split: Split) -> &'static str {
+    match split {
+        Split::Train => "train",
+        Split::Holdout => "hold",
+    }
 }
 
 /// The running score, on the pane's lower border.
 fn draw_scores(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let (own, model) = app.queue.scores();
-    let text = format!(" right: you {}, model {} ", tally(own), tally(model));
+    let text = format!(
+        " actions right: you {}, model {} ",
+        tally(own),
+        tally(model)
+    );
     let text = cut(&text, usize::from(area.width).saturating_sub(3), "");
     let line = Line::from(span(text, theme.style(Token::Accent)));
     buf.set_line(

@@ -10,20 +10,16 @@ use crate::label::State;
 use crate::ui::app::App;
 use crate::ui::gate::clean;
 use crate::ui::labelling::{Access, Item, Labelling};
-use crate::ui::queue::{Answer, Model, QueuePane};
+use crate::ui::queue::{Answer, QueuePane};
 use crate::ui::record;
 use crate::ui::screen::alert::{self, LogView};
 use crate::ui::screen::episodes::{beside, severity};
+use crate::ui::screen::own_label;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{column, cut, lines, page_of, pane, select_row, span, wrap};
 
 /// From this width on the queue stands beside the alert.
 const WIDE: u16 = 110;
-
-/// Cells before what a row of the label says.
-const MARGIN: usize = 7;
-
-type Rows = Vec<Line<'static>>;
 
 /// Draws the screen's body.
 pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
@@ -44,6 +40,10 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
 }
 
 fn draw_open(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    if app.labelling.is_alone {
+        draw_alone(app, theme, area, buf);
+        return;
+    }
     let (queue, parts) = if area.width >= WIDE {
         let [left, right] =
             Layout::horizontal([Constraint::Length(beside(area.width)), Constraint::Fill(1)])
@@ -59,7 +59,18 @@ fn draw_open(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         (queue, split(rest, 2, label))
     };
     draw_queue(&app.labelling, theme, queue, buf);
-    let [head, log, label] = parts;
+    draw_alert(app, theme, parts, buf);
+}
+
+/// The pane in focus in the whole body: the queue, or the alert with its log window.
+fn draw_alone(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    match app.labelling.pane {
+        QueuePane::Alerts => draw_queue(&app.labelling, theme, area, buf),
+        _ => draw_alert(app, theme, split(area, 2, 0), buf),
+    }
+}
+
+fn draw_alert(app: &App, theme: &Theme, [head, log, label]: [Rect; 3], buf: &mut Buffer) {
     if let Some(item) = app.labelling.current() {
         let alert = &item.entry.episode.alert;
         let title = format!(
@@ -71,12 +82,15 @@ fn draw_open(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         let view = LogView {
             line: app.labelling.line,
             is_focused: app.labelling.pane == QueuePane::Log,
-            legend: "cited by Y you, M model",
+            scroll: &app.labelling.line_scroll,
+            legend: "cited by Y you, M model; O all fields",
             by_model: model_citation(&app.labelling),
             changed: Vec::new(),
         };
         alert::draw_log(&view, &item.entry, theme, log, buf);
-        draw_label(app, item, theme, label, buf);
+        if label.height > 0 {
+            own_label::draw(app, item, theme, label, buf);
+        }
     }
 }
 
@@ -126,10 +140,7 @@ fn draw_queue(labelling: &Labelling, theme: &Theme, area: Rect, buf: &mut Buffer
 /// Whose labels, and where the alerts come from; with a filter, what it says and how many it lets through.
 fn queue_title(labelling: &Labelling, visible: usize) -> String {
     let (name, all) = (&labelling.annotator, labelling.items().len());
-    let origin = match labelling.is_endless() {
-        true => format!("generated train alerts of seed {}", labelling.seed()),
-        false => format!("{all} imported alerts"),
-    };
+    let origin = labelling.origin();
     if !labelling.is_filtered() {
         return format!("{name}: {origin}");
     }
@@ -250,15 +261,15 @@ fn draw_progress(labelling: &Labelling, theme: &Theme, area: Rect, buf: &mut Buf
         .map(|state| format!("{} {}", counts.in_state(state), state.as_str()))
         .collect();
     let rate = labelling.rate().map_or_else(
-        || "after the second label".to_owned(),
-        |n| format!("{n:.0} an hour"),
+        || "known after two labels in this session".to_owned(),
+        |n| format!("{n:.0} an hour, in this session"),
     );
     let others = format!(
         "{} flagged, {} the model's own",
         counts.flagged, counts.accepted
     );
     let width = usize::from(room.width);
-    let mut rows: Rows = Vec::new();
+    let mut rows: own_label::Rows = Vec::new();
     let classes = Action::ALL.map(|a| format!("{} {}", short(a), counts.deciding(a)));
     for (name, text) in [
         ("States", states.join(", ")),
@@ -266,7 +277,7 @@ fn draw_progress(labelling: &Labelling, theme: &Theme, area: Rect, buf: &mut Buf
         ("Marks", others),
         ("Rate", rate),
     ] {
-        rows.extend(paragraph(
+        rows.extend(own_label::paragraph(
             name,
             &text,
             theme.style(Token::Text),
@@ -275,130 +286,4 @@ fn draw_progress(labelling: &Labelling, theme: &Theme, area: Rect, buf: &mut Buf
         ));
     }
     lines(rows, room, buf);
-}
-
-/// A named text, wrapped beside its name.
-fn paragraph(name: &str, text: &str, style: Style, theme: &Theme, width: usize) -> Rows {
-    let wrapped = wrap(text, width.saturating_sub(MARGIN)).into_iter();
-    let row = |(at, text): (usize, String)| {
-        let name = if at == 0 { name } else { "" };
-        Line::from(vec![margin(name, theme), span(text, style)])
-    };
-    wrapped.enumerate().map(row).collect()
-}
-
-fn margin(name: &str, theme: &Theme) -> Span<'static> {
-    span(column(name, MARGIN, ""), theme.style(Token::Title))
-}
-
-fn draw_label(app: &App, item: &Item, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let room = pane(&label_title(item), false, theme, area, buf);
-    let width = usize::from(room.width);
-    let mut rows = own_rows(app, item, theme, width);
-    // The model's answer keeps its place when the rationale is long.
-    let model = model_rows(app, item, theme, width);
-    let height = usize::from(room.height);
-    rows.truncate(height.saturating_sub(model.len().min(height / 2)).max(1));
-    rows.extend(model);
-    lines(rows, room, buf);
-}
-
-/// State, flag, and whether it is on disk.
-fn label_title(item: &Item) -> String {
-    let state = item.decision.state.as_str();
-    let flag = if item.decision.is_flagged {
-        ", flagged"
-    } else {
-        ""
-    };
-    let disk = match &item.trouble {
-        Some(why) => format!("not saved: {}", clean(why)),
-        None if item.revision == 0 => "nothing to save".to_owned(),
-        None if item.saved < item.revision => "writing".to_owned(),
-        None => format!("saved, revision {}", item.saved),
-    };
-    format!("Your label: {state}{flag}; {disk}")
-}
-
-fn own_rows(app: &App, item: &Item, theme: &Theme, width: usize) -> Rows {
-    let decision = &item.decision;
-    let (text, faint) = (theme.style(Token::Text), theme.style(Token::Faint));
-    let cited = match (&decision.cited_log_id, app.labelling.pane) {
-        (Some(id), _) => id.clone(),
-        (None, _) => "the line under the cursor".to_owned(),
-    };
-    let own = match decision.action {
-        Some(action) => {
-            let origin = if decision.is_accepted {
-                " (the model's own answer)"
-            } else {
-                ""
-            };
-            (
-                format!("{action}, citing {cited}{origin}"),
-                theme.style(Token::Mark),
-            )
-        }
-        None => (
-            "1 dismiss 2 monitor 3 quarantine_host 4 block_ip 5 escalate".to_owned(),
-            text,
-        ),
-    };
-    let mut rows = paragraph("You", &own.0, own.1, theme, width);
-    let (why, style) = match decision.rationale.as_str() {
-        "" => (
-            "no rationale yet: e writes one, or Enter asks for it",
-            faint,
-        ),
-        rationale => (rationale, text),
-    };
-    rows.extend(paragraph("Why", why, style, theme, width));
-    if !decision.note.is_empty() {
-        rows.extend(paragraph("Note", &decision.note, faint, theme, width));
-    }
-    rows
-}
-
-/// The model's answer, hidden until one's own choice.
-fn model_rows(app: &App, item: &Item, theme: &Theme, width: usize) -> Rows {
-    let faint = theme.style(Token::Faint);
-    let say = |text: &str, style| paragraph("Model", text, style, theme, width);
-    if !item.has_chosen() {
-        return say("hidden until you have chosen", faint);
-    }
-    let answer = app.labelling.answer(app.labelling.selected());
-    match (answer, &app.queue.model) {
-        (
-            Some(Answer::Given {
-                adapter,
-                response,
-                verdict,
-                ..
-            }),
-            _,
-        ) => {
-            let Some(action) = verdict.action else {
-                let text = format!("({adapter}) malformed: {}", response.trim_end());
-                return say(&text, theme.style(Token::Warn));
-            };
-            let cited = verdict.cited_log_id.as_deref().unwrap_or("nothing");
-            let (sign, token) = match item.decision.action == Some(action) {
-                true => ("as you", Token::Accent),
-                false => ("not as you", Token::Warn),
-            };
-            let text = format!("{action}, {sign}, citing {cited} ({adapter})");
-            let mut rows = say(&text, theme.style(token));
-            let rationale = verdict.rationale.as_deref().unwrap_or_default();
-            rows.extend(paragraph("", rationale, faint, theme, width));
-            rows
-        }
-        (Some(Answer::Failed(why)), _) => {
-            say(&format!("no answer: {why}"), theme.style(Token::Bad))
-        }
-        (_, Model::Failed(why)) => say(&format!("no model: {why}"), theme.style(Token::Bad)),
-        (_, Model::Absent) => say("none here: a run is only watched", faint),
-        (_, Model::Loading) => say("loading the weights; labels need none", faint),
-        (Some(Answer::Thinking), _) => say("thinking", faint),
-        (None, Model::Ready { .. }) => say("waiting for its turn", faint),
-    }
 }

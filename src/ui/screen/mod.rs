@@ -12,6 +12,7 @@ mod evaluations;
 pub mod groups;
 mod inside;
 mod labelling;
+mod own_label;
 mod panes;
 mod rollouts;
 mod runs;

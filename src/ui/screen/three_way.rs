@@ -64,7 +64,7 @@ fn standings(app: &App, theme: &Theme, width: usize) -> Vec<Line<'static>> {
         }
         rows.push(Line::default());
     }
-    let word = "Where they differ, in this stage (Enter goes there)";
+    let word = "Where actions differ, in this stage (Enter goes there; citations: / cites:wrong)";
     rows.push(Line::from(span(word, title)));
     rows
 }

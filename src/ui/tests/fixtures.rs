@@ -168,6 +168,9 @@ fn labelling() -> Vec<App> {
         "F3 v",
         "F3 v d",
         "F3 / x",
+        "F3 O",
+        "F3 +",
+        "F3 Tab +",
     ];
     let at_work = scripts.into_iter().map(|keys| {
         let mut app = app();
@@ -194,7 +197,7 @@ fn labelling() -> Vec<App> {
 }
 
 /// Keys that open dialogs.
-const DIALOGS: [&str; 17] = [
+const DIALOGS: [&str; 22] = [
     "?",
     ": r e v",
     "F2 t",
@@ -212,6 +215,11 @@ const DIALOGS: [&str; 17] = [
     "r o g g j e x Enter",
     "r o g g j j e x Enter",
     "r o g g j j j e x Enter",
+    "+",
+    "Tab +",
+    "Tab Tab +",
+    "t O",
+    "v w F9",
 ];
 
 /// The episodes screen: at the start, answered, compared, and with its dialogs.

@@ -127,7 +127,10 @@ fn imported_alerts_take_the_place_of_generated_ones_that_nobody_touched() {
     let other = crate::label::Store::new(desk.folder.path().join("labels"));
     other.add_episodes(&imported()).expect("added");
     desk.press("F1 F3");
-    assert_eq!(desk.said(), "4 alerts have come by import");
+    assert_eq!(
+        desk.said(),
+        "4 alerts have come by import; t brings the generated ones back"
+    );
     let ids = |desk: &Desk| -> Vec<String> {
         let items = desk.app.labelling.items().iter();
         items

@@ -149,7 +149,15 @@ fn a_log_line_longer_than_the_pane_begins_at_its_first_row() {
         let arrows = if at == 0 { "↓" } else { "↑↓" };
         let place = format!("Log window {}/{} {arrows}:", at + 1, ids.len());
         assert!(shown.contains(&place), "{place}:\n{shown}");
-        press(&mut app, "j");
+        // To its end first, then to the next.
+        for _ in 0..40 {
+            let before = app.queue.line;
+            press(&mut app, "j");
+            if app.queue.line != before {
+                break;
+            }
+            seen(&app, (80, 24));
+        }
     }
 }
 

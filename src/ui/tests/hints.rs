@@ -1,7 +1,7 @@
 //! The bar at the bottom: it says what applies now.
 
-use crate::ui::app::App;
-use crate::ui::tests::fixtures::{app, press, seen, train};
+use crate::ui::app::{App, update};
+use crate::ui::tests::fixtures::{app, press, ready, seen, train};
 use crate::ui::watching::TrainingPane;
 
 #[test]
@@ -11,23 +11,32 @@ fn hints_begin_with_what_matters_now() {
         shown.lines().last().unwrap_or("").to_owned()
     };
     let mut app = app();
-    let wanted = " 1-5 decide  Space cite  Enter submit  r reveal  ] next  s stage  ? help  q quit";
+    let wanted = " 1-5 decide  Space cite  Enter submit  r reveal  m mismatch  ? help  q quit";
     assert_eq!(bar(&app, 80), wanted);
-    let wide = bar(&app, 180);
+    let middle = bar(&app, 120);
+    for wanted in ["] next", "s stage", "o fields", "O sort"] {
+        assert!(middle.contains(wanted), "{wanted}: {middle}");
+    }
+    update(&mut app, ready());
+    let wide = bar(&app, 200);
     for wanted in [
         "m mismatch",
+        "o fields",
+        "O sort",
         "a adapter",
         "v blind",
-        "F2 training",
+        "c compare",
         "/ filter",
+        "y copy",
     ] {
         assert!(wide.contains(wanted), "{wanted}: {wide}");
     }
+    assert!(bar(&app, 300).contains("F2 training"));
     assert!(!wide.contains("F1 "), "it is in front: {wide}");
     press(&mut app, "r");
     let after = bar(&app, 80);
     assert!(
-        after.starts_with(" ] next  m mismatch  u undo  s stage"),
+        after.starts_with(" m mismatch  ] next  u undo  s stage"),
         "{after}"
     );
     press(&mut app, "/");

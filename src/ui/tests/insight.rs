@@ -351,11 +351,18 @@ fn the_queue_is_listed_in_orders_that_tell_no_hidden_truth() {
         .severity
         .clone();
     let count = severities(&app).iter().filter(|one| **one == here).count();
-    for size in [(80, 24), (120, 35)] {
+    assert_eq!(all, 2_000, "all that a filter looks through, at once");
+    for (size, place) in [
+        ((80, 24), "stage3_mixed holdout"),
+        ((120, 35), "stage3 holdout"),
+    ] {
         let shown = seen(&app, size);
-        let wanted = format!("by severity: {here} {count}/{all},");
+        let wanted = format!("{place}, by severity: {here} {count}/{all} ");
         assert!(shown.contains(&wanted), "{wanted}:\n{shown}");
     }
+    press(&mut app, "G");
+    assert_eq!(app.queue.visible().last(), Some(&app.queue.selected()));
+    assert_eq!(app.queue.entries().len(), all, "nothing came below it");
     press(&mut app, "g g");
     assert_eq!(app.queue.selected(), app.queue.visible()[0]);
     let second = app.queue.visible()[1];

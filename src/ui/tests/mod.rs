@@ -29,6 +29,7 @@ mod shipped_row;
 mod sifting;
 mod start_form;
 mod three_way;
+mod to_label;
 mod trouble;
 mod what_if;
 mod writing;

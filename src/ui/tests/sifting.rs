@@ -77,7 +77,7 @@ fn a_wrong_citation_is_a_mismatch_that_the_queue_shows_and_the_toast_explains() 
         let shown = seen(&app, size);
         let row = shown.lines().find(|row| row.contains("  1b "));
         let row = row.expect("a row");
-        assert!(row.contains("✓ cite✗") || row.contains("1b c "), "{shown}");
+        assert!(row.contains("✓ cite✗") || row.contains("1b ✓✗ "), "{shown}");
     }
 }
 
@@ -229,5 +229,94 @@ fn values_of_the_header_are_filtered_by_from_the_list_of_fields() {
         assert_eq!(app.queue.filter_text, wanted);
         let is_in = app.queue.visible().contains(&0);
         assert_eq!(is_in, !wanted.starts_with('!'), "{wanted}");
+    }
+}
+
+#[test]
+fn severities_compare_by_rank_and_a_number_is_none() {
+    let mut app = app();
+    let severities = |app: &App| -> std::collections::BTreeSet<String> {
+        let listed = app.queue.visible().into_iter();
+        let entries = app.queue.entries();
+        listed
+            .map(|at| entries[at].episode.alert.severity.clone())
+            .collect()
+    };
+    app.queue.set_filter("severity>=high").expect("a filter");
+    let wanted = ["critical", "high"].map(str::to_owned);
+    assert_eq!(severities(&app), wanted.clone().into());
+    app.queue.set_filter("!severity<high").expect("a filter");
+    assert_eq!(severities(&app), wanted.into());
+    let error = app.queue.set_filter("severity>3").expect_err("no rank");
+    assert!(
+        error
+            .to_string()
+            .contains("is one of low medium high critical")
+    );
+}
+
+#[test]
+fn what_m_goes_to_is_what_a_filter_for_mismatches_lets_through() {
+    let mut app = app();
+    let effects = update(&mut app, ready());
+    // The action is right everywhere, the citation nowhere.
+    answer(&mut app, effects, |episode| {
+        format!(
+            "Action: {}\nCitedLog: L9-99\nRationale: guessed",
+            episode.truth.action
+        )
+    });
+    press(&mut app, "r m");
+    assert_eq!(app.queue.selected(), 1);
+    let listed = |app: &mut App, filter: &str| {
+        app.queue.set_filter(filter).expect("a filter");
+        app.queue.visible()
+    };
+    for (filter, wanted) in [
+        ("mismatch:yes", vec![0]),
+        ("cites:wrong", vec![0]),
+        ("model:right", vec![0]),
+        ("cites:right", vec![]),
+        ("mismatch:no", vec![]),
+    ] {
+        let found = listed(&mut app, filter);
+        assert_eq!(found, wanted, "{filter}: hidden ones are told of by none");
+    }
+    let shown = seen(&app, (80, 24));
+    assert!(shown.contains("actions right: you -, model 1/1"), "{shown}");
+}
+
+#[test]
+fn outcomes_in_a_narrow_queue_are_signs_that_no_letter_can_be_read_for() {
+    let mut app = app();
+    let effects = update(&mut app, ready());
+    answer(&mut app, effects, |episode| {
+        format!(
+            "Action: {}\nCitedLog: L9-99\nRationale: guessed",
+            episode.truth.action
+        )
+    });
+    press(&mut app, "r");
+    let row = |app: &App, number: &str| {
+        let shown = seen(app, (120, 35));
+        let line = shown.lines().find(|line| line.contains(number));
+        line.unwrap_or_default().to_owned()
+    };
+    assert!(
+        row(&app, "   0a ").contains("0a ✓✗ "),
+        "{}",
+        row(&app, "   0a ")
+    );
+    assert!(
+        row(&app, "   1b ").contains("1b ?  "),
+        "{}",
+        row(&app, "   1b ")
+    );
+    let host = &app.queue.entries()[0].episode.alert.host;
+    let begin: String = host.chars().take(8).collect();
+    assert!(row(&app, "   0a ").contains(&begin));
+    let wide = seen(&app, (200, 60));
+    for wanted in ["stage", "split", " hold "] {
+        assert!(wide.contains(wanted), "{wanted}:\n{wide}");
     }
 }

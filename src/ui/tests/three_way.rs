@@ -138,9 +138,14 @@ fn the_queue_has_the_columns_that_fit_and_ids_are_whole() {
     let said = verdict.action.expect("an action").as_str();
     let table: [(u16, u16, &[&str], &[&str]); 4] = [
         (80, 24, &["✗ wrong", "you✓", "intrusion"], &["stage3"]),
-        (120, 35, &["✗ ", "you✓"], &["stage3", "holdout"]),
-        (160, 45, &["✗ wrong", "you✓"], &["holdout"]),
-        (200, 60, &["✗ wrong", "you✓", "intrusion"], &["stage3"]),
+        (120, 35, &["✗✗ ", "you✓"], &["stage3", "holdout"]),
+        (160, 45, &["✗✗ ", "you✓", "intrusion"], &["holdout"]),
+        (
+            200,
+            60,
+            &["✗ wrong", "you✓", "intrusion", " 3 ", " hold "],
+            &["stage3"],
+        ),
     ];
     for (width, height, there, left_out) in table {
         let frame = seen(&app, (width, height));
@@ -154,7 +159,7 @@ fn the_queue_has_the_columns_that_fit_and_ids_are_whole() {
         for unwanted in left_out {
             assert!(!row.contains(unwanted), "{unwanted} {width}: {row}");
         }
-        let has_names = frame.contains(" says ") && frame.contains("severity ");
+        let has_names = frame.contains(" says ") && frame.contains(" id ");
         assert_eq!(has_names, height > 24, "{frame}");
     }
 }

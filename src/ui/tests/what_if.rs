@@ -38,12 +38,20 @@ fn open(app: &mut App, line: usize, name: &str) {
     press(app, "Enter");
 }
 
-/// Edits it.
-fn edit(app: &mut App, line: usize, name: &str, value: &str) -> Vec<Effect> {
+/// Edits it; the list of fields stays open.
+fn edit_in_list(app: &mut App, line: usize, name: &str, value: &str) -> Vec<Effect> {
     open(app, line, name);
     press(app, "ctrl-u");
     update(app, Msg::Paste(value.to_owned()));
     press(app, "Enter")
+}
+
+/// Edits it, and leaves the list.
+fn edit(app: &mut App, line: usize, name: &str, value: &str) -> Vec<Effect> {
+    let effects = edit_in_list(app, line, name, value);
+    assert!(matches!(app.layers[..], [Layer::Detail { .. }]));
+    press(app, "Esc");
+    effects
 }
 
 /// Where the alert differs from its twin: line, field, and the twin's value.
@@ -147,7 +155,7 @@ fn edits_stack_and_go_one_by_one_and_esc_leaves_one_layer() {
     let (line, name, value, _) = difference(&app);
     edit(&mut app, line, &name, &value);
     let once = shown(&app);
-    edit(
+    edit_in_list(
         &mut app,
         line,
         "timestamp",
@@ -276,4 +284,56 @@ fn a_reveal_taken_back_takes_its_what_if_along() {
     assert_eq!(app.queue.selected(), 0);
     assert!(app.queue.what_if().is_none());
     assert!(app.queue.shown().is_some_and(|e| !e.desk.is_revealed));
+}
+
+#[test]
+fn several_fields_are_edited_in_one_list_and_each_says_what_became_of_the_truth() {
+    let mut app = revealed();
+    let original = episode(&app);
+    let (line, name, value, twin) = difference(&app);
+    edit_in_list(&mut app, line, &name, &value);
+    let wanted = format!(
+        "the truth is now {} ({}), it was {}",
+        twin.truth.action, twin.truth.rule, original.truth.action
+    );
+    assert!(toast(&app).starts_with(&wanted), "{}", toast(&app));
+    let Some(&Layer::Detail { field }) = app.layers.last() else {
+        panic!("the list stays");
+    };
+    let entry = app.queue.shown().expect("an alert");
+    assert_eq!(rows(entry, line)[field].name, name, "the cursor too");
+    press(&mut app, "u");
+    assert_eq!(shown(&app), original, "u works in the list");
+    press(&mut app, "ctrl-r");
+    assert_eq!(shown(&app).truth.rule, twin.truth.rule);
+    press(&mut app, "Esc");
+    assert!(app.layers.is_empty() && app.queue.what_if().is_some());
+}
+
+#[test]
+fn a_word_that_no_rule_knows_is_taken_and_said_to_be_one() {
+    let mut app = revealed();
+    let word = |entry: &Entry| {
+        let mut lines = entry.episode.log_window.iter().enumerate();
+        lines.find_map(|(line, event)| {
+            let mut fields = event.fields.keys();
+            let part = |name: &String| crate::ui::queue::what_if::Part::Field(name.clone());
+            let known = |name: &&String| {
+                crate::ui::queue::what_if::expected(event, &part(name)).starts_with("known: ")
+            };
+            Some((line, fields.find(known)?.clone()))
+        })
+    };
+    let mut entries = app.queue.entries().iter().enumerate();
+    let found = entries.find_map(|(at, entry)| Some((at, word(entry)?)));
+    let (at, (line, name)) = found.expect("a word somewhere");
+    app.queue.select(at);
+    press(&mut app, "r");
+    edit_in_list(&mut app, line, &name, "zzz");
+    assert!(
+        toast(&app).contains("no rule knows \"zzz\""),
+        "{}",
+        toast(&app)
+    );
+    assert!(app.queue.what_if().is_some());
 }

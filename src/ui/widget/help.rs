@@ -187,11 +187,11 @@ fn words(theme: &Theme) -> Vec<(String, &'static str)> {
         ),
         ("-".to_owned(), "the model has not been asked"),
         (
-            "asked, a".to_owned(),
+            format!("asked, {}", theme.glyphs.cut),
             "the model is thinking, or it is about to",
         ),
         (
-            "ready, r".to_owned(),
+            "ready, ?".to_owned(),
             "the model has answered; whether rightly, the reveal shows",
         ),
         (
@@ -199,11 +199,12 @@ fn words(theme: &Theme) -> Vec<(String, &'static str)> {
             "the model's action, once the truth is revealed",
         ),
         (
-            format!("{right} cite{wrong}, c"),
-            "the model's action is right, its citation wrong",
+            format!("{right} cite{wrong}, {right}{wrong}"),
+            "the model's action is right, its citation wrong: where room is short the first sign is of the action, the \
+             second of the citation",
         ),
         (
-            "failed, f".to_owned(),
+            "failed, !".to_owned(),
             "the model gave no answer; the pane below says why",
         ),
         (

@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 use unicode_width::UnicodeWidthStr;
 
+use crate::env::schema::Split;
 use crate::link::AdapterChoice;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::keys::{Place, Verb};
@@ -111,6 +112,9 @@ const SELDOM: [Verb; 8] = [
 
 /// Which hints come before others: those of the pane in focus, then all, then those needed seldom.
 fn rank(app: &App, verb: Verb) -> u8 {
+    if matches!(app.place(), Place::Episodes | Place::Labelling) {
+        return rank_of_alerts(verb);
+    }
     let is_training = app.place() == Place::Training;
     let is_leafing = is_training && app.training.pane == TrainingPane::Rollouts;
     match verb {
@@ -118,6 +122,27 @@ fn rank(app: &App, verb: Verb) -> u8 {
         _ if is_training && SELDOM.contains(&verb) => 2,
         Verb::GoToStep => 2,
         _ => 1,
+    }
+}
+
+/// The same where alerts are: what decides and what looks into one, then what goes elsewhere or changes what is shown. The
+/// screens stand in the line at the top anyway.
+fn rank_of_alerts(verb: Verb) -> u8 {
+    match verb {
+        Verb::ShowEpisodes | Verb::ShowTraining | Verb::ShowLabelling | Verb::ShowRuns => 3,
+        Verb::ShowGroups | Verb::ToggleSplit | Verb::ToggleGenerated => 2,
+        Verb::NextAdapter
+        | Verb::PreviousAdapter
+        | Verb::ToggleBlind
+        | Verb::ToggleCompare
+        | Verb::LabelAlert
+        | Verb::NextPane
+        | Verb::Search
+        | Verb::Copy
+        | Verb::Palette
+        | Verb::ShowAgreement
+        | Verb::ShowGuidelines => 1,
+        _ => 0,
     }
 }
 
@@ -147,7 +172,10 @@ fn is_useful(app: &App, verb: Verb) -> bool {
     }
     match verb {
         Verb::Mark | Verb::Submit | Verb::Reveal => !is_revealed,
-        Verb::Undo => is_revealed,
+        Verb::Undo if app.layers.is_empty() => is_revealed,
+        Verb::Copy if app.layers.is_empty() => app.screen == ScreenName::Episodes,
+        Verb::ToggleCompare => queue.adapters.len() > 1,
+        Verb::LabelAlert => queue.split() == Split::Train,
         Verb::EditField | Verb::ShowThreeWay => is_revealed,
         Verb::DropWhatIf => queue.what_if().is_some(),
         Verb::ClearTyped => is_editing || is_changing,

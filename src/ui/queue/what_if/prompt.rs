@@ -8,7 +8,7 @@ use crate::env::address;
 use crate::env::events::{self, Kind};
 use crate::env::families::{self, Surface};
 use crate::env::plausible::is_timestamp;
-use crate::env::schema::Event;
+use crate::env::schema::{Event, Truth};
 use crate::ui::app::App;
 use crate::ui::detail::{first_field, rows};
 use crate::ui::gate;
@@ -202,15 +202,59 @@ pub fn confirm(app: &mut App, part: &Part, typed: &str) -> Vec<Effect> {
         app.complain(format!("\"{shown}\" is not {}", form.words()));
         return Vec::new();
     };
+    let is_unknown = form == Form::Name && is_unknown(event, part, typed);
     app.layers.pop();
+    let before = truth_shown(app);
     if !app.queue.edit_part(part, value) {
         app.say("the same value as before: nothing has changed");
         return Vec::new();
     }
-    // What became of truth and answer is below the list of fields.
-    let is_list = |layer: &Layer| matches!(layer, Layer::Detail { .. });
-    app.layers.retain(|layer| !is_list(layer));
+    let unknown = match is_unknown {
+        true => format!("; no rule knows \"{}\"", gate::clean(typed)),
+        false => String::new(),
+    };
+    // The list of fields stays: a what-if is often more than one of them.
+    let said = format!(
+        "{}{unknown}. Esc shows the alert",
+        became(app, before.as_ref())
+    );
+    app.say(gate::clean(&said));
     app.queue.ask()
+}
+
+/// Whether there are values that rules or the generator know of this part, and this is none of them.
+fn is_unknown(event: &Event, part: &Part, typed: &str) -> bool {
+    let known = known(event, part);
+    !known.is_empty() && !known.contains(typed)
+}
+
+/// The truth of what is shown, where it has one.
+fn truth_shown(app: &App) -> Option<Truth> {
+    let copy = app.queue.what_if().and_then(WhatIf::now);
+    let shown = app
+        .queue
+        .shown()
+        .filter(|_| copy.is_none_or(|c| c.implausible.is_none()));
+    shown.map(|entry| entry.episode.truth.clone())
+}
+
+/// What has become of the truth by the last edit.
+fn became(app: &App, before: Option<&Truth>) -> String {
+    let copy = app.queue.what_if().and_then(WhatIf::now);
+    if let Some(why) = copy.and_then(|copy| copy.implausible.as_ref()) {
+        return format!("that could not have happened: {why}");
+    }
+    let Some(now) = truth_shown(app) else {
+        return String::new();
+    };
+    let (action, rule) = (now.action, &now.rule);
+    match before.filter(|before| before.action != action) {
+        Some(before) => format!(
+            "the truth is now {action} ({rule}), it was {}",
+            before.action
+        ),
+        None => format!("the truth is {action} ({rule})"),
+    }
 }
 
 #[cfg(test)]
