@@ -13,10 +13,10 @@ use crate::model::placement::{DtypeChoice, device_name};
 use crate::run::layout::default_root;
 use crate::run::room;
 use crate::run::summary::{self, now};
+use crate::ui::app::MIN_SIZE;
 use crate::ui::gate::clean;
 use crate::ui::preferences::{self, Preferences};
 use crate::ui::theme::{ColorChoice, Depth, Symbols};
-use crate::ui::widget::dialog::MIN_SIZE;
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]

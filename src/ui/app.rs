@@ -2,27 +2,29 @@
 //!
 //! No terminal, no clock, no files, no threads: what must be done outside comes back as effects.
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::KeyEvent;
 
 use crate::link::{Command, Control};
 use crate::train::config::TrainConfig;
 use crate::ui::editing::{self, Document};
 use crate::ui::gate;
 use crate::ui::hearing;
-use crate::ui::keys::{Chord, Keymap, Lookup, Place};
+use crate::ui::keys::{Chord, Keymap, Lookup, Place, Verb};
 use crate::ui::labelling::{Labelling, verbs};
-use crate::ui::layer::{Layer, Typing};
+use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
 use crate::ui::pace::Urgency;
-use crate::ui::palette;
 use crate::ui::perform::perform;
 use crate::ui::queue::{Model, Queue};
 use crate::ui::runs::Runs;
-use crate::ui::searching;
 use crate::ui::starting::Fitted;
 use crate::ui::tending;
 use crate::ui::theme::{DEFAULT, Themes};
+use crate::ui::typing;
 use crate::ui::watching::Training;
+
+/// Smallest terminal the screens are drawn in.
+pub const MIN_SIZE: (u16, u16) = (60, 16);
 
 /// Which screen is in front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,8 @@ pub struct App {
     /// The beginning of a key sequence.
     pub pending: Vec<Chord>,
     pub toast: Option<Toast>,
+    /// Columns and rows of the last frame; none before the first.
+    pub size: Option<(u16, u16)>,
     pub queue: Queue,
     pub training: Training,
     pub runs: Runs,
@@ -108,6 +112,7 @@ impl App {
             layers: Vec::new(),
             pending: Vec::new(),
             toast: None,
+            size: None,
             labelling: Labelling::new("analyst".into(), queue.seed()),
             queue,
             training,
@@ -143,6 +148,13 @@ impl App {
             Some(layer) => layer.place(),
             None => self.screen.place(),
         }
+    }
+
+    /// Whether the last frame had no room for the screens: what keys do would not be seen.
+    #[must_use]
+    pub fn is_too_small(&self) -> bool {
+        let (width, height) = MIN_SIZE;
+        self.size.is_some_and(|has| has.0 < width || has.1 < height)
     }
 
     /// Puts a message at the bottom of the screen.
@@ -241,7 +253,7 @@ impl App {
 pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(event) => on_key(app, event),
-        Msg::Paste(text) => on_paste(app, &text),
+        Msg::Paste(text) => typing::on_paste(app, &text),
         Msg::Fact(fact) => hearing::on_fact(app, fact),
         Msg::FactsEnded => {
             // A thread that told why it ends has said more than its end does.
@@ -276,97 +288,39 @@ fn on_key(app: &mut App, event: KeyEvent) -> Vec<Effect> {
     let Some(chord) = Chord::of(event) else {
         return Vec::new();
     };
-    app.pending.push(chord);
     // Whoever does something else no longer waits for a mismatch.
     app.queue.is_looking = false;
-    match app.keymap.lookup(app.place(), &app.pending) {
-        Lookup::Pending => {
-            app.touch(Urgency::Input);
-            Vec::new()
-        }
-        Lookup::Verb(verb) => {
-            app.pending.clear();
-            clear_toast(app);
+    if app.is_too_small() && !app.layers.last().is_some_and(Layer::asks_to_quit) {
+        return on_unseen_key(app, chord);
+    }
+    app.pending.push(chord);
+    let found = app.keymap.lookup(app.place(), &app.pending);
+    app.touch(Urgency::Input);
+    if found == Lookup::Pending {
+        return Vec::new();
+    }
+    let presses = std::mem::take(&mut app.pending);
+    // What was said of an earlier key is no answer to this one.
+    app.toast = None;
+    match found {
+        // Over a question it would not be seen either.
+        Lookup::Verb(Verb::Help) if app.is_too_small() => Vec::new(),
+        Lookup::Verb(verb) => perform(app, verb),
+        _ => typing::unbound(app, &presses),
+    }
+}
+
+/// What works where a screen has no room to show what keys do.
+const UNSEEN: [Verb; 4] = [Verb::Quit, Verb::Interrupt, Verb::Suspend, Verb::Redraw];
+
+/// A key while the screens are not drawn: whoever cannot see what it does must not change anything by it.
+fn on_unseen_key(app: &mut App, chord: Chord) -> Vec<Effect> {
+    app.pending.clear();
+    match app.keymap.lookup(Place::Everywhere, &[chord]) {
+        Lookup::Verb(verb) if UNSEEN.contains(&verb) => {
             app.touch(Urgency::Input);
             perform(app, verb)
         }
-        Lookup::Unknown => {
-            let was_pending = app.pending.len() > 1;
-            app.pending.clear();
-            if was_pending {
-                app.touch(Urgency::Input);
-                return Vec::new();
-            }
-            type_into(app, chord)
-        }
+        _ => Vec::new(),
     }
-}
-
-fn clear_toast(app: &mut App) {
-    app.toast = None;
-}
-
-/// A key without a verb is text where text is taken; where none is, it may be one of another screen.
-fn type_into(app: &mut App, chord: Chord) -> Vec<Effect> {
-    let Some(layer) = app.layers.last_mut() else {
-        if let Some(why) = palette::why_not_here(app, chord) {
-            app.say(why);
-        }
-        return Vec::new();
-    };
-    let typing = match chord.code {
-        KeyCode::Char(c) if !chord.ctrl && !gate::is_hostile(c) => layer.type_char(c),
-        KeyCode::Backspace if layer.erase() => Typing::Taken,
-        _ => Typing::Nowhere,
-    };
-    match typing {
-        Typing::Nowhere => return Vec::new(),
-        Typing::Full(most) => {
-            app.complain(format!("full: {most} characters are the most"));
-            return Vec::new();
-        }
-        Typing::Taken => {}
-    }
-    if is_line(app) {
-        // What was too long may fit by now.
-        clear_toast(app);
-    }
-    app.touch(Urgency::Input);
-    searching::typed(app)
-}
-
-/// Whether a text is typed that is kept.
-fn is_line(app: &App) -> bool {
-    matches!(
-        app.layers.last(),
-        Some(Layer::Line { .. } | Layer::Note { .. })
-    )
-}
-
-/// Pasted text goes where text is taken, its line breaks as spaces; elsewhere it would press keys nobody meant.
-fn on_paste(app: &mut App, text: &str) -> Vec<Effect> {
-    app.pending.clear();
-    clear_toast(app);
-    app.touch(Urgency::Input);
-    let Some(layer) = app.layers.last_mut().filter(|l| l.place() == Place::Entry) else {
-        app.say("pasted text is taken only where you type, as after /");
-        return Vec::new();
-    };
-    let spaced = text.trim().chars().map(|c| match c {
-        '\r' | '\n' | '\t' => ' ',
-        c => c,
-    });
-    let (mut left_out, mut most) = (0, 0);
-    for c in spaced.filter(|c| !gate::is_hostile(*c)) {
-        if let Typing::Full(full) = layer.type_char(c) {
-            (left_out, most) = (left_out + 1, full);
-        }
-    }
-    let effects = searching::typed(app);
-    if left_out > 0 {
-        app.complain(format!(
-            "{left_out} characters of the paste are left out: {most} are the most"
-        ));
-    }
-    effects
 }

@@ -264,7 +264,7 @@ mod tests {
             ),
             (b"\x1b[1;5A", "ctrl-Up"),
             ("é日".as_bytes(), "é 日"),
-            (b"\xffa\x1bq", "a"),
+            (b"\xffa\x1bq", "a alt-q"),
             (b"\x1b[?1;2cx\x1b[201~y", "x y"),
             (
                 b"a\x1b[200~q1\r\x1b[A\x03\x1b[201~b",

@@ -1,5 +1,6 @@
 //! The user's editor on a text of ours: a private file, the program, and what it left. Knows no state and no screen.
 
+use std::ffi::OsString;
 use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -13,6 +14,9 @@ use crate::run::layout::read_bounded;
 /// The longest text that is taken back: bytes.
 const LIMIT: u64 = 64 << 10;
 
+/// What is there where there is any editor.
+const USUAL: &str = "vi";
+
 /// What the file is called.
 const NAME: &str = "text.txt";
 
@@ -22,7 +26,9 @@ const NOT_FOUND: i32 = 127;
 /// Why nothing came back; each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum EditorError {
-    #[error("no editor is named: set VISUAL or EDITOR, as in EDITOR=nano, before opensoc starts")]
+    #[error(
+        "no editor is named, and there is no vi: set VISUAL or EDITOR, as in EDITOR=nano, before opensoc starts"
+    )]
     NoneNamed,
     #[error("the editor `{0}` was not found: set VISUAL or EDITOR to a program that is there")]
     NotFound(String),
@@ -51,6 +57,15 @@ pub fn named(var: impl Fn(&str) -> Option<String>) -> Option<String> {
     let named = ["VISUAL", "EDITOR"].into_iter().filter_map(var);
     let mut named = named.map(|command| command.trim().to_owned());
     named.find(|command| !command.is_empty())
+}
+
+/// The editor of whoever names none, as git has it; none where it is in no folder of `path`.
+#[must_use]
+pub fn usual(path: Option<OsString>) -> Option<String> {
+    let path = path?;
+    let mut folders = std::env::split_paths(&path);
+    let is_there = folders.any(|folder| folder.join(USUAL).is_file());
+    is_there.then(|| USUAL.to_owned())
 }
 
 /// Has `command` (a program with its arguments, as a shell reads them) edit `text`, keys coming from `keys`; gives the text
@@ -139,6 +154,17 @@ mod tests {
         assert_eq!(named("vim -n", "nano"), Some("vim -n".to_owned()));
         assert_eq!(named(" ", "nano"), Some("nano".to_owned()));
         assert_eq!(named("", ""), None);
+    }
+
+    #[test]
+    fn who_names_no_editor_gets_vi_where_there_is_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let empty = folder.path().join("empty");
+        let path = std::env::join_paths([empty.as_path(), folder.path()]).expect("a path");
+        assert_eq!(usual(Some(path.clone())), None);
+        std::fs::write(folder.path().join("vi"), "").expect("written");
+        assert_eq!(usual(Some(path)).as_deref(), Some("vi"));
+        assert_eq!(usual(None), None);
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub enum Place {
     DeleteDialog,
     SkipDialog,
     QuitDialog,
+    UnsavedDialog,
     Help,
     /// All fields of a log line.
     Detail,
@@ -57,6 +58,7 @@ impl Place {
             Place::Agreement => &[Place::Agreement, Place::Always],
             Place::StartDialog => &[Place::StartDialog, Place::Always],
             Place::QuitDialog => &[Place::QuitDialog, Place::Always],
+            Place::UnsavedDialog => &[Place::UnsavedDialog, Place::Always],
             Place::Help => &[Place::Help, Place::Always],
             Place::Detail => &[Place::Detail, Place::Always],
             Place::Copying => &[Place::Copying, Place::Always],
@@ -83,6 +85,7 @@ impl Place {
             Place::Agreement => "On the agreement page",
             Place::StartDialog => "When starting a run",
             Place::QuitDialog => "When quitting",
+            Place::UnsavedDialog => "When quitting would lose something",
             Place::Help => "In help",
             Place::Detail => "In all fields of a line",
             Place::Copying => "When copying",
@@ -422,6 +425,9 @@ mod tests {
             event(KeyCode::Char('C'), KeyModifiers::CONTROL),
             Chord::parse("ctrl-c")
         );
-        assert_eq!(event(KeyCode::Char('x'), KeyModifiers::ALT), None);
+        assert_eq!(
+            event(KeyCode::Char('x'), KeyModifiers::ALT),
+            Chord::parse("alt-x")
+        );
     }
 }

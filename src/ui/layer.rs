@@ -13,6 +13,8 @@ use crate::ui::errand::Errand;
 use crate::ui::keys::{Place, Verb};
 use crate::ui::labelling::drafts::set_aside;
 use crate::ui::labelling::verbs;
+use crate::ui::leaving::quit_all_the_same;
+use crate::ui::line_edit::LineEdit;
 use crate::ui::msg::{Effect, ExitReason};
 use crate::ui::order::Order;
 use crate::ui::palette;
@@ -41,21 +43,21 @@ pub enum Layer {
     Help {
         scroll: Scroll,
         /// Words that its lines are filtered by.
-        typed: String,
+        typed: LineEdit,
         is_typing: bool,
     },
     /// All verbs, filtered by what is typed.
-    Palette { typed: String, chosen: usize },
+    Palette { typed: LineEdit, chosen: usize },
     /// A filter of the queue, applied as it is typed; elsewhere a search.
     Search {
-        typed: String,
+        typed: LineEdit,
         /// The filter before, which `Esc` brings back.
         before: String,
         /// Where the queue's cursors stood: filters measure from there while they are typed, `Esc` goes back there.
         from: (usize, usize),
     },
     /// A line of the selected alert's label, being written.
-    Line { of: LineOf, typed: String },
+    Line { of: LineOf, typed: LineEdit },
     /// How to label.
     Guidelines { scroll: Scroll },
     /// How far the labels agree with others; the cursor is on a disagreement.
@@ -63,17 +65,19 @@ pub enum Layer {
     /// All that they do not agree on, over that page.
     Disagreements { cursor: usize },
     /// The number of a step to go to.
-    Step { typed: String },
+    Step { typed: LineEdit },
     /// Start a run? Shows what with, to be changed.
     Start { form: Form },
     /// Delete the run in this folder?
     Delete { dir: RunDir },
     /// The note on the run in this folder, being written.
-    Note { dir: RunDir, typed: String },
+    Note { dir: RunDir, typed: LineEdit },
     /// End this stage early?
     Skip { stage: String },
     /// Quit, with a run in progress?
     Quit,
+    /// Quit, with something typed or decided that is on no disk?
+    Unsaved,
     /// All fields of the log line under the cursor.
     Detail {
         /// The field under this list's cursor.
@@ -84,7 +88,7 @@ pub enum Layer {
     /// How far analyst, model and truth agree; the cursor is on a difference.
     ThreeWay { cursor: usize },
     /// A part of the log record under the cursor, being edited in a copy.
-    Edit { part: Part, typed: String },
+    Edit { part: Part, typed: LineEdit },
     /// What to copy?
     Copy { chosen: usize, is_defanged: bool },
 }
@@ -115,7 +119,7 @@ impl Layer {
     pub fn help() -> Self {
         Self::Help {
             scroll: Scroll::default(),
-            typed: String::new(),
+            typed: LineEdit::default(),
             is_typing: false,
         }
     }
@@ -130,9 +134,9 @@ impl Layer {
 
     /// A palette with nothing typed.
     #[must_use]
-    pub const fn palette() -> Self {
+    pub fn palette() -> Self {
         Self::Palette {
-            typed: String::new(),
+            typed: LineEdit::default(),
             chosen: 0,
         }
     }
@@ -141,7 +145,7 @@ impl Layer {
     #[must_use]
     pub fn filter(before: &str, from: (usize, usize)) -> Self {
         Self::Search {
-            typed: before.to_owned(),
+            typed: LineEdit::new(before),
             before: before.to_owned(),
             from,
         }
@@ -149,9 +153,9 @@ impl Layer {
 
     /// A question for a step, with nothing typed.
     #[must_use]
-    pub const fn step() -> Self {
+    pub fn step() -> Self {
         Self::Step {
-            typed: String::new(),
+            typed: LineEdit::default(),
         }
     }
 
@@ -176,11 +180,18 @@ impl Layer {
             Self::Agreement { .. } | Self::Disagreements { .. } => Place::Agreement,
             Self::Start { .. } => Place::StartDialog,
             Self::Quit => Place::QuitDialog,
+            Self::Unsaved => Place::UnsavedDialog,
             Self::Detail { .. } => Place::Detail,
             Self::Copy { .. } => Place::Copying,
             Self::Groups { .. } => Place::Groups,
             Self::ThreeWay { .. } => Place::ThreeWay,
         }
+    }
+
+    /// Whether it is a question before quitting.
+    #[must_use]
+    pub const fn asks_to_quit(&self) -> bool {
+        matches!(self, Self::Quit | Self::Unsaved)
     }
 
     /// The most characters of the text that is typed.
@@ -197,58 +208,58 @@ impl Layer {
         }
     }
 
-    /// Takes a typed character.
-    pub fn type_char(&mut self, c: char) -> Typing {
-        let most = self.most();
-        let typed = match self {
-            Self::Start { form } => {
-                return match form.type_char(c) {
-                    true => Typing::Taken,
-                    false => Typing::Nowhere,
-                };
-            }
-            Self::Palette { typed, chosen } => {
-                *chosen = 0;
-                typed
-            }
-            Self::Help {
-                scroll,
-                typed,
-                is_typing: true,
-            } => {
-                *scroll = Scroll::default();
-                typed
-            }
-            Self::Step { typed } if c.is_ascii_digit() => typed,
-            Self::Search { typed, .. }
-            | Self::Note { typed, .. }
-            | Self::Edit { typed, .. }
-            | Self::Line { typed, .. } => typed,
-            _ => return Typing::Nowhere,
-        };
-        if typed.chars().count() >= most {
-            return Typing::Full(most);
-        }
-        typed.push(c);
-        Typing::Taken
-    }
-
-    /// Takes the last typed character back.
-    pub fn erase(&mut self) -> bool {
+    /// The text that is being written, where one is.
+    fn written(&mut self) -> Option<&mut LineEdit> {
         match self {
             Self::Palette { typed, .. }
             | Self::Search { typed, .. }
             | Self::Note { typed, .. }
             | Self::Step { typed }
             | Self::Edit { typed, .. }
-            | Self::Line { typed, .. } => typed.pop().is_some(),
-            Self::Help {
+            | Self::Line { typed, .. }
+            | Self::Help {
                 typed,
                 is_typing: true,
                 ..
-            } => typed.pop().is_some(),
-            Self::Start { form } => form.erase(),
-            _ => false,
+            } => Some(typed),
+            Self::Start { form } => form.written(),
+            _ => None,
+        }
+    }
+
+    /// Takes a typed character.
+    pub fn type_char(&mut self, c: char) -> Typing {
+        let most = self.most();
+        let is_step = matches!(self, Self::Step { .. });
+        match self.written() {
+            Some(_) if is_step && !c.is_ascii_digit() => Typing::Nowhere,
+            Some(written) if written.chars().count() >= most => Typing::Full(most),
+            Some(written) => {
+                written.insert(c);
+                self.rewritten();
+                Typing::Taken
+            }
+            None => Typing::Nowhere,
+        }
+    }
+
+    /// Moves the cursor of the text, or erases; none where no text is written or it is no verb of one, else whether the text
+    /// is another.
+    fn write(&mut self, verb: Verb) -> Option<bool> {
+        let is_another = self.written()?.follow(verb)?;
+        if is_another {
+            self.rewritten();
+        }
+        Some(is_another)
+    }
+
+    /// Another text finds other things: they are looked through from the first.
+    fn rewritten(&mut self) {
+        match self {
+            Self::Palette { chosen, .. } => *chosen = 0,
+            Self::Help { scroll, .. } => *scroll = Scroll::default(),
+            Self::Start { form } => form.rewritten(),
+            _ => {}
         }
     }
 
@@ -275,7 +286,7 @@ fn filter_help(layer: &mut Layer, verb: Verb) -> bool {
         Verb::Search => *is_typing = true,
         Verb::Confirm => *is_typing = false,
         Verb::Back if *is_typing || !typed.is_empty() => {
-            typed.clear();
+            *typed = LineEdit::default();
             *is_typing = false;
         }
         _ => return false,
@@ -297,6 +308,11 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         return Some(effects);
     }
     let layer = app.layers.last_mut()?;
+    match layer.write(verb) {
+        Some(true) => return Some(searching::typed(app)),
+        Some(false) => return Some(Vec::new()),
+        None => {}
+    }
     if filter_help(layer, verb) || layer.scroll(verb) {
         return Some(Vec::new());
     }
@@ -317,10 +333,6 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
             app.layers.pop();
         }
         (Verb::Confirm, _) => return confirm(app),
-        (Verb::ClearTyped, _) => {
-            while layer.erase() {}
-            return Some(searching::typed(app));
-        }
         (Verb::ListDisagreements, _) => verbs::toggle_disagreements(app),
         (_, Layer::Agreement { .. } | Layer::Disagreements { .. }) if verb.is_movement() => {
             verbs::step_disagreement(app, verb);
@@ -328,6 +340,10 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         (Verb::LeaveRunning, Layer::Quit) => return Some(app.leave(ExitReason::Quit, false)),
         (Verb::StopAndQuit | Verb::Interrupt, Layer::Quit) => {
             return Some(app.leave(ExitReason::Quit, true));
+        }
+        (Verb::Interrupt, Layer::Unsaved) => {
+            app.layers.pop();
+            return Some(quit_all_the_same(app));
         }
         (Verb::Down | Verb::Up, _) => {}
         _ => return None,
@@ -339,7 +355,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
 fn confirm(app: &mut App) -> Option<Vec<Effect>> {
     let layer = app.layers.last()?.clone();
     match &layer {
-        Layer::Search { typed, .. } => return Some(search(app, typed.clone())),
+        Layer::Search { typed, .. } => return Some(search(app, typed.to_string())),
         Layer::Edit { part, typed } => return Some(what_if::confirm(app, part, typed)),
         Layer::Help { .. } | Layer::Guidelines { .. } | Layer::Quit => return None,
         _ => {}
@@ -347,9 +363,10 @@ fn confirm(app: &mut App) -> Option<Vec<Effect>> {
     app.layers.pop();
     Some(match layer {
         Layer::Palette { typed, chosen } => palette::choose(app, &typed, chosen),
-        Layer::Note { dir, typed } => tending::keep_note(app, dir, typed),
+        Layer::Note { dir, typed } => tending::keep_note(app, dir, typed.into_string()),
         Layer::Delete { dir } => vec![Effect::Errand(Errand::Delete(dir))],
         Layer::Skip { stage } => skip_stage(app, &stage),
+        Layer::Unsaved => quit_all_the_same(app),
         Layer::Line { of, typed } => verbs::typed(app, of, &typed),
         Layer::Agreement { cursor } => verbs::open_disagreement(app, cursor),
         Layer::Disagreements { cursor } => verbs::open_listed(app, cursor),

@@ -1,6 +1,6 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
-//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`labelling`], [`runs`], [`marks`], [`tending`], [`told`], [`layer`], [`palette`],
+//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`labelling`], [`runs`], [`marks`], [`tending`], [`told`], [`layer`], [`leaving`], [`line_edit`], `typing`, [`palette`],
 //! [`detail`], [`copying`], [`editing`], [`order`], [`scroll`], [`sifting`], [`searching`], [`hearing`], [`curves`], [`view`]) are state without I/O; [`screen`] and [`widget`]
 //! draw it; [`errand`] looks after run folders, [`clerk`] after labels; [`term`], [`input`], [`editor`] and [`plain`] touch the terminal,
 //! [`keyboard`] says who reads keys; [`keys`],
@@ -32,6 +32,8 @@ pub mod keyboard;
 pub mod keys;
 pub mod labelling;
 pub mod layer;
+pub mod leaving;
+pub mod line_edit;
 pub mod marks;
 pub mod msg;
 pub mod order;
@@ -56,6 +58,7 @@ pub mod term;
 pub mod theme;
 pub mod toast;
 pub mod told;
+mod typing;
 pub mod view;
 pub mod watching;
 pub mod widget;
@@ -261,8 +264,10 @@ async fn drive(app: &mut App, mut surface: impl Surface, mut outside: Outside) -
     loop {
         let now = began.elapsed();
         if pace.is_due(now) {
-            if surface.draw(app).is_err() {
-                return lost(app, &outside);
+            match surface.draw(app) {
+                // Keys are judged by what was seen when they were pressed.
+                Ok(size) => app.size = Some(size),
+                Err(_gone) => return lost(app, &outside),
             }
             let after = began.elapsed();
             pace.drawn(after, after.saturating_sub(now));

@@ -10,7 +10,8 @@ use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::labelling::verbs;
 use crate::ui::layer::{self, Layer};
-use crate::ui::msg::{Effect, ExitReason};
+use crate::ui::leaving::quit;
+use crate::ui::msg::Effect;
 use crate::ui::queue::QueuePane;
 use crate::ui::queue::groups;
 use crate::ui::queue::three_way;
@@ -55,14 +56,6 @@ fn perform_on_screen(app: &mut App, verb: Verb) -> Vec<Effect> {
         ScreenName::Runs => tending::perform(app, verb),
         ScreenName::Labelling => verbs::perform(app, verb),
     }
-}
-
-fn quit(app: &mut App) -> Vec<Effect> {
-    if app.training.is_in_progress() && !app.is_read_only {
-        app.layers.push(Layer::Quit);
-        return Vec::new();
-    }
-    app.leave(ExitReason::Quit, false)
 }
 
 fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {

@@ -231,11 +231,22 @@ impl Runs {
     /// Keeps a note that is not on disk for the next time; false where it says what is on disk, or nothing.
     pub fn set_aside(&mut self, dir: &RunDir, text: &str) -> bool {
         self.drafts.remove(dir);
-        let is_new = !text.trim().is_empty() && text.trim() != self.note(dir);
+        let is_new = self.is_new(dir, text);
         if is_new {
             self.drafts.insert(dir.clone(), text.to_owned());
         }
         is_new
+    }
+
+    /// Whether a note says something that is not on disk.
+    #[must_use]
+    pub fn is_new(&self, dir: &RunDir, text: &str) -> bool {
+        !text.trim().is_empty() && text.trim() != self.note(dir)
+    }
+
+    /// The runs with a note that is not on disk.
+    pub fn unsaved(&self) -> impl Iterator<Item = &RunDir> {
+        self.drafts.keys()
     }
 
     /// What was typed is on disk, or its run is gone.

@@ -91,7 +91,7 @@ pub fn typed(app: &mut App) -> Vec<Effect> {
     let Some(Layer::Search { typed, .. }) = app.layers.last() else {
         return Vec::new();
     };
-    let typed = typed.clone();
+    let typed = typed.to_string();
     match set_filter(app, &typed) {
         Err(error) if error.is_final() => {
             app.complain(gate::clean(&error.to_string()));

@@ -11,12 +11,10 @@ use crate::ui::app::App;
 use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
+use crate::ui::line_edit::LineEdit;
 use crate::ui::msg::Effect;
 use crate::ui::queue::Model;
 use crate::ui::scroll::stride;
-
-/// Longest value that can be typed.
-const MAX_TYPED: usize = 200;
 
 /// The first line: not a key of the configuration, but where its values come from.
 const PRESET: &str = "preset";
@@ -30,7 +28,7 @@ pub enum Mode {
     #[default]
     Looking,
     /// The value under the cursor is being written.
-    Editing { typed: String },
+    Editing { typed: LineEdit },
     /// The words that lines have to hold are being written.
     Filtering,
 }
@@ -41,7 +39,7 @@ pub struct Form {
     /// Of the lines that the filter lets through.
     pub cursor: usize,
     pub mode: Mode,
-    pub filter: String,
+    pub filter: LineEdit,
     /// Chosen here, over what the workbench was opened with.
     preset: Option<Preset>,
     /// `key=value`, one a changed key, in the order they were changed.
@@ -151,29 +149,19 @@ impl Form {
         !matches!(self.mode, Mode::Looking)
     }
 
-    /// Takes a typed character; false where no text is taken.
-    pub fn type_char(&mut self, c: char) -> bool {
-        let typed = match &mut self.mode {
-            Mode::Looking => return false,
-            Mode::Editing { typed } => typed,
-            Mode::Filtering => {
-                self.cursor = 0;
-                &mut self.filter
-            }
-        };
-        let fits = typed.len() < MAX_TYPED;
-        if fits {
-            typed.push(c);
+    /// The text that is being written, where one is.
+    pub fn written(&mut self) -> Option<&mut LineEdit> {
+        match &mut self.mode {
+            Mode::Looking => None,
+            Mode::Editing { typed } => Some(typed),
+            Mode::Filtering => Some(&mut self.filter),
         }
-        fits
     }
 
-    /// Takes the last typed character back.
-    pub fn erase(&mut self) -> bool {
-        match &mut self.mode {
-            Mode::Looking => false,
-            Mode::Editing { typed } => typed.pop().is_some(),
-            Mode::Filtering => self.filter.pop().is_some(),
+    /// Other words let other lines through: the cursor begins at the first.
+    pub fn rewritten(&mut self) {
+        if self.mode == Mode::Filtering {
+            self.cursor = 0;
         }
     }
 
@@ -257,7 +245,10 @@ pub(super) fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         (Mode::Looking, _) if verb.is_movement() => form.step(stride(verb), given),
         (Mode::Looking, Verb::Search) => form.mode = Mode::Filtering,
         (Mode::Looking, Verb::EditSetting) => match form.current(given) {
-            Some(line) => form.mode = Mode::Editing { typed: line.value },
+            Some(line) => {
+                let typed = LineEdit::new(line.value);
+                form.mode = Mode::Editing { typed };
+            }
             None => app.say("no setting here to change"),
         },
         (Mode::Looking, Verb::ResetSetting) => {
@@ -277,7 +268,7 @@ pub(super) fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
 }
 
 fn clear_filter(form: &mut Form) {
-    form.filter.clear();
+    form.filter = LineEdit::default();
     form.cursor = 0;
     form.mode = Mode::Looking;
 }
@@ -352,7 +343,7 @@ mod tests {
 
     /// A form with the cursor on `key`.
     fn at(mut form: Form, key: &str, given: &TrainConfig) -> Form {
-        form.filter.clear();
+        form.filter = LineEdit::default();
         let place = |line: &Setting| line.key == key;
         form.cursor = form.settings(given).iter().position(place).expect("a key");
         form
@@ -389,7 +380,7 @@ mod tests {
                 }
             }
         }
-        form.filter.clear();
+        form.filter = LineEdit::default();
         let lines = form.settings(&given);
         assert!(lines.iter().filter(|l| l.of_preset.is_some()).count() > 35);
         let line = lines.into_iter().find(|line| line.key == "seed");

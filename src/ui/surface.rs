@@ -13,7 +13,8 @@ use crate::ui::{WorkbenchOptions, editor, screen};
 
 /// What the loop draws on.
 pub(super) trait Surface {
-    fn draw(&mut self, app: &App) -> io::Result<()>;
+    /// Draws; gives the columns and rows there were.
+    fn draw(&mut self, app: &App) -> io::Result<(u16, u16)>;
     fn redraw(&mut self) -> io::Result<()>;
     fn suspend(&mut self) -> io::Result<()>;
     fn copy(&mut self, text: &str) -> io::Result<()>;
@@ -75,9 +76,14 @@ pub(super) struct TerminalSurface {
 }
 
 impl Surface for TerminalSurface {
-    fn draw(&mut self, app: &App) -> io::Result<()> {
+    fn draw(&mut self, app: &App) -> io::Result<(u16, u16)> {
         let theme = &self.theme;
-        self.tty.draw(|frame| screen::draw(app, theme, frame))
+        let mut size = (0, 0);
+        self.tty.draw(|frame| {
+            size = frame.area().as_size().into();
+            screen::draw(app, theme, frame);
+        })?;
+        Ok(size)
     }
 
     fn redraw(&mut self) -> io::Result<()> {
@@ -93,7 +99,8 @@ impl Surface for TerminalSurface {
     }
 
     fn edit(&mut self, text: &str) -> io::Result<Result<String, String>> {
-        let command = editor::named(|name| std::env::var(name).ok());
+        let named = editor::named(|name| std::env::var(name).ok());
+        let command = named.or_else(|| editor::usual(std::env::var_os("PATH")));
         let keys = terminal_fd()?;
         let _lent = self.keyboard.lend();
         let edited = self

@@ -9,6 +9,7 @@ use crate::ui::errand::{Errand, Report};
 use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::layer::{Layer, SEVERAL_LINES};
+use crate::ui::line_edit::LineEdit;
 use crate::ui::marks::{MARKS, Marking};
 use crate::ui::msg::Effect;
 use crate::ui::pace::Urgency;
@@ -89,7 +90,7 @@ fn tend_folder(app: &mut App, verb: Verb, dir: RunDir) -> Vec<Effect> {
         }
         Verb::EditNote if run.note.contains('\n') => app.say(SEVERAL_LINES),
         Verb::EditNote => {
-            let typed = app.runs.note_to_edit(&dir);
+            let typed = LineEdit::new(app.runs.note_to_edit(&dir));
             app.layers.push(Layer::Note { dir, typed });
         }
         Verb::DeleteRun if app.is_read_only => {

@@ -9,22 +9,24 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 pub struct Chord {
     pub code: KeyCode,
     pub ctrl: bool,
+    pub alt: bool,
 }
 
 impl Chord {
-    /// The press in `event`; `None` for releases and for modifiers we have no name for.
+    /// The press in `event`; `None` for releases.
     #[must_use]
     pub fn of(event: KeyEvent) -> Option<Self> {
-        if event.kind == KeyEventKind::Release || event.modifiers.contains(KeyModifiers::ALT) {
+        if event.kind == KeyEventKind::Release {
             return None;
         }
+        let alt = event.modifiers.contains(KeyModifiers::ALT);
         let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
         let code = match event.code {
             KeyCode::Char(c) if ctrl => KeyCode::Char(c.to_ascii_lowercase()),
             KeyCode::Tab if event.modifiers.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
             code => code,
         };
-        Some(Self { code, ctrl })
+        Some(Self { code, ctrl, alt })
     }
 
     pub(in crate::ui) fn parse(name: &str) -> Option<Self> {
@@ -32,7 +34,13 @@ impl Chord {
             Some(rest) => (true, rest),
             None => (false, name),
         };
+        let (alt, name) = match name.strip_prefix("alt-") {
+            Some(rest) => (true, rest),
+            None => (false, name),
+        };
         let code = match name {
+            "Backspace" => KeyCode::Backspace,
+            "Delete" => KeyCode::Delete,
             "Space" => KeyCode::Char(' '),
             "Enter" => KeyCode::Enter,
             "Esc" => KeyCode::Esc,
@@ -48,7 +56,7 @@ impl Chord {
             "PageDown" => KeyCode::PageDown,
             other => Self::parse_rest(other)?,
         };
-        Some(Self { code, ctrl })
+        Some(Self { code, ctrl, alt })
     }
 
     fn parse_rest(name: &str) -> Option<KeyCode> {
@@ -65,6 +73,9 @@ impl fmt::Display for Chord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.ctrl {
             f.write_str("ctrl-")?;
+        }
+        if self.alt {
+            f.write_str("alt-")?;
         }
         match self.code {
             KeyCode::Char(' ') => f.write_str("Space"),

@@ -1,10 +1,11 @@
 //! Lines of a label being written: what one opens with, and those that were begun and left, which wait for the next time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::ui::app::App;
 use crate::ui::labelling::Labelling;
 use crate::ui::layer::{Layer, LineOf, SEVERAL_LINES};
+use crate::ui::line_edit::LineEdit;
 use crate::ui::msg::Effect;
 
 /// What of a label a line is.
@@ -41,6 +42,12 @@ impl Labelling {
         Some((id.clone(), Part::of(line)))
     }
 
+    fn alert_of<'a>(&'a self, episode_id: &'a str) -> &'a str {
+        let at = self.places.get(episode_id);
+        let item = at.and_then(|at| self.items.get(*at));
+        item.map_or(episode_id, |item| &item.entry.episode.alert.alert_id)
+    }
+
     /// The line is kept now, and no draft any more.
     pub(super) fn forget_draft(&mut self, line: LineOf) {
         if let Some(key) = self.draft_key(line) {
@@ -58,6 +65,36 @@ impl Labelling {
     }
 }
 
+/// What of labels was typed and left, is being typed, or could not be written: each in words, the same ones once.
+#[must_use]
+pub fn unsaved(app: &App) -> Vec<String> {
+    let labelling = &app.labelling;
+    let begun = labelling.drafts.0.keys().cloned();
+    let typed = app.layers.iter().filter_map(|layer| match layer {
+        Layer::Line { of, typed } if is_new(labelling, *of, typed) => labelling.draft_key(*of),
+        _ => None,
+    });
+    let lines = begun.chain(typed).map(|(id, part)| match part {
+        Part::Rationale => format!("the rationale of {}", labelling.alert_of(&id)),
+        Part::Note => format!("the note on {}", labelling.alert_of(&id)),
+    });
+    let failed = labelling.items.iter().filter(|i| i.trouble.is_some());
+    let failed = failed.map(|item| {
+        let id = &item.entry.episode.alert.alert_id;
+        format!("the label of {id}, which could not be written")
+    });
+    // In the order of letters: the drafts themselves have none.
+    lines
+        .chain(failed)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
+}
+
+fn is_new(labelling: &Labelling, of: LineOf, text: &str) -> bool {
+    !text.trim().is_empty() && text.trim() != labelling.stored(of)
+}
+
 /// Opens a line: with what was begun and left, else with what the label has.
 pub(super) fn type_line(app: &mut App, of: LineOf) -> Vec<Effect> {
     let stored = app.labelling.stored(of).to_owned();
@@ -67,7 +104,7 @@ pub(super) fn type_line(app: &mut App, of: LineOf) -> Vec<Effect> {
     }
     let key = app.labelling.draft_key(of);
     let draft = key.and_then(|key| app.labelling.drafts.0.get(&key));
-    let typed = draft.map_or(stored, Clone::clone);
+    let typed = LineEdit::new(draft.map_or(stored, Clone::clone));
     app.layers.push(Layer::Line { of, typed });
     Vec::new()
 }
@@ -76,7 +113,7 @@ pub(super) fn type_line(app: &mut App, of: LineOf) -> Vec<Effect> {
 pub fn set_aside(app: &mut App, of: LineOf, text: &str) {
     let text = text.trim();
     app.labelling.forget_draft(of);
-    let is_new = !text.is_empty() && text != app.labelling.stored(of);
+    let is_new = is_new(&app.labelling, of, text);
     if let Some(key) = app.labelling.draft_key(of).filter(|_| is_new) {
         app.labelling.drafts.0.insert(key, text.to_owned());
         let key = Part::of(of).key();
@@ -96,7 +133,7 @@ mod tests {
 
     fn typed(desk: &Desk) -> &str {
         match desk.app.layers.last() {
-            Some(Layer::Line { typed, .. }) => typed.as_str(),
+            Some(Layer::Line { typed, .. }) => typed,
             other => panic!("{other:?}"),
         }
     }

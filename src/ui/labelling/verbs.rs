@@ -1,6 +1,7 @@
 //! What each verb does on the labelling screen, and what the clerk's word does to it.
 
 use crate::env::response;
+use crate::env::schema::Action;
 use crate::label::{Decision, State};
 use crate::ui::app::{App, ScreenName};
 use crate::ui::clerk::Outcome;
@@ -129,11 +130,11 @@ fn decide(app: &mut App, verb: Verb) -> Vec<Effect> {
     }
     let labelling = &mut app.labelling;
     match verb {
-        Verb::Mark => mark(labelling),
+        Verb::Mark => drafted(app, mark),
         Verb::Submit => submit(app),
         Verb::AcceptAnswer => accept(app),
-        Verb::SkipAlert => settle(labelling, State::Skipped),
-        Verb::DiscardAlert => settle(labelling, State::Discarded),
+        Verb::SkipAlert => settle(app, State::Skipped),
+        Verb::DiscardAlert => settle(app, State::Discarded),
         Verb::FlagAlert => labelling.edit(|decision| decision.is_flagged = !decision.is_flagged),
         Verb::EditRationale => type_line(app, LineOf::Rationale { submits: false }),
         Verb::WriteNote => type_line(app, LineOf::NoteOnAlert),
@@ -152,10 +153,7 @@ fn decide(app: &mut App, verb: Verb) -> Vec<Effect> {
             }
         },
         other => match other.chosen_action() {
-            Some(action) => labelling.edit(|decision| {
-                decision.action = Some(action);
-                begin(decision);
-            }),
+            Some(action) => choose(app, action),
             None => Vec::new(),
         },
     }
@@ -194,6 +192,33 @@ fn begin(decision: &mut Decision) {
     decision.is_accepted = false;
 }
 
+/// Chooses an action. That of a submitted label again changes nothing: it stays submitted.
+fn choose(app: &mut App, action: Action) -> Vec<Effect> {
+    let decision = app.labelling.current().map(|item| &item.decision);
+    let is_same = decision.is_some_and(|d| d.action == Some(action) && !d.is_accepted);
+    if is_same && decision.is_some_and(|d| d.state == State::Submitted) {
+        app.say(format!("submitted as {action} already"));
+        return Vec::new();
+    }
+    drafted(app, |labelling| {
+        labelling.edit(|decision| {
+            decision.action = Some(action);
+            begin(decision);
+        })
+    })
+}
+
+/// Makes a change, and says so where it makes a submitted label a draft again: nobody learns from it until it is submitted.
+fn drafted(app: &mut App, change: impl FnOnce(&mut Labelling) -> Vec<Effect>) -> Vec<Effect> {
+    let state = |app: &App| app.labelling.current().map(|item| item.decision.state);
+    let before = state(app);
+    let effects = change(&mut app.labelling);
+    if before == Some(State::Submitted) && state(app) == Some(State::Draft) {
+        app.say("a draft again, no longer submitted: Enter submits, u takes the change back");
+    }
+    effects
+}
+
 /// Cites the event under the cursor, or takes the citation back.
 fn mark(labelling: &mut Labelling) -> Vec<Effect> {
     let cited = labelling.event_under_cursor();
@@ -204,16 +229,27 @@ fn mark(labelling: &mut Labelling) -> Vec<Effect> {
 }
 
 /// Skips or discards and goes on; a second time takes that back and stays.
-fn settle(labelling: &mut Labelling, state: State) -> Vec<Effect> {
+fn settle(app: &mut App, state: State) -> Vec<Effect> {
+    let labelling = &mut app.labelling;
     let Some(item) = labelling.current() else {
         return Vec::new();
     };
+    let id = gate::clean(&item.entry.episode.alert.alert_id).into_owned();
+    let word = state.as_str();
     if item.decision.state == state {
         let rest = Labelling::resting_state(item);
-        return labelling.edit(|decision| decision.state = rest);
+        let effects = labelling.edit(|decision| decision.state = rest);
+        app.say(format!("{id} is no longer {word}"));
+        return effects;
     }
     let effects = labelling.edit(|decision| decision.state = state);
-    labelling.next_open();
+    let is_last = !labelling.next_open();
+    let end = if is_last {
+        "; no other alert waits for its label"
+    } else {
+        ""
+    };
+    app.say(format!("{id} {word}; u takes it back{end}"));
     effects
 }
 
@@ -225,7 +261,9 @@ pub fn typed(app: &mut App, of: LineOf, text: &str) -> Vec<Effect> {
         LineOf::NoteOnAlert => app.labelling.edit(|decision| decision.note = text),
         LineOf::Rationale { submits: false } => {
             // An empty line is no beginning.
-            app.labelling.edit(|decision| explain(decision, text))
+            drafted(app, |labelling| {
+                labelling.edit(|decision| explain(decision, text))
+            })
         }
         LineOf::Rationale { submits: true } if text.is_empty() => {
             app.say("not submitted: a label needs a rationale, one sentence");

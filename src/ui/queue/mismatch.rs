@@ -15,6 +15,8 @@ pub enum Mismatch {
     Asked { answered: usize, asked: usize },
     /// To none among so many answered, and nothing more is asked about.
     None { answered: usize },
+    /// To none among so many revealed: what is hidden is not gone through while the model's answers are.
+    Blind { revealed: usize },
 }
 
 /// What of an answer is wrong.
@@ -44,6 +46,9 @@ impl Mismatch {
             Mismatch::None { answered } => {
                 format!("no other mismatch among {answered} answered alerts")
             }
+            Mismatch::Blind { revealed } => format!(
+                "no other mismatch among {revealed} revealed alerts; blind, m goes to no hidden one: that would tell (v ends it)"
+            ),
         }
     }
 }
@@ -58,14 +63,23 @@ impl Queue {
         listed
     }
 
-    /// What of the answer to the alert at `at` is wrong; none where nothing is, or it is not answered.
+    /// What of the answer to the alert at `at` is wrong; none where nothing is, it is not answered, or to know it would tell
+    /// of an answer that is hidden.
     fn wrong_at(&self, at: usize) -> Option<Wrong> {
         let verdict = self.model_verdict(at)?;
+        if self.is_blind && !self.is_revealed(at) {
+            return None;
+        }
         let wrong = Wrong {
             action: !verdict.correct_action,
             citation: !verdict.correct_citation,
         };
         Some(wrong).filter(|wrong| wrong.action || wrong.citation)
+    }
+
+    fn is_revealed(&self, at: usize) -> bool {
+        let entry = self.entries().get(at);
+        entry.is_some_and(|entry| entry.desk.is_revealed)
     }
 
     fn is_open(&self, at: usize) -> bool {
@@ -82,7 +96,7 @@ impl Queue {
         let mut round = self.round().into_iter();
         let at = round.find(|at| self.wrong_at(*at).is_some())?;
         self.select(at);
-        let is_revealed = self.current().is_some_and(|e| e.desk.is_revealed);
+        let is_revealed = self.is_revealed(at);
         Some(Mismatch::Found(self.wrong_at(at).filter(|_| is_revealed)))
     }
 
@@ -91,6 +105,11 @@ impl Queue {
     pub fn next_mismatch(&mut self) -> Mismatch {
         if let Some(found) = self.go_to_mismatch() {
             return found;
+        }
+        if self.is_blind {
+            let visible = self.visible().into_iter();
+            let revealed = visible.filter(|at| self.is_revealed(*at)).count();
+            return Mismatch::Blind { revealed };
         }
         let answered = self.known();
         if self.is_training || !matches!(self.model, Model::Ready { .. }) {

@@ -27,7 +27,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::link::RunState;
-use crate::ui::app::{App, ScreenName};
+use crate::ui::app::{App, MIN_SIZE, ScreenName};
 use crate::ui::queue::{Model, adapter_name};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::told::Watching;
@@ -41,8 +41,8 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
 }
 
 fn draw_in(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    if area.width < dialog::MIN_SIZE.0 || area.height < dialog::MIN_SIZE.1 {
-        dialog::draw_too_small(theme, area, buf);
+    if area.width < MIN_SIZE.0 || area.height < MIN_SIZE.1 {
+        dialog::draw_too_small(app, theme, area, buf);
         return;
     }
     let row = |y| Rect {

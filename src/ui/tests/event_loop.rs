@@ -85,9 +85,9 @@ fn a_data_frame_fits_its_budget() {
 struct Counting(Rc<Cell<usize>>);
 
 impl Surface for Counting {
-    fn draw(&mut self, _: &App) -> io::Result<()> {
+    fn draw(&mut self, _: &App) -> io::Result<(u16, u16)> {
         self.0.set(self.0.get() + 1);
-        Ok(())
+        Ok((80, 24))
     }
 
     fn redraw(&mut self) -> io::Result<()> {

@@ -4,7 +4,7 @@ mod runs;
 
 pub use runs::*;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -105,17 +105,12 @@ pub fn theme(depth: Depth, symbols: Symbols) -> Theme {
     Theme::load(None, depth, symbols).expect("theme")
 }
 
-/// A key, named as in the key table; or `Backspace`, which no verb has.
+/// A key, named as in the key table.
 pub fn event(name: &str) -> KeyEvent {
-    if name == "Backspace" {
-        return KeyEvent::new(KeyCode::Backspace, KeyModifiers::NONE);
-    }
     let chord = Chord::parse(name).expect("a key");
-    let modifiers = if chord.ctrl {
-        KeyModifiers::CONTROL
-    } else {
-        KeyModifiers::NONE
-    };
+    let mut modifiers = KeyModifiers::NONE;
+    modifiers.set(KeyModifiers::CONTROL, chord.ctrl);
+    modifiers.set(KeyModifiers::ALT, chord.alt);
     KeyEvent::new(chord.code, modifiers)
 }
 

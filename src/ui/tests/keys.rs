@@ -339,10 +339,9 @@ fn only_what_is_seen_asks_for_a_frame() {
     update(&mut app, Msg::Fact(Fact::Run(RunFact::Metrics(row(5)))));
     assert!(app.take_change().is_some());
     update(&mut app, Msg::Key(event("F9")));
-    assert_eq!(
-        app.take_change(),
-        None,
-        "a key without meaning changes nothing"
+    assert!(
+        app.take_change().is_some(),
+        "a key without meaning says that it has none"
     );
 }
 

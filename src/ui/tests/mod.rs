@@ -1,5 +1,6 @@
 //! The workbench without a terminal: what is drawn, what keys do, how the loop behaves.
 
+mod careful;
 mod chart_keys;
 mod event_loop;
 pub(super) mod fixtures;
@@ -30,3 +31,4 @@ mod start_form;
 mod three_way;
 mod trouble;
 mod what_if;
+mod writing;

@@ -122,7 +122,7 @@ fn a_note_is_typed_kept_and_shown() {
 #[test]
 fn a_note_that_was_typed_and_not_written_waits_for_the_next_time() {
     let typed = |app: &App| match app.layers.last() {
-        Some(Layer::Note { typed, .. }) => typed.clone(),
+        Some(Layer::Note { typed, .. }) => typed.to_string(),
         other => panic!("{other:?}"),
     };
     let mut app = app();

@@ -204,7 +204,7 @@ fn a_value_of_another_kind_says_why_and_keeps_the_line_open() {
     let Some(Layer::Edit { typed, .. }) = app.layers.last() else {
         panic!("a line to edit in");
     };
-    assert_eq!(*typed, value.to_string());
+    assert_eq!(**typed, *value.to_string());
     press(&mut app, "ctrl-u m a n y Enter");
     for size in [(80, 24), (120, 35)] {
         let frame = seen(&app, size);

@@ -6,17 +6,16 @@ use ratatui::text::Line;
 use ratatui::widgets::{Clear, Widget};
 
 use crate::run::RunDir;
-use crate::ui::app::App;
+use crate::ui::app::{App, MIN_SIZE};
 use crate::ui::layer::Layer;
+use crate::ui::leaving::losses;
+use crate::ui::line_edit::LineEdit;
 use crate::ui::palette::{Offer, offered};
 use crate::ui::screen::{detail, groups, three_way};
 use crate::ui::scroll::Scroll;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::text::{column, cut, lines, more, page_of, pane, select_row, span, wrap};
-use crate::ui::widget::{agreement, disagreements, help, start};
-
-/// Smallest terminal the screens are drawn in.
-pub const MIN_SIZE: (u16, u16) = (60, 16);
+use crate::ui::widget::text::{column, lines, more, page_of, pane, select_row, span, wrap};
+use crate::ui::widget::{agreement, disagreements, help, start, typed};
 
 /// Draws the layer in front; search has its line in the hints bar's neighbourhood instead.
 pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffer) {
@@ -40,6 +39,7 @@ pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffe
         Layer::Guidelines { scroll } => draw_guidelines(scroll, theme, area, buf),
         Layer::Start { form } => start::draw(app, form, theme, area, buf),
         Layer::Quit => draw_quit(app, theme, area, buf),
+        Layer::Unsaved => draw_unsaved(app, theme, area, buf),
         Layer::Detail { field } => detail::draw_fields(app, *field, theme, area, buf),
         Layer::Groups { by, chosen } => groups::draw(app, *by, *chosen, theme, area, buf),
         Layer::ThreeWay { cursor } => three_way::draw(app, *cursor, theme, area, buf),
@@ -81,7 +81,7 @@ pub fn open(title: &str, size: (u16, u16), theme: &Theme, area: Rect, buf: &mut 
 
 fn draw_palette(
     app: &App,
-    typed: &str,
+    typed: &LineEdit,
     chosen: usize,
     theme: &Theme,
     area: Rect,
@@ -92,10 +92,10 @@ fn draw_palette(
         usize::from(room.width),
         usize::from(room.height.saturating_sub(1)),
     );
-    let mut rows = vec![Line::from(span(
-        format!(": {typed}_"),
-        theme.style(Token::Accent),
-    ))];
+    let style = theme.style(Token::Accent);
+    let written = typed::spans(typed, width.saturating_sub(2), style, theme);
+    let head = std::iter::once(span(": ", style));
+    let mut rows = vec![Line::from_iter(head.chain(written))];
     let found = offered(app, typed);
     if found.is_empty() {
         rows.push(Line::from(span(
@@ -176,24 +176,35 @@ fn ask(text: &str, [yes, no]: [&str; 2], theme: &Theme, room: Rect, buf: &mut Bu
     lines(rows, room, buf);
 }
 
-fn draw_quit(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let resumes = app.resumes_on_leaving();
-    let title = if resumes {
-        "A run is paused"
+/// What would be lost by quitting, in a sentence.
+fn unsaved_text(app: &App) -> String {
+    format!("Lost when opensoc ends now: {}.", losses(app).join("; "))
+}
+
+fn draw_unsaved(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let room = open("Quit? Something is not saved", (64, 11), theme, area, buf);
+    let choices = ["quit and lose it", "stay"];
+    ask(&unsaved_text(app), choices, theme, room, buf);
+}
+
+/// How it stands with the run, and what each key does about it.
+fn quit_choices(app: &App) -> (&'static str, [(&'static str, &'static str); 3]) {
+    let (title, leave) = if app.resumes_on_leaving() {
+        ("A run is paused", "resume it, leave it running and quit")
     } else {
-        "A run is in progress"
-    };
-    let room = open(title, (64, 8), theme, area, buf);
-    let leave = if resumes {
-        "resume it, leave it running and quit"
-    } else {
-        "leave it running and quit"
+        ("A run is in progress", "leave it running and quit")
     };
     let choices = [
         ("l", leave),
         ("x", "stop it after a checkpoint, then quit (ctrl-c too)"),
         ("Esc", "stay"),
     ];
+    (title, choices)
+}
+
+fn draw_quit(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let (title, choices) = quit_choices(app);
+    let room = open(title, (64, 8), theme, area, buf);
     let row = |(key, what): (&str, &str)| {
         Line::from(vec![
             span(format!("  {key:>4}  "), theme.style(Token::Key)),
@@ -204,19 +215,42 @@ fn draw_quit(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     lines(rows, room, buf);
 }
 
-/// What is shown where a screen does not fit.
-pub fn draw_too_small(theme: &Theme, area: Rect, buf: &mut Buffer) {
+/// What is shown where a screen does not fit: that, and the question before quitting where one stands.
+pub fn draw_too_small(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let (width, height) = MIN_SIZE;
-    let text = format!("needs {width}x{height}, has {}x{}", area.width, area.height);
-    let row = area.y + area.height / 2;
-    if area.height > 0 {
-        let shown = cut(&text, usize::from(area.width), "");
-        let x = area.x + (area.width.saturating_sub(shown.len() as u16)) / 2;
-        buf.set_line(
-            x,
-            row,
-            &Line::from(span(shown, theme.style(Token::Text))),
-            area.width,
+    let needs = format!("needs {width}x{height}, has {}x{}", area.width, area.height);
+    let said = match app.layers.last() {
+        Some(Layer::Quit) => {
+            let (title, choices) = quit_choices(app);
+            let choices = choices.map(|(key, what)| format!("{key}: {what}"));
+            format!("{title}.\n{}\n{needs}", choices.join("\n"))
+        }
+        Some(Layer::Unsaved) => {
+            let lost = unsaved_text(app);
+            format!("y: quit and lose it\nEsc: stay\n{lost}\n{needs}")
+        }
+        _ => needs,
+    };
+    let rows = wrap(&said, usize::from(area.width));
+    let free = area.height.saturating_sub(rows.len() as u16) / 2;
+    let room = Rect {
+        y: area.y + free,
+        height: area.height - free,
+        ..area
+    };
+    let style = theme.style(Token::Text);
+    let rows = rows
+        .into_iter()
+        .map(|row| Line::from(span(row, style)).centered());
+    for (y, line) in (room.top()..room.bottom()).zip(rows) {
+        Widget::render(
+            line,
+            Rect {
+                y,
+                height: 1,
+                ..room
+            },
+            buf,
         );
     }
 }

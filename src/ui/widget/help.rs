@@ -16,7 +16,7 @@ use crate::ui::widget::text::{column, lines, more, span, wrap};
 const KEYS_WIDTH: usize = 24;
 
 /// In the order they are read, after those of where one is.
-const PLACES: [Place; 17] = [
+const PLACES: [Place; 18] = [
     Place::Episodes,
     Place::Training,
     Place::Runs,
@@ -32,6 +32,7 @@ const PLACES: [Place; 17] = [
     Place::DeleteDialog,
     Place::SkipDialog,
     Place::QuitDialog,
+    Place::UnsavedDialog,
     Place::Help,
     Place::Entry,
 ];

@@ -4,18 +4,21 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
+use unicode_width::UnicodeWidthStr;
 
 use crate::link::AdapterChoice;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::keys::{Place, Verb};
 use crate::ui::layer::{Layer, LineOf};
+use crate::ui::line_edit::LineEdit;
 use crate::ui::queue::what_if::{Part, expected};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::watching::TrainingPane;
-use crate::ui::widget::text::{cut, lines, span, tail, wrap};
+use crate::ui::widget::text::{lines, span, wrap_most};
+use crate::ui::widget::typed;
 
-/// Lines an error may take.
-const ERROR_ROWS: usize = 3;
+/// Lines a message may take.
+const MESSAGE_ROWS: usize = 3;
 
 /// Draws the hints bar into one line.
 pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
@@ -202,81 +205,97 @@ fn search_word(app: &App) -> &'static str {
     }
 }
 
-/// The last `room` characters: where one types.
-fn end_of(typed: &str, room: usize) -> String {
-    let skipped = typed.chars().count().saturating_sub(room);
-    typed.chars().skip(skipped).collect()
-}
+/// Cells that a text is written in at least: where what it is leaves less, that stands above it.
+const LEAST_TO_WRITE: usize = 24;
 
-/// What is edited, what it has to be, what is typed, and what is wrong with it.
-fn edit_line(app: &App, part: &Part, typed: &str, body: Rect) -> String {
-    let shown = app.queue.shown();
-    let event = shown.and_then(|entry| entry.episode.log_window.get(app.queue.line));
-    let head = event.map_or_else(String::new, |event| {
-        let (id, form) = (&event.log_id, expected(event, part));
-        format!("what if {id} {} were ({form}): ", part.name())
-    });
-    let wrong = wrong(app);
-    format!("{head}{}_{wrong}", tail(typed, usize::from(body.width) - 4))
-}
-
-/// What is wrong with the text that is typed.
-fn wrong(app: &App) -> String {
-    let wrong = app.toast.as_ref().filter(|toast| toast.is_bad);
-    wrong.map_or_else(String::new, |toast| format!(" ({})", toast.text))
-}
-
-/// The line that is being typed, after what it is, and what is wrong with it.
-fn typed_line(app: &App, body: Rect) -> Option<String> {
-    let wrong = wrong(app);
-    let room = |head: &str| {
-        let used = head.chars().count() + wrong.chars().count();
-        usize::from(body.width).saturating_sub(used + 3)
-    };
+/// The text that is being written in the line of messages, after what it is.
+fn written(app: &App) -> Option<(String, &LineEdit)> {
     Some(match app.layers.last()? {
-        Layer::Search { typed, .. } => format!("{}: {typed}_{wrong}", search_word(app)),
-        Layer::Note { dir, typed } => {
-            let head = format!("note on {}: ", dir.id());
-            format!("{head}{}_{wrong}", end_of(typed, room(&head)))
-        }
+        Layer::Search { typed, .. } => (format!("{}: ", search_word(app)), typed),
+        Layer::Note { dir, typed } => (format!("note on {}: ", dir.id()), typed),
         Layer::Line { of, typed } => {
-            let head = match of {
+            let what = match of {
                 LineOf::Rationale { .. } => "rationale: ",
                 LineOf::NoteOnAlert => "note: ",
             };
-            format!("{head}{}_{wrong}", tail(typed, room(head)))
+            (what.to_owned(), typed)
         }
-        Layer::Edit { part, typed } => edit_line(app, part, typed, body),
-        Layer::Step { typed } => format!("step: {typed}_"),
+        Layer::Edit { part, typed } => (edited(app, part), typed),
+        Layer::Step { typed } => ("step: ".to_owned(), typed),
         _ => return None,
     })
 }
 
-/// Draws the message over the last lines of the screen's body: an error over as many as it needs, three at most.
-pub fn draw_toast(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
-    let (text, token) = match (&app.toast, typed_line(app, body)) {
-        (_, Some(line)) => (line, Token::Accent),
-        (Some(toast), None) if toast.is_bad => (
+/// What is edited, and what it has to be.
+fn edited(app: &App, part: &Part) -> String {
+    let shown = app.queue.shown();
+    let event = shown.and_then(|entry| entry.episode.log_window.get(app.queue.line));
+    event.map_or_else(String::new, |event| {
+        let (id, form) = (&event.log_id, expected(event, part));
+        format!("what if {id} {} were ({form}): ", part.name())
+    })
+}
+
+/// The rows of a text that is being written, and what is said of it.
+fn written_rows(app: &App, theme: &Theme, width: usize) -> Option<Vec<Line<'static>>> {
+    let (what, written) = written(app)?;
+    let style = theme.style(Token::Accent);
+    let mut rows: Vec<Line<'static>> = Vec::new();
+    let mut row = vec![span(" ", style)];
+    let mut room = width;
+    if what.width() + LEAST_TO_WRITE > width {
+        let above = wrap_most(&what, width, MESSAGE_ROWS - 1, theme.glyphs.cut).into_iter();
+        rows.extend(above.map(|text| Line::from(span(format!(" {text}"), style))));
+    } else {
+        room = width.saturating_sub(what.width());
+        row.push(span(what, style));
+    }
+    row.extend(typed::spans(written, room, style, theme));
+    let mut row = Line::from(row);
+    let mut below = Vec::new();
+    if let Some(toast) = &app.toast {
+        let style = theme.style(if toast.is_bad {
+            Token::Bad
+        } else {
+            Token::Accent
+        });
+        let said = format!(" ({})", toast.text);
+        if row.width() + said.width() <= width {
+            row.push_span(span(said, style));
+        } else {
+            let wrapped = wrap_most(said.trim(), width, MESSAGE_ROWS, theme.glyphs.cut);
+            let wrapped = wrapped.into_iter();
+            below.extend(wrapped.map(|text| Line::from(span(format!(" {text}"), style))));
+        }
+    }
+    rows.push(row);
+    rows.extend(below);
+    Some(rows)
+}
+
+/// The rows of a message: as many as it needs, three at most.
+fn message_rows(app: &App, theme: &Theme, width: usize) -> Option<Vec<Line<'static>>> {
+    let toast = app.toast.as_ref()?;
+    let (text, token) = match toast.is_bad {
+        true => (
             format!("{} error: {}", theme.glyphs.wrong, toast.text),
             Token::Bad,
         ),
-        (Some(toast), None) => (toast.text.clone(), Token::Accent),
-        (None, None) => return,
+        false => (toast.text.clone(), Token::Accent),
     };
+    let rows = wrap_most(&text, width, MESSAGE_ROWS, theme.glyphs.cut).into_iter();
+    let style = theme.style(token);
+    let row = |text: String| Line::from(span(format!(" {text}"), style));
+    Some(rows.map(row).collect())
+}
+
+/// Draws the text that is being written, or the message, over the last lines of the screen's body.
+pub fn draw_toast(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
     let width = usize::from(body.width.saturating_sub(1));
-    let is_edit = matches!(
-        app.layers.last(),
-        Some(Layer::Edit { .. } | Layer::Search { .. })
-    );
-    let mut rows = if token == Token::Bad || is_edit {
-        wrap(&text, width)
-    } else {
-        vec![cut(&text, width, theme.glyphs.cut)]
+    let written = written_rows(app, theme, width);
+    let Some(rows) = written.or_else(|| message_rows(app, theme, width)) else {
+        return;
     };
-    if rows.len() > ERROR_ROWS {
-        let rest = rows.split_off(ERROR_ROWS - 1).concat();
-        rows.push(cut(&rest, width, theme.glyphs.cut));
-    }
     let height = (rows.len() as u16).min(body.height);
     let area = Rect {
         y: body.bottom() - height,
@@ -284,7 +303,5 @@ pub fn draw_toast(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
         ..body
     };
     Clear.render(area, buf);
-    let style = theme.style(token);
-    let row = |text: String| Line::from(span(format!(" {text}"), style));
-    lines(rows.into_iter().map(row), area, buf);
+    lines(rows, area, buf);
 }

@@ -10,3 +10,4 @@ pub mod hints;
 pub mod plot;
 mod start;
 pub mod text;
+pub mod typed;

@@ -6,12 +6,14 @@ use ratatui::text::Line;
 
 use crate::train::config::TrainConfig;
 use crate::ui::app::App;
+use crate::ui::line_edit::LineEdit;
 use crate::ui::queue::Model;
 use crate::ui::screen::state_word;
 use crate::ui::starting::{Form, Mode, Setting};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::dialog::open;
-use crate::ui::widget::text::{column, cut, lines, more, page_of, select_row, span, tail, wrap};
+use crate::ui::widget::text::{column, cut, lines, more, page_of, select_row, span, wrap};
+use crate::ui::widget::typed;
 
 /// Cells of a key.
 const KEY_WIDTH: usize = 33;
@@ -41,15 +43,15 @@ pub fn draw(app: &App, form: &Form, theme: &Theme, area: Rect, buf: &mut Buffer)
     ])
     .areas(room);
     lines(head, above, buf);
-    lines([filter_row(form, theme)], filter, buf);
+    lines([filter_row(form, theme, width)], filter, buf);
     let rows = settings.iter().enumerate().skip(first);
     let preset = form.preset(&app.config).as_str();
     let row = |(at, setting): (usize, &Setting)| {
-        let typed = match &form.mode {
-            Mode::Editing { typed } if at == form.cursor => Some(typed.as_str()),
+        let written = match &form.mode {
+            Mode::Editing { typed } if at == form.cursor => Some(typed),
             _ => None,
         };
-        setting_row(setting, typed, preset, theme, width)
+        setting_row(setting, written, preset, theme, width)
     };
     lines(rows.map(row), list, buf);
     if !settings.is_empty() && list.height > 0 {
@@ -115,19 +117,23 @@ fn needs(app: &App, config: &TrainConfig) -> (String, Token) {
     }
 }
 
-fn filter_row(form: &Form, theme: &Theme) -> Line<'static> {
-    let text = match (&form.mode, form.filter.as_str()) {
-        (Mode::Filtering, filter) => format!("/ {filter}_"),
-        (_, "") => String::new(),
-        (_, filter) => format!("/ {filter}"),
+fn filter_row(form: &Form, theme: &Theme, width: usize) -> Line<'static> {
+    let style = theme.style(Token::Accent);
+    if form.mode == Mode::Filtering {
+        let written = typed::spans(&form.filter, width.saturating_sub(2), style, theme);
+        return Line::from_iter(std::iter::once(span("/ ", style)).chain(written));
+    }
+    let text = match &*form.filter {
+        "" => String::new(),
+        filter => format!("/ {filter}"),
     };
-    Line::from(span(text, theme.style(Token::Accent)))
+    Line::from(span(text, style))
 }
 
 /// Key and value, or what is being typed; where the preset says something else, that too.
 fn setting_row(
     setting: &Setting,
-    typed: Option<&str>,
+    written: Option<&LineEdit>,
     preset: &str,
     theme: &Theme,
     width: usize,
@@ -143,9 +149,9 @@ fn setting_row(
         span(mark, theme.style(Token::Mark)),
         span(format!("{key} "), theme.style(Token::Faint)),
     ];
-    if let Some(typed) = typed {
-        let typed = format!("{}_", tail(typed, room.saturating_sub(1)));
-        spans.push(span(typed, theme.style(Token::Accent)));
+    if let Some(written) = written {
+        let style = theme.style(Token::Accent);
+        spans.extend(typed::spans(written, room, style, theme));
         return Line::from(spans);
     }
     let (text, token) = match &setting.of_preset {

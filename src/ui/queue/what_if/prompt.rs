@@ -13,6 +13,7 @@ use crate::ui::app::App;
 use crate::ui::detail::{first_field, rows};
 use crate::ui::gate;
 use crate::ui::layer::Layer;
+use crate::ui::line_edit::LineEdit;
 use crate::ui::msg::Effect;
 use crate::ui::queue::what_if::{Part, WhatIf};
 
@@ -184,7 +185,7 @@ pub fn edit(app: &mut App, part: Option<&Part>) {
     };
     let layer = Layer::Edit {
         part: part.clone(),
-        typed: part.text(event),
+        typed: LineEdit::new(part.text(event)),
     };
     app.layers.push(layer);
 }
