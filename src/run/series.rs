@@ -68,6 +68,12 @@ impl Series {
         &self.points
     }
 
+    /// The newest point, be it finite or not.
+    #[must_use]
+    pub fn newest(&self) -> Option<Point> {
+        self.points.last().copied()
+    }
+
     /// The newest value that can be drawn.
     #[must_use]
     pub fn last(&self) -> Option<Point> {
@@ -88,7 +94,14 @@ impl Series {
         self.points.get(start..end).unwrap_or_default()
     }
 
-    /// The value at the step nearest to `step`, for a cursor.
+    /// The value at the step nearest to `step`, for a cursor; nothing where there was none yet.
+    #[must_use]
+    pub fn under(&self, step: u64) -> Option<Point> {
+        let has_begun = self.points.first().is_some_and(|p| p.step <= step);
+        self.nearest(step).filter(|_| has_begun)
+    }
+
+    /// The value at the step nearest to `step`.
     #[must_use]
     pub fn nearest(&self, step: u64) -> Option<Point> {
         let after = self.points.partition_point(|p| p.step < step);
@@ -268,6 +281,33 @@ struct Tracked {
     stage: String,
 }
 
+/// What it means that a row lacks a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lack {
+    /// A part of the reward that no answer of the step earned: its mean is 0.
+    Zero,
+    /// Not every row tells it: of this step there is nothing to say.
+    Untold,
+    /// Every row of a stage tells it unless it was not finite.
+    NotFinite,
+}
+
+impl Lack {
+    fn of(name: &str) -> Self {
+        let is_told_at_times = |start: &&str| name.starts_with(start);
+        if name.starts_with("components/") {
+            Lack::Zero
+        } else if ["system/", "eval_"].iter().any(is_told_at_times) {
+            Lack::Untold
+        } else {
+            Lack::NotFinite
+        }
+    }
+}
+
+/// What every row with rollouts tells: such a row has components, be they 0.
+const OF_ROLLOUTS: &str = "reward";
+
 impl History {
     /// No metrics.
     #[must_use]
@@ -275,12 +315,20 @@ impl History {
         Self::default()
     }
 
-    /// Adds a row of `metrics.jsonl`. A metric that earlier rows of the same stage had and this one lacks was left out
-    /// because it was not finite, so it gets a gap.
+    /// Adds a row of metrics. A component of the reward that it lacks was 0. Another metric that earlier rows of the same
+    /// stage had and this one lacks was left out because it was not finite, so it gets a gap; unless rows tell it only at times.
     pub fn push(&mut self, row: &MetricRow) {
+        let has_rollouts = row.values.contains_key(OF_ROLLOUTS);
         for (name, tracked) in &mut self.series {
-            if tracked.stage == row.stage && !row.values.contains_key(name) {
-                tracked.series.push(row.step, f64::NAN);
+            if row.values.contains_key(name) {
+                continue;
+            }
+            let is_same_stage = tracked.stage == row.stage;
+            match Lack::of(name) {
+                Lack::Zero if has_rollouts => tracked.series.push(row.step, 0.0),
+                Lack::NotFinite if is_same_stage => tracked.series.push(row.step, f64::NAN),
+                // What was told of later steps is void: a resumed run says them again.
+                _ => tracked.series.cut_from(row.step.saturating_add(1)),
             }
         }
         for (name, &value) in &row.values {
@@ -290,6 +338,35 @@ impl History {
             });
             tracked.series.push(row.step, value);
             tracked.stage.clone_from(&row.stage);
+        }
+        self.fill_new_components(row.step);
+    }
+
+    /// A component that comes up for the first time at `step` was 0 in all steps before that had rollouts.
+    fn fill_new_components(&mut self, step: u64) {
+        let is_new = |(name, tracked): &(&String, &Tracked)| {
+            Lack::of(name) == Lack::Zero
+                && tracked
+                    .series
+                    .points
+                    .first()
+                    .is_some_and(|p| p.step == step)
+        };
+        let new: Vec<String> = self
+            .series
+            .iter()
+            .filter(is_new)
+            .map(|(name, _)| name.clone())
+            .collect();
+        let Some(rollouts) = self.series.get(OF_ROLLOUTS).filter(|_| !new.is_empty()) else {
+            return;
+        };
+        let before = rollouts.series.within(0..step).iter();
+        let zeros: Vec<Point> = before.map(|p| Point { value: 0.0, ..*p }).collect();
+        for name in new {
+            if let Some(tracked) = self.series.get_mut(&name) {
+                tracked.series.points.splice(0..0, zeros.iter().copied());
+            }
         }
     }
 

@@ -71,8 +71,9 @@ impl Overlay {
 /// A marked run.
 #[derive(Debug)]
 pub struct Mark {
-    pub run_id: String,
-    /// Nothing for the shipped run.
+    /// What its run is called on screen.
+    pub name: String,
+    /// What it is known by: copies of a run have one id. Nothing for the shipped run.
     dir: Option<PathBuf>,
     /// How far the run was when its curves were last asked for.
     step: u64,
@@ -84,6 +85,12 @@ pub struct Mark {
 }
 
 impl Mark {
+    /// Whether it is the mark of `run`.
+    #[must_use]
+    pub fn is_of(&self, run: &Summary) -> bool {
+        self.dir == run.run_dir
+    }
+
     /// What it is called in charts.
     #[must_use]
     pub fn letter(&self) -> char {
@@ -110,7 +117,7 @@ impl Marks {
     /// Marks a run, or takes its mark off.
     pub fn toggle(&mut self, run: &Summary) -> Marking {
         let before = self.all.len();
-        self.all.retain(|mark| mark.run_id != run.run_id);
+        self.all.retain(|mark| !mark.is_of(run));
         if self.all.len() < before {
             return Marking::Unmarked;
         }
@@ -119,7 +126,7 @@ impl Marks {
             return Marking::Full;
         };
         self.all.push(Mark {
-            run_id: run.run_id.clone(),
+            name: run.name(),
             dir: run.run_dir.clone(),
             step: run.step,
             slot,
@@ -130,9 +137,9 @@ impl Marks {
     }
 
     /// Makes a marked run the baseline, or no longer.
-    pub fn pin(&mut self, run_id: &str) {
+    pub fn pin(&mut self, run: &Summary) {
         for mark in &mut self.all {
-            mark.is_baseline = mark.run_id == run_id && !mark.is_baseline;
+            mark.is_baseline = mark.is_of(run) && !mark.is_baseline;
         }
     }
 
@@ -149,7 +156,7 @@ impl Marks {
     pub fn follow(&mut self, runs: &[Summary]) -> Vec<RunDir> {
         let mut moved = Vec::new();
         self.all.retain_mut(|mark| {
-            let Some(run) = runs.iter().find(|run| run.run_id == mark.run_id) else {
+            let Some(run) = runs.iter().find(|run| mark.is_of(run)) else {
                 return false;
             };
             if run.step != mark.step {
@@ -181,8 +188,8 @@ impl Marks {
 
     /// The mark of a run.
     #[must_use]
-    pub fn of(&self, run_id: &str) -> Option<&Mark> {
-        self.iter().find(|mark| mark.run_id == run_id)
+    pub fn of(&self, run: &Summary) -> Option<&Mark> {
+        self.iter().find(|mark| mark.is_of(run))
     }
 
     /// The baseline.

@@ -137,16 +137,16 @@ fn mark(app: &mut App) -> Vec<Effect> {
 
 /// Makes the run under the cursor the baseline, marked if it was not; or no longer.
 fn pin(app: &mut App) -> Vec<Effect> {
-    let Some(run_id) = app.runs.current().map(|run| run.run_id.clone()) else {
+    let Some(run) = app.runs.current().cloned() else {
         return Vec::new();
     };
-    let effects = match app.runs.marks.of(&run_id) {
+    let effects = match app.runs.marks.of(&run) {
         Some(_) => Vec::new(),
         None => mark(app),
     };
     // Without a mark there is no baseline either, and why is said already.
-    if app.runs.marks.of(&run_id).is_some() {
-        app.runs.marks.pin(&run_id);
+    if app.runs.marks.of(&run).is_some() {
+        app.runs.marks.pin(&run);
         say_baseline(app);
     }
     effects
@@ -157,7 +157,7 @@ pub fn say_baseline(app: &mut App) {
     let baseline = app.runs.marks.baseline();
     let text = baseline.map_or_else(
         || "no baseline".to_owned(),
-        |mark| format!("baseline {}: {}", mark.letter(), mark.run_id),
+        |mark| format!("baseline {}: {}", mark.letter(), mark.name),
     );
     app.say(gate::clean(&text));
 }
