@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::link::OfferedAdapter;
 use crate::run::RunDir;
 use crate::run::summary::Summary;
 use crate::ui::curves::Curves;
@@ -21,6 +22,8 @@ const STRETCHES: usize = 1_000;
 pub struct Overlay {
     /// Nothing for the shipped run.
     dir: Option<PathBuf>,
+    /// What it has left to be asked.
+    pub adapters: Vec<OfferedAdapter>,
     curves: Curves,
     /// Of a long run, so that drawing it costs no more than a short one.
     thinned: Option<Curves>,
@@ -47,6 +50,7 @@ impl Overlay {
         let thinned = is_long(&curves).then(|| curves.thinned(STRETCHES));
         Self {
             dir,
+            adapters: Vec::new(),
             curves,
             thinned,
         }

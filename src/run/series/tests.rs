@@ -1,6 +1,7 @@
 //! Tables for gaps, decimation and smoothing.
 
 use super::*;
+use crate::link::MetricRow;
 
 fn series(values: &[f64]) -> Series {
     let mut series = Series::new();
