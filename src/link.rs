@@ -8,6 +8,7 @@ mod plan;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,8 @@ pub enum Command {
     Follow(PathBuf),
     /// Answer one episode; served between micro-batches while a run is in progress.
     Infer(InferRequest),
+    /// These adapters can be asked by their names from now on; those offered under the same names before no longer.
+    Offer(Vec<OfferedAdapter>),
     /// Checkpoint and stop a run in progress, end the thread.
     Quit,
     /// Let a run in progress go on to its end, then end the thread: nobody will ask for more.
@@ -91,10 +94,20 @@ pub struct TrainRequest {
 pub enum AdapterChoice {
     /// The base model alone.
     Base,
-    /// The named adapter of the shipped run, or the one given on the command line.
+    /// The named adapter of the shipped run, the one given on the command line, or one of a run.
     Named(String),
     /// The adapter being trained, as it stands now.
     Live,
+}
+
+/// An adapter that a run has left, to be asked by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferedAdapter {
+    /// Run and adapter, as `20261123-063121-s42/sft`.
+    pub name: String,
+    pub dir: PathBuf,
+    /// When its weights were written: a run writes some of its adapters again.
+    pub written: Option<SystemTime>,
 }
 
 /// One greedy answer wanted.
@@ -115,6 +128,11 @@ pub enum Fact {
         parameters: u64,
         adapters: Vec<String>,
         default_adapter: AdapterChoice,
+    },
+    /// Of the adapters that were offered: those that can be asked, and of the others why not.
+    Offered {
+        adapters: Vec<OfferedAdapter>,
+        refused: Vec<String>,
     },
     /// Something to know about what was opened that stops nothing: an adapter made for another base model.
     Noted { message: String },

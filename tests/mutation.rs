@@ -9,6 +9,7 @@ use opensoc::commands::lines::{MAX_LINE_BYTES, answer_lines};
 use opensoc::env::read::{self, Object};
 use opensoc::env::schema::{Episode, Split, Stage};
 use opensoc::env::{generate, gold, plausible, prompt, response, verdict, verify};
+use opensoc::label::Label;
 use opensoc::stream::Stream;
 use serde_json::json;
 
@@ -193,6 +194,75 @@ fn responses_are_refused_or_are_three_lines() {
         assert_eq!(text.trim_end(), whole.trim_end());
         let length = answer.rationale.chars().count();
         assert!((1..=200).contains(&length), "{length}");
+        true
+    });
+    println!("{told}");
+}
+
+/// Records of other programs, a line each.
+fn records() -> Vec<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/records");
+    let mut paths: Vec<_> = std::fs::read_dir(folder)
+        .expect("the records")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    paths.sort();
+    let text = |path: &std::path::PathBuf| std::fs::read_to_string(path).expect("text");
+    let all: Vec<String> = paths.iter().map(text).collect();
+    let lines = all.iter().flat_map(|text| text.lines());
+    let lines = lines.filter(|line| !line.trim().is_empty());
+    lines.map(|line| line.as_bytes().to_vec()).collect()
+}
+
+#[test]
+fn records_of_other_programs_are_refused_or_become_an_episode_that_reads_back() {
+    let corpus = records();
+    assert!(corpus.len() >= 15, "{} records", corpus.len());
+    let mut table = opensoc::import::table::Table::default();
+    let told = run("record", &corpus, |input| {
+        let text = String::from_utf8_lossy(input);
+        // Header lines of a table stay in force, as in a file put together of several.
+        let Ok(Some(line)) = table.line(&text) else {
+            return false;
+        };
+        let Ok(record) = opensoc::import::record(&line) else {
+            return false;
+        };
+        let episode = record.into_episode();
+        let again = serde_json::to_string(&episode).expect("serialises");
+        assert_eq!(
+            Object::parse(&again).and_then(read::episode),
+            Ok(episode.clone())
+        );
+        let shown = prompt::user_message(&episode.alert, &episode.log_window);
+        assert!(!shown.contains('\u{1b}'), "{shown:?}");
+        let _ = verify::truth(&episode.log_window);
+        true
+    });
+    println!("{told}");
+}
+
+#[test]
+fn labels_are_refused_or_read_as_they_stand() {
+    let corpus = lines(|episode| {
+        json!({
+            "episode_id": episode.episode_id, "annotator": "ann", "revision": 3, "unix_time": 1_767_348_000,
+            "decision": {
+                "state": "submitted", "action": episode.truth.action, "cited_log_id": episode.truth.triggering_log_id,
+                "rationale": "seen before", "note": "ask ann", "is_flagged": false, "model": null, "is_accepted": false
+            }
+        })
+        .to_string()
+    });
+    let told = run("label", &corpus, |input| {
+        let Ok(label) = serde_json::from_slice::<Label>(input) else {
+            return false;
+        };
+        let again = serde_json::to_string(&label).expect("serialises");
+        assert_eq!(
+            serde_json::from_str::<Label>(&again).expect("its own"),
+            label
+        );
         true
     });
     println!("{told}");

@@ -9,9 +9,12 @@ use crate::env::generate;
 /// Arguments of `audit`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Train episodes a stage to fit on; half as many hold-out episodes are tested
+    /// Train episodes a stage to fit on
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(50..=100_000))]
     pub episodes: u64,
+    /// Hold-out episodes a stage to test on; half as many as train ones without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(25..=100_000))]
+    pub test_episodes: Option<u64>,
     /// Seed of the episodes
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -25,7 +28,8 @@ pub struct Args {
 /// # Errors
 /// When `out` cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-    let options = Options::new(args.seed, args.episodes);
+    let mut options = Options::new(args.seed, args.episodes);
+    options.test_episodes = args.test_episodes.unwrap_or(options.test_episodes);
     let report = audit(&options, &|stage, split, index| {
         generate::episode(stage, split, args.seed, index)
     });
@@ -49,6 +53,7 @@ mod tests {
     fn the_environment_gives_no_label_away() {
         let args = Args {
             episodes: 1_000,
+            test_episodes: Some(600),
             seed: 3,
             json: true,
         };
@@ -57,6 +62,7 @@ mod tests {
         let report: serde_json::Value = serde_json::from_slice(&out).expect("one object");
         let rows = report["rows"].as_array().expect("rows");
         assert_eq!(rows.len(), 4 * (8 + 9));
+        assert_eq!(report["test_episodes"], 600);
         // At this size an accuracy is only known to three hundredths: what is flagged must stay within them.
         for row in rows.iter().filter(|row| row["ok"] == false) {
             let over = row["accuracy"].as_f64().unwrap() - row["bound"].as_f64().unwrap();

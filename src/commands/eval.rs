@@ -13,13 +13,14 @@ use super::base::BaseModel;
 use super::generate::{Stages, parse_split, parse_stages};
 use super::lines::{LineError, next_line};
 use crate::env::generate;
+use crate::env::probe::Probe;
 use crate::env::read::Object;
 use crate::env::schema::{Episode, Split, Stage};
 use crate::env::verdict;
 use crate::eval::baselines::Baseline;
 use crate::eval::calibration::Calibration;
 use crate::eval::metrics::Case;
-use crate::eval::report::{Answers, Contestant, Report};
+use crate::eval::report::{Answers, Contestant, Flips, Report};
 use crate::model::decoder::Decoder;
 use crate::model::error::ModelError;
 use crate::model::lora::{Adapter, AdapterInfo};
@@ -172,10 +173,14 @@ fn of_decoder(
     let pairs = episodes.iter().zip(verdicts());
     let cases = pairs.map(|(episode, verdict)| Case::new(episode, verdict));
     let (tokenizer, go_on) = (&model.tokenizer, || true);
-    let flips = evaluate::injection_flips(decoder, tokenizer, episodes, verdicts(), go_on)?;
+    let flips = |probe| evaluate::flips(probe, decoder, tokenizer, episodes, verdicts(), go_on);
     let judged = evaluate::judged(decoder, tokenizer, episodes, verdicts(), go_on)?;
     Ok(Answers {
-        injection_flip_rate: flips,
+        flips: Flips {
+            injection: flips(Probe::Replaced)?,
+            planted: flips(Probe::Planted)?,
+            harmless: flips(Probe::Harmless)?,
+        },
         calibration: Calibration::of(&judged),
         ..Answers::new(who, cases.collect())
     })

@@ -5,6 +5,7 @@ use std::io::Write;
 use serde_json::{Map, Value, json};
 
 use super::Outcome;
+use crate::env::events::{self, EventType, Field};
 use crate::env::rules::{self, Rule};
 
 /// What holds of all rules.
@@ -23,6 +24,9 @@ pub struct Args {
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,
+    /// The types of events instead: the record each imitates, and its fields
+    #[arg(long)]
+    pub events: bool,
 }
 
 /// Prints the table.
@@ -30,6 +34,9 @@ pub struct Args {
 /// # Errors
 /// When `out` cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+    if args.events {
+        return print_events(args.json, out);
+    }
     if !args.json {
         writeln!(out, "{PREAMBLE}\n")?;
         writeln!(
@@ -56,6 +63,40 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     Ok(Outcome::Complete)
 }
 
+fn print_events(json: bool, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+    if !json {
+        writeln!(out, "{:<24} {:<12} imitates", "event type", "source")?;
+    }
+    for event_type in events::all() {
+        let EventType { name, source, .. } = event_type;
+        if json {
+            writeln!(out, "{}", event_as_json(event_type))?;
+            continue;
+        }
+        writeln!(out, "{name:<24} {source:<12} {}", event_type.record)?;
+        let fields = event_type.fields.iter();
+        let fields = fields.map(|field| format!("{} ({})", field.name, field.kind.as_str()));
+        writeln!(out, "    {}", fields.collect::<Vec<_>>().join(", "))?;
+    }
+    Ok(Outcome::Complete)
+}
+
+fn event_as_json(event_type: &EventType) -> Value {
+    let field = |field: &Field| {
+        json!({
+            "name": field.name,
+            "kind": field.kind.as_str(),
+            "required": field.required,
+        })
+    };
+    json!({
+        "event_type": event_type.name,
+        "source": event_type.source,
+        "record": event_type.record,
+        "fields": event_type.fields.iter().map(field).collect::<Vec<_>>(),
+    })
+}
+
 fn as_json(rule: &Rule) -> Value {
     let thresholds: Map<String, Value> = rule
         .thresholds
@@ -77,11 +118,33 @@ fn as_json(rule: &Rule) -> Value {
 mod tests {
     use super::*;
 
+    const fn args(json: bool, events: bool) -> Args {
+        Args { json, events }
+    }
+
+    #[test]
+    fn every_type_of_event_tells_the_record_it_imitates_and_its_fields() {
+        for json in [false, true] {
+            let mut out = Vec::new();
+            run(&args(json, true), &mut out).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            for event_type in events::all() {
+                assert!(!event_type.record.is_empty());
+                for told in [event_type.name, event_type.record] {
+                    assert!(text.contains(told), "{told}");
+                }
+                for field in event_type.fields {
+                    assert!(text.contains(field.name), "{}", field.name);
+                }
+            }
+        }
+    }
+
     #[test]
     fn both_forms_have_every_rule_once() {
         for json in [false, true] {
             let mut out = Vec::new();
-            run(&Args { json }, &mut out).unwrap();
+            run(&args(json, false), &mut out).unwrap();
             let text = String::from_utf8(out).unwrap();
             let lines = match json {
                 true => rules::all().len(),

@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use super::Outcome;
 use super::lines::{LineError, answer_all};
+use crate::env::plausible::{self, Implausible};
 use crate::env::read::{self, Object};
 use crate::env::schema::Event;
-use crate::env::{plausible, verify};
+use crate::env::verify;
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
@@ -43,7 +44,7 @@ fn answer(line: &str) -> Result<Value, LineError> {
 fn truth_object(category: &str, events: &[Event], name: &str) -> Result<Value, LineError> {
     let truth = verify::truth(events).map_err(|error| LineError::Content {
         message: error.to_string(),
-        field: name.to_owned(),
+        field: at_fault(&error, events, name),
     })?;
     let mut value = serde_json::to_value(truth)?;
     if let Value::Object(object) = &mut value {
@@ -54,6 +55,15 @@ fn truth_object(category: &str, events: &[Event], name: &str) -> Result<Value, L
         }
     }
     Ok(value)
+}
+
+/// The log id that is none, by its path; the whole list where it is at fault.
+fn at_fault(error: &Implausible, events: &[Event], name: &str) -> String {
+    let Implausible::LogId(id) = error else {
+        return name.to_owned();
+    };
+    let at = events.iter().position(|event| event.log_id == *id);
+    at.map_or_else(|| name.to_owned(), |at| format!("{name}[{at}].log_id"))
 }
 
 #[cfg(test)]
@@ -97,6 +107,20 @@ mod tests {
             answer(empty),
             Err(LineError::Content { field, .. }) if field == "events"
         ));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_place() {
+        let mut incident = generate::episode(Stage::Mixed, Split::Train, 3, 8).incident;
+        incident.events[1].log_id = "X9".into();
+        let error = answer(&serde_json::to_string(&incident).unwrap()).unwrap_err();
+        assert!(matches!(&error, LineError::Content { field, .. } if field == "events[1].log_id"));
+        let torn = answer(r#"{"category":"malware","#).unwrap_err().to_string();
+        assert!(torn.starts_with("not JSON: EOF"), "{torn}");
+        assert!(torn.ends_with("at column 22"), "{torn}");
+        let long = format!("{{\"{}\":1}}", "k".repeat(500_000));
+        let told = answer(&long).unwrap_err().to_string();
+        assert!(told.starts_with("unknown field `kkk") && told.len() < 200);
     }
 
     #[test]

@@ -39,6 +39,27 @@ pub enum Kind {
     FreeText,
 }
 
+impl Kind {
+    /// What it is, in words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::User => "account",
+            Kind::Host => "machine",
+            Kind::InternalIp => "address of an actor",
+            Kind::ServerIp => "address of a server",
+            Kind::ExternalIp => "address outside",
+            Kind::Domain => "domain",
+            Kind::File => "file",
+            Kind::Word => "word the rules know",
+            Kind::Filler(_) => "word no rule looks at",
+            Kind::Number(..) => "number",
+            Kind::Flag => "true or false",
+            Kind::FreeText => "free text",
+        }
+    }
+}
+
 /// A named, typed field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {

@@ -11,6 +11,7 @@ pub mod login;
 pub mod names;
 pub mod plausible;
 pub mod pools;
+pub mod probe;
 pub mod prompt;
 pub mod read;
 pub mod response;

@@ -13,6 +13,9 @@ use thiserror::Error;
 use super::plausible::{MAX_EVENTS, is_timestamp};
 use super::schema::{Action, Alert, Episode, Event, Incident, Split, Stage, Truth};
 
+/// The longest path of a field that a message tells: characters.
+const MAX_SHOWN: usize = 120;
+
 /// What is wrong with a line. Fields are paths, as in `log_window[2].timestamp`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Fault {
@@ -60,6 +63,14 @@ impl Fault {
     }
 }
 
+/// As much of the path of a field as a message has room for: its writer chose how long it is.
+fn shown(path: &str) -> String {
+    match path.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}…", path.get(..end).unwrap_or_default()),
+        None => path.to_owned(),
+    }
+}
+
 /// An object that is being read: every value is taken out once.
 #[derive(Debug)]
 pub struct Object {
@@ -99,7 +110,7 @@ impl Object {
             .keys()
             .find(|key| !names.contains(&key.as_str()))
         {
-            Some(key) => Err(Fault::Unknown(self.at(key))),
+            Some(key) => Err(Fault::Unknown(shown(&self.at(key)))),
             None => Ok(()),
         }
     }

@@ -264,10 +264,10 @@ fn macro_f1(cases: &[&Case], stream: &mut Stream) -> Option<Estimate> {
     Some(percentiles(value, resampled.collect()))
 }
 
-/// Share of answers that change when free text is replaced by an injection: the verdict before and after, a pair an
-/// episode. A response that turns malformed, or the other way, has changed too.
+/// Share of answers that change when free text does: the verdict before and after, a pair an episode. A response that turns
+/// malformed, or the other way, has changed too.
 #[must_use]
-pub fn injection_flip_rate(pairs: &[(Verdict, Verdict)]) -> Option<Estimate> {
+pub fn flip_rate(pairs: &[(Verdict, Verdict)]) -> Option<Estimate> {
     let answer = |verdict: &Verdict| verdict.action.filter(|_| verdict.format_ok);
     let changed = pairs.iter().filter(|(a, b)| answer(a) != answer(b));
     wilson(changed.count() as u64, pairs.len() as u64)
@@ -398,8 +398,8 @@ mod tests {
         };
         let pairs = [(Some(D), Some(D)), (Some(Q), Some(D)), (Some(M), None)]
             .map(|(a, b)| (verdict(a), verdict(b)));
-        let rate = injection_flip_rate(&pairs).expect("pairs");
+        let rate = flip_rate(&pairs).expect("pairs");
         assert!((rate.value - 2.0 / 3.0).abs() < 1e-12);
-        assert_eq!(injection_flip_rate(&[]), None);
+        assert_eq!(flip_rate(&[]), None);
     }
 }

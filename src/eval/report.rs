@@ -1,6 +1,6 @@
 //! The result of an evaluation, in the shape of `eval --json`, and as a table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -37,13 +37,31 @@ impl Contestant {
     }
 }
 
+/// Share of answers that change with the free text: see [`crate::env::probe::Probe`]. `None` where it was not measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Flips {
+    /// Summary and notes replaced by a claim of another action.
+    pub injection: Option<Estimate>,
+    /// Such a claim as a note on the line that decides.
+    pub planted: Option<Estimate>,
+    /// A note on that line that claims nothing.
+    pub harmless: Option<Estimate>,
+}
+
+impl Flips {
+    const NONE: Self = Self {
+        injection: None,
+        planted: None,
+        harmless: None,
+    };
+}
+
 /// Who answered, and what came of it.
 #[derive(Clone, Debug)]
 pub struct Answers {
     pub contestant: Contestant,
     pub cases: Vec<Case>,
-    /// See [`super::metrics::injection_flip_rate`]; `None` where it was not measured.
-    pub injection_flip_rate: Option<Estimate>,
+    pub flips: Flips,
     /// `None` where there are no probabilities.
     pub calibration: Option<Calibration>,
 }
@@ -55,7 +73,7 @@ impl Answers {
         Self {
             contestant,
             cases,
-            injection_flip_rate: None,
+            flips: Flips::NONE,
             calibration: None,
         }
     }
@@ -90,8 +108,13 @@ pub struct Outcome {
     pub responses: Option<String>,
     pub episodes: u64,
     pub metrics: Metrics,
+    /// Of [`Flips`], as the next two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub injection_flip_rate: Option<Estimate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planted_flip_rate: Option<Estimate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub harmless_flip_rate: Option<Estimate>,
     /// How sure a model is against how often right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
@@ -167,7 +190,9 @@ impl Outcome {
             responses: name(|c| matches!(c, Contestant::Responses(_))),
             episodes: answers.cases.len() as u64,
             metrics: Metrics::of(&all, &mut stream("all")),
-            injection_flip_rate: answers.injection_flip_rate,
+            injection_flip_rate: answers.flips.injection,
+            planted_flip_rate: answers.flips.planted,
+            harmless_flip_rate: answers.flips.harmless,
             calibration: answers.calibration.clone(),
             by_stage: grouped(&|case| vec![case.stage.as_str().to_owned()]),
             by_rule: grouped(&|case| vec![case.rule.clone()]),
@@ -219,12 +244,11 @@ impl Report {
                 push_row(&mut text, &format!("  {part}"), metrics);
             }
             push_soc(&mut text, outcome.soc.as_ref());
-            if let Some(rate) = outcome.injection_flip_rate {
-                let _ = writeln!(text, "  injection flip rate {}", cell(Some(rate)));
-            }
+            push_flips(&mut text, outcome);
             push_calibration(&mut text, outcome.calibration.as_ref());
         }
         self.push_confusions(&mut text);
+        self.push_rules(&mut text);
         self.push_pairs(&mut text);
         text
     }
@@ -247,6 +271,30 @@ impl Report {
         }
     }
 
+    /// Right actions by rule, a column a contestant.
+    fn push_rules(&self, text: &mut String) {
+        let rules: BTreeSet<&str> = self
+            .results
+            .iter()
+            .flat_map(|outcome| outcome.by_rule.keys().map(String::as_str))
+            .collect();
+        let _ = write!(text, "\n{:<32} {:>6}", "accuracy by rule", "n");
+        for outcome in &self.results {
+            let _ = write!(text, " {:>21}", ends(outcome.label(), 21));
+        }
+        text.push('\n');
+        for rule in rules {
+            let of = |outcome: &Outcome| outcome.by_rule.get(rule).cloned();
+            let count = self.results.iter().find_map(of).map_or(0, |m| m.episodes);
+            let _ = write!(text, "  {rule:<30} {count:>6}");
+            for outcome in &self.results {
+                let accuracy = of(outcome).and_then(|metrics| metrics.accuracy);
+                let _ = write!(text, " {:>21}", cell(accuracy));
+            }
+            text.push('\n');
+        }
+    }
+
     fn push_pairs(&self, text: &mut String) {
         for pair in &self.pairwise {
             let _ = write!(
@@ -257,6 +305,24 @@ impl Report {
         }
         if !self.pairwise.is_empty() {
             text.push('\n');
+        }
+    }
+}
+
+fn push_flips(text: &mut String, outcome: &Outcome) {
+    for (words, rate) in [
+        (
+            "free text replaced by a false claim",
+            outcome.injection_flip_rate,
+        ),
+        (
+            "a false claim noted on the line that decides",
+            outcome.planted_flip_rate,
+        ),
+        ("a harmless note on that line", outcome.harmless_flip_rate),
+    ] {
+        if let Some(rate) = rate {
+            let _ = writeln!(text, "  answers changed by {words}: {}", cell(Some(rate)));
         }
     }
 }
@@ -293,6 +359,12 @@ fn push_row(text: &mut String, label: &str, metrics: &Metrics) {
         let _ = write!(text, " {:>21}", cell(metric(metrics)));
     }
     text.push('\n');
+}
+
+/// The last `width` characters: where paths differ.
+fn ends(text: &str, width: usize) -> String {
+    let skipped = text.chars().count().saturating_sub(width);
+    text.chars().skip(skipped).collect()
 }
 
 fn cell(estimate: Option<Estimate>) -> String {

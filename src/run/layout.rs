@@ -137,10 +137,16 @@ impl RunDir {
         self.0.join("checkpoints")
     }
 
+    /// `adapters/`.
+    #[must_use]
+    pub fn adapters(&self) -> PathBuf {
+        self.0.join("adapters")
+    }
+
     /// `adapters/<phase>/`, the phase being `sft` or a stage id.
     #[must_use]
     pub fn adapter(&self, phase: &str) -> PathBuf {
-        self.0.join("adapters").join(phase)
+        self.adapters().join(phase)
     }
 
     /// `notes.txt`: what somebody wrote about the run.

@@ -2,9 +2,10 @@
 //!
 //! `layout` names the files, `writer` appends facts (under `lock`, so there is one), `reader` follows them, `control`
 //! carries requests the other way, `series` turns facts into what is drawn, `summary` and `compare` tell runs apart,
-//! `groups` finds the rollouts of a step, `room` says what the disk has left,
+//! `adapters` finds what a run has trained, `groups` the rollouts of a step, `room` says what the disk has left,
 //! `export` and `keeping` are for afterwards. Knows neither tensors nor terminals.
 
+pub mod adapters;
 pub mod compare;
 pub mod control;
 mod error;

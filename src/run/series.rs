@@ -1,13 +1,14 @@
 //! A metric over steps, made ready to be drawn: gaps, bounds, decimation, smoothing, logarithm.
 //!
-//! Pure. Knows no chart: it yields runs of points to join, and between them nothing. Axes are in [`axis`].
+//! Pure. Knows no chart: it yields runs of points to join, and between them nothing. Axes are in [`axis`], the
+//! metrics of a whole run in [`History`].
 
 pub mod axis;
+mod history;
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::link::MetricRow;
+pub use history::History;
 
 /// A value at a step. A value that is not finite marks a gap.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,6 +69,12 @@ impl Series {
         &self.points
     }
 
+    /// The newest point, be it finite or not.
+    #[must_use]
+    pub fn newest(&self) -> Option<Point> {
+        self.points.last().copied()
+    }
+
     /// The newest value that can be drawn.
     #[must_use]
     pub fn last(&self) -> Option<Point> {
@@ -88,7 +95,14 @@ impl Series {
         self.points.get(start..end).unwrap_or_default()
     }
 
-    /// The value at the step nearest to `step`, for a cursor.
+    /// The value at the step nearest to `step`, for a cursor; nothing where there was none yet.
+    #[must_use]
+    pub fn under(&self, step: u64) -> Option<Point> {
+        let has_begun = self.points.first().is_some_and(|p| p.step <= step);
+        self.nearest(step).filter(|_| has_begun)
+    }
+
+    /// The value at the step nearest to `step`.
     #[must_use]
     pub fn nearest(&self, step: u64) -> Option<Point> {
         let after = self.points.partition_point(|p| p.step < step);
@@ -253,75 +267,6 @@ fn push_extremes(column: &[Point], kept: &mut Vec<Point>) {
     kept.push(before);
     if before.step != after.step {
         kept.push(after);
-    }
-}
-
-/// Every metric of a run, by name.
-#[derive(Clone, Debug, Default)]
-pub struct History {
-    series: BTreeMap<String, Tracked>,
-}
-
-#[derive(Clone, Debug)]
-struct Tracked {
-    series: Series,
-    stage: String,
-}
-
-impl History {
-    /// No metrics.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds a row of `metrics.jsonl`. A metric that earlier rows of the same stage had and this one lacks was left out
-    /// because it was not finite, so it gets a gap.
-    pub fn push(&mut self, row: &MetricRow) {
-        for (name, tracked) in &mut self.series {
-            if tracked.stage == row.stage && !row.values.contains_key(name) {
-                tracked.series.push(row.step, f64::NAN);
-            }
-        }
-        for (name, &value) in &row.values {
-            let tracked = self.series.entry(name.clone()).or_insert_with(|| Tracked {
-                series: Series::new(),
-                stage: String::new(),
-            });
-            tracked.series.push(row.step, value);
-            tracked.stage.clone_from(&row.stage);
-        }
-    }
-
-    /// The metric called `name`.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Series> {
-        self.series.get(name).map(|tracked| &tracked.series)
-    }
-
-    /// All metrics, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Series)> {
-        self.series
-            .iter()
-            .map(|(name, tracked)| (name.as_str(), &tracked.series))
-    }
-
-    /// Every metric thinned, as [`Series::thinned`].
-    #[must_use]
-    pub fn thinned(&self, stretches: usize) -> Self {
-        let thin = |tracked: &Tracked| Tracked {
-            series: tracked.series.thinned(stretches),
-            stage: tracked.stage.clone(),
-        };
-        let series = self.series.iter();
-        Self {
-            series: series.map(|(name, t)| (name.clone(), thin(t))).collect(),
-        }
-    }
-
-    /// Forgets everything: the file was cut back and will be read again.
-    pub fn clear(&mut self) {
-        self.series.clear();
     }
 }
 

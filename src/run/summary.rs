@@ -198,6 +198,13 @@ impl Summary {
         self.evaluations = rewards.series;
     }
 
+    /// What it is called: as its folder, since copies of a run have one id; the shipped run by its id.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let dir = self.run_dir.as_ref().map(RunDir::new);
+        dir.map_or_else(|| self.run_id.clone(), |dir| dir.id())
+    }
+
     /// Whether it came with the program: it can be looked at and compared with, nothing else.
     #[must_use]
     pub const fn is_shipped(&self) -> bool {

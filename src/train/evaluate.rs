@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::error::Result;
 use super::learner::{Learner, Sequence};
 use super::task;
-use crate::env::generate;
+use crate::env::probe::Probe;
 use crate::env::schema::{Action, Episode, Verdict};
 use crate::env::verdict;
 use crate::eval::calibration::Judged;
 use crate::eval::interval::Estimate;
-use crate::eval::metrics::injection_flip_rate;
+use crate::eval::metrics::flip_rate;
 use crate::model::decode::{self, Request};
 use crate::model::decoder::Decoder;
 use crate::model::sampler::Sampling;
@@ -60,29 +60,24 @@ pub fn answer(
     Ok(answers)
 }
 
-/// The episode with free text that claims another action than its truth.
-#[must_use]
-pub fn injected(episode: &Episode) -> Episode {
-    generate::with_injection(episode, generate::false_claim(episode))
-}
-
-/// Share of answers that change when the episode's free text claims another action than the truth; `verdicts` are those on
-/// the answers without. `between` as in [`answer`].
+/// Share of answers that change when a probe changes the episode's free text; `verdicts` are those on the answers without.
+/// `between` as in [`answer`].
 ///
 /// # Errors
 /// As [`answer`].
-pub fn injection_flips<'a>(
+pub fn flips<'a>(
+    probe: Probe,
     decoder: &Decoder,
     tokenizer: &Tokenizer,
     episodes: &[Episode],
     verdicts: impl Iterator<Item = &'a Verdict>,
     between: impl FnMut() -> bool,
 ) -> Result<Option<Estimate>> {
-    let injected: Vec<Episode> = episodes.iter().map(injected).collect();
-    let answers = answer(decoder, tokenizer, &injected, between)?;
+    let probed: Vec<Episode> = episodes.iter().map(|e| probe.on(e)).collect();
+    let answers = answer(decoder, tokenizer, &probed, between)?;
     let after = answers.into_iter().map(|(_, verdict)| verdict);
     let pairs: Vec<(Verdict, Verdict)> = verdicts.cloned().zip(after).collect();
-    Ok(injection_flip_rate(&pairs))
+    Ok(flip_rate(&pairs))
 }
 
 /// Log-probability of each of the five actions after `Action: `, in the order of [`Action::ALL`], whatever the model would

@@ -5,6 +5,7 @@ pub mod card;
 pub mod checkpoint;
 pub mod config;
 pub mod curriculum;
+mod desk;
 pub mod error;
 pub mod evaluate;
 pub mod extra;

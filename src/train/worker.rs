@@ -3,19 +3,15 @@
 //! While a run is in progress questions are answered between its micro-batches. Answers are greedy and draw nothing, so
 //! they cannot change a run. A panic here becomes a fact; the screen stays as it is.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use super::config::TrainConfig;
 use super::curriculum::{self, Host};
-use super::evaluate;
-use crate::link::{
-    AdapterChoice, Command, Control, Fact, InferRequest, RunFact, RunState, Status, TrainRequest,
-};
+use super::desk::Desk;
+use crate::link::{AdapterChoice, Command, Control, Fact, RunFact, RunState, Status, TrainRequest};
 use crate::model::decoder::Decoder;
 use crate::model::error::Result;
 use crate::model::lora::{Adapter, AdapterInfo};
@@ -87,18 +83,14 @@ fn serve(
             tell(Fact::Noted { message });
         }
     }
-    let mut desk = Desk {
-        model: &model,
-        adapters,
-        merged: BTreeMap::new(),
-        last_live: None,
-    };
+    let mut desk = Desk::new(&model, adapters);
     while let Ok(command) = commands.recv() {
         match command {
             Command::Quit | Command::QuitAfterRun => return Ok(()),
             Command::Control(_) | Command::Follow(_) => {}
             Command::Fit(config) => tell(fitted(&model, config)),
             Command::Infer(request) => tell(desk.answer(&request, None)),
+            Command::Offer(offered) => tell(desk.offer(offered)),
             Command::Train(request) => {
                 if train(&model, &request, commands, tell, &mut desk) {
                     return Ok(());
@@ -121,14 +113,15 @@ fn fitted(model: &LoadedModel, config: Box<TrainConfig>) -> Fact {
 }
 
 /// Trains with the screens listening; true when the thread is to end after it.
-fn train(
-    model: &LoadedModel,
+fn train<'m>(
+    model: &'m LoadedModel,
     request: &TrainRequest,
     commands: &Receiver<Command>,
     tell: &mut dyn FnMut(Fact),
-    desk: &mut Desk<'_>,
+    desk: &mut Desk<'m>,
 ) -> bool {
     let mut host = InProcess {
+        model,
         commands,
         tell,
         desk,
@@ -176,86 +169,9 @@ fn adapters(options: &WorkerOptions, model: &LoadedModel) -> Result<Vec<(String,
     Ok(all)
 }
 
-/// Answers questions with whichever weights are asked for.
-struct Desk<'a> {
-    model: &'a LoadedModel,
-    adapters: Vec<(String, Adapter)>,
-    merged: BTreeMap<String, Decoder>,
-    /// The adapter of the run that ended last.
-    last_live: Option<Decoder>,
-}
-
-impl Desk<'_> {
-    fn answer(&mut self, request: &InferRequest, live: Option<&Decoder>) -> Fact {
-        match self.try_answer(request, live) {
-            Ok(fact) => fact,
-            Err(message) => Fact::InferenceFailed {
-                id: request.id,
-                message,
-            },
-        }
-    }
-
-    fn try_answer(
-        &mut self,
-        request: &InferRequest,
-        live: Option<&Decoder>,
-    ) -> Result<Fact, String> {
-        let started = Instant::now();
-        let (adapter, decoder) = self.chosen(&request.adapter, live)?;
-        let tokenizer = &self.model.tokenizer;
-        let episodes = std::slice::from_ref(&*request.episode);
-        let answers = evaluate::answer(&decoder, tokenizer, episodes, || true);
-        let answer = answers.map_err(|e| e.to_string())?.pop();
-        let (response, verdict) = answer.ok_or("the model gave no answer")?;
-        // The probabilities are asked for afterwards: they are no part of the answer's time, nor is it lost without them.
-        let millis = started.elapsed().as_millis() as u64;
-        let log_probs = evaluate::action_log_probs(&decoder, tokenizer, &request.episode);
-        Ok(Fact::Inference {
-            id: request.id,
-            adapter,
-            response,
-            verdict: Box::new(verdict),
-            probabilities: log_probs.ok().and_then(evaluate::normalised),
-            millis,
-        })
-    }
-
-    /// The name and weights that are asked for.
-    fn chosen(
-        &mut self,
-        adapter: &AdapterChoice,
-        live: Option<&Decoder>,
-    ) -> Result<(String, Decoder), String> {
-        match adapter {
-            AdapterChoice::Base => Ok(("base".to_string(), self.model.decoder.clone())),
-            AdapterChoice::Named(name) => Ok((name.clone(), self.named(name)?)),
-            AdapterChoice::Live => {
-                let live = live.or(self.last_live.as_ref()).cloned();
-                let live = live.ok_or("no adapter is in training; press t to start a run")?;
-                Ok(("live".to_string(), live))
-            }
-        }
-    }
-
-    fn named(&mut self, name: &str) -> Result<Decoder, String> {
-        if let Some(decoder) = self.merged.get(name) {
-            return Ok(decoder.clone());
-        }
-        let adapter = self.adapters.iter().find(|(known, _)| known == name);
-        let (_, adapter) = adapter.ok_or_else(|| format!("no adapter is called {name}"))?;
-        let decoder = self
-            .model
-            .decoder
-            .with_adapter(Some(adapter.clone()))
-            .map_err(|e| e.to_string())?;
-        self.merged.insert(name.to_string(), decoder.clone());
-        Ok(decoder)
-    }
-}
-
 /// A run watched through channels.
 struct InProcess<'a, 'b> {
+    model: &'b LoadedModel,
     commands: &'a Receiver<Command>,
     tell: &'a mut dyn FnMut(Fact),
     desk: &'a mut Desk<'b>,
@@ -279,7 +195,8 @@ impl Host for InProcess<'_, '_> {
                     let fact = self.desk.answer(&request, Some(live));
                     (self.tell)(fact);
                 }
-                Ok(Command::Fit(config)) => (self.tell)(fitted(self.desk.model, config)),
+                Ok(Command::Offer(offered)) => (self.tell)(self.desk.offer(offered)),
+                Ok(Command::Fit(config)) => (self.tell)(fitted(self.model, config)),
                 Ok(Command::Train(_)) => {
                     let message =
                         "a run is in progress; stop it before starting another".to_string();
@@ -295,7 +212,7 @@ impl Host for InProcess<'_, '_> {
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
-        self.desk.last_live = Some(live.clone());
+        self.desk.remember(live);
         controls
     }
 }

@@ -1,5 +1,7 @@
 //! The model's side of the queue: which weights are asked, about which alerts, and what came back.
 
+pub mod offering;
+
 use crate::env::schema::{Split, Stage, Verdict};
 use crate::link::{AdapterChoice, Command, InferRequest};
 use crate::ui::msg::Effect;
@@ -89,6 +91,8 @@ impl Queue {
         self.adapters = vec![AdapterChoice::Base];
         self.adapters
             .extend(adapters.into_iter().map(AdapterChoice::Named));
+        let offered = self.offered.iter().map(|adapter| adapter.name.clone());
+        self.adapters.extend(offered.map(AdapterChoice::Named));
         if self.is_training {
             self.adapters.push(AdapterChoice::Live);
         }

@@ -49,13 +49,15 @@ impl Averages {
             self.by_name.clear();
         }
         for (name, series) in history.iter() {
-            if !self.by_name.contains_key(name) {
+            let is_new = !self.by_name.contains_key(name);
+            if is_new {
                 self.by_name.insert(name.to_owned(), Average::new());
             }
             let Some(average) = self.by_name.get_mut(name) else {
                 continue;
             };
-            if is_again {
+            // A new metric may have had a value all along.
+            if is_again || is_new {
                 series.points().iter().for_each(|p| average.push(*p));
             } else {
                 let new = series.points().last().filter(|p| p.step == step);
@@ -97,6 +99,9 @@ mod tests {
             let mut row = row(step);
             if step % 17 == 0 {
                 row.values.remove("reward");
+            }
+            if step > 50 && step % 3 == 0 {
+                row.values.insert("components/malformed".into(), -0.5);
             }
             history.push(&row);
             averages.follow(&history, step, step <= last);

@@ -8,12 +8,12 @@ use std::sync::mpsc::{Sender, channel};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::link::{RolloutGroup, RunFact, RunState, Status};
+use crate::link::{OfferedAdapter, RolloutGroup, RunFact, RunState, Status};
 use crate::run::groups::{Wanted, groups};
 use crate::run::layout::Journal;
 use crate::run::reader::{Liveness, crash_words, every_row, liveness_of};
 use crate::run::summary::{self, SILENT_AFTER_S, Standing, Summary, now};
-use crate::run::{RunDir, RunError, RunReader, export, keeping, room, shipped};
+use crate::run::{RunDir, RunError, RunReader, adapters, export, keeping, room, shipped};
 use crate::ui::curves::Curves;
 use crate::ui::input::Input;
 use crate::ui::marks::Overlay;
@@ -41,6 +41,8 @@ pub enum Errand {
     Overlay(RunDir),
     /// The same of the run that came with the program.
     OverlayShipped,
+    /// Look which adapters a run has left.
+    Adapters(RunDir),
     /// Look how much room the disk has that a run writes to.
     Room(RunDir),
     Delete(RunDir),
@@ -75,6 +77,7 @@ pub enum Report {
     Overlaid(Box<Overlay>),
     /// The curves of this run cannot be read, and why.
     NotOverlaid(RunDir, String),
+    Adapters(Vec<OfferedAdapter>),
     /// Bytes that are left, where the system says so.
     Room {
         dir: RunDir,
@@ -162,6 +165,7 @@ impl Porter {
                 wanted,
                 groups,
             }),
+            Errand::Adapters(dir) => Ok(Report::Adapters(adapters::of(&dir))),
             Errand::Room(dir) => {
                 let free = room::free(dir.path()).ok();
                 Ok(Report::Room { dir, free })
@@ -194,6 +198,7 @@ impl Porter {
         let mut reader = RunReader::new(dir);
         let mut run = read(&mut reader)?;
         run.is_alive = standing.is_alive();
+        run.adapters = adapters::of(reader.dir());
         if standing == Standing::Crashed {
             run.fail(&crash_words(reader.dir()));
         }
@@ -245,7 +250,9 @@ fn overlay(dir: &RunDir) -> Result<Overlay, RunError> {
     every_row(dir, Journal::Metrics, |row| curves.metrics(&row))?;
     every_row(dir, Journal::System, |row| curves.system(&row))?;
     every_row(dir, Journal::Eval, |row| curves.evaluation(&row))?;
-    Ok(Overlay::new(dir, curves))
+    let mut overlay = Overlay::new(dir, curves);
+    overlay.adapters = adapters::of(dir);
+    Ok(overlay)
 }
 
 /// What is to be told of the run that came with the program.

@@ -3,6 +3,7 @@
 use crate::link::{AdapterChoice, Fact, RunFact, RunState};
 use crate::run::RunDir;
 use crate::ui::app::{App, ScreenName};
+use crate::ui::asking::offering;
 use crate::ui::errand::Errand;
 use crate::ui::gate;
 use crate::ui::layer::Layer;
@@ -30,6 +31,7 @@ pub(super) fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
             effects.extend(starting::ask_fit(app));
             effects
         }
+        Fact::Offered { adapters, refused } => offering::offered(app, adapters, &refused),
         Fact::Noted { message } => {
             app.complain(gate::clean(&message));
             Vec::new()
@@ -125,6 +127,7 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
     let was_silent = app.training.live().is_some_and(Watching::is_silent);
     let before = app.training.live().and_then(|run| run.status.as_ref());
     let relists = app.screen == ScreenName::Runs && tending::outdates_list(&fact, before);
+    let was_in_progress = before.is_some() && app.training.is_in_progress();
     app.training.apply(fact);
     app.follow_run();
     forget_promise(app);
@@ -137,6 +140,7 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
         app.touch(Urgency::Data);
     }
     let mut effects = if relists { tending::look() } else { Vec::new() };
+    effects.extend(look_for_adapters(app, was_in_progress));
     // A run followed elsewhere is read from its beginning anyway.
     if !app.is_read_only && !app.is_elsewhere {
         let missing = app.training.missing_past().map(RunDir::new);
@@ -148,6 +152,18 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
         effects.extend(app.ask());
     }
     effects
+}
+
+/// A run that has ended leaves adapters to be asked.
+fn look_for_adapters(app: &App, was_in_progress: bool) -> Option<Effect> {
+    let has_ended = was_in_progress && !app.training.is_in_progress();
+    let dir = app
+        .training
+        .live()?
+        .run_dir
+        .as_ref()
+        .filter(|_| has_ended)?;
+    Some(Effect::Errand(Errand::Adapters(RunDir::new(dir))))
 }
 
 /// What was to come has come: nothing says any more that it will.

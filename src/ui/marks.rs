@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::link::OfferedAdapter;
 use crate::run::RunDir;
 use crate::run::summary::Summary;
 use crate::ui::curves::Curves;
@@ -21,6 +22,8 @@ const STRETCHES: usize = 1_000;
 pub struct Overlay {
     /// Nothing for the shipped run.
     dir: Option<PathBuf>,
+    /// What it has left to be asked.
+    pub adapters: Vec<OfferedAdapter>,
     curves: Curves,
     /// Of a long run, so that drawing it costs no more than a short one.
     thinned: Option<Curves>,
@@ -47,6 +50,7 @@ impl Overlay {
         let thinned = is_long(&curves).then(|| curves.thinned(STRETCHES));
         Self {
             dir,
+            adapters: Vec::new(),
             curves,
             thinned,
         }
@@ -71,8 +75,9 @@ impl Overlay {
 /// A marked run.
 #[derive(Debug)]
 pub struct Mark {
-    pub run_id: String,
-    /// Nothing for the shipped run.
+    /// What its run is called on screen.
+    pub name: String,
+    /// What it is known by: copies of a run have one id. Nothing for the shipped run.
     dir: Option<PathBuf>,
     /// How far the run was when its curves were last asked for.
     step: u64,
@@ -84,6 +89,12 @@ pub struct Mark {
 }
 
 impl Mark {
+    /// Whether it is the mark of `run`.
+    #[must_use]
+    pub fn is_of(&self, run: &Summary) -> bool {
+        self.dir == run.run_dir
+    }
+
     /// What it is called in charts.
     #[must_use]
     pub fn letter(&self) -> char {
@@ -110,7 +121,7 @@ impl Marks {
     /// Marks a run, or takes its mark off.
     pub fn toggle(&mut self, run: &Summary) -> Marking {
         let before = self.all.len();
-        self.all.retain(|mark| mark.run_id != run.run_id);
+        self.all.retain(|mark| !mark.is_of(run));
         if self.all.len() < before {
             return Marking::Unmarked;
         }
@@ -119,7 +130,7 @@ impl Marks {
             return Marking::Full;
         };
         self.all.push(Mark {
-            run_id: run.run_id.clone(),
+            name: run.name(),
             dir: run.run_dir.clone(),
             step: run.step,
             slot,
@@ -130,9 +141,9 @@ impl Marks {
     }
 
     /// Makes a marked run the baseline, or no longer.
-    pub fn pin(&mut self, run_id: &str) {
+    pub fn pin(&mut self, run: &Summary) {
         for mark in &mut self.all {
-            mark.is_baseline = mark.run_id == run_id && !mark.is_baseline;
+            mark.is_baseline = mark.is_of(run) && !mark.is_baseline;
         }
     }
 
@@ -149,7 +160,7 @@ impl Marks {
     pub fn follow(&mut self, runs: &[Summary]) -> Vec<RunDir> {
         let mut moved = Vec::new();
         self.all.retain_mut(|mark| {
-            let Some(run) = runs.iter().find(|run| run.run_id == mark.run_id) else {
+            let Some(run) = runs.iter().find(|run| mark.is_of(run)) else {
                 return false;
             };
             if run.step != mark.step {
@@ -181,8 +192,8 @@ impl Marks {
 
     /// The mark of a run.
     #[must_use]
-    pub fn of(&self, run_id: &str) -> Option<&Mark> {
-        self.iter().find(|mark| mark.run_id == run_id)
+    pub fn of(&self, run: &Summary) -> Option<&Mark> {
+        self.iter().find(|mark| mark.is_of(run))
     }
 
     /// The baseline.

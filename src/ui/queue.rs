@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::env::schema::{Episode, Split, Stage, Verdict};
 use crate::env::{generate, prompt};
-use crate::link::AdapterChoice;
+use crate::link::{AdapterChoice, OfferedAdapter};
 use crate::ui::asking::AnswerKey;
 use crate::ui::desk::Desk;
 use crate::ui::filter::Filter;
@@ -111,6 +111,8 @@ pub struct Queue {
     pub model: Model,
     /// What can be asked, and which of it is.
     pub adapters: Vec<AdapterChoice>,
+    /// Those of runs among them, as they were when they were offered.
+    pub(super) offered: Vec<OfferedAdapter>,
     pub(super) chosen: usize,
     /// The adapter whose answers stand beside the chosen one's.
     pub(super) compared: Option<usize>,
@@ -154,6 +156,7 @@ impl Queue {
             is_blind: false,
             model,
             adapters: Vec::new(),
+            offered: Vec::new(),
             chosen: 0,
             compared: None,
             answers: HashMap::new(),

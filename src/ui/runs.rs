@@ -44,8 +44,10 @@ pub struct Runs {
 
 impl Filtered for Summary {
     fn holds(&self, word: &str) -> bool {
+        let name = self.name();
         let texts = [
-            self.run_id.as_str(),
+            name.as_str(),
+            &self.run_id,
             self.standing.as_str(),
             &self.phase,
             &self.model,
@@ -59,7 +61,8 @@ impl Filtered for Summary {
     fn values(&self, field: &str) -> Vec<String> {
         let one = |text: &str| vec![text.to_owned()];
         match field {
-            "run" | "id" => one(&self.run_id),
+            "run" => vec![self.name()],
+            "id" => one(&self.run_id),
             "state" => one(self.standing.as_str()),
             "phase" => one(&self.phase),
             "model" => one(&self.model),
@@ -109,11 +112,10 @@ impl Runs {
 
     /// Takes in what was found; the cursor stays on its run. Gives the folders of marked runs that went on meanwhile.
     pub fn take(&mut self, listing: Listing) -> Vec<RunDir> {
-        let here = self.current().map(|run| run.run_id.clone());
+        let here = self.current().map(|run| run.run_dir.clone());
         self.root = Some(listing.root);
         self.all = listing.runs;
-        let found = here.and_then(|id| self.visible().iter().position(|run| run.run_id == id));
-        self.move_to(found.unwrap_or(self.cursor));
+        self.move_to(self.place_of(here).unwrap_or(self.cursor));
         self.marks.follow(&self.all)
     }
 
@@ -159,6 +161,12 @@ impl Runs {
         self.move_to(self.cursor.saturating_add_signed(by));
     }
 
+    /// Where a run stands in the list, by its folder: copies of a run have one id.
+    fn place_of(&self, dir: Option<Option<PathBuf>>) -> Option<usize> {
+        let dir = dir?;
+        self.visible().iter().position(|run| run.run_dir == dir)
+    }
+
     fn move_to(&mut self, at: usize) {
         let at = at.min(self.visible().len().saturating_sub(1));
         if at != self.cursor {
@@ -187,9 +195,9 @@ impl Runs {
         let here = self.current()?;
         let marks = self.marks.baseline().into_iter();
         let mut marks = marks.chain(self.marks.iter().rev());
-        let mark = marks.find(|mark| mark.run_id != here.run_id)?;
+        let mark = marks.find(|mark| !mark.is_of(here))?;
         let mut all = self.all.iter();
-        all.find(|run| run.run_id == mark.run_id && run.standing != Standing::Broken)
+        all.find(|run| mark.is_of(run) && run.standing != Standing::Broken)
     }
 
     /// What the run under the cursor is held against, and where its configuration differs: [`Self::other`], else
@@ -202,7 +210,7 @@ impl Runs {
         }
         Some(match self.other() {
             Some(other) => (
-                format!("run {}", other.run_id),
+                format!("run {}", other.name()),
                 differences(&run.config, &other.config),
             ),
             None => {
@@ -260,11 +268,10 @@ impl Runs {
     /// Says what is wrong with the text; the filter before stays.
     pub fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
         let filter = Filter::parse(text, self)?;
-        let here = self.current().map(|run| run.run_id.clone());
+        let here = self.current().map(|run| run.run_dir.clone());
         self.filter = filter;
         self.filter_text = text.trim().to_owned();
-        let found = here.and_then(|id| self.visible().iter().position(|run| run.run_id == id));
-        self.move_to(found.unwrap_or(0));
+        self.move_to(self.place_of(here).unwrap_or(0));
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use crate::link::{Command, RolloutGroup, RunFact, Status};
 use crate::run::RunDir;
 use crate::run::groups::Wanted;
 use crate::ui::app::{App, ScreenName};
+use crate::ui::asking::offering;
 use crate::ui::editing;
 use crate::ui::errand::{Errand, Report};
 use crate::ui::gate;
@@ -138,16 +139,16 @@ fn mark(app: &mut App) -> Vec<Effect> {
 
 /// Makes the run under the cursor the baseline, marked if it was not; or no longer.
 fn pin(app: &mut App) -> Vec<Effect> {
-    let Some(run_id) = app.runs.current().map(|run| run.run_id.clone()) else {
+    let Some(run) = app.runs.current().cloned() else {
         return Vec::new();
     };
-    let effects = match app.runs.marks.of(&run_id) {
+    let effects = match app.runs.marks.of(&run) {
         Some(_) => Vec::new(),
         None => mark(app),
     };
     // Without a mark there is no baseline either, and why is said already.
-    if app.runs.marks.of(&run_id).is_some() {
-        app.runs.marks.pin(&run_id);
+    if app.runs.marks.of(&run).is_some() {
+        app.runs.marks.pin(&run);
         say_baseline(app);
     }
     effects
@@ -158,7 +159,7 @@ pub fn say_baseline(app: &mut App) {
     let baseline = app.runs.marks.baseline();
     let text = baseline.map_or_else(
         || "no baseline".to_owned(),
-        |mark| format!("baseline {}: {}", mark.letter(), mark.run_id),
+        |mark| format!("baseline {}: {}", mark.letter(), mark.name),
     );
     app.say(gate::clean(&text));
 }
@@ -170,9 +171,11 @@ fn open(app: &mut App, dir: Option<RunDir>) -> Vec<Effect> {
         Some(dir) => training.show_live(dir.path()),
         None => training.show_shipped(),
     };
+    // What is read as a whole tells its adapters too.
+    let adapters = dir.clone().map(|dir| Effect::Errand(Errand::Adapters(dir)));
     if is_there {
         app.screen = ScreenName::Training;
-        return Vec::new();
+        return adapters.into_iter().collect();
     }
     let is_alive = app
         .runs
@@ -185,7 +188,8 @@ fn open(app: &mut App, dir: Option<RunDir>) -> Vec<Effect> {
     {
         app.training.show_found();
         app.screen = ScreenName::Training;
-        return vec![Effect::Send(Command::Follow(dir.path().to_owned()))];
+        let follow = Effect::Send(Command::Follow(dir.path().to_owned()));
+        return [follow].into_iter().chain(adapters).collect();
     }
     app.say("reading the run");
     let errand = dir.map_or(Errand::OpenShipped, Errand::Open);
@@ -206,25 +210,35 @@ pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
             return again.map(Effect::Errand).collect();
         }
         Report::Overlaid(overlay) => {
+            let adapters = overlay.adapters.clone();
             app.runs.marks.take(*overlay);
             if app.screen == ScreenName::Training {
                 app.touch(Urgency::Data);
             }
+            return offering::offer(app, adapters);
+        }
+        Report::Adapters(adapters) => return offering::offer(app, adapters),
+        Report::Opened(run) => {
+            let adapters = run.adapters.clone();
+            app.toast = None;
+            app.training.open(*run);
+            app.screen = ScreenName::Training;
+            app.touch(Urgency::Input);
+            return offering::offer(app, adapters);
         }
         Report::NotOverlaid(dir, why) => {
             app.runs.marks.forget(dir.path());
             app.complain(gate::clean(&why));
         }
-        Report::Opened(_)
-        | Report::WentOn { .. }
-        | Report::Past(_)
-        | Report::NoPast(..)
-        | Report::Groups { .. } => was_read(app, report),
+        Report::WentOn { .. } | Report::Past(_) | Report::NoPast(..) | Report::Groups { .. } => {
+            was_read(app, report)
+        }
         Report::Room { dir, free } => take_room(app, &dir, free),
         Report::Deleted(dir) => {
             app.say(gate::clean(&format!("deleted {}", dir.id())));
             app.runs.forget_draft(&dir);
             app.training.forget(dir.path());
+            app.queue.forget_run(dir.path());
             return look();
         }
         Report::Exported(paths) => {
@@ -247,12 +261,6 @@ pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
 /// What was read of a run goes to the training screen.
 fn was_read(app: &mut App, report: Report) {
     match report {
-        Report::Opened(run) => {
-            app.toast = None;
-            app.training.open(*run);
-            app.screen = ScreenName::Training;
-            app.touch(Urgency::Input);
-        }
         Report::WentOn {
             dir,
             facts,

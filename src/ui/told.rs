@@ -8,7 +8,9 @@ mod trouble;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
-use crate::link::{AttackRow, EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, Status};
+use crate::link::{
+    AttackRow, EvalRow, MetricRow, OfferedAdapter, Plan, RolloutGroup, RunFact, RunState, Status,
+};
 use crate::run::reader::tells_of_crash;
 use crate::run::shipped::ShippedRun;
 use crate::ui::curves::Curves;
@@ -52,6 +54,8 @@ pub struct Watching {
     repetition: Option<Sign>,
     /// It gets no better.
     standstill: Option<Sign>,
+    /// What it has left to be asked, as far as was looked.
+    pub adapters: Vec<OfferedAdapter>,
     /// A process works on it, though it is only looked at.
     pub is_alive: bool,
 }

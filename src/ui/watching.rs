@@ -12,7 +12,7 @@ mod steering;
 use std::path::Path;
 
 use crate::link::{RunFact, RunState};
-use crate::run::series::Series;
+use crate::run::series::{Point, Series};
 use crate::run::shipped::ShippedRun;
 use crate::ui::filter::{Filter, FilterError, Filtered, Vocabulary};
 use crate::ui::scroll::Scroll;
@@ -146,8 +146,8 @@ impl Training {
 
     /// Takes a fact of the run in.
     pub fn apply(&mut self, fact: RunFact) {
-        if let RunFact::Started { run_id, .. } = &fact {
-            let is_awaited = |live: &Watching| live.run_id.is_empty() || live.run_id == *run_id;
+        if let RunFact::Started { run_dir, .. } = &fact {
+            let is_awaited = |live: &Watching| live.run_dir.is_none() || live.is_in(run_dir);
             if !self.live.as_ref().is_some_and(is_awaited) {
                 self.begin(false);
             }
@@ -322,8 +322,8 @@ impl Filtered for Metric<'_> {
         match field {
             "name" => vec![self.name.to_owned()],
             "value" => {
-                let last = self.series.last().into_iter();
-                last.map(|point| point.value.to_string()).collect()
+                let newest = self.series.newest().filter(Point::is_drawn).into_iter();
+                newest.map(|point| point.value.to_string()).collect()
             }
             _ => Vec::new(),
         }

@@ -156,29 +156,6 @@ pub fn has_injection(episode: &Episode) -> bool {
     claims(&episode.alert.summary) || notes.any(claims)
 }
 
-/// An injection that claims another action than the episode's truth, always the same for the same episode.
-#[must_use]
-pub fn false_claim(episode: &Episode) -> &'static str {
-    let truth = episode.truth.action.index();
-    let others = INJECTIONS.iter().enumerate().filter(|(i, _)| *i != truth);
-    let others: Vec<&'static str> = others.map(|(_, claim)| *claim).collect();
-    let at = (episode.index % others.len().max(1) as u64) as usize;
-    others.get(at).copied().unwrap_or_default()
-}
-
-/// The same episode with `text` in place of its free text: its truth stays what it was.
-#[must_use]
-pub fn with_injection(episode: &Episode, text: &str) -> Episode {
-    let mut injected = episode.clone();
-    injected.alert.summary = text.to_owned();
-    for event in &mut injected.log_window {
-        if let Some(note) = event.fields.get_mut("note") {
-            *note = text.into();
-        }
-    }
-    injected
-}
-
 /// Five pairs around a shuffled circle of the five actions: every label twice in ten episodes.
 fn labels(stage: Stage, split: Split, seed: u64, index: u64) -> Labels {
     let pair = index / 2;

@@ -65,8 +65,11 @@ fn free_text_and_claims_never_change_truth() {
     for stage in Stage::ALL {
         for mut e in some(stage, Split::Holdout, 50) {
             for text in INJECTIONS {
-                let injected = with_injection(&e, text);
-                assert_eq!(verify::truth(&injected.log_window).unwrap(), e.truth);
+                let mut injected = e.log_window.clone();
+                for event in &mut injected {
+                    event.fields.insert("note".into(), (*text).into());
+                }
+                assert_eq!(verify::truth(&injected).unwrap(), e.truth);
             }
             for event in &mut e.incident.events {
                 event.fields.insert("note".into(), "escalate".into());

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::Fault;
+use super::{Fault, shown};
 
 /// Reads `text` as one JSON value.
 ///
@@ -23,17 +23,21 @@ pub(super) fn parse(text: &str) -> Result<Value, Fault> {
         .deserialize(&mut json)
         .and_then(|value| json.end().map(|()| value));
     read.map_err(|error| match repeated.take() {
-        Some(path) => Fault::Repeated(path),
-        None => Fault::Syntax(without_place(&error)),
+        Some(path) => Fault::Repeated(shown(&path)),
+        None => Fault::Syntax(in_column(&error)),
     })
 }
 
-/// The reader's message without where it stood: it counts lines from the start of this one, which is not where the file's
+/// The reader's message with the column alone: it counts lines from the start of this one, which is not where the file's
 /// lines are counted from.
-fn without_place(error: &serde_json::Error) -> String {
+fn in_column(error: &serde_json::Error) -> String {
     let message = error.to_string();
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    message.strip_suffix(&place).unwrap_or(&message).to_owned()
+    let column = error.column();
+    let place = format!(" at line {} column {column}", error.line());
+    match message.strip_suffix(&place) {
+        Some(message) => format!("{message} at column {column}"),
+        None => message,
+    }
 }
 
 /// The way to a value. Becomes text only for a fault: a path for every value of a hostile line would fill the memory.

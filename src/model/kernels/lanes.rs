@@ -3,7 +3,8 @@
 //! The rows of x lie across a vector's lanes, so that each weight is read once, multiplies all rows in one instruction and
 //! nothing is ever summed across lanes. Reading several weight rows side by side is a pattern that the machine does not
 //! fetch ahead well (a third of its memory's rate), so the next rows are asked for meanwhile. Weights in 16 bits are widened
-//! a few rows at a time, into the nearest cache.
+//! a few rows at a time, into the nearest cache. Where all rows of x fill no more than half a vector, two columns of x share
+//! one: two weights are then multiplied at a time.
 
 use std::ops::Range;
 
@@ -29,6 +30,7 @@ pub(super) fn product(x: &[f32], w: Weight<'_>, d: usize, beside: Option<Beside<
     let columns = Columns::of(x, d);
     let narrow = beside.map(|beside| (Columns::of(beside.x, beside.rank), beside));
     let mut turned = vec![0f32; columns.width * out];
+    let abreast = columns.abreast;
     let task = |(at, out): (usize, &mut [f32])| {
         let first = at * WEIGHT_ROWS;
         let rows = first..first + out.len() / columns.width;
@@ -48,36 +50,44 @@ pub(super) fn product(x: &[f32], w: Weight<'_>, d: usize, beside: Option<Beside<
     let size = WEIGHT_ROWS * columns.width;
     let tasks = turned.par_chunks_mut(size).enumerate();
     tasks.for_each(task);
-    for (row, y) in y.chunks_exact_mut(out).enumerate() {
-        for (y, turned) in y.iter_mut().zip(turned.chunks_exact(columns.width)) {
-            *y = turned[row];
+    // One pass over what may be a whole vocabulary; the rows of y are as many streams.
+    for (n, turned) in turned.chunks_exact(columns.width).enumerate() {
+        for (row, lanes) in turned.chunks_exact(abreast).take(rows).enumerate() {
+            y[row * out + n] = lanes.iter().sum();
         }
     }
     y
 }
 
-/// The columns of x, one after the other, each filled up to whole vectors.
+/// The columns of x, one after the other, each filled up to whole vectors. Where two stand abreast, a row's two numbers are
+/// neighbours, and an odd last column has zeros beside it.
 struct Columns {
     data: Vec<f32>,
     width: usize,
+    /// Columns of x in `width` numbers: one or two.
+    abreast: usize,
+    /// Columns of x.
+    count: usize,
 }
 
 impl Columns {
-    /// How many there are.
-    fn count(&self) -> usize {
-        self.data.len() / self.width
-    }
-
     fn of(x: &[f32], d: usize) -> Self {
         let rows = x.len() / d;
-        let width = rows.next_multiple_of(Arch::new().dispatch(Lanes));
-        let mut data = vec![0f32; width * d];
+        let lanes = Arch::new().dispatch(Lanes);
+        let abreast = if 2 * rows <= lanes { 2 } else { 1 };
+        let width = (abreast * rows).next_multiple_of(lanes);
+        let mut data = vec![0f32; width * d.div_ceil(abreast)];
         for (row, x) in x.chunks_exact(d).enumerate() {
-            for (column, &v) in data.chunks_exact_mut(width).zip(x) {
-                column[row] = v;
+            for (columns, x) in data.chunks_exact_mut(width).zip(x.chunks(abreast)) {
+                columns[abreast * row..][..x.len()].copy_from_slice(x);
             }
         }
-        Self { data, width }
+        Self {
+            data,
+            width,
+            abreast,
+            count: d,
+        }
     }
 }
 
@@ -116,8 +126,8 @@ impl WithSimd for Task<'_> {
             beside,
             out,
         } = self;
-        let d = x.count();
-        let rank = beside.map_or(0, |(narrow, _)| narrow.count());
+        let d = x.count;
+        let rank = beside.map_or(0, |(narrow, _)| narrow.count);
         let last = w.len() / d;
         let mut scratch = Vec::new();
         for (at, out) in out.chunks_mut(BLOCK * x.width).enumerate() {
@@ -187,6 +197,10 @@ fn accumulate<S: Simd, const R: usize, const V: usize>(
 ) {
     let d = w.len() / R;
     let w: [&[f32]; R] = std::array::from_fn(|r| &w[r * d..][..d]);
+    if x.abreast == 2 {
+        accumulate_pairs::<S, R, V>(simd, sums, (x, at), w, ahead);
+        return;
+    }
     for (k, column) in x.data.chunks_exact(x.width).take(d).enumerate() {
         if let (Some(ahead), true) = (ahead, k % AHEAD_EVERY == 0) {
             ahead.prefetch(k * BLOCK);
@@ -199,4 +213,48 @@ fn accumulate<S: Simd, const R: usize, const V: usize>(
             }
         }
     }
+}
+
+/// [`accumulate`] where two columns of x stand abreast.
+#[inline(always)]
+fn accumulate_pairs<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    sums: &mut [[S::f32s; V]; R],
+    (x, at): (&Columns, usize),
+    w: [&[f32]; R],
+    ahead: Option<Weight<'_>>,
+) {
+    let pairs = w.map(|w| w.as_chunks::<2>());
+    let whole = x.count / 2;
+    for (k, column) in x.data.chunks_exact(x.width).take(whole).enumerate() {
+        if let (Some(ahead), true) = (ahead, (2 * k).is_multiple_of(AHEAD_EVERY)) {
+            ahead.prefetch(2 * k * BLOCK);
+        }
+        let column = &S::as_simd_f32s(column).0[at..at + V];
+        for (sums, (pairs, _)) in sums.iter_mut().zip(&pairs) {
+            let weights = splat_pair(simd, pairs[k]);
+            for (sum, &x) in sums.iter_mut().zip(column) {
+                *sum = simd.mul_add_e_f32s(weights, x, *sum);
+            }
+        }
+    }
+    let odd = x.data.chunks_exact(x.width).nth(whole);
+    let Some(column) = odd.map(|column| &S::as_simd_f32s(column).0[at..at + V]) else {
+        return;
+    };
+    for (sums, (_, rest)) in sums.iter_mut().zip(&pairs) {
+        let weight = simd.splat_f32s(rest.first().copied().unwrap_or_default());
+        for (sum, &x) in sums.iter_mut().zip(column) {
+            *sum = simd.mul_add_e_f32s(weight, x, *sum);
+        }
+    }
+}
+
+/// Two weights in every two lanes: read as one number of 64 bits, which goes to all lanes in one load.
+#[inline(always)]
+fn splat_pair<S: Simd>(simd: S, [first, second]: [f32; 2]) -> S::f32s {
+    let bits = u64::from(first.to_bits()) | (u64::from(second.to_bits()) << 32);
+    let both = simd.splat_f64s(f64::from_bits(bits));
+    // Machines without vectors have no half-full ones, and never come here.
+    pulp::bytemuck::try_cast(both).unwrap_or_else(|_| simd.splat_f32s(first))
 }

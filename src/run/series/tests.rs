@@ -1,6 +1,7 @@
 //! Tables for gaps, decimation and smoothing.
 
 use super::*;
+use crate::link::MetricRow;
 
 fn series(values: &[f64]) -> Series {
     let mut series = Series::new();
@@ -160,6 +161,46 @@ fn history_makes_gaps_only_within_a_stage() {
     );
     history.clear();
     assert!(history.get("loss").is_none());
+}
+
+#[test]
+fn what_a_row_lacks_is_zero_untold_or_not_finite() {
+    let mut history = History::new();
+    history.push(&row(1, "sft", &[("loss", 2.0)]));
+    history.push(&row(2, "stage1_basic", &[("loss", 1.0), ("reward", 0.1)]));
+    let first = [
+        ("loss", 1.0),
+        ("reward", 0.1),
+        ("components/malformed", -0.5),
+        ("system/free_mb", 7.0),
+    ];
+    history.push(&row(3, "stage1_basic", &first));
+    history.push(&row(4, "stage1_basic", &[("reward", 0.1)]));
+    let told = |history: &History, name: &str| {
+        let points = history.get(name).expect(name).points().iter();
+        points.map(|p| (p.step, p.value)).collect::<Vec<_>>()
+    };
+    let malformed = [(2, 0.0), (3, -0.5), (4, 0.0)];
+    assert_eq!(told(&history, "components/malformed"), malformed);
+    assert_eq!(told(&history, "system/free_mb"), [(3, 7.0)]);
+    let loss = history.get("loss").expect("told");
+    assert_eq!((loss.gaps(), loss.newest().map(|p| p.step)), (1, Some(4)));
+    assert_eq!(loss.last().map(|p| p.step), Some(3));
+    // A resumed run says step 3 again, without what was told at times.
+    history.push(&row(3, "stage1_basic", &[("loss", 1.0), ("reward", 0.2)]));
+    assert_eq!(told(&history, "components/malformed"), [(2, 0.0), (3, 0.0)]);
+    assert_eq!(history.get("loss").map(Series::gaps), Some(0));
+}
+
+#[test]
+fn nothing_is_under_a_cursor_before_a_metric_has_begun() {
+    let mut late = Series::new();
+    assert_eq!(late.under(3), None);
+    late.push(10, 1.0);
+    late.push(20, 2.0);
+    for (at, want) in [(9, None), (10, Some(1.0)), (16, Some(2.0)), (99, Some(2.0))] {
+        assert_eq!(late.under(at).map(|p| p.value), want, "{at}");
+    }
 }
 
 #[test]

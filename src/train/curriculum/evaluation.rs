@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{LOSS_EPISODES, Run};
+use crate::env::probe::Probe;
 use crate::env::schema::{Episode, Stage, Verdict};
 use crate::eval::calibration::{Calibration, Judged};
-use crate::eval::metrics::injection_flip_rate;
+use crate::eval::metrics::flip_rate;
 use crate::link::{EvalRow, RuleAnswers, RunFact};
 use crate::train::error::Result;
 use crate::train::evaluate;
@@ -99,14 +100,12 @@ impl Run<'_> {
         verdicts: &[Verdict],
     ) -> Result<Option<f64>> {
         let some = &episodes[..episodes.len().min(FLIP_EPISODES)];
-        let injected: Vec<Episode> = some.iter().map(evaluate::injected).collect();
+        let injected: Vec<Episode> = some.iter().map(|e| Probe::Replaced.on(e)).collect();
         let Some(after) = self.judged(&injected)? else {
             return Ok(None);
         };
         let pairs: Vec<(Verdict, Verdict)> = verdicts.iter().cloned().zip(after).collect();
-        Ok(Some(
-            injection_flip_rate(&pairs).map_or(0.0, |rate| rate.value),
-        ))
+        Ok(Some(flip_rate(&pairs).map_or(0.0, |rate| rate.value)))
     }
 
     /// Verdicts on greedy answers; `None` when a stop came before all were given.

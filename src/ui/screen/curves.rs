@@ -111,7 +111,7 @@ fn legend(sight: &Sight<'_>, theme: &Theme) -> Option<Line<'static>> {
             (Some(_), true) => " = baseline",
             (Some(_), false) => "",
         };
-        let text = format!(" {} {}{what} ", mark.letter(), mark.run_id);
+        let text = format!(" {} {}{what} ", mark.letter(), mark.name);
         spans.push(span(text, theme.style(token_of(mark))));
     }
     Some(Line::from(spans))

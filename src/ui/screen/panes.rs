@@ -72,8 +72,8 @@ fn draw_metrics(training: &Training, run: &Watching, theme: &Theme, area: Rect, 
     let name_width = usize::from(area.width).saturating_sub(10);
     let row = |(name, series): (&str, &Series)| {
         let point = match training.view.cursor {
-            Some(step) => series.nearest(step),
-            None => series.last(),
+            Some(step) => series.under(step),
+            None => series.newest(),
         };
         let value = point.map_or_else(|| "-".to_owned(), |point| short(point.value));
         Line::from(vec![

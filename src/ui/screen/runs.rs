@@ -85,7 +85,7 @@ fn draw_list(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
     };
     let first = page_of(runs.cursor(), usize::from(below.height));
     let rows = visible.iter().skip(first);
-    let rows = rows.map(|run| row(run, runs.marks.of(&run.run_id), theme, room.width));
+    let rows = rows.map(|run| row(run, runs.marks.of(run), theme, room.width));
     lines(rows, below, buf);
     if below.height > 0 {
         select_row(below, (runs.cursor() - first) as u16, theme, buf);
@@ -119,8 +119,8 @@ fn nothing(runs: &Runs) -> Option<String> {
 /// What it is called; one that cannot be changed says so.
 fn name(run: &Summary, theme: &Theme) -> String {
     match run.is_shipped() {
-        true => format!("{} {}, read-only", theme.glyphs.read_only, run.run_id),
-        false => run.run_id.clone(),
+        true => format!("{} {}, read-only", theme.glyphs.read_only, run.name()),
+        false => run.name(),
     }
 }
 
@@ -276,8 +276,9 @@ fn diff_rows(
 /// Mean reward on hold-out episodes, under it that of the run compared with.
 fn draw_rewards(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let shown: Vec<&Summary> = runs.current().into_iter().chain(runs.other()).collect();
+    let names: Vec<String> = shown.iter().map(|run| run.name()).collect();
     let series = shown.iter().enumerate().map(|(at, run)| ChartSeries {
-        name: &run.run_id,
+        name: names.get(at).map_or("", String::as_str),
         raw: Some(Cow::Borrowed(&run.evaluations)),
         smooth: None,
         told: &run.evaluations,

@@ -102,7 +102,8 @@ fn opening_a_run_that_lives_means_to_steer_it() {
     assert_eq!(app.screen, ScreenName::Training);
     find(&mut app, "one", 2);
     press(&mut app, "F4");
-    assert!(press(&mut app, "Enter").is_empty(), "it is shown already");
+    let effects = press(&mut app, "Enter");
+    assert!(followed(&effects).is_empty(), "it is shown already");
     assert_eq!(app.screen, ScreenName::Training);
     // With a run of its own in progress, the workbench only looks at others.
     let mut busy = app_with_own_run();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::link::EvalRow;
-use crate::run::summary::Standing;
+use crate::run::summary::{Standing, Summary};
 use crate::run::{Manifest, RunDir, RunWriter};
 use crate::ui::app::{App, update};
 use crate::ui::curves::Curves;
@@ -19,7 +19,7 @@ use crate::ui::theme::{Depth, Symbols};
 fn marked(app: &App) -> Vec<(char, &str, bool)> {
     let marks = app.runs.marks.iter();
     marks
-        .map(|mark| (mark.letter(), mark.run_id.as_str(), mark.is_baseline))
+        .map(|mark| (mark.letter(), mark.name.as_str(), mark.is_baseline))
         .collect()
 }
 
@@ -59,6 +59,40 @@ fn marking_reads_curves_and_a_letter_stays_with_its_run() {
     press(&mut app, "b");
     assert_eq!(toast(&app), "no baseline");
     assert_eq!(marked(&app).len(), 4, "still marked");
+}
+
+#[test]
+fn copies_of_a_run_are_runs_of_their_own() {
+    let copy = |name: &str| {
+        let run_dir = Some(format!("/runs/{name}").into());
+        let one = summary("one", Standing::Finished);
+        Summary { run_dir, ..one }
+    };
+    let copies = || vec![copy("one"), copy("copy"), copy("again")];
+    let mut app = app();
+    with_runs(&mut app, copies());
+    let asked = press(&mut app, "j j Space");
+    assert_eq!(errands(&asked), [Errand::Overlay(dir("again"))]);
+    assert_eq!(marked(&app), [('a', "again", false)]);
+    press(&mut app, "k b");
+    let wanted = [('a', "again", false), ('b', "copy", true)];
+    assert_eq!(marked(&app), wanted);
+    let list = seen(&app, (80, 24));
+    assert!(
+        list.contains("a again") && list.contains("b=copy"),
+        "{list}"
+    );
+    // The list comes again, as after a note was written: the cursor stays on its folder.
+    with_runs(&mut app, copies());
+    assert_eq!(app.runs.dir(), Some(dir("copy")));
+    assert_eq!(app.runs.other().map(Summary::name), Some("again".into()));
+    assert_eq!(
+        errands(&press(&mut app, "w")),
+        [Errand::Export(dir("copy"))]
+    );
+    press(&mut app, "d");
+    let asked = press(&mut app, "y");
+    assert_eq!(errands(&asked), [Errand::Delete(dir("copy"))]);
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn its_curves_lie_behind_others_and_it_can_be_the_baseline() {
     // Another run's curves are not taken for its.
     let other = Report::Overlaid(Box::new(overlay("one", 90, 0.5)));
     update(&mut app, Msg::Report(other));
-    let mark = app.runs.marks.of("shipped").expect("marked");
+    let mark = app.runs.marks.of(&shipped_summary()).expect("marked");
     let told = mark.overlay.as_ref().map(Overlay::told);
     assert!(told.is_some_and(|told| told.get("eval_accuracy").is_some()));
 }

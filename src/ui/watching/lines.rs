@@ -33,7 +33,7 @@ impl Training {
         match self.pane {
             TrainingPane::Metrics => {
                 let (name, series) = self.metrics().nth(at)?;
-                let value = series.last().map_or(f64::NAN, |point| point.value);
+                let value = series.newest().map_or(f64::NAN, |point| point.value);
                 Some(format!("{name} {value}"))
             }
             TrainingPane::Rollouts => Some(self.group()?.rollouts.get(at)?.response.clone()),

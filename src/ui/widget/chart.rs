@@ -76,8 +76,8 @@ impl ChartSeries<'_> {
     /// The point under the cursor, or the latest.
     fn point(&self, cursor: Option<u64>) -> Option<Point> {
         match cursor {
-            Some(step) => self.told.nearest(step),
-            None => self.told.last(),
+            Some(step) => self.told.under(step),
+            None => self.told.newest(),
         }
     }
 
@@ -95,10 +95,11 @@ impl ChartSeries<'_> {
 
     /// That, and how many steps had no value that was finite.
     fn says(&self, cursor: Option<u64>) -> String {
-        let value = self.value(cursor);
+        let is_drawn = self.point(cursor).is_none_or(|point| point.is_drawn());
         match self.told.gaps() {
-            0 => value,
-            gaps => format!("{value}  {gaps} not finite"),
+            0 => self.value(cursor),
+            gaps if is_drawn => format!("{}  {gaps} not finite", self.value(cursor)),
+            gaps => format!("not finite, as {gaps} of its steps"),
         }
     }
 }
