@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use opensoc::env::schema::{Action, Episode, Split, Stage};
-use opensoc::env::{generate, prompt};
+use opensoc::env::{attacker, generate, prompt};
 use opensoc::link::{
     AdapterChoice, Command, Control, Fact, InferRequest, RunFact, RunState, TrainRequest,
 };
@@ -199,7 +199,7 @@ fn a_run_is_a_function_of_its_seed_and_survives_stops_and_kills() {
 
     let card = String::from_utf8(bytes(&straight, "adapters/best/README.md")).expect("text");
     let best = best_row(&straight);
-    let taken = format!("Taken at optimiser step {}, in phase", best["step"]);
+    let taken = format!("Taken at step {}, in phase", best["step"]);
     assert!(card.contains(&taken), "{card} {best}");
 
     let stopped = root.path().join("stopped");
@@ -252,7 +252,139 @@ fn a_run_is_a_function_of_its_seed_and_survives_stops_and_kills() {
             "finished at step 11",
         ],
     );
+    assert_metrics_mean_what_they_say(&straight, 4.0);
     assert_is_not_begun_over(&straight);
+}
+
+/// One GRPO step a stage, evaluated little.
+fn short() -> TrainConfig {
+    let mut config = config();
+    config.sft.examples = 8;
+    config.grpo.steps_per_stage = 1;
+    config.grpo.max_draws = 1;
+    config.eval.every_steps = 0;
+    config
+}
+
+#[test]
+fn without_sft_the_weights_decay_as_grpo_says_from_the_first_step_on() {
+    let mut decaying = short();
+    decaying.sft.examples = 0;
+    decaying.grpo.weight_decay = 1.0;
+    let root = tempfile::tempdir().expect("a folder");
+    let (straight, stopped) = (root.path().join("straight"), root.path().join("stopped"));
+    train_as(decaying.clone(), &straight, false, None);
+    train_as(decaying.clone(), &stopped, false, Some(1));
+    train_as(decaying.clone(), &stopped, true, None);
+    for file in SAME {
+        assert_eq!(bytes(&straight, file), bytes(&stopped, file), "{file}");
+    }
+    let still = root.path().join("still");
+    decaying.grpo.weight_decay = 0.0;
+    train_as(decaying, &still, false, None);
+    let adapter = "adapters/stage1_basic/adapter_model.safetensors";
+    assert_ne!(bytes(&straight, adapter), bytes(&still, adapter));
+}
+
+#[test]
+fn passes_over_the_same_rollouts_are_logged_as_their_mean() {
+    let root = tempfile::tempdir().expect("a folder");
+    let rows = |name: &str, iterations: u64, updates: u64| {
+        let mut config = short();
+        // So little that every pass sees the same policy.
+        config.grpo.lr = 1e-9;
+        config.grpo.entropy_coef = 0.01;
+        config.grpo.num_iterations = iterations;
+        config.grpo.steps_per_generation = updates;
+        let dir = root.path().join(name);
+        train_as(config, &dir, false, None);
+        metric_rows(&dir)
+    };
+    let once = rows("once", 1, 1);
+    let (twice, cut) = (rows("twice", 2, 1), rows("cut", 1, 2));
+    assert_eq!(
+        (twice.len(), cut.len()),
+        (once.len(), once.len()),
+        "steps are generations"
+    );
+    let grpo = |row: &&serde_json::Value| row["stage"] != "sft";
+    for ((one, two), cut) in once
+        .iter()
+        .zip(&twice)
+        .zip(&cut)
+        .filter(|((one, _), _)| grpo(one))
+    {
+        let near = |other: &serde_json::Value, name: &str| {
+            let of = |row: &serde_json::Value| row[name].as_f64().expect(name);
+            assert!((of(one) - of(other)).abs() < 1e-4, "{name}: {one} {other}");
+        };
+        for name in [
+            "loss",
+            "policy_loss",
+            "grad_norm",
+            "entropy",
+            "kl",
+            "completions/mean_length",
+        ] {
+            near(two, name);
+        }
+        // Its updates' entropies are means of their own tokens each, so the mean of them is near, where a sum is twice as much.
+        let of = |row: &serde_json::Value| row["loss"].as_f64().expect("loss");
+        assert!(
+            (of(cut) - of(one)).abs() < 0.2 * of(one).abs(),
+            "{one} {cut}"
+        );
+        assert_eq!(one["entropy_coef"], 0.01);
+        let bonus =
+            one["policy_loss"].as_f64().expect("loss") - one["loss"].as_f64().expect("loss");
+        assert!(
+            (bonus - 0.01 * one["entropy"].as_f64().expect("entropy")).abs() < 1e-5,
+            "{one}"
+        );
+    }
+}
+
+#[test]
+fn a_run_whose_sft_adapter_is_gone_does_not_hold_to_the_base_instead() {
+    let root = tempfile::tempdir().expect("a folder");
+    let dir = root.path().join("run");
+    train_as(short(), &dir, false, Some(2));
+    fs::remove_dir_all(dir.join("adapters/sft")).expect("removed");
+    let model = LoadedModel::nano().expect("nano");
+    let request = TrainRequest {
+        config: short(),
+        run_dir: dir,
+        resume: true,
+        sft_extra: None,
+    };
+    let refused = curriculum::run(&model, &request, &mut Listener::default());
+    let told = refused.expect_err("no reference").to_string();
+    assert!(
+        told.contains("adapters/sft") && told.contains("grpo.beta"),
+        "{told}"
+    );
+}
+
+#[test]
+fn one_prompt_a_step_is_attacked_too_and_goes_on_after_a_stop() {
+    let mut attacked = short();
+    attacked.sft.examples = 0;
+    attacked.grpo.prompts_per_step = 1;
+    attacked.grpo.steps_per_stage = 4;
+    attacked.grpo.num_generations = 2;
+    attacked.grpo.beta = 0.0;
+    attacked.attacker.share = 0.5;
+    let root = tempfile::tempdir().expect("a folder");
+    let (straight, stopped) = (root.path().join("straight"), root.path().join("stopped"));
+    train_as(attacked.clone(), &straight, false, None);
+    train_as(attacked.clone(), &stopped, false, Some(14));
+    train_as(attacked, &stopped, true, None);
+    for file in ["metrics.jsonl", "attacker.jsonl", "rollouts.jsonl"] {
+        assert_eq!(bytes(&straight, file), bytes(&stopped, file), "{file}");
+    }
+    let log = String::from_utf8(bytes(&straight, "attacker.jsonl")).expect("text");
+    // Half of four steps of stage 4.
+    assert_eq!(log.lines().count(), 2, "{log}");
 }
 
 fn assert_log_tells_of(dir: &Path, wanted: &[&str]) {
@@ -263,6 +395,43 @@ fn assert_log_tells_of(dir: &Path, wanted: &[&str]) {
         assert!(found.is_some(), "{words}, in this order: {log}");
         rest = found.map_or("", |(_, after)| after);
     }
+}
+
+/// What the rows of `metrics.jsonl` hold, by TRL's definitions where it has the name.
+fn assert_metrics_mean_what_they_say(dir: &Path, generations: f64) {
+    let rows = metric_rows(dir);
+    let mut seen = 0.0;
+    for row in &rows {
+        let of = |name: &str| row[name].as_f64().expect(name);
+        let has = |part: &str| {
+            row.as_object()
+                .expect("a row")
+                .keys()
+                .any(|key| key.starts_with(part))
+        };
+        let is_sft = row["stage"] == "sft";
+        assert_eq!(has("clip_ratio/"), !is_sft, "{row}");
+        assert_eq!(has("sampling/"), !is_sft, "{row}");
+        let counted = match is_sft {
+            true => of("step_tokens"),
+            false => {
+                // A group of all equal rewards has no gradient here, and its divergence is not measured.
+                assert_eq!(has("kl"), of("frac_reward_zero_std") < 1.0, "{row}");
+                let completions =
+                    of("completions/mean_length") * of("rollout_groups") * generations;
+                let prompts = of("step_tokens") - completions;
+                prompts * generations + completions
+            }
+        };
+        seen += counted;
+        assert!((of("num_tokens") - seen).abs() < 1e-6, "{seen}: {row}");
+    }
+}
+
+fn metric_rows(dir: &Path) -> Vec<serde_json::Value> {
+    let text = String::from_utf8(bytes(dir, "metrics.jsonl")).expect("text");
+    let rows = text.lines().map(serde_json::from_str);
+    rows.map(|row| row.expect("a row")).collect()
 }
 
 /// A run that has lost its checkpoints is left as it is.
@@ -314,11 +483,12 @@ fn an_attacked_run_is_a_function_of_its_seed_and_goes_on_after_a_stop() {
         .collect();
     // One pair of two, in each of two steps of stage 4.
     assert_eq!(rows.len(), 2, "{log}");
-    let arms: Vec<&str> = rows.iter().filter_map(|row| row["arm"].as_str()).collect();
-    assert!(
-        arms.len() == 2 && arms[0] != arms[1],
-        "untried arms come first: {log}"
-    );
+    let names = attacker::arms();
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    for row in &rows {
+        let arm = row["arm"].as_str().expect("an arm");
+        assert!(names.iter().any(|name| name == arm), "{arm}");
+    }
     let metrics = String::from_utf8(bytes(&straight, "metrics.jsonl")).expect("text");
     let told = metrics
         .lines()

@@ -1,7 +1,7 @@
 //! `opensoc train`: SFT and the curriculum, without a workbench.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -12,7 +12,7 @@ use super::{Outcome, detach, workbench};
 use crate::link::{Control, RunFact, RunState, TrainRequest};
 use crate::model::decoder::Decoder;
 use crate::model::nano;
-use crate::model::placement::DtypeChoice;
+use crate::model::placement::{DtypeChoice, Placement};
 use crate::model::source::LoadedModel;
 use crate::run::{Manifest, RunDir, layout};
 use crate::train::config::{BaseDtype, Preset, TrainConfig, resolve};
@@ -149,7 +149,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     }
     let run_dir = args.folder(config.seed)?;
     if args.detach {
-        LoadedModel::shape(&args.base.model)?;
+        check_room(&args.base, &config).inspect_err(|_| drop_if_empty(&run_dir))?;
         writeln!(out, "{}", detach::train(&run_dir)?)?;
         return Ok(Outcome::Complete);
     }
@@ -161,6 +161,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
             base.model = manifest.model;
         }
     }
+    check_room(&base, &config).inspect_err(|_| drop_if_empty(&run_dir))?;
     let request = TrainRequest {
         config,
         run_dir,
@@ -177,20 +178,39 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     headless(&base, &request, out)
 }
 
+/// Before the weights are read: whether they can be, and what to set where there is too little memory for them.
+fn check_room(base: &BaseModel, config: &TrainConfig) -> anyhow::Result<()> {
+    let shape = LoadedModel::shape(&base.model)?;
+    let placement = Placement::of(base.device.open()?, dtype_choice(config));
+    Ok(curriculum::check_room(
+        &base.model,
+        &shape,
+        &placement,
+        config,
+    )?)
+}
+
+/// Takes away the folder made for a run that could not begin; one that holds anything stays.
+fn drop_if_empty(run_dir: &Path) {
+    let _ = std::fs::remove_dir(run_dir);
+}
+
 fn headless(
     base: &BaseModel,
     request: &TrainRequest,
     out: &mut dyn Write,
 ) -> anyhow::Result<Outcome> {
     use_threads(request.config.threads);
-    let model = base.open(dtype_choice(&request.config))?;
+    let model = base.open(dtype_choice(&request.config));
+    let model = model.inspect_err(|_| drop_if_empty(&request.run_dir))?;
     let signal = stop_signal()?;
     let mut host = Headless {
         out,
         signal: signal.clone(),
         failed: None,
     };
-    let state = curriculum::run(&model, request, &mut host)?;
+    let state = curriculum::run(&model, request, &mut host);
+    let state = state.inspect_err(|_| drop_if_empty(&request.run_dir))?;
     if let Some(error) = host
         .failed
         .filter(|e| e.kind() != std::io::ErrorKind::BrokenPipe)

@@ -156,10 +156,9 @@ impl ModelConfig {
             intermediate_size: size("intermediate_size")?,
             layers: size("num_hidden_layers")?,
             heads,
-            kv_heads: if json.get("num_key_value_heads").is_some() {
-                size("num_key_value_heads")?
-            } else {
-                heads
+            kv_heads: match json.get("num_key_value_heads") {
+                None | Some(Value::Null) => heads,
+                Some(_) => size("num_key_value_heads")?,
             },
             max_positions: size("max_position_embeddings")?,
             rms_norm_eps: positive(&json, "rms_norm_eps")?.unwrap_or(1e-6),
@@ -357,6 +356,14 @@ mod tests {
             json!({"rope_theta": 1e4, "rope_type": "default"}),
         );
         assert_eq!(ModelConfig::parse(&json.to_string()), Ok(config));
+    }
+
+    #[test]
+    fn key_heads_that_are_null_are_as_many_as_there_are_heads() {
+        let mut json = small().to_json(3, 2);
+        json["num_key_value_heads"] = Value::Null;
+        let read = ModelConfig::parse(&json.to_string()).expect("usable");
+        assert_eq!((read.kv_heads, read.heads), (4, 4));
     }
 
     #[test]

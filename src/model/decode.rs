@@ -42,9 +42,11 @@ pub struct Sample {
     pub log_probs: Vec<f32>,
     /// Whether the length limit came before the end token.
     pub truncated: bool,
+    /// Which request it answers.
+    pub group: usize,
 }
 
-/// Samples completions until `end` or `sampling.max_tokens`; one list a request.
+/// Samples completions until one of `ends` or `sampling.max_tokens`; one list a request.
 ///
 /// # Errors
 /// On an empty prompt, or one that leaves no room within the model's positions.
@@ -52,7 +54,7 @@ pub fn generate(
     decoder: &Decoder,
     requests: Vec<Request>,
     sampling: &Sampling,
-    end: u32,
+    ends: &[u32],
 ) -> Result<Vec<Vec<Sample>>> {
     let limit = decoder.config.max_positions;
     for request in &requests {
@@ -66,7 +68,7 @@ pub fn generate(
         }
     }
     if !decoder.device().is_cpu() {
-        return composed::generate(decoder, requests, sampling, end);
+        return composed::generate(decoder, requests, sampling, ends);
     }
     let weights = Flat::new(decoder)?;
     let prefix = Prefix::fill(decoder, &weights, &requests);
@@ -75,14 +77,14 @@ pub fn generate(
         lines.extend(request.streams.into_iter().map(|stream| Line {
             group,
             stream,
-            sample: Sample::empty(),
+            sample: Sample::empty(group),
         }));
     }
-    decode_shards(&prefix, &mut lines, sampling, end);
+    decode_shards(&prefix, &mut lines, sampling, ends);
     let groups = lines.iter().map(|line| line.group + 1).max().unwrap_or(0);
     let mut samples = vec![Vec::new(); groups];
     for mut line in lines {
-        line.sample.truncated = line.sample.tokens.last() != Some(&end);
+        line.sample.truncated = !line.sample.has_ended(ends);
         samples[line.group].push(line.sample);
     }
     Ok(samples)
@@ -90,20 +92,20 @@ pub fn generate(
 
 /// Decodes all lines: many of them in as many shards as there are threads, each on one, which need not wait for one another
 /// at every product; few of them together on all threads, so that each weight is read once.
-fn decode_shards(prefix: &Prefix<'_>, lines: &mut [Line], sampling: &Sampling, end: u32) {
+fn decode_shards(prefix: &Prefix<'_>, lines: &mut [Line], sampling: &Sampling, ends: &[u32]) {
     let threads = rayon::current_num_threads();
     let enough = match prefix.parameters() <= CACHED {
         true => CACHED_LINES_A_SHARD,
         false => LINES_A_SHARD,
     };
     if lines.len() < threads * enough {
-        decode(prefix, lines, sampling, end, Threads::All);
+        decode(prefix, lines, sampling, ends, Threads::All);
         return;
     }
     let shard = lines.len().div_ceil(threads);
     lines
         .par_chunks_mut(shard)
-        .for_each(|lines| decode(prefix, lines, sampling, end, Threads::One));
+        .for_each(|lines| decode(prefix, lines, sampling, ends, Threads::One));
 }
 
 /// Samples every line to its end.
@@ -111,7 +113,7 @@ fn decode(
     prefix: &Prefix<'_>,
     lines: &mut [Line],
     sampling: &Sampling,
-    end: u32,
+    ends: &[u32],
     threads: Threads,
 ) {
     let mut session = Session::new(prefix, lines.len(), threads);
@@ -130,7 +132,7 @@ fn decode(
             Threads::One => drawing.iter_mut().for_each(draw),
             Threads::All => drawing.par_iter_mut().for_each(draw),
         }
-        let last = |line: &usize| lines[*line].sample.tokens.last() == Some(&end);
+        let last = |line: &usize| lines[*line].sample.has_ended(ends);
         let going: Vec<usize> = (0..active.len()).filter(|&i| !last(&active[i])).collect();
         if going.is_empty() || step + 1 == sampling.max_tokens {
             break;
@@ -161,11 +163,17 @@ impl Line {
 }
 
 impl Sample {
-    fn empty() -> Self {
+    /// Whether its last token is one that ends a completion.
+    fn has_ended(&self, ends: &[u32]) -> bool {
+        self.tokens.last().is_some_and(|last| ends.contains(last))
+    }
+
+    fn empty(group: usize) -> Self {
         Self {
             tokens: Vec::new(),
             log_probs: Vec::new(),
             truncated: false,
+            group,
         }
     }
 }
@@ -215,11 +223,24 @@ mod tests {
 
     fn requests() -> Vec<Request> {
         let base = Stream::named(9, &["samples"]);
-        let prompts: [&[u32]; 3] = [&[1, 2, 3, 4, 5, 6, 7], &[9], &[8, 3, 50, 2]];
+        // Some begin alike, one is another's beginning, and one is there twice.
+        let prompts: [&[u32]; 6] = [
+            &[1, 2, 3, 4, 5, 6, 7],
+            &[9],
+            &[8, 3, 50, 2],
+            &[1, 2, 3, 4, 50, 6, 9, 9],
+            &[1, 2, 3],
+            &[8, 3, 50, 2],
+        ];
         let request = |(g, p): (usize, &[u32])| Request {
             prompt: p.to_vec(),
             streams: (0..4).map(|i| base.fork((g * 4 + i) as u64)).collect(),
         };
+        assert!(
+            prompts
+                .iter()
+                .any(|p| p.starts_with(prompts[4]) && p.len() > 3)
+        );
         prompts.into_iter().enumerate().map(request).collect()
     }
 
@@ -237,7 +258,7 @@ mod tests {
             max_tokens: 20,
             ..Sampling::default()
         };
-        let samples = generate(decoder, requests(), &sampling, 0)?;
+        let samples = generate(decoder, requests(), &sampling, &[0])?;
         let mut packed = Packed::default();
         let (mut targets, mut want) = (Vec::new(), Vec::new());
         for (request, samples) in requests().iter().zip(&samples) {
@@ -276,9 +297,9 @@ mod tests {
             ..Sampling::default()
         };
         // A likely end, so that lines leave at different times.
-        for end in [0, 7, 8] {
-            let want = generate(&decoder, requests(), &sampling, end)?;
-            let got = composed::generate(&decoder, requests(), &sampling, end)?;
+        for ends in [&[0][..], &[7], &[8], &[8, 7, 50]] {
+            let want = generate(&decoder, requests(), &sampling, ends)?;
+            let got = composed::generate(&decoder, requests(), &sampling, ends)?;
             let lengths: Vec<usize> = want.iter().flatten().map(|s| s.tokens.len()).collect();
             assert!(lengths.iter().any(|&length| length < 20), "{lengths:?}");
             for (got, want) in got.iter().flatten().zip(want.iter().flatten()) {
@@ -298,9 +319,9 @@ mod tests {
             max_tokens: 12,
             ..Sampling::default()
         };
-        let together = generate(&decoder, requests(), &sampling, 0)?;
+        let together = generate(&decoder, requests(), &sampling, &[0])?;
         for (i, request) in requests().into_iter().enumerate() {
-            let alone = generate(&decoder, vec![request], &sampling, 0)?;
+            let alone = generate(&decoder, vec![request], &sampling, &[0])?;
             let tokens = |s: &Vec<Sample>| s.iter().map(|s| s.tokens.clone()).collect::<Vec<_>>();
             assert_eq!(tokens(&alone[0]), tokens(&together[i]));
         }
@@ -317,7 +338,7 @@ mod tests {
             max_tokens: 20,
             ..Sampling::default()
         };
-        let error = generate(&decoder()?, vec![request], &sampling, 0).expect_err("too long");
+        let error = generate(&decoder()?, vec![request], &sampling, &[0]).expect_err("too long");
         assert!(error.to_string().contains("120 tokens"));
         Ok(())
     }

@@ -51,7 +51,8 @@ pub enum ModelError {
     #[error("{path}: not a usable tokenizer: {reason}")]
     Tokenizer { path: PathBuf, reason: String },
     #[error(
-        "a prompt of {tokens} tokens and an answer of up to {answer} exceed the model's {limit} positions"
+        "a prompt of {tokens} tokens and an answer of up to {answer} exceed the model's {limit} positions: {}",
+        more_room(*tokens, *limit)
     )]
     TooLong {
         tokens: usize,
@@ -68,6 +69,17 @@ pub enum ModelError {
     NonFinite { name: String },
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
+}
+
+/// What makes room for a prompt and its answer.
+fn more_room(tokens: usize, limit: usize) -> String {
+    const OTHER: &str = "a model with more (max_position_embeddings in its config.json)";
+    match limit.saturating_sub(tokens) {
+        0 => format!("take {OTHER}"),
+        left => format!(
+            "leave at most {left} tokens for the answer (grpo.max_completion_length in training), or take {OTHER}"
+        ),
+    }
 }
 
 impl ModelError {

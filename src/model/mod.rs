@@ -8,6 +8,7 @@ pub mod decoder;
 mod early;
 pub mod error;
 pub mod gguf;
+mod guard;
 pub mod kernels;
 pub mod lora;
 pub mod nano;

@@ -8,10 +8,12 @@ use crate::stream::Stream;
 pub struct Sampling {
     /// 0 takes the likeliest token.
     pub temperature: f64,
-    /// Smallest set of likeliest tokens whose probability reaches this; 1 keeps all.
+    /// Smallest set of likeliest tokens whose probability, among those `top_k` leaves, reaches this; 1 keeps all.
     pub top_p: f64,
     /// Only this many likeliest tokens; 0 keeps all.
     pub top_k: usize,
+    /// Only tokens at least so likely beside the likeliest; 0 keeps all.
+    pub min_p: f64,
     pub max_tokens: usize,
 }
 
@@ -21,6 +23,7 @@ impl Default for Sampling {
             temperature: 1.0,
             top_p: 1.0,
             top_k: 0,
+            min_p: 0.0,
             max_tokens: 64,
         }
     }
@@ -79,7 +82,7 @@ fn likeliest(values: &[f32]) -> usize {
 
 /// Indices the filters keep, likeliest first; `None` when there is no filter.
 fn filtered(probabilities: &[f32], sampling: &Sampling) -> Option<Vec<usize>> {
-    if sampling.top_k == 0 && sampling.top_p >= 1.0 {
+    if sampling.top_k == 0 && sampling.top_p >= 1.0 && sampling.min_p <= 0.0 {
         return None;
     }
     let mut order: Vec<usize> = (0..probabilities.len()).collect();
@@ -91,12 +94,20 @@ fn filtered(probabilities: &[f32], sampling: &Sampling) -> Option<Vec<usize>> {
     if sampling.top_k > 0 {
         order.truncate(sampling.top_k);
     }
+    // What top-k leaves is a distribution of its own before the nucleus is taken, in transformers as in vLLM.
+    let of = |&i: &usize| f64::from(probabilities[i]);
+    let left = match sampling.top_k {
+        0 => 1.0,
+        _ => order.iter().map(of).sum::<f64>(),
+    };
     let mut mass = 0f64;
-    let enough = order.iter().position(|&i| {
-        mass += f64::from(probabilities[i]);
-        mass >= sampling.top_p
+    let enough = order.iter().position(|i| {
+        mass += of(i);
+        mass >= sampling.top_p * left
     });
     order.truncate(enough.map_or(order.len(), |last| last + 1));
+    let least = order.first().map_or(0.0, of) * sampling.min_p;
+    order.retain(|i| of(i) >= least);
     Some(order)
 }
 
@@ -143,6 +154,28 @@ mod tests {
             [1.0 / 30.0, 16.0 / 30.0, 4.0 / 30.0, 9.0 / 30.0],
         );
         near(shares(&Sampling::greedy(1)), [0.0, 1.0, 0.0, 0.0]);
+        near(
+            shares(&Sampling {
+                min_p: 0.6,
+                ..plain
+            }),
+            [0.0, 4.0 / 7.0, 0.0, 3.0 / 7.0],
+        );
+        // Of 4/7 and 3/7, which top-k leaves, the first is half of what there is; of 0.4 and 0.3 it is not.
+        let both = Sampling {
+            top_k: 2,
+            top_p: 0.5,
+            ..plain
+        };
+        near(shares(&both), [0.0, 1.0, 0.0, 0.0]);
+        near(
+            shares(&Sampling {
+                top_k: 3,
+                top_p: 0.5,
+                ..plain
+            }),
+            [0.0, 4.0 / 7.0, 0.0, 3.0 / 7.0],
+        );
     }
 
     #[test]

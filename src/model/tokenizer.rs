@@ -1,14 +1,18 @@
 //! Text to tokens and back, and the frame a chat template puts around a conversation.
 //!
-//! Log text is written by attackers: a literal `<|im_end|>` inside it is encoded as ordinary characters. Only the frame
-//! contains special tokens.
+//! Log text is written by attackers: a literal `<|im_end|>` or `<tool_call>` inside it is encoded as ordinary characters. Only
+//! the frame contains added tokens.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use tokenizers::Tokenizer as Inner;
+use fancy_regex::Regex;
+use serde_json::Value as Json;
+use tokenizers::{AddedToken, Tokenizer as Inner};
 
 use super::chat::{CHATML, ChatTemplate, Piece};
 use super::error::{ModelError, Result};
+use super::guard;
 use crate::disk;
 
 /// The longest `tokenizer.json` that is read, in bytes.
@@ -25,11 +29,17 @@ pub const TURN_END: &str = "<|im_end|>";
 #[derive(Clone)]
 pub struct Tokenizer {
     inner: Inner,
+    /// Special tokens, which no decoded text shows.
+    hidden: BTreeSet<u32>,
+    /// Added tokens that are not special, as the file has them: `inner` holds them as special, so that none comes of text.
+    visible: Vec<AddedToken>,
     /// Around a user's message alone.
     user: Frame,
     /// Around a system message and a user's.
     system_user: Frame,
     end: u32,
+    /// All tokens that end a completion; `end` is the first.
+    ends: Vec<u32>,
     pad: u32,
 }
 
@@ -52,7 +62,7 @@ impl Tokenizer {
             path: path.to_path_buf(),
             reason,
         };
-        let inner = Inner::from_bytes(bytes).map_err(|e| wrong(e.to_string()))?;
+        let inner = read(bytes).map_err(&wrong)?;
         Self::new(inner, template).map_err(wrong)
     }
 
@@ -70,7 +80,9 @@ impl Tokenizer {
     /// # Errors
     /// Says which token is missing, or what is wrong with the template.
     pub fn new(mut inner: Inner, template: Option<&ChatTemplate>) -> Result<Self, String> {
-        inner.set_encode_special_tokens(true);
+        // As transformers does: what a file was saved with must cut or fill up no prompt.
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|e| e.to_string())?;
         let chatml = ChatTemplate {
             source: CHATML.into(),
             ..ChatTemplate::default()
@@ -79,27 +91,44 @@ impl Tokenizer {
             check_chatml(&inner)?;
         }
         let template = template.unwrap_or(&chatml);
-        let specials = specials(&inner);
+        let added = added(&inner);
+        let hidden = special(&inner);
+        let visible = keep_out_of_text(&mut inner)?;
         let frame = |roles: &[&str]| -> Result<Frame, String> {
             let pieces = template.frame(roles, true)?;
+            check_marks(&pieces, &added)?;
             Ok(pieces
                 .into_iter()
-                .map(|piece| part(&inner, &specials, piece))
+                .map(|piece| part(&inner, &added, piece))
                 .collect())
         };
         let (user, system_user) = (frame(&["user"])?, frame(&["system", "user"])?);
-        let end = end_of_turn(template, &inner, &specials)?;
+        let end = end_of_turn(template, &inner, &added, &hidden)?;
         let pad = inner.token_to_id(END_OF_TEXT).unwrap_or(end);
         Ok(Self {
             inner,
+            hidden,
+            visible,
             user,
             system_user,
             end,
+            ends: vec![end],
             pad,
         })
     }
 
-    /// Ids of plain text; special tokens written out in it stay text.
+    /// The same with further tokens at which a completion ends: the model's own generation settings may name several.
+    #[must_use]
+    pub fn ending_at(mut self, ends: &[u32]) -> Self {
+        for end in ends {
+            if !self.ends.contains(end) {
+                self.ends.push(*end);
+            }
+        }
+        self
+    }
+
+    /// Ids of plain text; special and other added tokens written out in it stay text.
     #[must_use]
     pub fn encode(&self, text: &str) -> Vec<u32> {
         plain(&self.inner, text)
@@ -108,7 +137,9 @@ impl Tokenizer {
     /// Text of ids, special tokens left out.
     #[must_use]
     pub fn decode(&self, ids: &[u32]) -> String {
-        self.inner.decode(ids, true).unwrap_or_default()
+        let shown = ids.iter().filter(|id| !self.hidden.contains(id));
+        let shown: Vec<u32> = shown.copied().collect();
+        self.inner.decode(&shown, false).unwrap_or_default()
     }
 
     /// What a model answers to: system and user turn, and an assistant turn opened.
@@ -139,10 +170,22 @@ impl Tokenizer {
         ids
     }
 
-    /// The token that ends a completion.
+    /// The token that ends a completion as it is taught.
     #[must_use]
     pub fn end(&self) -> u32 {
         self.end
+    }
+
+    /// All tokens that end a completion as it is sampled.
+    #[must_use]
+    pub fn ends(&self) -> &[u32] {
+        &self.ends
+    }
+
+    /// The token of this text.
+    #[must_use]
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
     }
 
     /// The padding token.
@@ -163,10 +206,64 @@ impl Tokenizer {
     /// # Errors
     /// When it cannot be serialised.
     pub fn to_json(&self) -> Result<String> {
-        self.inner.to_string(true).map_err(|e| {
+        let written = || {
+            let mut inner = self.inner.clone();
+            inner.add_tokens(self.visible.clone())?;
+            inner.to_string(true)
+        };
+        written().map_err(|e| {
             ModelError::Candle(candle_core::Error::Msg(format!("tokenizer.json: {e}")))
         })
     }
+}
+
+/// Reads a `tokenizer.json`. The reader panics on some damaged ones, so their JSON is looked at first.
+fn read(bytes: &[u8]) -> Result<Inner, String> {
+    let damaged = |why: String| format!("it is cut or damaged: {why}");
+    serde_json::from_slice::<Json>(bytes).map_err(|e| damaged(e.to_string()))?;
+    match guard::quietly(|| Inner::from_bytes(bytes)) {
+        Ok(read) => read.map_err(|e| e.to_string()),
+        Err(panicked) => Err(damaged(panicked.to_string())),
+    }
+}
+
+/// Makes every added token special to the encoder, which then finds none in text, and returns those that were not. Runs of
+/// white space, which some vocabularies add, mark nothing and stay.
+fn keep_out_of_text(inner: &mut Inner) -> Result<Vec<AddedToken>, String> {
+    let added = inner.get_added_tokens_decoder().into_values();
+    let mut visible: Vec<AddedToken> = added
+        .filter(|token| !token.special && !token.content.trim().is_empty())
+        .collect();
+    visible.sort_by(|a, b| a.content.cmp(&b.content));
+    let special = visible.iter().cloned().map(|token| AddedToken {
+        special: true,
+        ..token
+    });
+    inner
+        .add_special_tokens(special.collect::<Vec<_>>())
+        .map_err(|e| e.to_string())?;
+    inner.set_encode_special_tokens(true);
+    Ok(visible)
+}
+
+/// Refuses a frame that holds a mark such as `<|im_start|>` that is none of the tokenizer's tokens: as ordinary characters it
+/// would be an opening that the model has never seen.
+fn check_marks(pieces: &[Piece], added: &[(String, u32)]) -> Result<(), String> {
+    let mark = Regex::new(r"<\|[^|<>\s]+\|>").map_err(|e| e.to_string())?;
+    let texts = pieces.iter().filter_map(|piece| match piece {
+        Piece::Frame(text) => Some(text),
+        Piece::Content(_) => None,
+    });
+    for found in texts.flat_map(|text| mark.find_iter(text)).flatten() {
+        if !added.iter().any(|(name, _)| name == found.as_str()) {
+            return Err(format!(
+                "its chat template writes {}, which is none of its special tokens: template and tokenizer are of different \
+                 models; take both from one",
+                found.as_str()
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn plain(inner: &Inner, text: &str) -> Vec<u32> {
@@ -188,27 +285,33 @@ fn check_chatml(inner: &Inner) -> Result<(), String> {
     }
 }
 
-/// Special tokens by their text, longest first.
-fn specials(inner: &Inner) -> Vec<(String, u32)> {
-    let added = inner.get_added_tokens_decoder();
-    let special = added.into_iter().filter(|(_, token)| token.special);
-    let mut all: Vec<(String, u32)> = special.map(|(id, token)| (token.content, id)).collect();
+/// Added tokens by their text, longest first.
+fn added(inner: &Inner) -> Vec<(String, u32)> {
+    let added = inner.get_added_tokens_decoder().into_iter();
+    let mut all: Vec<(String, u32)> = added.map(|(id, token)| (token.content, id)).collect();
     all.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then(a.1.cmp(&b.1)));
     all
 }
 
-fn part(inner: &Inner, specials: &[(String, u32)], piece: Piece) -> Part {
+/// Ids of special tokens.
+fn special(inner: &Inner) -> BTreeSet<u32> {
+    let added = inner.get_added_tokens_decoder().into_iter();
+    let special = added.filter(|(_, token)| token.special);
+    special.map(|(id, _)| id).collect()
+}
+
+fn part(inner: &Inner, added: &[(String, u32)], piece: Piece) -> Part {
     match piece {
         Piece::Content(i) => Part::Content(i),
-        Piece::Frame(text) => Part::Tokens(with_specials(inner, specials, &text)),
+        Piece::Frame(text) => Part::Tokens(with_added(inner, added, &text)),
     }
 }
 
-/// Ids of a template's own text, in which special tokens are tokens.
-fn with_specials(inner: &Inner, specials: &[(String, u32)], text: &str) -> Vec<u32> {
+/// Ids of a template's own text, in which added tokens are tokens.
+fn with_added(inner: &Inner, added: &[(String, u32)], text: &str) -> Vec<u32> {
     let (mut ids, mut rest) = (Vec::new(), text);
     loop {
-        let found = specials
+        let found = added
             .iter()
             .filter_map(|(name, id)| Some((rest.split_once(name.as_str())?, *id)))
             .min_by_key(|((before, _), _)| before.len());
@@ -226,7 +329,8 @@ fn with_specials(inner: &Inner, specials: &[(String, u32)], text: &str) -> Vec<u
 fn end_of_turn(
     template: &ChatTemplate,
     inner: &Inner,
-    specials: &[(String, u32)],
+    added: &[(String, u32)],
+    special: &BTreeSet<u32>,
 ) -> Result<u32, String> {
     let pieces = template.frame(&["user", "assistant"], false)?;
     let after = pieces
@@ -234,10 +338,10 @@ fn end_of_turn(
         .skip_while(|piece| **piece != Piece::Content(1))
         .nth(1);
     let tokens = match after {
-        Some(Piece::Frame(text)) => with_specials(inner, specials, text.trim_start()),
+        Some(Piece::Frame(text)) => with_added(inner, added, text.trim_start()),
         _ => Vec::new(),
     };
-    let is_special = |id: &u32| specials.iter().any(|(_, special)| special == id);
+    let is_special = |id: &u32| special.contains(id);
     let eos = template
         .eos_token
         .as_deref()
@@ -298,6 +402,112 @@ mod tests {
         };
         let error = Tokenizer::new(inner, Some(&endless)).err().expect("no end");
         assert!(error.contains("eos_token"), "{error}");
+    }
+
+    /// Nano's `tokenizer.json` after a change.
+    fn changed(change: impl FnOnce(&mut Json)) -> Vec<u8> {
+        let mut json: Json = serde_json::from_slice(nano::TOKENIZER).expect("JSON");
+        change(&mut json);
+        json.to_string().into_bytes()
+    }
+
+    #[test]
+    fn a_truncation_or_padding_that_a_file_was_saved_with_is_not_obeyed() {
+        let saved = changed(|json| {
+            json["truncation"] = serde_json::json!({
+                "direction": "Right", "max_length": 8, "strategy": "LongestFirst", "stride": 0
+            });
+            json["padding"] = serde_json::json!({
+                "strategy": {"Fixed": 40}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0,
+                "pad_type_id": 0, "pad_token": END_OF_TEXT
+            });
+        });
+        let saved = Tokenizer::parse(&saved, None, Path::new("t.json")).expect("usable");
+        let plain = nano_tokenizer();
+        for text in [
+            "a",
+            "src=10.0.0.1 dst=10.0.0.2 bytes=123456 action=allowed user=svc",
+        ] {
+            assert_eq!(saved.encode(text), plain.encode(text), "{text}");
+            assert_eq!(saved.prompt(None, text), plain.prompt(None, text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cut_or_damaged_file_is_named_and_never_a_panic() {
+        let refused = |bytes: &[u8]| {
+            let read = Tokenizer::parse(bytes, None, Path::new("t.json"));
+            read.err().expect("refused").to_string()
+        };
+        let all = nano::TOKENIZER;
+        let last = all.iter().rposition(|byte| *byte == b'}').expect("its end");
+        // From 1305 to 1404 the decoder stands, whose reader panics.
+        for end in (0..last).step_by(50).chain(1_305..1_405) {
+            let told = refused(&all[..end]);
+            assert!(
+                told.contains("t.json") && told.contains("cut or damaged"),
+                "{end}: {told}"
+            );
+        }
+        // The reader of this normalizer panics on JSON that is whole.
+        let damaged = changed(|json| {
+            json["normalizer"] =
+                serde_json::json!({"type": "Precompiled", "precompiled_charsmap": 7});
+        });
+        let told = refused(&damaged);
+        assert!(
+            told.contains("t.json") && told.contains("cut or damaged"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn added_tokens_come_of_the_frame_only() {
+        let with_tools = changed(|json| {
+            let added = json["added_tokens"].as_array_mut().expect("a list");
+            let mut token = added[0].clone();
+            let next = json_ids(added) + 1;
+            token["content"] = "<tool_call>".into();
+            token["special"] = false.into();
+            token["id"] = next.into();
+            added.push(token);
+        });
+        let template = ChatTemplate {
+            source: CHATML.replace("assistant\\n", "assistant\\n<tool_call>"),
+            ..ChatTemplate::default()
+        };
+        let own = Tokenizer::parse(&with_tools, Some(&template), Path::new("t")).expect("usable");
+        let call = own.inner.token_to_id("<tool_call>").expect("added");
+        assert!(!own.encode("a <tool_call> b").contains(&call));
+        assert_eq!(
+            own.encode("a <tool_call> b"),
+            nano_tokenizer().encode("a <tool_call> b")
+        );
+        let prompt = own.prompt(Some("<tool_call>"), "<tool_call>");
+        assert_eq!(prompt.iter().filter(|id| **id == call).count(), 1);
+        assert_eq!(prompt.last(), Some(&call));
+        // What a model says with it is seen, and a file written has it as it was.
+        assert_eq!(own.decode(&[call, own.end()]), "<tool_call>");
+        let again: Json = serde_json::from_str(&own.to_json().expect("JSON")).expect("JSON");
+        let first: Json = serde_json::from_slice(&with_tools).expect("JSON");
+        assert_eq!(again["added_tokens"], first["added_tokens"]);
+    }
+
+    fn json_ids(added: &[Json]) -> u64 {
+        let ids = added.iter().filter_map(|token| token["id"].as_u64());
+        let in_vocabulary = nano_tokenizer().vocabulary() as u64 - 1;
+        ids.fold(in_vocabulary, u64::max)
+    }
+
+    #[test]
+    fn a_template_of_another_tokenizer_is_refused_by_its_token() {
+        let template = ChatTemplate {
+            source: CHATML.replace("im_start", "start_header_id"),
+            ..ChatTemplate::default()
+        };
+        let error = Tokenizer::parse(nano::TOKENIZER, Some(&template), Path::new("t.json"));
+        let told = error.err().expect("another's").to_string();
+        assert!(told.contains("<|start_header_id|>"), "{told}");
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The model card beside every adapter: base, data, recipe, metrics with intervals, licence.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
-use super::config::TrainConfig;
+use super::config::{Reference, ScaleRewards, TrainConfig};
 use crate::env::schema::ENV_VERSION;
 use crate::eval::interval::wilson;
 use crate::link::{EvalRow, Plan};
+use crate::model::nano;
 
 /// Shares worth a line, and what they are shares of.
 const SHARES: [(&str, &str); 7] = [
@@ -18,36 +20,83 @@ const SHARES: [(&str, &str); 7] = [
     ("stage4_adversarial/accuracy", "right actions, stage 4"),
 ];
 
+/// Whose adapter a card is of.
+#[derive(Clone, Copy, Debug)]
+pub struct Base<'a> {
+    /// As the user calls the model: `nano`, a path, or `owner/model` in the Hugging Face cache.
+    pub name: &'a str,
+    /// Labelled examples beside the gold ones.
+    pub labelled: usize,
+}
+
+impl Base<'_> {
+    /// The lines between the card's dashes. A path on somebody's disk names no model to anybody else, and the licence of
+    /// another's weights is not ours to state.
+    fn front_matter(&self) -> String {
+        let is_nano = self.name == nano::NAME;
+        let is_published = |name: &str| hub_name(name) && !Path::new(name).exists();
+        let mut lines = String::from("---\n");
+        if is_nano || is_published(self.name) {
+            let model = self.name.split('@').next().unwrap_or(self.name);
+            let _ = writeln!(lines, "base_model: {model}");
+        }
+        lines.push_str("library_name: peft\n");
+        if is_nano {
+            lines.push_str("license: bsd-3-clause\n");
+        }
+        lines + "---\n"
+    }
+
+    /// What it is called in the text.
+    fn title(&self) -> &str {
+        let is_path = !hub_name(self.name);
+        let file = Path::new(self.name)
+            .file_name()
+            .and_then(|name| name.to_str());
+        file.filter(|_| is_path).unwrap_or(self.name)
+    }
+
+    fn licence(&self) -> &'static str {
+        match self.name == nano::NAME {
+            true => "BSD-3-Clause",
+            false => "That of the base model applies; see its own card.",
+        }
+    }
+}
+
+/// Whether a name has the form `owner/model`, with a revision or without.
+fn hub_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+    let parts: Vec<&str> = name.split('/').collect();
+    let is_plain =
+        |part: &&str| !part.is_empty() && !part.starts_with('.') && part.chars().all(allowed);
+    parts.len() == 2 && parts.iter().all(is_plain)
+}
+
 /// The text of a README.md for the adapter called `name`: a phase, or `best`.
 #[must_use]
 pub fn text(
-    base: &str,
+    base: &Base<'_>,
     name: &str,
     config: &TrainConfig,
     plan: &Plan,
     evaluation: &EvalRow,
 ) -> String {
     let mut text = format!(
-        "---\nbase_model: {base}\nlibrary_name: peft\nlicense: bsd-3-clause\n---\n\n# OpenSOC triage adapter: {name}\n\n\
-         A LoRA adapter (rank {}, alpha {}) for `{base}` that triages SOC alerts: one of five actions and the log line that \
-         decided it.\n\n",
-        config.lora.rank, config.lora.alpha
+        "{}\n# OpenSOC triage adapter: {name}\n\nA LoRA adapter (rank {}, alpha {}) for `{}` that triages SOC alerts: one of \
+         five actions and the log line that decided it.\n\n",
+        base.front_matter(),
+        config.lora.rank,
+        config.lora.alpha,
+        base.title()
     );
-    let (sft, grpo) = (&config.sft, &config.grpo);
     let _ = writeln!(
         text,
         "## Data and recipe\n\nEpisodes of the OpenSOC workbench's generator (environment version {ENV_VERSION}), train split, \
-         seed {}. SFT: {} gold examples, {} epoch(s), learning rate {}. GRPO: {} steps a stage, {} prompts of {} responses a \
-         step, learning rate {}, beta {}, rewards unscaled. Taken at optimiser step {}, in phase `{}`.\n",
+         seed {}. {} {} Taken at step {}, in phase `{}`.\n",
         config.seed,
-        sft.examples,
-        sft.epochs,
-        sft.lr,
-        grpo.steps_per_stage,
-        grpo.prompts_per_step,
-        grpo.num_generations,
-        grpo.lr,
-        grpo.beta,
+        supervised(config, base.labelled),
+        reinforced(config),
         evaluation.step,
         evaluation.stage
     );
@@ -58,8 +107,50 @@ pub fn text(
         );
     }
     metrics(&mut text, evaluation);
-    text.push_str("\n## Limits\n\nMade for generated alerts; not a judgement on real ones.\n\n## Licence\n\nBSD-3-Clause\n");
+    let _ = writeln!(
+        text,
+        "\n## Limits\n\nMade for generated alerts; not a judgement on real ones.\n\n## Licence\n\n{}",
+        base.licence()
+    );
     text
+}
+
+/// The supervised part of the recipe.
+fn supervised(config: &TrainConfig, labelled: usize) -> String {
+    let sft = &config.sft;
+    if config.sft_steps(sft.examples + labelled as u64) == 0 {
+        return "No SFT.".into();
+    }
+    let beside = match labelled {
+        0 => String::new(),
+        n => format!(" and {n} labelled ones"),
+    };
+    format!(
+        "SFT: {} gold examples{beside}, {} epoch(s), batches of {}, learning rate {}.",
+        sft.examples, sft.epochs, sft.batch, sft.lr
+    )
+}
+
+/// The reinforced part, where there is one.
+fn reinforced(config: &TrainConfig) -> String {
+    let grpo = &config.grpo;
+    if grpo.steps_per_stage == 0 {
+        return "No GRPO.".into();
+    }
+    let scaled = match grpo.scale_rewards {
+        ScaleRewards::None => "rewards unscaled",
+        ScaleRewards::Group => "rewards scaled by their group's deviation",
+        ScaleRewards::Batch => "rewards scaled by their step's deviation",
+    };
+    let held = match (grpo.beta > 0.0, grpo.reference) {
+        (false, _) => String::new(),
+        (true, Reference::Sft) => " to the SFT adapter".into(),
+        (true, Reference::Base) => " to the base model".into(),
+    };
+    format!(
+        "GRPO: {} steps a stage, {} prompt(s) of {} responses a step, learning rate {}, beta {}{held}, {scaled}.",
+        grpo.steps_per_stage, grpo.prompts_per_step, grpo.num_generations, grpo.lr, grpo.beta
+    )
 }
 
 /// The table of shares with their intervals.
@@ -109,10 +200,14 @@ mod tests {
         };
         let config = TrainConfig::nano();
         let mut plan = config.plan(0);
-        let card = text("nano", "stage1_basic", &config, &plan, &row);
+        let nano = Base {
+            name: "nano",
+            labelled: 0,
+        };
+        let card = text(&nano, "stage1_basic", &config, &plan, &row);
         assert!(!card.contains("Ended early"));
         plan.phases[1].end_early(7);
-        let early = text("nano", "stage1_basic", &config, &plan, &row);
+        let early = text(&nano, "stage1_basic", &config, &plan, &row);
         assert!(early.contains("Ended early by request: stage1_basic after 7 of 200 steps."));
         assert!(card.starts_with("---\nbase_model: nano\n") && card.contains("rank 16, alpha 32"));
         // Wilson 95 % of 200 in 400
@@ -125,5 +220,44 @@ mod tests {
             "{card}"
         );
         assert!(!card.contains("stage 2 |"));
+        assert!(card.contains("license: bsd-3-clause\n") && card.contains("rewards unscaled"));
+    }
+
+    #[test]
+    fn a_card_says_what_was_done_and_no_licence_of_others() {
+        let mut config = TrainConfig::qwen3b();
+        config.grpo.scale_rewards = ScaleRewards::Group;
+        config.grpo.reference = Reference::Base;
+        let card = |name: &str, labelled, config: &TrainConfig| {
+            let base = Base { name, labelled };
+            text(&base, "best", config, &config.plan(0), &EvalRow::default())
+        };
+        let published = card("Qwen/Qwen2.5-3B-Instruct@abc", 20, &config);
+        assert!(
+            published.starts_with(
+                "---\nbase_model: Qwen/Qwen2.5-3B-Instruct\nlibrary_name: peft\n---\n"
+            ),
+            "{published}"
+        );
+        assert!(published.contains("That of the base model applies"));
+        assert!(!published.to_lowercase().contains("bsd"), "{published}");
+        assert!(
+            published.contains("600 gold examples and 20 labelled ones"),
+            "{published}"
+        );
+        assert!(
+            published.contains("scaled by their group's deviation")
+                && published.contains("to the base model")
+        );
+        for path in ["/home/me/models/tiny", "./tiny", "../a/b/tiny", "tiny.gguf"] {
+            let local = card(path, 0, &config);
+            assert!(
+                !local.contains("base_model:") && !local.contains("/home"),
+                "{local}"
+            );
+            assert!(local.contains("for `tiny"), "{local}");
+        }
+        config.sft.examples = 0;
+        assert!(card("nano", 0, &config).contains("No SFT. GRPO: 200 steps"));
     }
 }

@@ -30,7 +30,7 @@ pub struct Position {
     pub phase_step: u64,
     /// Optimiser steps done in all.
     pub step: u64,
-    /// Prompt and completion tokens seen.
+    /// Prompt and completion tokens seen, the prompt with each of its completions.
     pub num_tokens: u64,
     /// Whether a stop came in the middle of this step's evaluation.
     pub owes_evaluation: bool,

@@ -23,9 +23,9 @@ pub struct TrainConfig {
     pub seed: u64,
     /// CPU threads; part of what a resumed run must keep to give the same bytes.
     pub threads: u64,
-    /// Optimiser steps between checkpoints.
+    /// Steps between checkpoints: batches of SFT, generations of rollouts with all their updates in GRPO.
     pub save_steps: u64,
-    /// Optimiser steps between lines of `rollouts.jsonl`.
+    /// GRPO steps between lines of `rollouts.jsonl`.
     pub log_rollouts_every: u64,
     /// Prompt and completion tokens that run forward and backward together, counted before common beginnings are shared: more
     /// of them share more and need more memory. A sequence or group longer than that runs alone.
@@ -129,9 +129,10 @@ pub struct SftConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GrpoConfig {
-    /// Optimiser steps of each stage; 0 ends the run after SFT.
+    /// Generations of rollouts of each stage, each with `num_iterations` times `steps_per_generation` optimiser updates; 0 ends
+    /// the run after SFT. Warm-up and schedule count them too.
     pub steps_per_stage: u64,
-    /// Groups per optimiser step.
+    /// Groups per generation of rollouts.
     pub prompts_per_step: u64,
     /// Draws of so many prompts until as many groups have unequal rewards: the dynamic sampling of DAPO (Yu et al. 2025).
     /// A step that stays short of them takes its learning rate down in proportion. With 1 every group of the one draw is
@@ -165,6 +166,9 @@ pub struct GrpoConfig {
     pub top_p: f64,
     /// 0 takes all.
     pub top_k: u64,
+    /// Least likelihood of a token beside the likeliest's; 0 takes all.
+    #[serde(default)]
+    pub min_p: f64,
     /// Tokens of a response.
     pub max_completion_length: u64,
     /// A response that reached that length teaches nothing.
@@ -300,7 +304,7 @@ impl Default for AttackerConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EvalConfig {
-    /// Optimiser steps between evaluations; 0 evaluates only at the end of a phase.
+    /// Steps, counted as for `save_steps`, between evaluations; 0 evaluates only at the end of a phase.
     pub every_steps: u64,
     pub episodes: u64,
     /// Episodes of the evaluation at the end of a phase.

@@ -8,6 +8,7 @@ mod evaluation;
 mod fitting;
 mod machine;
 mod pace;
+mod passes;
 mod phases;
 mod recent;
 mod rollouts;
@@ -24,7 +25,7 @@ use pace::Pace;
 use steering::Wants;
 use work::WorkClock;
 
-pub use fitting::{Fit, fit};
+pub use fitting::{Fit, check_room, fit};
 pub use recent::StepAnswers;
 
 use super::card;
@@ -53,6 +54,9 @@ pub trait Host {
     /// Controls asked for since the last call; a host that answers questions meanwhile does so with `live`.
     fn between(&mut self, live: &Decoder) -> Vec<Control>;
 }
+
+/// The phase before the stages, and its adapter.
+const SFT: &str = "sft";
 
 /// Hold-out examples whose gold completions give the validation loss.
 const LOSS_EPISODES: u64 = 128;
@@ -162,6 +166,8 @@ impl<'a> Run<'a> {
         let extra = Extra::of_run(&dir, request.sft_extra.as_deref(), request.resume)?;
         let (manifest, found) = manifest(model, request, &extra, &dir)?;
         let (config, plan) = (manifest.config.clone(), manifest.plan.clone());
+        let labels = Extra::file_of_run(&dir, request.sft_extra.as_deref(), request.resume);
+        fitting::check_lengths(model, &config, &extra, labels.as_deref())?;
         let mut writer = match (&found, request.resume) {
             (Some(found), _) => RunWriter::resume(dir.clone(), &found.position.lengths)?,
             (None, true) => RunWriter::resume(dir.clone(), &RunWriter::no_lengths())?,
@@ -169,12 +175,12 @@ impl<'a> Run<'a> {
         };
         extra.keep(&dir)?;
         let mut learner = Learner::fresh(model, &config)?;
+        let phase = found.as_ref().map_or(0, |found| found.position.phase);
+        if plan.phases.get(phase).is_none_or(|phase| phase.name != SFT) {
+            learner.reset_optimizer(config.grpo.weight_decay);
+        }
         let position = match found {
             Some(found) => {
-                let phase = plan.phases.get(found.position.phase);
-                if phase.is_none_or(|phase| phase.name != "sft") {
-                    learner.reset_optimizer(config.grpo.weight_decay);
-                }
                 if let Some(why) = &found.passed_over {
                     let step = found.position.step;
                     let told = format!(
@@ -302,7 +308,7 @@ impl<'a> Run<'a> {
             "{name} ended at step {step}; its adapter is written"
         ))?;
         self.forget_skip(name)?;
-        if name == "sft" {
+        if name == SFT {
             self.learner.reset_optimizer(self.config.grpo.weight_decay);
         }
         self.position.phase += 1;
@@ -320,7 +326,11 @@ impl<'a> Run<'a> {
         let folder = self.writer.dir().adapter(name);
         adapter.save(&folder, &self.model.id(), DType::F32)?;
         if let Some(evaluation) = evaluation {
-            let card = card::text(&self.model.name, name, &self.config, &self.plan, evaluation);
+            let base = card::Base {
+                name: &self.model.name,
+                labelled: self.extra.len(),
+            };
+            let card = card::text(&base, name, &self.config, &self.plan, evaluation);
             replace_file(&folder.join("README.md"), card.as_bytes())?;
         }
         Ok(())
@@ -328,10 +338,14 @@ impl<'a> Run<'a> {
 
     fn open_reference(&mut self) -> Result<()> {
         if self.config.grpo.beta > 0.0 && self.reference.is_none() {
-            let dir = self.writer.dir().adapter("sft");
+            let dir = self.writer.dir().adapter(SFT);
             let base = &self.model.decoder;
-            let holds_to_sft = self.config.grpo.reference == Reference::Sft;
-            let adapter = match holds_to_sft && dir.join("adapter_config.json").is_file() {
+            let has_sft = self.plan.phases.iter().any(|phase| phase.name == SFT);
+            let holds_to_sft = self.config.grpo.reference == Reference::Sft && has_sft;
+            if holds_to_sft && !dir.join("adapter_config.json").is_file() {
+                return Err(TrainError::LostReference { path: dir });
+            }
+            let adapter = match holds_to_sft {
                 true => Some(Adapter::load(&dir, &base.config, base.device())?),
                 false => None,
             };

@@ -20,12 +20,35 @@ pub enum TrainError {
         "{path}: no checkpoint is left of a run of {steps} steps, so it cannot be continued; its files stay as they are, and `opensoc train --run-dir` with another folder begins anew"
     )]
     LostCheckpoints { path: PathBuf, steps: u64 },
+    #[error(
+        "{path}: the SFT adapter that grpo.beta holds the policy to is not there any more, and another reference would make another run: put the folder back, or begin a new run in another folder"
+    )]
+    LostReference { path: PathBuf },
     #[error("{path}:{line}: not a labelled example: {reason}")]
     Labels {
         path: PathBuf,
         line: u64,
         reason: String,
     },
+    #[error(
+        "gold example {index} of SFT has {tokens} tokens, more than the model's {limit} positions: take a model with more (max_position_embeddings in its config.json), or leave SFT out (sft.examples=0)"
+    )]
+    GoldTooLong {
+        index: u64,
+        tokens: usize,
+        limit: usize,
+    },
+    #[error("{model}: its weights alone need {needed} of the {there} that are free: {advice}")]
+    NoRoom {
+        model: String,
+        needed: String,
+        there: String,
+        advice: String,
+    },
+    #[error(
+        "the samples of prompt {prompt} are not {wanted} of its own: a group of other prompts' answers would learn nonsense (please report this)"
+    )]
+    MixedGroup { prompt: usize, wanted: u64 },
     #[error("{path}: no labelled examples: {reason}")]
     NoLabels { path: PathBuf, reason: &'static str },
 }

@@ -46,7 +46,7 @@ pub fn answer(
             decoder,
             requests,
             &Sampling::greedy(MAX_TOKENS),
-            tokenizer.end(),
+            tokenizer.ends(),
         )?;
         for (episode, sample) in batch.iter().zip(samples.iter().flatten()) {
             let response = tokenizer.decode(&sample.tokens);

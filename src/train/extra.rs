@@ -3,7 +3,7 @@
 //! A line is what `opensoc generate --format sft` prints: `{"prompt":[{"role","content"}…],"completion":[{"role":
 //! "assistant","content"}]}`, or the same conversation under `messages`. Other keys are passed over: tools add ids.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -24,6 +24,8 @@ pub const FILE: &str = "sft_extra.jsonl";
 /// One labelled example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
+    /// Its line in the file.
+    pub line: u64,
     pub system: Option<String>,
     pub user: String,
     /// Three lines, well formed.
@@ -47,11 +49,11 @@ struct Message {
 }
 
 impl Example {
-    /// Reads one line.
+    /// Reads one line, the `at`th of its file.
     ///
     /// # Errors
     /// Says what is wrong with it, in words.
-    fn parse(line: &str) -> Result<Self, String> {
+    fn parse(line: &str, at: u64) -> Result<Self, String> {
         let line: Line = serde_json::from_str(line).map_err(|error| error.to_string())?;
         let turns = line
             .prompt
@@ -76,6 +78,7 @@ impl Example {
         response::parse(&completion)
             .map_err(|because| format!("its answer is malformed: {because}"))?;
         Ok(Self {
+            line: at,
             system,
             user: user.ok_or("no message of the user")?,
             completion,
@@ -125,7 +128,10 @@ impl Extra {
             .lines()
             .enumerate()
             .filter(|(_, line)| !line.trim().is_empty());
-        let examples = lines.map(|(n, line)| Example::parse(line).map_err(|why| wrong(n + 1, why)));
+        let examples = lines.map(|(n, line)| {
+            let parsed = Example::parse(line, n as u64 + 1);
+            parsed.map_err(|why| wrong(n + 1, why))
+        });
         let examples = examples.collect::<Result<Vec<_>>>()?;
         if examples.is_empty() {
             return Err(none("the file holds none"));
@@ -138,12 +144,41 @@ impl Extra {
     /// # Errors
     /// As [`Self::read`].
     pub fn of_run(dir: &RunDir, file: Option<&Path>, resume: bool) -> Result<Self> {
-        let copy = dir.path().join(FILE);
-        match (resume, file) {
-            (true, _) if copy.is_file() => Self::read(&copy),
-            (false, Some(file)) => Self::read(file),
-            _ => Ok(Self::default()),
+        match Self::file_of_run(dir, file, resume) {
+            Some(file) => Self::read(&file),
+            None => Ok(Self::default()),
         }
+    }
+
+    /// The file that [`Self::of_run`] reads.
+    #[must_use]
+    pub fn file_of_run(dir: &RunDir, file: Option<&Path>, resume: bool) -> Option<PathBuf> {
+        let copy = dir.path().join(FILE);
+        match resume {
+            true => copy.is_file().then_some(copy),
+            false => file.map(Path::to_path_buf),
+        }
+    }
+
+    /// Refuses examples that are longer than the model has positions.
+    ///
+    /// # Errors
+    /// Names the file that [`Self::of_run`] read, and the line.
+    pub fn check_lengths(&self, tokenizer: &Tokenizer, limit: usize, file: &Path) -> Result<()> {
+        for example in &self.examples {
+            let tokens = example.sequence(tokenizer).tokens();
+            if tokens > limit {
+                return Err(TrainError::Labels {
+                    path: file.to_owned(),
+                    line: example.line,
+                    reason: format!(
+                        "its {tokens} tokens exceed the model's {limit} positions: shorten its log window, or take a model with \
+                         more (max_position_embeddings in its config.json)"
+                    ),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Leaves a copy in a run's folder.
@@ -204,6 +239,7 @@ mod tests {
         write(&format!("{}\n\n{messages}\n", line(ANSWER)));
         let Extra { examples, .. } = Extra::read(&path).expect("two examples");
         assert_eq!(examples.len(), 2);
+        assert_eq!((examples[0].line, examples[1].line), (1, 3));
         assert_eq!(
             (examples[0].system.as_deref(), examples[1].system.as_deref()),
             (Some("s"), None)

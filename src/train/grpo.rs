@@ -27,6 +27,24 @@ pub fn advantages(rewards: &[f64], group: usize, scale: ScaleRewards) -> Vec<f64
     rewards.chunks(group.max(1)).flat_map(of_group).collect()
 }
 
+/// Share of responses whose standard deviation, the one that `scale` divides by, is 0: of the whole batch under
+/// [`ScaleRewards::Batch`], as TRL has it, else of the response's group.
+#[must_use]
+pub fn zero_std_share(rewards: &[f64], group: usize, scale: ScaleRewards) -> f64 {
+    if scale == ScaleRewards::Batch {
+        return f64::from(u8::from(is_zero(std_dev(rewards))));
+    }
+    let groups = rewards.chunks(group.max(1));
+    let flat = groups.clone().filter(|group| is_zero(std_dev(group)));
+    flat.count() as f64 / groups.len().max(1) as f64
+}
+
+/// Whether a standard deviation counts as none.
+#[must_use]
+pub fn is_zero(std_dev: f64) -> bool {
+    std_dev < 1e-8
+}
+
 /// Standard deviation with n - 1; 0 for fewer than two values.
 #[must_use]
 pub fn std_dev(values: &[f64]) -> f64 {
@@ -92,6 +110,8 @@ impl ResponseTerms {
 pub struct Loss {
     /// To be minimised; already normalised.
     pub loss: Tensor,
+    /// Its value without the entropy bonus.
+    pub policy_loss: Tensor,
     pub told: LossStats,
 }
 
@@ -199,6 +219,7 @@ pub fn loss(config: &GrpoConfig, scored: &Tensor, terms: &BatchTerms) -> Result<
         divergence = Some(k3);
     }
     let mut loss = (policy * vector(&of_loss)?)?.sum_all()?;
+    let policy_loss = loss.detach();
     if config.entropy_coef > 0.0 {
         let bonus = (&entropies * vector(&of_entropy)?)?.sum_all()?;
         loss = (loss - (bonus * config.entropy_coef)?)?;
@@ -214,7 +235,11 @@ pub fn loss(config: &GrpoConfig, scored: &Tensor, terms: &BatchTerms) -> Result<
             .unwrap_or_default(),
     };
     let told = seen.told(config, terms);
-    Ok(Loss { loss, told })
+    Ok(Loss {
+        loss,
+        policy_loss,
+        told,
+    })
 }
 
 /// Per-token values of a micro-batch.
@@ -279,6 +304,19 @@ mod tests {
         assert!((scaled[0] - 0.5 / ((1.0f64 / 3.0).sqrt() + 1e-4)).abs() < 1e-12);
         assert!(scaled[4..].iter().all(|&a| a == 0.0));
         assert!((std_dev(&[2.0, 4.0]) - 2f64.sqrt()).abs() < 1e-12 && std_dev(&[3.0]) == 0.0);
+    }
+
+    #[test]
+    fn no_spread_is_counted_where_the_scale_looks_for_it() {
+        let rewards = [1.0, 0.0, 2.0, 2.0];
+        for (scale, want) in [
+            (ScaleRewards::None, 0.5),
+            (ScaleRewards::Group, 0.5),
+            (ScaleRewards::Batch, 0.0),
+        ] {
+            assert_eq!(zero_std_share(&rewards, 2, scale), want, "{scale:?}");
+            assert_eq!(zero_std_share(&[2.0; 4], 2, scale), 1.0, "{scale:?}");
+        }
     }
 
     #[test]

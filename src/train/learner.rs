@@ -50,6 +50,8 @@ pub fn pack(sequences: &[Sequence]) -> (Arc<Packed>, Vec<(usize, u32)>) {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BatchStats {
     pub loss: f64,
+    /// The loss without an entropy bonus.
+    pub policy_loss: f64,
     /// Over the tokens that count in the loss.
     pub told: LossStats,
     /// Sum and greatest of |sampler's - trainer's| log-probability, over all completion tokens.
@@ -60,8 +62,12 @@ pub struct BatchStats {
 
 impl BatchStats {
     /// Of log-probabilities and entropies `[2, tokens]` beside the log-probabilities that the sampler saw; no ratio is clipped.
-    fn of_scores(scored: &Tensor, sampled: &[f32]) -> Result<Self> {
-        let trained = scored.get(0)?.to_vec1::<f32>()?;
+    /// `old`: those of the policy that sampled, where an update may have changed it since.
+    fn of_scores(scored: &Tensor, old: Option<&Vec<f32>>, sampled: &[f32]) -> Result<Self> {
+        let trained = match old {
+            Some(old) => old.clone(),
+            None => scored.get(0)?.to_vec1::<f32>()?,
+        };
         let differences = trained
             .iter()
             .zip(sampled)
@@ -77,13 +83,14 @@ impl BatchStats {
             mismatch_sum: differences.clone().sum(),
             mismatch_max: differences.fold(0.0, f64::max),
             scored: trained.len() as f64,
-            loss: 0.0,
+            ..Self::default()
         })
     }
 
     /// Adds another micro-batch of the same step.
     pub fn add(&mut self, other: &Self) {
         self.loss += other.loss;
+        self.policy_loss += other.policy_loss;
         self.told.add(&other.told);
         self.mismatch_sum += other.mismatch_sum;
         self.mismatch_max = self.mismatch_max.max(other.mismatch_max);
@@ -169,7 +176,7 @@ impl Learner {
         let loss = (pass.scored.get(0)?.sum_all()? * (-1.0 / tokens.max(1) as f64))?;
         let stats = BatchStats {
             loss: scalar(&loss)?,
-            ..BatchStats::of_scores(&pass.scored.detach(), &[])?
+            ..BatchStats::of_scores(&pass.scored.detach(), None, &[])?
         };
         let gradients = Gradients::collect(&self.vars, &pass.backward(&loss)?)?;
         self.gather(gradients);
@@ -193,10 +200,15 @@ impl Learner {
             .decoder
             .pass(&packed, targets, temperature, self.checkpointing)?;
         let loss = grpo::loss(config, &pass.scored, terms)?;
+        let value = scalar(&loss.loss)?;
         let stats = BatchStats {
-            loss: scalar(&loss.loss)?,
+            loss: value,
+            policy_loss: match config.entropy_coef > 0.0 {
+                true => scalar(&loss.policy_loss)?,
+                false => value,
+            },
             told: loss.told,
-            ..BatchStats::of_scores(&pass.scored.detach(), sampled)?
+            ..BatchStats::of_scores(&pass.scored.detach(), terms.old.as_ref(), sampled)?
         };
         let gradients = Gradients::collect(&self.vars, &pass.backward(&loss.loss)?)?;
         self.gather(gradients);
@@ -213,7 +225,8 @@ impl Learner {
         temperature: f64,
         sampled: &[f32],
     ) -> Result<BatchStats> {
-        BatchStats::of_scores(&Self::scored(decoder, sequences, temperature)?, sampled)
+        let scored = Self::scored(decoder, sequences, temperature)?;
+        BatchStats::of_scores(&scored, None, sampled)
     }
 
     fn gather(&mut self, gradients: Gradients) {

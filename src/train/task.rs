@@ -74,24 +74,73 @@ pub fn prompts_seed(seed: u64, stage: Stage) -> u64 {
     derived_seed(seed, &format!("prompts {stage}"))
 }
 
-/// The prompts of a step of `stage`: twin pairs, a `mix` share of them as in the stages before.
+/// One draw of prompts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// Optimiser steps of the stage before this one.
+    pub step: u64,
+    /// Draws of this step before this one.
+    pub again: u64,
+    /// The most draws a step may take.
+    pub most: u64,
+}
+
+impl Draw {
+    /// The first draw of a step that takes no other.
+    #[must_use]
+    pub const fn of_step(step: u64) -> Self {
+        Self {
+            step,
+            again: 0,
+            most: 1,
+        }
+    }
+
+    /// Its number among all a stage may take.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.step * self.most + self.again
+    }
+}
+
+/// The prompts of a draw of `stage`: twin pairs, a `mix` share of them as in the stages before. One too many for pairs has
+/// its twin in the step before or after.
 #[must_use]
-pub fn step_episodes(seed: u64, stage: Stage, step: u64, count: u64, mix: f64) -> Vec<Episode> {
-    let mut stream = Stream::named(seed, &["train", "prompts", stage.as_str()]).fork(step);
+pub fn step_episodes(seed: u64, stage: Stage, draw: &Draw, count: u64, mix: f64) -> Vec<Episode> {
+    let number = draw.number();
+    let mut stream = Stream::named(seed, &["train", "prompts", stage.as_str()]).fork(number);
     let source = prompts_seed(seed, stage);
-    let pairs = count.div_ceil(2);
-    let episodes = (0..pairs).flat_map(|pair| {
-        let earlier = stage as u64;
-        let mixed = earlier > 0 && f64::from(stream.unit()) < mix;
-        let stage = if mixed {
-            Stage::ALL[stream.below(earlier) as usize]
-        } else {
-            stage
-        };
-        let index = (step * pairs + pair) * 2;
-        [0, 1].map(|twin| generate::episode(stage, Split::Train, source, index + twin))
-    });
-    episodes.take(count as usize).collect()
+    let pairs = count / 2;
+    let mut episodes = Vec::with_capacity(count as usize);
+    for pair in 0..pairs {
+        let stage = mixed(stage, mix, &mut stream);
+        let index = (number * pairs + pair) * 2;
+        episodes.extend(
+            [0, 1].map(|twin| generate::episode(stage, Split::Train, source, index + twin)),
+        );
+    }
+    if count % 2 == 1 {
+        episodes.push(lone_episode(seed, stage, draw, mix));
+    }
+    episodes
+}
+
+/// The stage of a pair: `stage`, or with a chance of `mix` one of those before it.
+fn mixed(stage: Stage, mix: f64, stream: &mut Stream) -> Stage {
+    let earlier = stage as u64;
+    match earlier > 0 && f64::from(stream.unit()) < mix {
+        true => Stage::ALL[stream.below(earlier) as usize],
+        false => stage,
+    }
+}
+
+/// One of a pair: steps 0 and 1 have the twins of the first, 2 and 3 those of the next.
+fn lone_episode(seed: u64, stage: Stage, draw: &Draw, mix: f64) -> Episode {
+    let pair = draw.step / 2 * draw.most + draw.again;
+    let mut stream = Stream::named(seed, &["train", "lone prompts", stage.as_str()]).fork(pair);
+    let source = derived_seed(seed, &format!("lone prompts {stage}"));
+    let stage = mixed(stage, mix, &mut stream);
+    generate::episode(stage, Split::Train, source, 2 * pair + draw.step % 2)
 }
 
 /// `count` hold-out episodes over all stages, as a run's own evaluations see them.
@@ -118,7 +167,8 @@ mod tests {
     #[test]
     fn prompts_of_earlier_stages_that_a_step_mixes_in_are_new_ones() {
         let ids = |stage, mix| -> BTreeSet<String> {
-            let steps = (0..20).flat_map(|step| step_episodes(1, stage, step, 8, mix));
+            let draws = (0..20).map(Draw::of_step);
+            let steps = draws.flat_map(|draw| step_episodes(1, stage, &draw, 8, mix));
             steps.map(|episode| episode.episode_id).collect()
         };
         let before = ids(Stage::Basic, 0.0);
@@ -126,5 +176,31 @@ mod tests {
         assert!(mixed.iter().all(|id| id.contains("stage1_basic")));
         assert_eq!((before.len(), mixed.len()), (160, 160));
         assert!(before.is_disjoint(&mixed));
+    }
+
+    #[test]
+    fn a_prompt_alone_in_its_step_meets_its_twin_in_the_next() {
+        for most in [1, 2] {
+            for count in [1, 3] {
+                let lone = |step| {
+                    let draw = Draw {
+                        step,
+                        again: 0,
+                        most,
+                    };
+                    let episodes = step_episodes(1, Stage::Mixed, &draw, count, 0.5);
+                    assert_eq!(episodes.len() as u64, count);
+                    episodes.into_iter().next_back().expect("the last")
+                };
+                let alone: Vec<Episode> = (0..20).map(lone).collect();
+                for twins in alone.chunks(2) {
+                    assert_eq!(twins[0].stage, twins[1].stage);
+                    assert_eq!(twins[0].index + 1, twins[1].index);
+                    assert_ne!(twins[0].truth.action, twins[1].truth.action);
+                }
+                let ids: BTreeSet<&str> = alone.iter().map(|e| e.episode_id.as_str()).collect();
+                assert_eq!(ids.len(), 20);
+            }
+        }
     }
 }

@@ -34,6 +34,14 @@ pub fn config(layers: usize, tied: bool) -> ModelConfig {
     }
 }
 
+/// The same shape in each architecture.
+pub fn config_of(architecture: Architecture, layers: usize, tied: bool) -> ModelConfig {
+    ModelConfig {
+        architecture,
+        ..config(layers, tied)
+    }
+}
+
 fn normals(stream: &mut Stream, shape: &[usize], std: f32) -> Tensor {
     let n: usize = shape.iter().product();
     let data: Vec<f32> = (0..n).map(|_| stream.normal() * std).collect();

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Tensor, Var};
-use opensoc::model::config::Projection;
+use opensoc::model::config::{Architecture, Projection};
 use opensoc::model::decoder::Decoder;
 use opensoc::stream::Stream;
 
 use crate::fixture::{
-    CPU, Outcome, Scored, Task, adapted, adapter, config, relative_error, weights,
+    CPU, Outcome, Scored, Task, adapted, adapter, config, config_of, relative_error, weights,
 };
 use crate::twin::Twin;
 
@@ -79,20 +79,22 @@ fn check(
 
 #[test]
 fn every_lora_tensor_gets_the_gradient_that_differences_give() -> Outcome {
-    let (config, task) = (config(3, true), task(1));
-    let mut decoder = adapted(&config, 1);
-    let scored: Scored = task.shared();
-    let grads = task.loss(&decoder, &scored)?.backward()?;
-    let named = decoder.adapter().expect("adapted").named();
-    assert_eq!(named.len(), 3 * 7 * 2);
+    let task = task(1);
     let mut worst = 0f64;
-    for (name, var) in named {
-        let gradient = grads.get(&var).ok_or_else(|| name.clone())?;
-        let error = check(&name, &var, gradient, || {
-            decoder.merge().map_err(candle_core::Error::wrap)?;
-            task.loss_value(&decoder, &scored)
-        })?;
-        worst = worst.max(error);
+    for architecture in Architecture::ALL {
+        let mut decoder = adapted(&config_of(architecture, 3, true), 1);
+        let scored: Scored = task.shared();
+        let grads = task.loss(&decoder, &scored)?.backward()?;
+        let named = decoder.adapter().expect("adapted").named();
+        assert_eq!(named.len(), 3 * 7 * 2);
+        for (name, var) in named {
+            let gradient = grads.get(&var).ok_or_else(|| name.clone())?;
+            let error = check(&name, &var, gradient, || {
+                decoder.merge().map_err(candle_core::Error::wrap)?;
+                task.loss_value(&decoder, &scored)
+            })?;
+            worst = worst.max(error);
+        }
     }
     println!("LoRA against differences: {worst:.1e} of the greatest gradient at worst");
     Ok(())
@@ -101,8 +103,10 @@ fn every_lora_tensor_gets_the_gradient_that_differences_give() -> Outcome {
 #[test]
 fn lora_gradients_and_log_probs_equal_the_twins() -> Outcome {
     let mut worst = 0f64;
-    for seed in 0..4 {
-        let (config, task) = (config(2 + seed as usize % 2, seed < 2), task(seed));
+    // Each seed and depth in both architectures.
+    for (seed, architecture) in (0..4).flat_map(|seed| Architecture::ALL.map(|a| (seed, a))) {
+        let config = config_of(architecture, 2 + seed as usize % 2, seed < 2);
+        let task = task(seed);
         let decoder = adapted(&config, seed);
         let twin = Twin::new(&config, &decoder.weights, decoder.adapter())?;
         let scored = task.shared();
@@ -149,11 +153,22 @@ fn an_adapter_on_some_projections_gets_the_twins_gradients() -> Outcome {
 
 #[test]
 fn every_trainable_weight_gets_the_gradient_of_twin_and_differences() -> Outcome {
-    for tied in [true, false] {
-        let (config, task) = (config(2, tied), task(7));
+    for (architecture, tied) in [
+        (Architecture::Qwen2, true),
+        (Architecture::Qwen2, false),
+        (Architecture::Llama, true),
+        (Architecture::Llama, false),
+    ] {
+        let (config, task) = (config_of(architecture, 2, tied), task(7));
         let start = weights(&config, 7);
         let (decoder, vars) = Decoder::trainable(config.clone(), &start)?;
-        assert_eq!(vars.len(), 2 * 12 + if tied { 2 } else { 3 });
+        // Llama has no biases on queries, keys and values.
+        let in_layer = if architecture == Architecture::Qwen2 {
+            12
+        } else {
+            9
+        };
+        assert_eq!(vars.len(), 2 * in_layer + if tied { 2 } else { 3 });
         let (twin, twin_vars) = Twin::new(&config, &start, None)?.track_weights()?;
         let scored = task.shared();
         let got = task.loss(&decoder, &scored)?.backward()?;
@@ -178,7 +193,7 @@ fn every_trainable_weight_gets_the_gradient_of_twin_and_differences() -> Outcome
             .values()
             .fold((0f64, 0f64), |w, e| (w.0.max(e.0), w.1.max(e.1)));
         println!(
-            "weights, tied {tied}: {:.1e} from the twin, {:.1e} from differences",
+            "weights, {architecture:?}, tied {tied}: {:.1e} from the twin, {:.1e} from differences",
             worst.0, worst.1
         );
     }

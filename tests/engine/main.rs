@@ -7,6 +7,7 @@
 mod files;
 mod fixture;
 mod gradients;
+mod hostile;
 mod memory;
 mod merge;
 mod packing;

@@ -103,7 +103,7 @@ fn weights_in_16_bits_give_the_numbers_of_the_same_weights_in_32() -> Outcome {
             max_tokens: 16,
             ..Sampling::default()
         };
-        let sample = |decoder: &Decoder| generate(decoder, vec![request()], &sampling, 0);
+        let sample = |decoder: &Decoder| generate(decoder, vec![request()], &sampling, &[0]);
         let (narrow, wide) = (sample(&narrow)?, sample(&wide)?);
         assert_eq!(narrow[0][0].tokens, wide[0][0].tokens, "seed {seed}");
         for (n, w) in narrow[0][0].log_probs.iter().zip(&wide[0][0].log_probs) {

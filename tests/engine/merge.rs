@@ -11,14 +11,21 @@ use opensoc::model::tensors::{SafetensorsFiles, TensorSource};
 #[test]
 fn a_merged_model_gives_the_logits_of_peft() -> Outcome {
     let (reference, base) = (json("reference.json"), open("qwen2-f32"));
+    let mut compared = 0;
     for (name, want) in reference["adapters"].as_object().expect("adapters") {
         let (root, text) = (tempfile::tempdir()?, want["text"].as_u64().expect("index"));
         let dir = root.path().join("merged");
         export(&base, &adapted(&base, name), &dir, DType::F32)?;
         let merged = LoadedModel::open(&dir.display().to_string(), &Placement::cpu())?;
         let tokens = ids(&reference["models"]["qwen2-f32"]["tokens"][text as usize]);
-        assert_near(name, &merged.decoder.logits(&tokens)?, &want["logits"]);
+        let logits = merged.decoder.logits(&tokens)?;
+        assert_near(name, &logits, &want["logits"]);
+        if !want["merged"].is_null() {
+            assert_near(&format!("{name}, merged by PEFT"), &logits, &want["merged"]);
+            compared += 1;
+        }
     }
+    assert_eq!(compared, 1, "adapters that PEFT has merged");
     Ok(())
 }
 
@@ -63,5 +70,26 @@ fn biases_are_kept_and_halves_are_written_as_asked() -> Outcome {
     assert!(config.contains("\"torch_dtype\": \"bfloat16\""), "{config}");
     let again = export(&base, &base.decoder, &dir, DType::F32).expect_err("not over it");
     assert!(again.to_string().contains("config.json"), "{again}");
+    Ok(())
+}
+
+#[test]
+fn a_merged_llama_keeps_its_first_token_and_every_end_its_folder_names() -> Outcome {
+    for name in ["llama-f16", "llama.gguf"] {
+        let (base, root) = (open(name), tempfile::tempdir()?);
+        let dir = root.path().join("copy");
+        export(&base, &base.decoder, &dir, DType::F32)?;
+        let config: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(dir.join("config.json"))?)?;
+        let first = base.tokenizer.id("<|im_start|>").map(u64::from);
+        assert_eq!(config["bos_token_id"].as_u64(), first, "{name}");
+        assert!(first.is_some());
+        let other = base.tokenizer.id("<|endoftext|>").ok_or("a token")?;
+        let ends = serde_json::json!({"eos_token_id": [base.tokenizer.end(), other]});
+        std::fs::write(dir.join("generation_config.json"), ends.to_string())?;
+        let copy = LoadedModel::open(&dir.display().to_string(), &Placement::cpu())?;
+        assert_eq!(copy.tokenizer.end(), base.tokenizer.end());
+        assert_eq!(copy.tokenizer.ends(), [base.tokenizer.end(), other]);
+    }
     Ok(())
 }

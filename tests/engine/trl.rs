@@ -1,7 +1,7 @@
 //! Losses, gradients and metrics of GRPO held to TRL 1.16's own: `trl.json` was written by `tests/parity/trl.py`.
 
 use candle_core::{Tensor, Var};
-use opensoc::train::config::{GrpoConfig, ScaleRewards, TrainConfig};
+use opensoc::train::config::{GrpoConfig, LossType, ScaleRewards, TrainConfig};
 use opensoc::train::grpo::{self, BatchTerms, ResponseTerms, StepTotals};
 use serde_json::Value;
 
@@ -83,6 +83,7 @@ fn assert_all_near(what: &str, got: &[f32], want: &[f32]) {
 fn losses_and_gradients_are_trls_for_every_option() -> Outcome {
     let fixture = fixture();
     let cases = fixture["loss"].as_array().expect("cases");
+    let mut policies = 0;
     for case in cases {
         let name = case["name"].as_str().expect("name");
         let (batch, want) = (&case["batch"], &case["expected"]);
@@ -104,6 +105,18 @@ fn losses_and_gradients_are_trls_for_every_option() -> Outcome {
             let want = unpadded(&want[key], mask).unwrap_or(zeros);
             assert_all_near(&format!("{name}: {key}"), &got, &want);
         }
+        if let Some(want) = want["policy_loss"].as_f64() {
+            // TRL logs it before it divides by the step's micro-batches; DAPO's is never divided.
+            let parts = batch["accumulation_steps"].as_f64().expect(name);
+            let parts = if config.loss_type == LossType::Dapo {
+                1.0
+            } else {
+                parts
+            };
+            let policy = f64::from(got.policy_loss.to_scalar::<f32>()?);
+            assert_near(&format!("{name}: policy_loss"), policy * parts, want);
+            policies += 1;
+        }
         let told = &got.told;
         let clipped = told.clipped_low + told.clipped_high;
         for (key, got) in [
@@ -122,6 +135,7 @@ fn losses_and_gradients_are_trls_for_every_option() -> Outcome {
         }
     }
     assert!(cases.len() >= 30, "{} cases", cases.len());
+    assert_eq!(policies, 16, "cases with an entropy bonus");
     Ok(())
 }
 
@@ -137,6 +151,16 @@ fn advantages_are_trls_for_every_scaling() {
             .map(f64::from)
             .collect();
         let group = case["group"].as_u64().expect("size") as usize;
+        let expected = |key: &str| case["expected"][key].as_f64().expect("logged");
+        let mean = rewards.iter().sum::<f64>() / rewards.len() as f64;
+        let zero = grpo::zero_std_share(&rewards, group, scale);
+        for (key, got) in [
+            ("reward", mean),
+            ("reward_std", grpo::std_dev(&rewards)),
+            ("frac_reward_zero_std", zero),
+        ] {
+            assert_near(&format!("{}: {key}", case["name"]), got, expected(key));
+        }
         let got = grpo::advantages(&rewards, group, scale)
             .into_iter()
             .map(|a| a as f32);

@@ -35,14 +35,14 @@ pub(super) fn generate(
     decoder: &Decoder,
     requests: Vec<Request>,
     sampling: &Sampling,
-    end: u32,
+    ends: &[u32],
 ) -> Result<Vec<Vec<Sample>>> {
     let (mut groups, mut samples, mut streams) = (Vec::new(), Vec::new(), Vec::new());
     let mut firsts = Vec::new();
     for request in requests {
         let (group, first) = Group::prefill(decoder, &request)?;
         firsts.push(first.repeat((group.active.len(), 1))?);
-        samples.push(vec![Sample::empty(); group.active.len()]);
+        samples.push(vec![Sample::empty(samples.len()); group.active.len()]);
         groups.push(group);
         streams.push(request.streams);
     }
@@ -60,7 +60,7 @@ pub(super) fn generate(
                 let (token, log_prob) = draw(&mut logits, sampling, &mut streams[line]);
                 samples[line].tokens.push(token);
                 samples[line].log_probs.push(log_prob);
-                if token != end {
+                if !ends.contains(&token) {
                     going.push(at as u32);
                     tokens.push(token);
                     kept.push(row);
@@ -77,7 +77,7 @@ pub(super) fn generate(
         x = advance(decoder, &mut groups, &embedded.to_dtype(x.dtype())?, step)?;
     }
     for sample in samples.iter_mut().flatten() {
-        sample.truncated = sample.tokens.last() != Some(&end);
+        sample.truncated = !sample.has_ended(ends);
     }
     Ok(samples)
 }

@@ -102,6 +102,7 @@ impl PeftConfig {
         if let Some(name) = unsupported(json) {
             return Err(format!("{name} is not supported"));
         }
+        check_initialisation(json)?;
         let field = |name: &str| json.get(name).filter(|value| !value.is_null());
         let rank = field("r")
             .and_then(Value::as_u64)
@@ -161,10 +162,16 @@ impl PeftConfig {
             (
                 Some(base),
                 ModelError::MissingTensor { path, .. } | ModelError::Shape { path, .. },
-            ) => ModelError::Adapter {
-                path: path.clone(),
-                reason: format!("{error}; it was made for base model {base}"),
-            },
+            ) => {
+                let told = error.to_string();
+                // The path stands before the whole message.
+                let file = format!("{}: ", path.display());
+                let what = told.strip_prefix(&file).unwrap_or(&told);
+                ModelError::Adapter {
+                    path: path.clone(),
+                    reason: format!("{what}; it was made for base model {base}"),
+                }
+            }
             _ => error,
         }
     }
@@ -200,6 +207,26 @@ fn layers(value: &Value) -> Result<Vec<u64>, String> {
     }
 }
 
+/// Initialisations of the pair that leave the base model's weights as they are.
+const PLAIN_STARTS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
+
+/// Refuses an adapter whose making changed the base model's weights too (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA), or that
+/// another forward pass goes with (MiCA): on the model as it was published, its pairs mean something else.
+fn check_initialisation(json: &Value) -> Result<(), String> {
+    let start = match json.get("init_lora_weights") {
+        None | Some(Value::Null | Value::Bool(_)) => return Ok(()),
+        Some(Value::String(name)) if PLAIN_STARTS.contains(&name.to_lowercase().as_str()) => {
+            return Ok(());
+        }
+        Some(start) => start,
+    };
+    Err(format!(
+        "init_lora_weights {start} is not supported: such an adapter was made with changes to its base model's weights. \
+         Save it in PEFT with save_pretrained(…, path_initial_model_for_weight_conversion=…), which makes a plain one, or \
+         merge it there and use the merged model"
+    ))
+}
+
 /// The first feature a config asks for that is not implemented here: using it silently would give wrong logits.
 fn unsupported(json: &Value) -> Option<&'static str> {
     const FLAGS: [&str; 4] = ["use_dora", "use_qalora", "fan_in_fan_out", "lora_bias"];
@@ -217,7 +244,8 @@ fn unsupported(json: &Value) -> Option<&'static str> {
         "velora_config",
     ];
     let field = |name: &str| json.get(name).unwrap_or(&Value::Null);
-    let flag = FLAGS.into_iter().find(|name| field(name) == true);
+    let is_off = |value: &Value| matches!(value, Value::Null | Value::Bool(false));
+    let flag = FLAGS.into_iter().find(|name| !is_off(field(name)));
     let is_empty = |value: &Value| match value {
         Value::Null | Value::Bool(false) => true,
         Value::Array(list) => list.is_empty(),
@@ -226,8 +254,8 @@ fn unsupported(json: &Value) -> Option<&'static str> {
     };
     let value = VALUES.into_iter().find(|name| !is_empty(field(name)));
     let megatron = !is_empty(field("megatron_config"));
-    let bias = field("bias").as_str().is_some_and(|bias| bias != "none");
-    let bias = bias.then_some("bias other than none");
+    let has_bias = !is_off(field("bias")) && field("bias") != "none";
+    let bias = has_bias.then_some("bias other than none");
     flag.or(value)
         .or(megatron.then_some("megatron_config"))
         .or(bias)
@@ -371,6 +399,36 @@ mod tests {
     }
 
     #[test]
+    fn what_a_pair_began_as_does_not_matter_while_the_base_is_as_it_was() {
+        for start in [
+            json!(null),
+            json!(true),
+            json!(false),
+            json!("gaussian"),
+            json!("eva"),
+            json!("orthogonal"),
+        ] {
+            let read =
+                config(json!({"init_lora_weights": start, "bias": "none", "use_dora": null}));
+            assert!(read.is_ok(), "{start}");
+        }
+    }
+
+    #[test]
+    fn a_tensor_that_does_not_fit_is_told_with_its_file_once() {
+        let config = config(json!({"base_model_name_or_path": "other/model"})).expect("usable");
+        let path = std::path::Path::new("folder/adapter_model.safetensors");
+        let told = config
+            .explained(ModelError::missing(path, "x.lora_A.weight"))
+            .to_string();
+        assert_eq!(told.matches("folder/").count(), 1, "{told}");
+        assert!(
+            told.contains("x.lora_A.weight") && told.contains("other/model"),
+            "{told}"
+        );
+    }
+
+    #[test]
     fn rank_stabilised_scale_divides_by_the_root() {
         let config =
             config(json!({"use_rslora": true, "rank_pattern": {"q_proj": 16}})).expect("usable");
@@ -388,6 +446,26 @@ mod tests {
             (json!({"modules_to_save": ["lm_head"]}), "modules_to_save"),
             (json!({"layers_pattern": "h"}), "layers_pattern"),
             (json!({"bias": "all"}), "bias"),
+            (json!({"bias": true}), "bias"),
+            (json!({"use_dora": 1}), "use_dora"),
+            (json!({"lora_bias": true}), "lora_bias"),
+            (
+                json!({"alora_invocation_tokens": [5]}),
+                "alora_invocation_tokens",
+            ),
+            (json!({"init_lora_weights": "pissa"}), "pissa"),
+            (
+                json!({"init_lora_weights": "pissa_niter_4"}),
+                "pissa_niter_4",
+            ),
+            (json!({"init_lora_weights": "olora"}), "olora"),
+            (json!({"init_lora_weights": "corda"}), "corda"),
+            (json!({"init_lora_weights": "loftq"}), "loftq"),
+            (
+                json!({"init_lora_weights": "lora_ga"}),
+                "path_initial_model_for_weight_conversion",
+            ),
+            (json!({"init_lora_weights": 7}), "init_lora_weights"),
             (json!({"target_modules": ["c_attn"]}), "c_attn"),
             (json!({"target_modules": "(q_proj"}), "target_modules"),
             (json!({"rank_pattern": {"q_proj": 1.5}}), "rank_pattern"),

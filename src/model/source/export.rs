@@ -38,11 +38,11 @@ pub fn export(model: &LoadedModel, decoder: &Decoder, dir: &Path, dtype: DType) 
     // Last, because a folder with a config.json is taken for a whole model.
     write(
         "config.json",
-        format!("{:#}\n", config(model, dtype)).as_bytes(),
+        format!("{:#}\n", config(model, dtype)?).as_bytes(),
     )
 }
 
-fn config(model: &LoadedModel, dtype: DType) -> Value {
+fn config(model: &LoadedModel, dtype: DType) -> Result<Value> {
     let tokenizer = &model.tokenizer;
     let mut json = model
         .decoder
@@ -53,7 +53,25 @@ fn config(model: &LoadedModel, dtype: DType) -> Value {
         DType::F16 => "float16".into(),
         _ => "float32".into(),
     };
-    json
+    if let Some(bos) = first_token(model)? {
+        json["bos_token_id"] = bos.into();
+    }
+    Ok(json)
+}
+
+/// The token that texts begin with in the model's own files.
+fn first_token(model: &LoadedModel) -> Result<Option<u64>> {
+    match Place::of(&model.name)? {
+        Place::Nano => Ok(None),
+        Place::Folder(dir) => folder::first_token(&dir),
+        Place::Gguf(path) => {
+            let file = GgufFile::open(&path, &candle_core::Device::Cpu)?;
+            let name = file.chat_template().and_then(|template| template.bos_token);
+            Ok(name
+                .and_then(|name| model.tokenizer.id(&name))
+                .map(u64::from))
+        }
+    }
 }
 
 /// The files of tokenizer and generation, by name.

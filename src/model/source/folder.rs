@@ -39,6 +39,7 @@ pub(super) fn load(name: &str, dir: &Path, placement: &Placement) -> Result<Load
     let bytes = read(&tokenizer_path)?;
     let template = chat_template(dir)?;
     let tokenizer = Tokenizer::parse(&bytes, template.as_ref(), &tokenizer_path)?;
+    let tokenizer = tokenizer.ending_at(&ends(dir)?);
     let mut tensors = SafetensorsFiles::open(dir, &placement.device)?;
     let texts = [config_path, tokenizer_path];
     let weights: Vec<PathBuf> = tensors.paths().map(Path::to_path_buf).collect();
@@ -51,6 +52,34 @@ pub(super) fn load(name: &str, dir: &Path, placement: &Placement) -> Result<Load
         hashes,
         placement.dtype,
     )
+}
+
+/// `bos_token_id` of a folder's config.json.
+pub(super) fn first_token(dir: &Path) -> Result<Option<u64>> {
+    let path = dir.join("config.json");
+    let json: Value = serde_json::from_slice(&read(&path)?).map_err(|e| ModelError::Config {
+        path,
+        reason: e.to_string(),
+    })?;
+    Ok(json.get("bos_token_id").and_then(Value::as_u64))
+}
+
+/// The tokens at which a folder's generation_config.json ends an answer: one, or a list.
+fn ends(dir: &Path) -> Result<Vec<u32>> {
+    let path = dir.join("generation_config.json");
+    if !path.is_file() {
+        return Ok(Vec::new());
+    }
+    let json: Value = serde_json::from_slice(&read(&path)?).map_err(|e| ModelError::Tokenizer {
+        path,
+        reason: e.to_string(),
+    })?;
+    let ends = json.get("eos_token_id").unwrap_or(&Value::Null);
+    let list = ends
+        .as_array()
+        .map_or(std::slice::from_ref(ends), Vec::as_slice);
+    let ids = list.iter().filter_map(Value::as_u64);
+    Ok(ids.filter_map(|id| u32::try_from(id).ok()).collect())
 }
 
 /// The files of tokenizer and generation, by name.

@@ -25,11 +25,18 @@ impl Cache {
     }
 
     fn from_variables(variable: impl Fn(&str) -> Option<PathBuf>) -> Self {
+        let own_home = variable("HOME");
+        // A shell leaves a tilde within quotes alone; huggingface_hub does not.
+        let expanded = |dir: PathBuf| match (dir.strip_prefix("~"), &own_home) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => dir,
+        };
         let hub = variable("HF_HUB_CACHE").or_else(|| variable("HUGGINGFACE_HUB_CACHE"));
-        let home = || variable("HF_HOME").map(|dir| dir.join("hub"));
+        let hub = hub.map(expanded);
+        let home = || variable("HF_HOME").map(|dir| expanded(dir).join("hub"));
         let caches = || {
-            let own = variable("XDG_CACHE_HOME");
-            let own = own.or_else(|| variable("HOME").map(|dir| dir.join(".cache")));
+            let own = variable("XDG_CACHE_HOME").map(expanded);
+            let own = own.or_else(|| own_home.as_ref().map(|dir| dir.join(".cache")));
             own.unwrap_or_default().join("huggingface").join("hub")
         };
         let folder = hub.or_else(home).unwrap_or_else(caches);
@@ -62,8 +69,23 @@ impl Cache {
         };
         let commit = commit.trim();
         let snapshot = home.join("snapshots").join(commit);
-        Ok((is_plain(commit) && snapshot.is_dir()).then_some(snapshot))
+        if is_plain(commit) && snapshot.is_dir() {
+            return Ok(Some(snapshot));
+        }
+        // Fetched by its commit alone, a model has snapshots and no `refs/main`: the only one is meant.
+        let is_unnamed = !name.contains('@') && !reference.exists();
+        Ok(only_folder(&home.join("snapshots")).filter(|_| is_unnamed))
     }
+}
+
+/// The one folder within another, where there is exactly one.
+fn only_folder(parent: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(parent).ok()?.flatten();
+    let mut folders = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir());
+    let only = folders.next()?;
+    folders.next().is_none().then_some(only)
 }
 
 #[cfg(test)]
@@ -96,6 +118,18 @@ mod tests {
             with(&[("HF_HUB_CACHE", "/c"), ("HF_HOME", "/hf")]),
             Path::new("/c")
         );
+        const TILDES: [(&[(&str, &str)], &str); 4] = [
+            (&[("HF_HOME", "~/x"), ("HOME", "/h")], "/h/x/hub"),
+            (&[("HF_HUB_CACHE", "~/x"), ("HOME", "/h")], "/h/x"),
+            (
+                &[("XDG_CACHE_HOME", "~"), ("HOME", "/h")],
+                "/h/huggingface/hub",
+            ),
+            (&[("HF_HOME", "~other/x"), ("HOME", "/h")], "~other/x/hub"),
+        ];
+        for (set, want) in TILDES {
+            assert_eq!(with(set), Path::new(want));
+        }
     }
 
     #[test]
@@ -124,6 +158,12 @@ mod tests {
         }
         std::fs::write(home.join("refs/main"), "../../..").expect("written");
         assert_eq!(cache.find("Qwen/Tiny")?, None);
+        std::fs::remove_dir_all(home.join("refs")).expect("removed");
+        let only = home.join("snapshots").join("abc123");
+        assert_eq!(cache.find("Qwen/Tiny")?, Some(only));
+        assert_eq!(cache.find("Qwen/Tiny@main")?, None);
+        std::fs::create_dir(home.join("snapshots").join("def456")).expect("made");
+        assert_eq!(cache.find("Qwen/Tiny")?, None, "which of the two?");
         Ok(())
     }
 }

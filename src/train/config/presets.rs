@@ -103,6 +103,7 @@ impl TrainConfig {
                 temperature: 1.0,
                 top_p: 1.0,
                 top_k: 0,
+                min_p: 0.0,
                 max_completion_length: 48,
                 mask_truncated_completions: false,
                 warmup_steps: 10,

@@ -1,31 +1,83 @@
 //! Before the first step: whether prompts fit the model's positions and the run fits the memory there is.
 
 use std::fmt;
+use std::path::Path;
+
+use rayon::prelude::*;
 
 use super::Run;
 use super::machine::free_bytes;
 use crate::env::schema::Stage;
+use crate::model::config::ModelConfig;
 use crate::model::error::ModelError;
+use crate::model::placement::Placement;
 use crate::model::source::LoadedModel;
 use crate::train::config::TrainConfig;
-use crate::train::error::Result;
+use crate::train::error::{Result, TrainError};
+use crate::train::evaluate;
+use crate::train::extra::Extra;
 use crate::train::memory::{Needs, Setting, gigabytes};
-use crate::train::task;
+use crate::train::task::{self, Draw};
 
 /// Episodes whose prompts are measured.
 const MEASURED: u64 = 32;
+
+/// Gold examples whose lengths are checked: all of them but in runs of more.
+const CHECKED: u64 = 10_000;
+/// Tokens of a long prompt where no tokenizer has been read yet.
+const LONG_PROMPT: u64 = 700;
+
+/// Refuses a run with a prompt or an example that does not fit the model's positions, before it has a folder.
+///
+/// # Errors
+/// Says which, and what to change.
+pub(super) fn check_lengths(
+    model: &LoadedModel,
+    config: &TrainConfig,
+    extra: &Extra,
+    file: Option<&Path>,
+) -> Result<()> {
+    let limit = model.decoder.config.max_positions;
+    if config.grpo.steps_per_stage > 0 {
+        longest_prompt(model, config)?;
+    }
+    if let Some(file) = file {
+        extra.check_lengths(&model.tokenizer, limit, file)?;
+    }
+    let gold = (0..config.sft.examples.min(CHECKED)).into_par_iter();
+    let long = gold.find_map_first(|index| {
+        let episode = task::gold_episode(config.seed, index);
+        let tokens = task::gold_sequence(&model.tokenizer, &episode).tokens();
+        (tokens > limit).then_some((index, tokens))
+    });
+    match long {
+        Some((index, tokens)) => Err(TrainError::GoldTooLong {
+            index,
+            tokens,
+            limit,
+        }),
+        None => Ok(()),
+    }
+}
 
 /// Tokens of the longest of some prompts of the longest stage.
 ///
 /// # Errors
 /// When it leaves no room for an answer within the model's positions.
 fn longest_prompt(model: &LoadedModel, config: &TrainConfig) -> Result<u64> {
-    let episodes = task::step_episodes(config.seed, Stage::Adversarial, 0, MEASURED, 0.0);
+    let episodes = task::step_episodes(
+        config.seed,
+        Stage::Adversarial,
+        &Draw::of_step(0),
+        MEASURED,
+        0.0,
+    );
     let prompts = episodes
         .iter()
         .map(|episode| task::prompt_tokens(&model.tokenizer, episode).len());
     let tokens = prompts.max().unwrap_or(0);
-    let answer = config.grpo.max_completion_length as usize;
+    // A step's answers, and those of the evaluations between.
+    let answer = (config.grpo.max_completion_length as usize).max(evaluate::MAX_TOKENS);
     let limit = model.decoder.config.max_positions;
     if tokens + answer > limit {
         return Err(ModelError::TooLong {
@@ -82,16 +134,64 @@ pub fn fit(model: &LoadedModel, config: &TrainConfig) -> Result<Fit> {
         is_cpu: decoder.device().is_cpu(),
         prompt: longest_prompt(model, config)?,
     };
-    let needs = setting.needs();
     // The frozen weights are in memory by now.
     let held = decoder.config.parameters() * setting.weight_bytes;
     let all = free_bytes(decoder.device()).map(|free| free + held);
+    let needs = setting.needs();
     let too_little = all.filter(|all| needs.total() > *all);
-    let advice = too_little.map(|all| match setting.smaller(all) {
+    let advice = too_little.map(|all| advice(&setting, all));
+    Ok(Fit { needs, all, advice })
+}
+
+/// What to set where a run has only `all` bytes.
+fn advice(setting: &Setting<'_>, all: u64) -> String {
+    match setting.smaller(all) {
         Some(settings) => format!("try --set {}", settings.join(" --set ")),
         None => "take a smaller model".into(),
-    });
-    Ok(Fit { needs, all, advice })
+    }
+}
+
+/// Refuses a model of this shape whose weights alone are more than the memory there is, before they are read.
+///
+/// # Errors
+/// Says how much is missing, and what to set.
+pub fn check_room(
+    name: &str,
+    shape: &ModelConfig,
+    placement: &Placement,
+    config: &TrainConfig,
+) -> Result<()> {
+    match free_bytes(&placement.device) {
+        Some(free) => check_room_in(free, name, shape, placement, config),
+        None => Ok(()),
+    }
+}
+
+fn check_room_in(
+    free: u64,
+    name: &str,
+    shape: &ModelConfig,
+    placement: &Placement,
+    config: &TrainConfig,
+) -> Result<()> {
+    let weight_bytes = placement.dtype.size_in_bytes() as u64;
+    let needed = shape.parameters() * weight_bytes;
+    if needed <= free {
+        return Ok(());
+    }
+    let setting = Setting {
+        config,
+        model: shape,
+        weight_bytes,
+        is_cpu: placement.device.is_cpu(),
+        prompt: LONG_PROMPT,
+    };
+    Err(TrainError::NoRoom {
+        model: name.into(),
+        needed: gigabytes(needed),
+        there: gigabytes(free),
+        advice: advice(&setting, free),
+    })
 }
 
 impl Run<'_> {
@@ -134,6 +234,77 @@ mod tests {
             assert!(large.to_string().contains("too much: try --set"), "{large}");
         }
         config.grpo.max_completion_length = 8_192;
-        assert!(fit(&model, &config).is_err(), "longer than the positions");
+        let told = fit(&model, &config).expect_err("longer than the positions");
+        assert!(told.to_string().contains("leave at most"), "{told}");
+    }
+
+    #[test]
+    fn weights_that_do_not_fit_are_refused_before_they_are_read() {
+        let (config, placement) = (TrainConfig::nano(), Placement::cpu());
+        // That of Qwen2.5-3B.
+        let shape = ModelConfig {
+            vocab_size: 151_936,
+            hidden_size: 2_048,
+            intermediate_size: 11_008,
+            layers: 36,
+            heads: 16,
+            kv_heads: 2,
+            ..LoadedModel::shape("nano").expect("nano")
+        };
+        let check =
+            |shape: &ModelConfig, free| check_room_in(free, "m", shape, &placement, &config);
+        let needed = shape.parameters() * 4;
+        assert!(check(&shape, needed).is_ok());
+        // In 16 bits they leave room for all the rest.
+        let told = check(&shape, needed * 9 / 10)
+            .expect_err("too much")
+            .to_string();
+        assert!(
+            told.starts_with("m: its weights alone need") && told.contains("base_dtype=bf16"),
+            "{told}"
+        );
+        let told = check(&shape, 1 << 20)
+            .expect_err("far too much")
+            .to_string();
+        assert!(told.ends_with("take a smaller model"), "{told}");
+    }
+
+    #[test]
+    fn what_is_longer_than_the_positions_is_named_with_what_to_change() {
+        let mut model = LoadedModel::nano().expect("nano");
+        let config = TrainConfig::nano();
+        let none = Extra::default();
+        check_lengths(&model, &config, &none, None).expect("nano fits");
+        let folder = tempfile::tempdir().expect("folder");
+        let file = folder.path().join("labels.jsonl");
+        let line = |words: usize| {
+            serde_json::json!({"messages": [
+                {"role": "user", "content": "0123456789 ".repeat(words)},
+                {"role": "assistant", "content": "Action: monitor\nCitedLog: L1-0\nRationale: seen."}
+            ]})
+        };
+        std::fs::write(&file, format!("{}\n{}\n", line(2), line(400))).expect("written");
+        let extra = Extra::read(&file).expect("two");
+        let told = check_lengths(&model, &config, &extra, Some(&file))
+            .expect_err("long")
+            .to_string();
+        assert!(
+            told.contains("labels.jsonl:2:") && told.contains("positions"),
+            "{told}"
+        );
+        model.decoder.config.max_positions = 200;
+        let told = check_lengths(&model, &config, &none, None)
+            .expect_err("long")
+            .to_string();
+        assert!(told.contains("max_position_embeddings"), "{told}");
+        let mut supervised = config;
+        supervised.grpo.steps_per_stage = 0;
+        let told = check_lengths(&model, &supervised, &none, None)
+            .expect_err("long")
+            .to_string();
+        assert!(
+            told.starts_with("gold example") && told.contains("sft.examples=0"),
+            "{told}"
+        );
     }
 }

@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::Run;
+use super::passes::{Passes, loss_values, packings};
 use super::rollouts::{Group, described, rollout_values};
+use super::{Run, SFT};
 use crate::env::schema::Stage;
 use crate::link::MetricRow;
-use crate::model::decode::{Request, generate};
+use crate::model::decode::{Request, Sample, generate};
 use crate::model::sampler::Sampling;
 use crate::stream::Stream;
 use crate::train::config::GrpoConfig;
 use crate::train::error::{Result, TrainError};
 use crate::train::extra;
-use crate::train::grpo::{self, BatchTerms, StepTotals};
-use crate::train::learner::{BatchStats, Learner, Sequence};
-use crate::train::task;
+use crate::train::grpo;
+use crate::train::learner::{BatchStats, Sequence};
+use crate::train::task::{self, Draw};
 
 impl Run<'_> {
     pub(super) fn sft_step(&mut self, phase_steps: u64) -> Result<MetricRow> {
@@ -48,8 +49,12 @@ impl Run<'_> {
         let lr = config.lr * schedule.share(step, phase_steps, config.warmup_steps);
         let norm = self.learner.apply(lr, config.max_grad_norm)?;
         let prompts: usize = examples.iter().map(|e| e.prompt.len()).sum();
-        let values = self.step_values(&stats, lr, norm, prompts + tokens);
-        self.row("sft".into(), values)
+        let seen = Seen {
+            counted: prompts + tokens,
+            ran: prompts + tokens,
+        };
+        let values = self.step_values(&stats, lr, norm, &seen);
+        self.row(SFT.into(), values)
     }
 
     /// The labelled examples in the order of an epoch, numbered after the gold ones.
@@ -82,117 +87,34 @@ impl Run<'_> {
         let (done, steps) = self.grpo_steps();
         let share = schedule.share(done, steps, config.warmup_steps);
         let lr = config.lr * share * fill(&config, &groups);
-        let (stats, norm) = self.reinforce(&groups, lr)?;
+        let Passes { stats, norm, moved } = self.reinforce(&groups, lr)?;
         let prompts: usize = groups.iter().map(|g| g.prompt.len()).sum();
-        let mut values = self.step_values(&stats, lr, norm, prompts + tokens);
-        values.extend(rollout_values(&groups));
+        let seen = Seen {
+            counted: groups.iter().map(Group::counted_tokens).sum(),
+            ran: prompts + tokens,
+        };
+        let mut values = self.step_values(&stats, lr, norm, &seen);
+        values.extend(loss_values(&config, &stats, moved));
+        values.extend(rollout_values(&groups, config.scale_rewards));
         values.extend(self.attack_values());
-        if config.beta > 0.0 {
-            values.insert("kl".into(), stats.told.mean(stats.told.kl));
-        }
         let row = self.row(stage.as_str().into(), values)?;
         self.tell_rollouts(stage, &groups, row.step)?;
         self.watch_collapse(&groups)?;
         Ok(row)
     }
 
-    /// Passes over the groups: what the last of them told, and its last gradient's length. Groups that cannot move the
-    /// adapter are scored for the log only, and left out where dynamic sampling has drawn others in their place.
-    fn reinforce(&mut self, groups: &[Group], lr: f64) -> Result<(BatchStats, f64)> {
-        let config = self.config.grpo.clone();
-        let all = config.learns_from_equal_rewards();
-        let (moving, mut still): (Vec<&Group>, Vec<&Group>) =
-            groups.iter().partition(|group| all || !group.is_flat());
-        if config.max_draws > 1 && !moving.is_empty() {
-            still.clear();
-        }
-        let updates = (config.steps_per_generation as usize).clamp(1, moving.len().max(1));
-        let step = step_totals(&config, moving.iter().chain(&still), updates);
-        let mut batches = self.batches(&moving, updates)?;
-        let (mut stats, mut norm) = (BatchStats::default(), 0.0);
-        for _ in 0..config.num_iterations {
-            stats = self.observe(&still)?;
-            for update in &mut batches {
-                for batch in update {
-                    let told = self.reinforce_batch(batch, step)?;
-                    stats.add(&told);
-                    self.listen()?;
-                }
-                norm = self.learner.apply(lr, config.max_grad_norm)?;
-            }
-        }
-        Ok((stats, norm))
-    }
-
-    /// The groups cut into updates, and these into packings; where there are several updates, with the log-probabilities
-    /// before the first.
-    fn batches<'g>(&mut self, groups: &[&'g Group], updates: usize) -> Result<Vec<Vec<Batch<'g>>>> {
-        let config = self.config.grpo.clone();
-        let needs_old = updates > 1 || config.num_iterations > 1;
-        let mut all = Vec::with_capacity(updates);
-        let updates = updates.min(groups.len());
-        for update in 0..updates {
-            // As even as they can be: each update is weighed as one of so many.
-            let cut = |n: usize| groups.len() * n / updates;
-            let update = &groups[cut(update)..cut(update + 1)];
-            let mut batches = Vec::new();
-            for groups in packings(update, self.config.micro_batch_tokens, group_tokens) {
-                let (sequences, sampled) = sequences(groups);
-                let decoder = &self.learner.decoder;
-                let score = |decoder| Learner::score(decoder, &sequences, config.temperature);
-                batches.push(Batch {
-                    groups: groups.to_vec(),
-                    old: needs_old.then(|| score(decoder)).transpose()?,
-                    reference: self.reference.as_ref().map(score).transpose()?,
-                    sequences,
-                    sampled,
-                });
-                self.listen()?;
-            }
-            all.push(batches);
-        }
-        Ok(all)
-    }
-
-    fn reinforce_batch(&mut self, batch: &Batch<'_>, step: StepTotals) -> Result<BatchStats> {
-        let responses = batch.groups.iter().flat_map(|group| group.terms());
-        let terms = BatchTerms {
-            responses: responses.collect(),
-            old: batch.old.clone(),
-            reference: batch.reference.clone(),
-            step,
-        };
-        let config = &self.config.grpo;
-        self.learner
-            .reinforced(&batch.sequences, config, &terms, &batch.sampled)
-    }
-
-    /// What groups tell that cannot move the adapter.
-    fn observe(&mut self, still: &[&Group]) -> Result<BatchStats> {
-        let mut stats = BatchStats::default();
-        for groups in packings(still, self.config.micro_batch_tokens, group_tokens) {
-            let (sequences, sampled) = sequences(groups);
-            let temperature = self.config.grpo.temperature;
-            let decoder = &self.learner.decoder;
-            stats.add(&Learner::observe(
-                decoder,
-                &sequences,
-                temperature,
-                &sampled,
-            )?);
-            self.listen()?;
-        }
-        Ok(stats)
-    }
-
     /// The groups of this step with their advantages: one draw of prompts, or as many as the configuration allows until
     /// enough groups have something to tell.
     fn roll_out(&mut self, stage: Stage) -> Result<Vec<Group>> {
         let config = self.config.grpo.clone();
-        let first = self.position.phase_step * config.max_draws;
         let mut groups: Vec<Group> = Vec::new();
-        for draw in first..first + config.max_draws {
-            groups.extend(self.draw(stage, draw)?);
+        for again in 0..config.max_draws {
+            let draw = Draw {
+                step: self.position.phase_step,
+                again,
+                most: config.max_draws,
+            };
+            groups.extend(self.draw(stage, &draw)?);
             let telling = groups.iter().filter(|group| !group.is_flat()).count();
             if telling as u64 >= config.prompts_per_step {
                 break;
@@ -208,8 +130,8 @@ impl Run<'_> {
         Ok(groups)
     }
 
-    /// Samples and judges the groups of the `draw`th draw of a stage.
-    fn draw(&mut self, stage: Stage, draw: u64) -> Result<Vec<Group>> {
+    /// Samples and judges the groups of a draw of a stage.
+    fn draw(&mut self, stage: Stage, draw: &Draw) -> Result<Vec<Group>> {
         let config = self.config.grpo.clone();
         let (seed, tokenizer) = (self.config.seed, &self.model.tokenizer);
         let mut episodes =
@@ -218,7 +140,8 @@ impl Run<'_> {
             Stage::Adversarial => self.attack(draw, &mut episodes)?,
             _ => Vec::new(),
         };
-        let stream = Stream::named(seed, &["train", "rollouts", stage.as_str()]).fork(draw);
+        let stream =
+            Stream::named(seed, &["train", "rollouts", stage.as_str()]).fork(draw.number());
         let requests = episodes.iter().enumerate().map(|(g, episode)| Request {
             prompt: task::prompt_tokens(tokenizer, episode),
             streams: (0..config.num_generations)
@@ -231,9 +154,11 @@ impl Run<'_> {
             temperature: config.temperature,
             top_p: config.top_p,
             top_k: config.top_k as usize,
+            min_p: config.min_p,
             max_tokens: config.max_completion_length as usize,
         };
-        let samples = generate(&self.learner.decoder, requests, &sampling, tokenizer.end())?;
+        let samples = generate(&self.learner.decoder, requests, &sampling, tokenizer.ends())?;
+        check_groups(&samples, config.num_generations)?;
         self.listen()?;
         let judged = episodes.into_iter().zip(prompts).zip(samples);
         let groups: Vec<Group> = judged
@@ -263,35 +188,18 @@ impl Run<'_> {
         stats: &BatchStats,
         lr: f64,
         norm: f64,
-        tokens: usize,
+        seen: &Seen,
     ) -> BTreeMap<String, f64> {
-        self.position.num_tokens += tokens as u64;
-        let (told, scored) = (&stats.told, stats.scored.max(1.0));
-        let clipped = told.clipped_low + told.clipped_high;
-        let mut values = vec![
+        self.position.num_tokens += seen.counted as u64;
+        let told = &stats.told;
+        named([
             ("loss", stats.loss),
             ("grad_norm", norm),
             ("learning_rate", lr),
             ("entropy", told.mean(told.entropy)),
             ("num_tokens", self.position.num_tokens as f64),
-            ("step_tokens", tokens as f64),
-            ("clip_ratio/low_mean", told.mean(told.clipped_low)),
-            ("clip_ratio/high_mean", told.mean(told.clipped_high)),
-            ("clip_ratio/region_mean", told.mean(clipped)),
-            (
-                "sampling/sampling_logp_difference/mean",
-                stats.mismatch_sum / scored,
-            ),
-            ("sampling/sampling_logp_difference/max", stats.mismatch_max),
-        ];
-        if told.tokens > 0.0 {
-            values.push(("clip_ratio/low_min", told.low_min));
-            values.push(("clip_ratio/high_max", told.high_max));
-        }
-        let named = values
-            .into_iter()
-            .map(|(name, value)| (name.to_string(), value));
-        named.collect()
+            ("step_tokens", seen.ran as f64),
+        ])
     }
 
     /// Counts the step and makes its row.
@@ -332,46 +240,31 @@ impl Run<'_> {
     }
 }
 
-/// Consecutive items that run together: as many as `budget` tokens hold, at least one.
-fn packings<T>(items: &[T], budget: u64, tokens: impl Fn(&T) -> usize) -> Vec<&[T]> {
-    let (mut packings, mut start, mut sum) = (Vec::new(), 0, 0);
-    for (i, item) in items.iter().enumerate() {
-        let own = tokens(item) as u64;
-        if i > start && sum + own > budget {
-            packings.push(&items[start..i]);
-            (start, sum) = (i, 0);
+/// Holds every group to its prompt's id: advantages are taken over places, and a sample in another's place would be
+/// compared with answers to another question.
+fn check_groups(samples: &[Vec<Sample>], wanted: u64) -> Result<()> {
+    for (prompt, group) in samples.iter().enumerate() {
+        let is_own = |sample: &Sample| sample.group == prompt;
+        if group.len() as u64 != wanted || !group.iter().all(is_own) {
+            return Err(TrainError::MixedGroup { prompt, wanted });
         }
-        sum += own;
     }
-    packings.extend((start < items.len()).then(|| &items[start..]));
-    packings
+    Ok(())
 }
 
-fn group_tokens(group: &&Group) -> usize {
-    group.prompt.len() + group.tokens()
+/// Prompt and completion tokens of a step.
+struct Seen {
+    /// As TRL counts them: the prompt once for each of its completions.
+    counted: usize,
+    /// What ran: the prompt once.
+    ran: usize,
 }
 
-/// Groups that run in one packing, with what does not change between passes.
-struct Batch<'g> {
-    groups: Vec<&'g Group>,
-    sequences: Vec<Sequence>,
-    sampled: Vec<f32>,
-    old: Option<Vec<f32>>,
-    reference: Option<Vec<f32>>,
-}
-
-/// What one of `updates` updates counts of the groups: an equal share, as TRL has it.
-fn step_totals<'g>(
-    config: &GrpoConfig,
-    groups: impl Iterator<Item = &'g &'g Group>,
-    updates: usize,
-) -> StepTotals {
-    let responses: Vec<_> = groups.flat_map(|group| group.terms()).collect();
-    let whole = StepTotals::of(config, responses.iter());
-    StepTotals {
-        tokens: whole.tokens / updates as f64,
-        responses: whole.responses.div_ceil(updates),
-    }
+pub(super) fn named<const N: usize>(values: [(&str, f64); N]) -> BTreeMap<String, f64> {
+    let named = values.into_iter();
+    named
+        .map(|(name, value)| (name.to_string(), value))
+        .collect()
 }
 
 /// With dynamic sampling: how full of telling groups the step is, at most 1.
@@ -386,28 +279,26 @@ fn fill(config: &GrpoConfig, groups: &[Group]) -> f64 {
     (telling as f64 / config.prompts_per_step as f64).min(1.0)
 }
 
-/// The sequences of groups, and their tokens' log-probabilities as the sampler saw them.
-fn sequences(batch: &[&Group]) -> (Vec<Sequence>, Vec<f32>) {
-    let sequences = batch.iter().map(|group| group.sequence()).collect();
-    let samples = batch.iter().flat_map(|group| &group.samples);
-    let sampled = samples.flat_map(|sample| sample.log_probs.iter().copied());
-    (sequences, sampled.collect())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::packings;
+    use super::*;
 
     #[test]
-    fn packings_keep_the_order_and_the_budget() {
-        let cut = |items: &[usize]| {
-            packings(items, 10, |&n| n)
-                .into_iter()
-                .map(<[usize]>::len)
-                .collect::<Vec<_>>()
+    fn a_sample_in_anothers_group_ends_the_run() {
+        let sample = |group| Sample {
+            tokens: vec![1],
+            log_probs: vec![0.0],
+            truncated: false,
+            group,
         };
-        assert_eq!(cut(&[4, 6, 1, 30, 2, 8]), [2, 1, 1, 2]);
-        assert_eq!(cut(&[11]), [1]);
-        assert!(cut(&[]).is_empty());
+        let groups = |ids: [[usize; 2]; 2]| ids.map(|ids| ids.map(sample).to_vec());
+        assert!(check_groups(&groups([[0, 0], [1, 1]]), 2).is_ok());
+        for mixed in [[[0, 1], [1, 0]], [[1, 1], [0, 0]]] {
+            assert!(check_groups(&groups(mixed), 2).is_err(), "{mixed:?}");
+        }
+        assert!(
+            check_groups(&groups([[0, 0], [1, 1]]), 3).is_err(),
+            "one is missing"
+        );
     }
 }

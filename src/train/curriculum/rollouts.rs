@@ -8,6 +8,7 @@ use crate::env::verdict;
 use crate::link::{Rollout, RolloutGroup};
 use crate::model::decode::Sample;
 use crate::model::tokenizer::Tokenizer;
+use crate::train::config::ScaleRewards;
 use crate::train::evaluate::Tally;
 use crate::train::grpo::{self, ResponseTerms};
 use crate::train::learner::Sequence;
@@ -53,10 +54,15 @@ impl Group {
         self.samples.iter().map(|sample| sample.tokens.len()).sum()
     }
 
+    /// Tokens as TRL counts what a trainer has seen: the prompt with each of its completions.
+    pub(super) fn counted_tokens(&self) -> usize {
+        self.prompt.len() * self.samples.len() + self.tokens()
+    }
+
     /// Whether all its rewards are equal: nothing tells its responses apart.
     pub(super) fn is_flat(&self) -> bool {
         let rewards: Vec<f64> = self.verdicts.iter().map(|v| v.reward).collect();
-        grpo::std_dev(&rewards) < 1e-8
+        grpo::is_zero(grpo::std_dev(&rewards))
     }
 
     /// What the loss needs to know of its responses.
@@ -84,7 +90,7 @@ impl Group {
 }
 
 /// Rewards, shares and lengths of a step's rollouts, under TRL's names where it has one.
-pub(super) fn rollout_values(groups: &[Group]) -> BTreeMap<String, f64> {
+pub(super) fn rollout_values(groups: &[Group], scale: ScaleRewards) -> BTreeMap<String, f64> {
     let mut tally = Tally::default();
     let mut components: BTreeMap<&str, f64> = BTreeMap::new();
     for group in groups {
@@ -110,11 +116,11 @@ pub(super) fn rollout_values(groups: &[Group]) -> BTreeMap<String, f64> {
     for name in ["reward_std", "rewards/verifier/std"] {
         values.insert(name.into(), grpo::std_dev(&rewards));
     }
-    let flat = groups.iter().filter(|group| group.is_flat());
     values.insert("rollout_groups".into(), groups.len() as f64);
+    let size = groups.iter().map(|group| group.verdicts.len()).max();
     values.insert(
         "frac_reward_zero_std".into(),
-        flat.count() as f64 / groups.len().max(1) as f64,
+        grpo::zero_std_share(&rewards, size.unwrap_or(0), scale),
     );
     for (name, sum) in components {
         values.insert(format!("components/{name}"), sum / count);

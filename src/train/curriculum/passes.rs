@@ -1,0 +1,229 @@
+//! Passes over a step's groups: updates, packings, and what their losses told.
+
+use std::collections::BTreeMap;
+
+use super::Run;
+use super::phases::named;
+use super::rollouts::Group;
+use crate::train::config::GrpoConfig;
+use crate::train::error::Result;
+use crate::train::grpo::{BatchTerms, StepTotals};
+use crate::train::learner::{BatchStats, Learner, Sequence};
+
+impl Run<'_> {
+    /// Passes over the groups. Those that cannot move the adapter are scored for the log only, and left out where dynamic
+    /// sampling has drawn others in their place: entropy and the sampler's differences are then those of unequal groups.
+    pub(super) fn reinforce(&mut self, groups: &[Group], lr: f64) -> Result<Passes> {
+        let config = self.config.grpo.clone();
+        let all = config.learns_from_equal_rewards();
+        let (moving, mut still): (Vec<&Group>, Vec<&Group>) =
+            groups.iter().partition(|group| all || !group.is_flat());
+        if config.max_draws > 1 && !moving.is_empty() {
+            still.clear();
+        }
+        let updates = (config.steps_per_generation as usize).clamp(1, moving.len().max(1));
+        let step = step_totals(&config, moving.iter().chain(&still), updates);
+        let mut batches = self.batches(&moving, updates)?;
+        let mut passes = Passes {
+            moved: !moving.is_empty(),
+            ..Passes::default()
+        };
+        for _ in 0..config.num_iterations {
+            passes.stats.add(&self.observe(&still)?);
+            for update in &mut batches {
+                for batch in update {
+                    let told = self.reinforce_batch(batch, step)?;
+                    passes.stats.add(&told);
+                    self.listen()?;
+                }
+                passes.norm += self.learner.apply(lr, config.max_grad_norm)?;
+            }
+        }
+        Ok(passes.mean(config.num_iterations as usize * batches.len()))
+    }
+
+    /// The groups cut into updates, and these into packings; where there are several updates, with the log-probabilities
+    /// before the first.
+    fn batches<'g>(&mut self, groups: &[&'g Group], updates: usize) -> Result<Vec<Vec<Batch<'g>>>> {
+        let config = self.config.grpo.clone();
+        let needs_old = updates > 1 || config.num_iterations > 1;
+        let mut all = Vec::with_capacity(updates);
+        let updates = updates.min(groups.len());
+        for update in 0..updates {
+            // As even as they can be: each update is weighed as one of so many.
+            let cut = |n: usize| groups.len() * n / updates;
+            let update = &groups[cut(update)..cut(update + 1)];
+            let mut batches = Vec::new();
+            for groups in packings(update, self.config.micro_batch_tokens, group_tokens) {
+                let (sequences, sampled) = sequences(groups);
+                let decoder = &self.learner.decoder;
+                let score = |decoder| Learner::score(decoder, &sequences, config.temperature);
+                batches.push(Batch {
+                    groups: groups.to_vec(),
+                    old: needs_old.then(|| score(decoder)).transpose()?,
+                    reference: self.reference.as_ref().map(score).transpose()?,
+                    sequences,
+                    sampled,
+                });
+                self.listen()?;
+            }
+            all.push(batches);
+        }
+        Ok(all)
+    }
+
+    fn reinforce_batch(&mut self, batch: &Batch<'_>, step: StepTotals) -> Result<BatchStats> {
+        let responses = batch.groups.iter().flat_map(|group| group.terms());
+        let terms = BatchTerms {
+            responses: responses.collect(),
+            old: batch.old.clone(),
+            reference: batch.reference.clone(),
+            step,
+        };
+        let config = &self.config.grpo;
+        self.learner
+            .reinforced(&batch.sequences, config, &terms, &batch.sampled)
+    }
+
+    /// What groups tell that cannot move the adapter.
+    fn observe(&mut self, still: &[&Group]) -> Result<BatchStats> {
+        let mut stats = BatchStats::default();
+        for groups in packings(still, self.config.micro_batch_tokens, group_tokens) {
+            let (sequences, sampled) = sequences(groups);
+            let temperature = self.config.grpo.temperature;
+            let decoder = &self.learner.decoder;
+            stats.add(&Learner::observe(
+                decoder,
+                &sequences,
+                temperature,
+                &sampled,
+            )?);
+            self.listen()?;
+        }
+        Ok(stats)
+    }
+}
+
+/// Consecutive items that run together: as many as `budget` tokens hold, at least one.
+pub(super) fn packings<T>(items: &[T], budget: u64, tokens: impl Fn(&T) -> usize) -> Vec<&[T]> {
+    let (mut packings, mut start, mut sum) = (Vec::new(), 0, 0);
+    for (i, item) in items.iter().enumerate() {
+        let own = tokens(item) as u64;
+        if i > start && sum + own > budget {
+            packings.push(&items[start..i]);
+            (start, sum) = (i, 0);
+        }
+        sum += own;
+    }
+    packings.extend((start < items.len()).then(|| &items[start..]));
+    packings
+}
+
+fn group_tokens(group: &&Group) -> usize {
+    group.prompt.len() + group.tokens()
+}
+
+/// What the passes over a step's groups told, and their gradients' length before clipping.
+#[derive(Default)]
+pub(super) struct Passes {
+    pub(super) stats: BatchStats,
+    pub(super) norm: f64,
+    /// Whether any group had a gradient.
+    pub(super) moved: bool,
+}
+
+impl Passes {
+    /// Sums over so many updates as means: what is a mean over tokens already is one over all of them.
+    fn mean(mut self, updates: usize) -> Self {
+        let updates = updates.max(1) as f64;
+        self.stats.loss /= updates;
+        self.stats.policy_loss /= updates;
+        self.norm /= updates;
+        self
+    }
+}
+
+/// What a GRPO step's loss told, under TRL's names. The divergence is measured of groups that move the adapter only.
+pub(super) fn loss_values(
+    config: &GrpoConfig,
+    stats: &BatchStats,
+    moved: bool,
+) -> BTreeMap<String, f64> {
+    let (told, scored) = (&stats.told, stats.scored.max(1.0));
+    let clipped = told.clipped_low + told.clipped_high;
+    let mut values = named([
+        ("clip_ratio/low_mean", told.mean(told.clipped_low)),
+        ("clip_ratio/high_mean", told.mean(told.clipped_high)),
+        ("clip_ratio/region_mean", told.mean(clipped)),
+        (
+            "sampling/sampling_logp_difference/mean",
+            stats.mismatch_sum / scored,
+        ),
+        ("sampling/sampling_logp_difference/max", stats.mismatch_max),
+    ]);
+    if told.tokens > 0.0 {
+        values.extend(named([
+            ("clip_ratio/low_min", told.low_min),
+            ("clip_ratio/high_max", told.high_max),
+        ]));
+    }
+    if config.beta > 0.0 && moved {
+        values.insert("kl".into(), told.mean(told.kl));
+    }
+    if config.entropy_coef > 0.0 {
+        values.insert("entropy_coef".into(), config.entropy_coef);
+        if moved {
+            values.insert("policy_loss".into(), stats.policy_loss);
+        }
+    }
+    values
+}
+
+/// Groups that run in one packing, with what does not change between passes.
+struct Batch<'g> {
+    groups: Vec<&'g Group>,
+    sequences: Vec<Sequence>,
+    sampled: Vec<f32>,
+    old: Option<Vec<f32>>,
+    reference: Option<Vec<f32>>,
+}
+
+/// What one of `updates` updates counts of the groups: an equal share, as TRL has it.
+fn step_totals<'g>(
+    config: &GrpoConfig,
+    groups: impl Iterator<Item = &'g &'g Group>,
+    updates: usize,
+) -> StepTotals {
+    let responses: Vec<_> = groups.flat_map(|group| group.terms()).collect();
+    let whole = StepTotals::of(config, responses.iter());
+    StepTotals {
+        tokens: whole.tokens / updates as f64,
+        responses: whole.responses.div_ceil(updates),
+    }
+}
+
+/// The sequences of groups, and their tokens' log-probabilities as the sampler saw them.
+fn sequences(batch: &[&Group]) -> (Vec<Sequence>, Vec<f32>) {
+    let sequences = batch.iter().map(|group| group.sequence()).collect();
+    let samples = batch.iter().flat_map(|group| &group.samples);
+    let sampled = samples.flat_map(|sample| sample.log_probs.iter().copied());
+    (sequences, sampled.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packings_keep_the_order_and_the_budget() {
+        let cut = |items: &[usize]| {
+            packings(items, 10, |&n| n)
+                .into_iter()
+                .map(<[usize]>::len)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(cut(&[4, 6, 1, 30, 2, 8]), [2, 1, 1, 2]);
+        assert_eq!(cut(&[11]), [1]);
+        assert!(cut(&[]).is_empty());
+    }
+}
