@@ -3,6 +3,7 @@
 //! Plain data and, in [`store`], two files in a folder. Knows neither screens nor models; the time is handed in.
 
 pub mod agreement;
+mod decided;
 mod error;
 pub mod export;
 pub mod history;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::env::response::{self, Malformed};
 use crate::env::schema::Action;
 
+pub use decided::Decided;
 pub use error::{LabelError, Unfit};
 pub use history::{History, Origin};
 pub use store::{Added, Store, Writer};

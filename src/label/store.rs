@@ -118,7 +118,7 @@ impl Store {
         Ok(became)
     }
 
-    fn make_folder(&self) -> Result<(), LabelError> {
+    pub(super) fn make_folder(&self) -> Result<(), LabelError> {
         fs::create_dir_all(&self.dir).map_err(LabelError::io(&self.dir, "make the folder"))
     }
 }
@@ -185,7 +185,7 @@ impl Writer {
 }
 
 /// A value as a line with its end.
-fn encoded(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, LabelError> {
+pub(super) fn encoded(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, LabelError> {
     let mut line =
         serde_json::to_vec(value).map_err(|error| LabelError::io(path, "write")(error.into()))?;
     line.push(b'\n');
@@ -208,7 +208,7 @@ fn read_episode(line: &str) -> Result<Episode, Fault> {
 }
 
 /// Puts one line at the end of a file that others may write to as well.
-fn append(path: &Path, file: &mut File, line: &[u8]) -> Result<(), LabelError> {
+pub(super) fn append(path: &Path, file: &mut File, line: &[u8]) -> Result<(), LabelError> {
     file.lock().map_err(LabelError::io(path, "lock"))?;
     let written = append_locked(path, file, line);
     // Unlocking cannot undo the line; the lock goes with the file at the latest.
@@ -251,7 +251,10 @@ fn end_of_lines(file: &mut File) -> std::io::Result<Option<(u64, u64)>> {
 }
 
 /// Reads the whole lines of a file with `read`.
-fn lines<T>(path: &Path, read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, LabelError> {
+pub(super) fn lines<T>(
+    path: &Path,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, LabelError> {
     let Some(bytes) = read_bounded(path, LIMIT)? else {
         return Ok(Vec::new());
     };

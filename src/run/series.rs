@@ -5,6 +5,7 @@
 
 pub mod axis;
 mod history;
+pub mod ticks;
 
 use std::ops::Range;
 

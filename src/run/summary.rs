@@ -114,6 +114,9 @@ pub struct Summary {
     pub seed: u64,
     /// Mean reward on hold-out episodes of the best adapter so far.
     pub best_mean_reward: Option<f64>,
+    /// Share of right actions of that adapter.
+    #[serde(skip)]
+    pub best_accuracy: Option<f64>,
     /// Why it is in this state, in words.
     pub reason: String,
     /// The preset its configuration is nearest to.
@@ -184,6 +187,7 @@ impl Summary {
             model: manifest.model,
             seed: manifest.seed,
             best_mean_reward: None,
+            best_accuracy: None,
             reason: String::new(),
             preset: nearest_preset(&manifest.config).as_str(),
             note: String::new(),
@@ -194,7 +198,9 @@ impl Summary {
     }
 
     fn reward(&mut self, rewards: Rewards) {
-        self.best_mean_reward = rewards.best.or(rewards.highest);
+        let best = rewards.best.or(rewards.highest);
+        self.best_mean_reward = best.map(|best| best.reward);
+        self.best_accuracy = best.and_then(|best| best.accuracy);
         self.evaluations = rewards.series;
     }
 
@@ -226,6 +232,7 @@ impl Summary {
             model: String::new(),
             seed: 0,
             best_mean_reward: None,
+            best_accuracy: None,
             reason: error.to_string(),
             preset: "",
             note: String::new(),
@@ -241,9 +248,16 @@ impl Summary {
 struct Rewards {
     /// Over steps; of several at one step the last.
     series: Series,
-    highest: Option<f64>,
+    highest: Option<Best>,
     /// Of the row that says it is of the best adapter.
-    best: Option<f64>,
+    best: Option<Best>,
+}
+
+/// What an adapter did on hold-out episodes.
+#[derive(Clone, Copy, Debug)]
+struct Best {
+    reward: f64,
+    accuracy: Option<f64>,
 }
 
 impl Rewards {
@@ -252,10 +266,15 @@ impl Rewards {
             return;
         };
         self.series.push(row.step, reward);
-        let highest = self.highest.map_or(reward, |highest| highest.max(reward));
-        self.highest = Some(highest);
+        let here = Best {
+            reward,
+            accuracy: row.values.get("accuracy").copied(),
+        };
+        if self.highest.is_none_or(|highest| highest.reward < reward) {
+            self.highest = Some(here);
+        }
         if row.values.get("is_best") == Some(&1.0) {
-            self.best = Some(reward);
+            self.best = Some(here);
         }
     }
 }

@@ -246,6 +246,15 @@ impl App {
             self.layers.retain(|layer| *layer != Layer::Quit);
             self.say("the run has ended meanwhile; q quits");
         }
+        let stage = self.training.stage().map(|stage| stage.name.to_owned());
+        let is_of_another = |layer: &Layer| match layer {
+            Layer::Skip { stage: asked } => stage.as_ref() != Some(asked),
+            _ => false,
+        };
+        if self.layers.iter().any(is_of_another) {
+            self.layers.retain(|layer| !is_of_another(layer));
+            self.say("that stage has ended meanwhile");
+        }
     }
 }
 

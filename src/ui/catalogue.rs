@@ -10,6 +10,8 @@ const REWARD: Range = Range::Fixed(-1.5, 1.1);
 pub enum Range {
     /// Rounded from the data.
     Auto,
+    /// That too, with zero in it.
+    FromZero,
     Fixed(f64, f64),
 }
 
@@ -86,7 +88,8 @@ pub const CHARTS: [Charted; 28] = [
     )
     .within(SHARE),
     chart("loss", &[("loss", "loss")])
-        .noting("near 0, and that is right: advantages of a group sum to 0"),
+        .within(Range::FromZero)
+        .noting("near 0 is right: advantages sum to 0"),
     chart(
         "harm",
         &[
@@ -96,11 +99,16 @@ pub const CHARTS: [Charted; 28] = [
         ],
     )
     .within(SHARE),
-    chart("kl", &[("kl", "kl")]).with_log(),
+    chart("kl", &[("kl", "kl")])
+        .within(Range::FromZero)
+        .with_log(),
     chart("entropy", &[("entropy", "entropy")])
+        .within(Range::FromZero)
         .in_unit("nats")
         .with_log(),
-    chart("grad_norm", &[("grad_norm", "grad_norm")]).with_log(),
+    chart("grad_norm", &[("grad_norm", "grad_norm")])
+        .within(Range::FromZero)
+        .with_log(),
     chart(
         "recall",
         &[
@@ -141,7 +149,7 @@ pub const CHARTS: [Charted; 28] = [
         ],
     )
     .within(REWARD),
-    chart("reward spread", &[("reward_std", "std")]),
+    chart("reward spread", &[("reward_std", "std")]).within(Range::FromZero),
     chart(
         "groups of equal rewards",
         &[("frac_reward_zero_std", "share")],
@@ -155,6 +163,7 @@ pub const CHARTS: [Charted; 28] = [
             ("clip_ratio/high_mean", "high"),
         ],
     )
+    .within(Range::FromZero)
     .with_log(),
     chart(
         "completion length",
@@ -164,6 +173,7 @@ pub const CHARTS: [Charted; 28] = [
             ("completions/max_length", "most"),
         ],
     )
+    .within(Range::FromZero)
     .in_unit("tokens"),
     chart("cut off", &[("completions/clipped_ratio", "share")]).within(SHARE),
     chart(
@@ -179,7 +189,8 @@ pub const CHARTS: [Charted; 28] = [
     chart(
         "attacker tries",
         &[("attacker/tries", "tries"), ("attacker/refused", "refused")],
-    ),
+    )
+    .within(Range::FromZero),
     chart("hold-out reward", &[("eval_mean_reward", "reward")]).within(REWARD),
     chart(
         "hold-out accuracy",
@@ -202,6 +213,7 @@ pub const CHARTS: [Charted; 28] = [
             ("system/update_time", "update"),
         ],
     )
+    .within(Range::FromZero)
     .in_unit("s")
     .with_log(),
     chart("CPU, 100 is a core", &[("system/cpu_percent", "cpu")]).in_unit("%"),
@@ -273,8 +285,9 @@ mod tests {
             ("clip_ratio/low_min", SHARE),
             ("completions/clipped_ratio", SHARE),
             ("eval_accuracy", SHARE),
-            ("loss", Range::Auto),
-            ("kl", Range::Auto),
+            ("loss", Range::FromZero),
+            ("kl", Range::FromZero),
+            ("learning_rate", Range::Auto),
         ] {
             assert_eq!(range_of(name), range, "{name}");
         }

@@ -11,8 +11,10 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::env::schema::Episode;
-use crate::label::{Added, History, Label, LabelError, Labels, Store, Writer};
+use crate::label::{Added, Decided, History, Label, LabelError, Labels, Store, Writer};
+use crate::run::summary;
 use crate::ui::input::Input;
+use crate::ui::queue::ToKeep;
 
 /// Said of what is asked before the folder is open.
 const NOT_OPEN: &str = "the labels are not open";
@@ -31,6 +33,10 @@ pub enum Request {
         label: Box<Label>,
         episode: Box<Episode>,
     },
+    /// Read what was decided on alerts of known truth.
+    Recall,
+    /// Keep such a decision, or that it was taken back.
+    Decide(ToKeep),
 }
 
 /// What is in the folder.
@@ -64,6 +70,10 @@ pub enum Outcome {
         label: Box<Label>,
         why: String,
     },
+    Recalled(Vec<Decided>),
+    Kept,
+    /// Why decisions are not on disk, or cannot be read from it.
+    NotKept(String),
 }
 
 /// Starts the thread for `annotator`'s labels in `store`; it ends when nobody asks any more.
@@ -123,6 +133,24 @@ impl Clerk {
                 Ok(()) => Outcome::Saved(label),
                 Err(why) => Outcome::NotSaved { label, why },
             },
+            Request::Recall => match self.store.decisions(&self.annotator) {
+                Ok(decisions) => Outcome::Recalled(decisions),
+                Err(error) => Outcome::NotKept(error.to_string()),
+            },
+            Request::Decide(decision) => match self.store.decide(&self.decided(decision)) {
+                Ok(()) => Outcome::Kept,
+                Err(error) => Outcome::NotKept(error.to_string()),
+            },
+        }
+    }
+
+    fn decided(&self, decision: ToKeep) -> Decided {
+        Decided {
+            episode_id: decision.episode_id,
+            annotator: self.annotator.clone(),
+            action: decision.action,
+            cited_log_id: decision.cited_log_id,
+            unix_time: summary::now(),
         }
     }
 

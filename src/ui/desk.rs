@@ -2,7 +2,7 @@
 //!
 //! A decision is judged by the same function as a response.
 
-use crate::env::schema::{Action, Verdict};
+use crate::env::schema::{Action, Episode, Verdict};
 use crate::env::verdict;
 use crate::ui::queue::{Entry, Queue};
 
@@ -42,6 +42,13 @@ impl Score {
     pub fn mean_reward(&self) -> f64 {
         self.reward / self.judged.max(1) as f64
     }
+}
+
+/// An analyst's decision, judged like a response.
+pub(super) fn judged(episode: &Episode, action: Action, cited: Option<&str>) -> Verdict {
+    let cited = cited.unwrap_or_default();
+    let response = format!("Action: {action}\nCitedLog: {cited}\nRationale: analyst's decision");
+    verdict::judge(episode, &response)
 }
 
 impl Queue {
@@ -95,10 +102,11 @@ impl Queue {
         }
         let mark = entry.desk.mark.unwrap_or(line);
         let cited = entry.episode.log_window.get(mark);
-        let cited = cited.map_or("", |event| event.log_id.as_str());
-        let response =
-            format!("Action: {action}\nCitedLog: {cited}\nRationale: analyst's decision");
-        let own = verdict::judge(&entry.episode, &response);
+        let own = judged(
+            &entry.episode,
+            action,
+            cited.map(|event| event.log_id.as_str()),
+        );
         self.edit(|entry| {
             entry.desk.mark = Some(mark);
             entry.desk.own = Some(own);

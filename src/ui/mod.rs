@@ -182,6 +182,8 @@ pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError>
     let _listener = Listener::start(&sender, &keyboard)?;
     let errands = errand::start(run_root.clone(), sender.clone())?;
     let (labels, clerk) = clerk::start(store, annotator, sender)?;
+    // A clerk that is gone is told of when a label is to be written.
+    let _ = labels.send(Request::Recall);
     let outside = Outside {
         inputs,
         facts: session.facts,

@@ -6,6 +6,7 @@ pub use training::{PAUSING, STOPPING, go_to_step, skip_stage};
 
 use crate::env::schema::Split;
 use crate::ui::app::{App, ScreenName};
+use crate::ui::clerk::Request;
 use crate::ui::detail;
 use crate::ui::gate;
 use crate::ui::keys::Verb;
@@ -123,7 +124,11 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::ToggleBlind => queue.is_blind = !queue.is_blind,
         _ => decide(app, verb),
     }
-    app.queue.ask()
+    let kept = app
+        .queue
+        .to_keep()
+        .map(|one| Effect::Label(Request::Decide(one)));
+    kept.into_iter().chain(app.queue.ask()).collect()
 }
 
 /// Decisions on the selected alert.

@@ -4,6 +4,7 @@
 
 pub mod groups;
 pub mod mismatch;
+mod sittings;
 mod splits;
 pub mod three_way;
 pub mod what_if;
@@ -17,9 +18,12 @@ use crate::ui::asking::AnswerKey;
 use crate::ui::desk::Desk;
 use crate::ui::filter::Filter;
 use crate::ui::order::Order;
+use crate::ui::queue::sittings::{Kept, restore};
 use crate::ui::queue::splits::Shelf;
 use crate::ui::queue::what_if::WhatIf;
 use crate::ui::scroll::Scroll;
+
+pub use sittings::ToKeep;
 
 /// Alerts kept ready beyond the selected one.
 const READY: usize = 40;
@@ -138,6 +142,8 @@ pub struct Queue {
     other: Shelf,
     /// The pane in focus has the whole screen.
     pub is_alone: bool,
+    /// Decisions that are on disk.
+    pub(super) kept: Kept,
 }
 
 impl Queue {
@@ -174,6 +180,7 @@ impl Queue {
             redo: Vec::new(),
             other: Shelf::default(),
             is_alone: false,
+            kept: Kept::default(),
         };
         queue.select(0);
         queue
@@ -250,7 +257,9 @@ impl Queue {
         let list = self.entries.entry(self.stage).or_default();
         while list.len() < len {
             let episode = self.source.episode(self.stage, list.len() as u64);
-            list.push(Entry::new(episode));
+            let mut entry = Entry::new(episode);
+            restore(&mut entry, &self.kept);
+            list.push(entry);
         }
     }
 

@@ -103,7 +103,7 @@ impl Chronicle {
         let is_over = |stands: &mut Stands| stands.seen + OVER_AFTER <= step;
         let over: Vec<Stands> = self.now.extract_if(.., is_over).collect();
         for stands in over {
-            let text = format!("over: {} (since step {})", stands.what, stands.since);
+            let text = format!("no longer: {} (since step {})", stands.what, stands.since);
             self.tell(stands.seen, text);
         }
     }
@@ -484,7 +484,7 @@ mod tests {
             told,
             [
                 (20, "began: a collapse"),
-                (50, "over: a collapse (since step 20)")
+                (50, "no longer: a collapse (since step 20)")
             ]
         );
         // Continued from step 15 on, it is told anew.

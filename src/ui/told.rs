@@ -3,7 +3,7 @@
 //! Where the facts come from (this process, a followed folder, the binary) makes no difference here.
 
 mod again;
-mod trouble;
+pub mod trouble;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::link::{
     AttackRow, EvalRow, MetricRow, OfferedAdapter, Plan, RolloutGroup, RunFact, RunState, Status,
 };
+use crate::run::RunDir;
 use crate::run::reader::tells_of_crash;
 use crate::run::shipped::ShippedRun;
 use crate::ui::curves::Curves;
@@ -71,6 +72,19 @@ pub struct ArmRecord<'a> {
 }
 
 impl ArmRecord<'_> {
+    /// Tries, share won, refused, step and outcome of the last try, as they are told.
+    #[must_use]
+    pub fn words(&self) -> [String; 5] {
+        let last = match &self.last.refused {
+            Some(why) => format!("refused: {why}"),
+            None => format!("won {:.2}", self.last.won),
+        };
+        let wins = format!("{:.0}%", self.win_share() * 100.0);
+        let [tries, refused, step] =
+            [self.tries, self.refused, self.last.step].map(|n| n.to_string());
+        [tries, wins, refused, step, last]
+    }
+
     /// Share of wrong answers to its crafts.
     #[must_use]
     pub fn win_share(&self) -> f64 {
@@ -247,6 +261,13 @@ impl Watching {
         self.run_dir.as_deref() == Some(dir)
     }
 
+    /// What it is called: as its folder, else by its id.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let dir = self.run_dir.as_ref().map(RunDir::new);
+        dir.map_or_else(|| self.run_id.clone(), |dir| dir.id())
+    }
+
     /// Whether its process is gone without a word.
     #[must_use]
     pub fn has_crashed(&self) -> bool {
@@ -292,6 +313,21 @@ impl Watching {
                 self.state(),
                 None | Some(RunState::Running | RunState::Paused)
             )
+    }
+
+    /// Why there is no line of a kind: what comes later, or what never came.
+    #[must_use]
+    pub fn says_none_of(&self, what: &str, comes: &str) -> String {
+        if self.is_shipped {
+            return format!("the shipped run keeps metrics and evaluations only, no {what}");
+        }
+        match self.state() {
+            Some(RunState::Stopped | RunState::Failed) => {
+                format!("this run has ended before there were any {what}: {comes}")
+            }
+            Some(RunState::Finished) => format!("this run is over and has left no {what}"),
+            _ => format!("no {what} yet: {comes}"),
+        }
     }
 
     /// Steps of the whole run, as planned or as far as known.

@@ -4,10 +4,10 @@
 
 mod charts;
 mod leafing;
-mod lines;
+pub mod lines;
 mod past;
 mod showing;
-mod steering;
+pub mod steering;
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ use crate::ui::view::View;
 
 pub use charts::Wanted;
 use leafing::Leaf;
-pub use leafing::Request;
+pub use leafing::{Groups, Request};
 use past::Past;
 
 /// The lists of the training screen.
@@ -82,6 +82,8 @@ pub struct Training {
     pub filter_text: String,
     /// A pause was asked for here: it comes after the step, so the run may not say so yet.
     is_pause_asked: bool,
+    /// Stopping was asked for here: nothing else can be asked of the run any more.
+    is_stop_asked: bool,
     /// What the run told before it was continued.
     past: Past,
     /// Groups of rollouts read from the folder of the run on screen: older ones than are kept.
@@ -122,6 +124,7 @@ impl Training {
         self.shows_shipped = false;
         self.shows_opened = false;
         self.is_pause_asked = false;
+        self.is_stop_asked = false;
     }
 
     /// The model thread is gone, and the run with it; or the run could not even be asked for.
@@ -160,6 +163,7 @@ impl Training {
         self.live.get_or_insert_default().apply(fact);
         // Whoever resumed it: nothing is asked of it any more.
         self.is_pause_asked &= !was_paused || self.state() == Some(RunState::Paused);
+        self.is_stop_asked &= self.is_in_progress();
     }
 
     /// The folder that a run in progress is written to, where one is.

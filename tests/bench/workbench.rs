@@ -121,6 +121,7 @@ fn summary(id: &str) -> Summary {
         model: "nano".into(),
         seed: config.seed,
         best_mean_reward: None,
+        best_accuracy: None,
         reason: String::new(),
         preset: "nano",
         note: String::new(),

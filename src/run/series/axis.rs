@@ -65,10 +65,10 @@ impl Axis {
 }
 
 /// What a quotient may miss a whole number by and still count as it.
-const SLACK: f64 = 1e-9;
+pub(super) const SLACK: f64 = 1e-9;
 
 /// Finite, ordered, apart.
-fn with_room(low: f64, high: f64) -> (f64, f64) {
+pub(super) fn with_room(low: f64, high: f64) -> (f64, f64) {
     // Half the range of f64, so that the distance of the ends is finite too.
     let tame = |x: f64| {
         if x.is_finite() {
@@ -88,7 +88,7 @@ fn with_room(low: f64, high: f64) -> (f64, f64) {
 }
 
 /// The least of 1, 2, 5 times a power of ten that is not below `x`.
-fn round_up(x: f64) -> f64 {
+pub(super) fn round_up(x: f64) -> f64 {
     let power = 10f64.powf(x.log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|n| n * power);
     let found = steps.into_iter().find(|&step| step >= x * (1.0 - SLACK));

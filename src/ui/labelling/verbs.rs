@@ -205,6 +205,14 @@ pub fn heard(app: &mut App, outcome: Outcome) -> Vec<Effect> {
         }
         Outcome::Added(episode) => adding::added(app, *episode),
         Outcome::NotAdded { alert_id, why } => adding::not_added(app, &alert_id, &why),
+        Outcome::Recalled(decisions) => {
+            app.queue.recall(decisions);
+            return app.queue.ask();
+        }
+        Outcome::Kept => return Vec::new(),
+        Outcome::NotKept(why) => {
+            app.complain(gate::clean(&format!("decisions are not kept: {why}")))
+        }
         Outcome::NotOpened(why) => {
             app.complain(gate::clean(&why));
             app.labelling.access = Access::Failed(why);

@@ -14,7 +14,7 @@ use crate::ui::starting;
 use crate::ui::tending;
 use crate::ui::told::Watching;
 use crate::ui::view::XAxis;
-use crate::ui::watching::{Request, Training, TrainingPane};
+use crate::ui::watching::{Request, Training, TrainingPane, steering};
 
 /// Does what a verb says on the training screen.
 pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
@@ -188,6 +188,8 @@ const ONLY_WATCHING: &str = "only watching: control the run where it was started
 fn ask_to_skip(app: &mut App) {
     if app.is_read_only {
         app.say(ONLY_WATCHING);
+    } else if app.training.is_stopping() {
+        app.say(steering::STOPPING);
     } else if let Some(stage) = app.training.stage() {
         let stage = stage.name.to_owned();
         app.layers.push(Layer::Skip { stage });

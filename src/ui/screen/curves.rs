@@ -27,6 +27,9 @@ const LOWEST: (u16, u16) = (7, 14);
 /// Most charts in one column: what all change at every step has to fit into a frame's bytes.
 const HIGHEST_COLUMN: u16 = 4;
 
+/// Metrics that begin after a tenth of the axis begin late.
+const LATE: u64 = 10;
+
 /// What is looked at: a run, how, and the marked runs behind it.
 #[derive(Clone, Copy)]
 pub struct Sight<'a> {
@@ -247,6 +250,29 @@ impl<'a> Scale<'a> {
         })
     }
 
+    /// The ends of the axis under a chart: of metrics that begin late it begins with them, unless something else is wanted.
+    fn x_of(&self, wanted: &Wanted<'a>) -> (u64, u64) {
+        let view = &self.sight.training.view;
+        if view.is_zoomed() || view.is_held() {
+            return self.x;
+        }
+        let marks = self.sight.marks.behind(self.sight.run);
+        let others = marks.filter_map(|mark| Some(mark.overlay.as_ref()?.told()));
+        let firsts = [&self.sight.run.curves].into_iter().chain(others);
+        let firsts = firsts.flat_map(|curves| {
+            let metrics = wanted.metrics.iter();
+            metrics.filter_map(|(name, _)| curves.get(name)?.points().first())
+        });
+        let first = firsts.map(|point| point.step).min().unwrap_or(0);
+        let begin = self.at(first.saturating_sub(1)).max(self.x.0);
+        let is_late = (begin - self.x.0).saturating_mul(LATE) > self.x.1.saturating_sub(self.x.0);
+        if is_late && begin < self.x.1 {
+            (begin, self.x.1)
+        } else {
+            self.x
+        }
+    }
+
     fn draw(&self, wanted: &Wanted<'a>, theme: &Theme, area: Rect, buf: &mut Buffer) {
         let (training, run) = (self.sight.training, self.sight.run);
         let is_log = training.view.is_log && wanted.can_log;
@@ -255,12 +281,13 @@ impl<'a> Scale<'a> {
             unit: wanted.unit,
             series: self.series(wanted, is_log),
             behind: self.behind(wanted, is_log),
-            x: self.x,
+            x: self.x_of(wanted),
             x_axis: training.view.x,
             y_fixed: match wanted.range {
                 Range::Fixed(low, high) if !is_log && !training.view.is_fitted => Some((low, high)),
                 _ => None,
             },
+            y_from_zero: wanted.range == Range::FromZero && !training.view.is_fitted,
             is_log,
             bands: &self.bands,
             cursor: training.view.cursor.map(|step| (self.at(step), step)),
@@ -283,6 +310,7 @@ impl<'a> Scale<'a> {
             let drawn = |series| Self::drawn(series, self.along, is_log);
             Some(ChartSeries {
                 name: shown,
+                metric: name,
                 raw: raw.map(drawn),
                 smooth: average.map(drawn),
                 told,

@@ -14,8 +14,9 @@ use crate::ui::screen::sureness;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::told::Watching;
 use crate::ui::watching::Training;
+use crate::ui::watching::lines::{EVALUATION_COLUMNS, evaluated};
 use crate::ui::widget::chart::short;
-use crate::ui::widget::text::{column, lines, more, span};
+use crate::ui::widget::text::{column, cut_line, lines, more, span};
 
 /// From this width on stages and confusions stand side by side.
 const WIDE: u16 = 100;
@@ -23,8 +24,11 @@ const WIDE: u16 = 100;
 /// From this width on how sure it was stands beside both.
 const WIDEST: u16 = 160;
 
-/// From this width on the list has room for the calibration error.
-const ROOMY: u16 = 90;
+/// Below this height there is no room for list and details both.
+const LOW: u16 = 12;
+
+/// From this width on stages have their whole names beside their intervals, and so on.
+const ROOMY: usize = 54;
 
 /// Answers of the confusion matrix, and how they are called over its columns.
 const ANSWERS: [(&str, &str); 6] = [
@@ -36,13 +40,22 @@ const ANSWERS: [(&str, &str); 6] = [
     ("malformed", "malf"),
 ];
 
-/// The list, and below it what the chosen evaluation tells.
+/// The list, and below it what the chosen evaluation tells; where there is little room, the list alone until it is large.
 pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
     if run.evaluations.is_empty() || area.height < 2 {
         list(Vec::new(), 0, "no evaluations yet", theme, area, buf);
         return;
     }
     let wanted = run.evaluations.len() as u16 + 1;
+    if area.height < LOW && !training.view.is_alone {
+        let [above, below] =
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(area);
+        draw_list(training, run, theme, above, buf);
+        let text = "Enter shows what the chosen one tells";
+        let text = span(text, theme.style(Token::Faint));
+        lines([Line::from(text)], below, buf);
+        return;
+    }
     let height = wanted.min((area.height / 3).max(2)).min(area.height);
     let [above, below] =
         Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
@@ -53,35 +66,47 @@ pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf:
     }
 }
 
+/// Cells of a value in the list, and of a phase's whole name.
+const VALUE: usize = 8;
+const PHASE: usize = 18;
+
+/// As many columns as fit, with whole phases where these leave room.
 fn draw_list(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let mut columns = vec![
-        ("action", "accuracy"),
-        ("cited", "citation_accuracy"),
-        ("format", "format_ok"),
-        ("reward", "mean_reward"),
-        ("missed", "dismiss_on_malicious"),
-    ];
-    if area.width >= ROOMY {
-        columns.push(("ECE", "ece"));
-    }
+    let width = usize::from(area.width);
+    let (short, marks) = (7, " n=2000 best".len());
+    let phase = if width >= 6 + PHASE + 4 * VALUE + marks {
+        PHASE
+    } else {
+        short
+    };
+    let fit = width.saturating_sub(6 + phase + marks) / VALUE;
+    let columns = EVALUATION_COLUMNS.iter().take(fit.max(2));
     let best = run.best_step();
     let row = |row: &EvalRow| {
-        let value = |name: &str| {
-            let value = row.values.get(name);
-            format!("{:>7}", value.map_or_else(|| "-".to_owned(), |v| short(*v)))
+        let values = columns.clone();
+        let values = values.map(|(_, name)| format!(" {:>7}", evaluated(row, name)));
+        let name = if phase == PHASE {
+            row.stage.as_str()
+        } else {
+            stem(&row.stage)
         };
-        let values: Vec<_> = columns.iter().map(|(_, name)| value(name)).collect();
-        let phase = format!("{:>5} {} ", row.step, column(&row.stage, 18, ""));
+        let head = format!("{:>5} {}", row.step, column(name, phase, theme.glyphs.cut));
         let mark = if best == Some(row.step) { " best" } else { "" };
-        Line::from(vec![
-            span(phase, theme.style(Token::Text)),
-            span(values.join(" "), theme.style(Token::Accent)),
+        let spans = vec![
+            span(head, theme.style(Token::Text)),
+            span(values.collect::<String>(), theme.style(Token::Accent)),
             span(format!(" n={}", row.episodes), theme.style(Token::Faint)),
             span(mark, theme.style(Token::Mark)),
-        ])
+        ];
+        cut_line(spans, width, theme.glyphs.cut)
     };
-    let titles: Vec<_> = columns.iter().map(|(t, _)| format!("{t:>7}")).collect();
-    let head = format!("{:>5} {:<18} {}", "step", "phase", titles.join(" "));
+    let titles = columns.clone().map(|(title, _)| format!(" {title:>7}"));
+    let head = format!(
+        "{:>5} {:<phase$}{}",
+        "step",
+        "phase",
+        titles.collect::<String>()
+    );
     let head = Line::from(span(head, theme.style(Token::Faint)));
     lines([head], area, buf);
     let below = Rect {
@@ -93,15 +118,25 @@ fn draw_list(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf
     list(rows, training.cursor(), "", theme, below, buf);
 }
 
+/// `stage2` of `stage2_multi`.
+fn stem(stage: &str) -> &str {
+    stage.split(['_', ' ']).next().unwrap_or(stage)
+}
+
 fn draw_one(training: &Training, row: &EvalRow, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let (left, right) = (of_stages(row, theme), of_answers(row, theme));
+    // The columns of what stands side by side below are as wide.
+    let beside = match area.width {
+        WIDEST.. => 3,
+        WIDE.. => 2,
+        _ => 1,
+    };
+    let width = usize::from(area.width / beside);
+    let (left, right) = (of_stages(row, theme, width), of_answers(row, theme, width));
     let (sure, diagram) = (sureness::summary(row, theme), sureness::diagram(row, theme));
-    let beside = if area.width >= WIDEST {
-        vec![left, right, [sure, diagram].concat()]
-    } else if area.width >= WIDE {
-        vec![[left, sure, diagram].concat(), right]
-    } else {
-        vec![[left, sure, right, diagram].concat()]
+    let beside = match beside {
+        3 => vec![left, right, [sure, diagram].concat()],
+        2 => vec![[left, sure, diagram].concat(), right],
+        _ => vec![[left, sure, right, diagram].concat()],
     };
     let longest = beside.iter().map(Vec::len).max().unwrap_or(0);
     let is_longer = longest > usize::from(area.height);
@@ -123,7 +158,10 @@ fn draw_one(training: &Training, row: &EvalRow, theme: &Theme, area: Rect, buf: 
     }
     let columns = Layout::horizontal(vec![Constraint::Fill(1); beside.len()]).split(below);
     for (rows, column) in beside.into_iter().zip(columns.iter()) {
-        lines(rows.into_iter().skip(first), *column, buf);
+        let width = usize::from(column.width);
+        let rows = rows.into_iter().skip(first);
+        let rows = rows.map(|row| cut_line(row.spans, width, theme.glyphs.cut));
+        lines(rows, *column, buf);
     }
 }
 
@@ -150,10 +188,17 @@ fn with_truth(row: &EvalRow, is_wanted: impl Fn(Action) -> bool) -> u64 {
     counts.flat_map(|answers| answers.values()).sum()
 }
 
-fn of_stages(row: &EvalRow, theme: &Theme) -> Vec<Line<'static>> {
+fn of_stages(row: &EvalRow, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    let (names, gap) = if width >= ROOMY { (20, 2) } else { (7, 1) };
     let (faint, text) = (theme.style(Token::Faint), theme.style(Token::Text));
     let line = |text: String, style: Style| Line::from(span(text, style));
-    let head = format!("{:<20} {:<16}  {:<16}", "95 % intervals", "action", "cited");
+    let title = if width >= ROOMY {
+        "95 % intervals"
+    } else {
+        "95 %"
+    };
+    let gap = " ".repeat(gap);
+    let head = format!("{title:<names$} {:<16}{gap}{:<16}", "action", "cited");
     let mut rows = vec![Line::default(), line(head, faint)];
     // They are asked in turn, so that the first stages may have one more.
     let (count, turns) = (Stage::ALL.len() as u64, 0..);
@@ -164,7 +209,12 @@ fn of_stages(row: &EvalRow, theme: &Theme) -> Vec<Line<'static>> {
     for (prefix, name, cases) in stages.chain([all]) {
         let of = |metric: &str| told(share(row, &format!("{prefix}{metric}"), cases));
         let (action, cited) = (of("accuracy"), of("citation_accuracy"));
-        rows.push(line(format!("{name:<20} {action}  {cited}"), text));
+        let name = if width >= ROOMY {
+            name.as_str()
+        } else {
+            stem(&name)
+        };
+        rows.push(line(format!("{name:<names$} {action}{gap}{cited}"), text));
     }
     let malicious = with_truth(row, Action::is_malicious);
     let harms = [
@@ -201,7 +251,7 @@ fn of_stages(row: &EvalRow, theme: &Theme) -> Vec<Line<'static>> {
 }
 
 /// What was taken for what, and the rules with most errors.
-fn of_answers(row: &EvalRow, theme: &Theme) -> Vec<Line<'static>> {
+fn of_answers(row: &EvalRow, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     let (faint, text) = (theme.style(Token::Faint), theme.style(Token::Text));
     if row.confusion.is_empty() {
         let why = "this run's files hold no confusion matrix and no errors by rule";
@@ -228,10 +278,11 @@ fn of_answers(row: &EvalRow, theme: &Theme) -> Vec<Line<'static>> {
     }
     let mut rules: Vec<_> = row.by_rule.iter().filter(|(_, a)| a.wrong > 0).collect();
     rules.sort_by_key(|(_, answers)| std::cmp::Reverse(answers.wrong));
-    let head = format!("{:<40} wrong", "errors by rule");
+    let names = width.saturating_sub(" 100 of 100".len()).clamp(16, 40);
+    let head = format!("{:<names$} wrong", "errors by rule");
     rows.push(Line::from(span(head, faint)));
     rows.extend(rules.into_iter().map(|(rule, answers)| {
-        let rule = column(rule, 40, theme.glyphs.cut);
+        let rule = column(rule, names, theme.glyphs.cut);
         let counts = format!("{rule} {} of {}", answers.wrong, answers.episodes);
         Line::from(span(counts, text))
     }));

@@ -11,7 +11,7 @@ use crate::ui::told::Watching;
 use crate::ui::watching::{Training, TrainingPane};
 use crate::ui::widget::chart::short;
 use crate::ui::widget::text::{
-    column, lines, page_of, page_of_block, pane, select_row, span, wrap,
+    column, cut_middle, lines, page_of_block, page_of_list, pane, select_row, span, wrap,
 };
 
 /// Cells before a warning: its step.
@@ -38,7 +38,7 @@ pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf:
     let room = pane(&title, true, theme, area, buf);
     match training.pane {
         TrainingPane::Metrics => draw_metrics(training, run, theme, room, buf),
-        TrainingPane::Rollouts => rollouts::draw(training, theme, room, buf),
+        TrainingPane::Rollouts => rollouts::draw(training, run, theme, room, buf),
         TrainingPane::Log => draw_log(training, run, theme, room, buf),
         TrainingPane::Evaluations => evaluations::draw(training, run, theme, room, buf),
         TrainingPane::Attacker => attacks::draw(training, run, theme, room, buf),
@@ -55,15 +55,13 @@ pub fn list(
     buf: &mut Buffer,
 ) {
     if rows.is_empty() {
-        lines(
-            [Line::from(span(none, theme.style(Token::Faint)))],
-            area,
-            buf,
-        );
+        let why = wrap(none, usize::from(area.width)).into_iter();
+        let faint = theme.style(Token::Faint);
+        lines(why.map(|row| Line::from(span(row, faint))), area, buf);
         return;
     }
     let cursor = cursor.min(rows.len() - 1);
-    let first = page_of(cursor, usize::from(area.height));
+    let first = page_of_list(cursor, rows.len(), usize::from(area.height));
     lines(rows.into_iter().skip(first), area, buf);
     select_row(area, (cursor - first) as u16, theme, buf);
 }
@@ -78,7 +76,11 @@ fn draw_metrics(training: &Training, run: &Watching, theme: &Theme, area: Rect, 
         let value = point.map_or_else(|| "-".to_owned(), |point| short(point.value));
         Line::from(vec![
             span(
-                column(name, name_width, theme.glyphs.cut),
+                column(
+                    &cut_middle(name, name_width, theme.glyphs.cut),
+                    name_width,
+                    "",
+                ),
                 theme.style(Token::Text),
             ),
             span(format!("{value:>10}"), theme.style(Token::Text)),

@@ -11,14 +11,17 @@ use crate::link::{Rollout, RolloutGroup};
 use crate::ui::screen::panes::list;
 use crate::ui::screen::spoken;
 use crate::ui::theme::{Theme, Token};
+use crate::ui::told::Watching;
+use crate::ui::watching::Groups;
 use crate::ui::watching::Training;
-use crate::ui::widget::text::{column, lines, span, wrap};
+use crate::ui::watching::lines::RolloutWords;
+use crate::ui::widget::text::{column, cut_line, lines, span, wrap};
 
 /// The group, its responses, and of the chosen one the text and what its reward is made of.
-pub fn draw(training: &Training, theme: &Theme, area: Rect, buf: &mut Buffer) {
+pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let Some(group) = training.group() else {
-        let none = "no rollouts yet: they come with the first GRPO step";
-        list(Vec::new(), 0, none, theme, area, buf);
+        let none = run.says_none_of("rollouts", "they come with the first GRPO step");
+        list(Vec::new(), 0, &none, theme, area, buf);
         return;
     };
     let cursor = training
@@ -56,7 +59,7 @@ pub fn draw(training: &Training, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let rows = group
         .rollouts
         .iter()
-        .map(|rollout| rollout_row(rollout, group, theme));
+        .map(|rollout| rollout_row(rollout, group, theme, width));
     list(
         rows.collect(),
         cursor,
@@ -157,8 +160,33 @@ fn group_rows(
             column(&truth, width, theme.glyphs.cut),
             theme.style(Token::Good),
         )),
-        Line::from(span(" reward  advant.  action", faint)),
+        Line::from(span(columns_head(training, group, width), faint)),
     ]
+}
+
+/// What the columns are, and that a step has more groups than the run keeps, in as many words as there is room for.
+fn columns_head(training: &Training, group: &RolloutGroup, width: usize) -> String {
+    let sampled = training.groups_of(group.step);
+    let (whole, short) = match sampled.filter(|sampled| sampled.all > sampled.kept) {
+        Some(Groups { kept: 1, all }) => (
+            format!("one group of {all} of this step"),
+            format!("one group of {all}"),
+        ),
+        Some(Groups { kept, all }) => (
+            format!("one of {kept} groups kept of {all} of this step"),
+            format!("{kept} kept of {all}"),
+        ),
+        None => (String::new(), String::new()),
+    };
+    let head = " reward  advant.  action";
+    let all = [
+        format!("{head}            cited     {whole}"),
+        format!("{head}   {whole}"),
+        format!("{head}   {short}"),
+    ];
+    let mut all = all.into_iter().map(|text| text.trim_end().to_owned());
+    all.find(|text| text.chars().count() <= width)
+        .unwrap_or_else(|| head.to_owned())
 }
 
 /// What the reward is made of.
@@ -173,7 +201,12 @@ fn components(rollout: &Rollout) -> String {
     }
 }
 
-fn rollout_row(rollout: &Rollout, group: &RolloutGroup, theme: &Theme) -> Line<'static> {
+fn rollout_row(
+    rollout: &Rollout,
+    group: &RolloutGroup,
+    theme: &Theme,
+    width: usize,
+) -> Line<'static> {
     let is_right = rollout.action == Some(group.truth_action);
     let cites = rollout.cited_log_id.as_deref() == Some(group.truth_log_id.as_str());
     let sign = |is_right: bool| {
@@ -183,22 +216,24 @@ fn rollout_row(rollout: &Rollout, group: &RolloutGroup, theme: &Theme) -> Line<'
             (theme.glyphs.wrong, theme.style(Token::Bad))
         }
     };
-    let action = rollout.action.map_or("malformed", |action| action.as_str());
-    let cited = rollout.cited_log_id.as_deref().unwrap_or("-");
-    let ended = if rollout.truncated { "cut off" } else { "" };
+    let words = RolloutWords::of(rollout);
     let text = theme.style(Token::Text);
     let (action_sign, action_style) = sign(is_right);
     let (cite_sign, cite_style) = sign(cites);
-    Line::from(vec![
+    let spans = vec![
         span(
-            format!(" {:+6.2}  {:+6.2}   ", rollout.reward, rollout.advantage),
+            format!(" {:>6}  {:>6}   ", words.reward, words.advantage),
             text,
         ),
         span(
-            format!("{action_sign} {} ", column(action, 15, "")),
+            format!("{action_sign} {} ", column(words.action, 15, "")),
             action_style,
         ),
-        span(format!("{cite_sign} {} ", column(cited, 6, "")), cite_style),
-        span(ended, theme.style(Token::Warn)),
-    ])
+        span(
+            format!("{cite_sign} {} ", column(words.cited, 6, "")),
+            cite_style,
+        ),
+        span(words.ended, theme.style(Token::Warn)),
+    ];
+    cut_line(spans, width, theme.glyphs.cut)
 }

@@ -13,9 +13,10 @@ use crate::ui::app::App;
 use crate::ui::marks::Mark;
 use crate::ui::runs::{Runs, RunsPane};
 use crate::ui::theme::{Theme, Token};
+use crate::ui::told::trouble::in_keys;
 use crate::ui::view::{XAxis, x_end};
 use crate::ui::widget::chart::{Chart, ChartSeries};
-use crate::ui::widget::text::{column, lines, more, page_of, pane, select_row, span, wrap};
+use crate::ui::widget::text::{column, lines, more, page_of_list, pane, select_row, span, wrap};
 
 /// From this width on the details stand beside the list.
 const WIDE: u16 = 130;
@@ -67,8 +68,10 @@ fn draw_list(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
         say(&text, theme, room, buf);
         return;
     }
+    let extras: Vec<Extra> = extras(usize::from(room.width)).collect();
+    let titles: String = extras.iter().map(|extra| extra.title()).collect();
     let head = format!(
-        "  {} {:<8} {:>11} {:>7} {:<9} note",
+        "  {} {:<8} {:>11} {:>7} {:<9} {titles}note",
         column("run", ID_WIDTH, ""),
         "state",
         "step",
@@ -83,9 +86,9 @@ fn draw_list(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
         height: room.height.saturating_sub(1),
         ..room
     };
-    let first = page_of(runs.cursor(), usize::from(below.height));
+    let first = page_of_list(runs.cursor(), visible.len(), usize::from(below.height));
     let rows = visible.iter().skip(first);
-    let rows = rows.map(|run| row(run, runs.marks.of(run), theme, room.width));
+    let rows = rows.map(|run| row(run, runs.marks.of(run), &extras, theme, room.width));
     lines(rows, below, buf);
     if below.height > 0 {
         select_row(below, (runs.cursor() - first) as u16, theme, buf);
@@ -124,13 +127,80 @@ fn name(run: &Summary, theme: &Theme) -> String {
     }
 }
 
-fn row(run: &Summary, mark: Option<&Mark>, theme: &Theme, width: u16) -> Line<'static> {
+/// What is told of a run where there is room for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extra {
+    Accuracy,
+    Created,
+    Model,
+}
+
+impl Extra {
+    /// The most telling first.
+    const ALL: [Extra; 3] = [Extra::Accuracy, Extra::Created, Extra::Model];
+
+    /// Its cells, with the space after it.
+    const fn cells(self) -> usize {
+        match self {
+            Extra::Accuracy => 9,
+            Extra::Created => 17,
+            Extra::Model => 14,
+        }
+    }
+
+    fn title(self) -> String {
+        let title = match self {
+            Extra::Accuracy => "accuracy",
+            Extra::Created => "created",
+            Extra::Model => "model",
+        };
+        column(title, self.cells(), "")
+    }
+
+    fn of(self, run: &Summary, cut: &str) -> String {
+        let text = match self {
+            Extra::Accuracy => {
+                let best = run.best_accuracy;
+                best.map_or_else(|| "-".to_owned(), |best| format!("{best:.3}"))
+            }
+            // To the minute.
+            Extra::Created => run.created.replace('T', " ").chars().take(16).collect(),
+            Extra::Model => run.model.clone(),
+        };
+        column(&text, self.cells() - 1, cut) + " "
+    }
+}
+
+/// Cells of the columns that always stand there, and the least for a note.
+const STANDING: usize = ID_WIDTH + 43;
+const NOTE: usize = 8;
+
+/// What fits into a list of that width beside them.
+fn extras(width: usize) -> impl Iterator<Item = Extra> {
+    let mut room = width.saturating_sub(STANDING + NOTE);
+    let fits = move |extra: &Extra| {
+        let fits = extra.cells() <= room;
+        room = if fits { room - extra.cells() } else { 0 };
+        fits
+    };
+    Extra::ALL.into_iter().filter(fits)
+}
+
+fn row(
+    run: &Summary,
+    mark: Option<&Mark>,
+    extras: &[Extra],
+    theme: &Theme,
+    width: u16,
+) -> Line<'static> {
     let cut = theme.glyphs.cut;
     let text = theme.style(Token::Text);
     let best = run.best_mean_reward;
     let best = best.map_or_else(|| "-".to_owned(), |best| format!("{best:+.3}"));
     let steps = format!("{}/{}", run.step, run.total_steps);
-    let rest = usize::from(width).saturating_sub(ID_WIDTH + 43);
+    let told: String = extras.iter().map(|extra| extra.of(run, cut)).collect();
+    let cells: usize = extras.iter().map(|extra| extra.cells()).sum();
+    let rest = usize::from(width).saturating_sub(STANDING + cells);
     Line::from(vec![
         span(sign(mark), theme.style(Token::Mark)),
         span(column(&name(run, theme), ID_WIDTH, cut), text),
@@ -140,10 +210,8 @@ fn row(run: &Summary, mark: Option<&Mark>, theme: &Theme, width: u16) -> Line<'s
         ),
         span(format!(" {} {best:>7} ", right(&steps, 11)), text),
         span(column(run.preset, 9, cut), theme.style(Token::Faint)),
-        span(
-            format!(" {}", column(&run.note, rest, cut)),
-            theme.style(Token::Accent),
-        ),
+        span(format!(" {told}"), text),
+        span(column(&run.note, rest, cut), theme.style(Token::Accent)),
     ])
 }
 
@@ -204,7 +272,8 @@ fn detail_rows(runs: &Runs, theme: &Theme, width: usize) -> Vec<Line<'static>> {
         } else {
             format!(" in {}", run.phase)
         };
-        let state = format!("{}{phase} {}", run.standing.as_str(), run.reason);
+        let reason = in_keys(&run.reason, run.run_dir.as_deref());
+        let state = format!("{}{phase} {}", run.standing.as_str(), reason);
         say("state", &state, token(run.standing));
         let note = match run.note.as_str() {
             "" if run.is_shipped() => "none, and none can be written",
@@ -279,6 +348,7 @@ fn draw_rewards(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let names: Vec<String> = shown.iter().map(|run| run.name()).collect();
     let series = shown.iter().enumerate().map(|(at, run)| ChartSeries {
         name: names.get(at).map_or("", String::as_str),
+        metric: "eval_mean_reward",
         raw: Some(Cow::Borrowed(&run.evaluations)),
         smooth: None,
         told: &run.evaluations,
@@ -294,6 +364,7 @@ fn draw_rewards(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
         x: (0, x_end(steps, steps)),
         x_axis: XAxis::Step,
         y_fixed: Some(REWARD_RANGE),
+        y_from_zero: false,
         is_log: false,
         bands: &[],
         cursor: None,

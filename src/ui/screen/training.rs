@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 
 use crate::link::RunState;
 use crate::ui::app::App;
@@ -12,7 +12,7 @@ use crate::ui::theme::{Theme, Token};
 use crate::ui::told::Watching;
 use crate::ui::watching::{Training, TrainingPane};
 use crate::ui::widget::chart::clock;
-use crate::ui::widget::text::{lines, pane, span, wrap};
+use crate::ui::widget::text::{cut_line, lines, pane, span, wrap};
 
 /// From this width on the lists stand beside the curves.
 const WIDE: u16 = 110;
@@ -72,11 +72,10 @@ fn draw_empty(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
 
 /// Why the run failed, whole: what is to be done stands at its end. The log has what does not fit into a third of the screen.
 fn failure_rows(run: &Watching, theme: &Theme, area: Rect) -> Vec<Line<'static>> {
-    let why = run.failure().unwrap_or_default();
-    if why.is_empty() {
+    if run.failure().is_none() {
         return Vec::new();
     }
-    let rows = wrap(why, usize::from(area.width)).into_iter();
+    let rows = wrap(&run.reason(), usize::from(area.width)).into_iter();
     let style = theme.style(Token::Bad);
     rows.take(usize::from(area.height / 3))
         .map(|l| Line::from(span(l, style)))
@@ -113,45 +112,50 @@ fn draw_head(
         run.status.as_ref().map_or(run.last_step, |s| s.step),
         run.total_steps(),
     );
-    let mut spans = Vec::new();
+    let width = usize::from(area.width);
+    let mut rows = vec![cut_line(state_spans(run, theme), width, theme.glyphs.cut)];
+    rows.extend(failure);
+    rows.push(gauge(done, total, width, theme));
+    lines(rows, area, buf);
+}
+
+/// State, phase and times, why it is so, and which run it is: each thing once.
+fn state_spans(run: &Watching, theme: &Theme) -> Vec<Span<'static>> {
     if run.is_shipped {
-        spans.push(span("shipped ", theme.style(Token::Accent)));
-        spans.push(span(
-            "the run that made the embedded adapters, read-only ",
-            theme.style(Token::Text),
-        ));
-    } else {
-        if run.is_opened {
-            spans.push(span("opened, read-only ", theme.style(Token::Accent)));
-        }
-        let token = match run.state() {
-            Some(RunState::Failed) => Token::Bad,
-            Some(RunState::Paused | RunState::Stopped) => Token::Warn,
-            _ if run.is_silent() => Token::Warn,
-            _ => Token::Good,
-        };
-        spans.push(span(format!("{} ", state_word(run)), theme.style(token)));
+        let what = "the run that made the embedded adapters, read-only";
+        return vec![
+            span("shipped", theme.style(Token::Accent)),
+            span(format!("  {what}"), theme.style(Token::Text)),
+        ];
     }
+    let mut spans = Vec::new();
+    if run.is_opened {
+        spans.push(span("opened, read-only ", theme.style(Token::Accent)));
+    }
+    let token = match run.state() {
+        Some(RunState::Failed) => Token::Bad,
+        Some(RunState::Paused | RunState::Stopped) => Token::Warn,
+        _ if run.is_silent() => Token::Warn,
+        _ => Token::Good,
+    };
+    spans.push(span(state_word(run), theme.style(token)));
     if let Some(status) = run.status.as_ref().filter(|s| !s.phase.is_empty()) {
         // Nobody works on one that has stopped or fallen silent.
         let goes_on = matches!(run.state(), Some(RunState::Running | RunState::Paused));
         let left = status.eta_s.filter(|_| goes_on && !run.is_silent());
         let left = left.map_or_else(String::new, |s| format!(", {} left", clock(s)));
-        let times = format!("{} {}{left} ", status.phase, clock(status.elapsed_s));
+        let times = format!(" {} {}{left}", status.phase, clock(status.elapsed_s));
         spans.push(span(times, theme.style(Token::Text)));
-        if !status.reason.is_empty() && run.failure().is_none() {
-            spans.push(span(
-                format!("{} ", status.reason),
-                theme.style(Token::Faint),
-            ));
-        }
     }
-    spans.push(span(&run.run_id, theme.style(Token::Faint)));
-    let width = usize::from(area.width);
-    let mut rows = vec![Line::from(spans)];
-    rows.extend(failure);
-    rows.push(gauge(done, total, width, theme));
-    lines(rows, area, buf);
+    let why = run.reason();
+    if run.failure().is_none() && !why.is_empty() {
+        spans.push(span(format!("  {why}"), theme.style(Token::Faint)));
+    }
+    let name = run.name();
+    if !name.is_empty() {
+        spans.push(span(format!("  {name}"), theme.style(Token::Faint)));
+    }
+    spans
 }
 
 /// A bar of `done` of `total`, with the numbers in words.

@@ -248,7 +248,7 @@ fn the_shipped_run_is_shown_before_any_other() {
         "{shown}"
     );
     assert!(
-        shown.contains("1.100") && shown.contains("-1.500"),
+        shown.contains("\n     1 ") && shown.contains("\n    -1 "),
         "{shown}"
     );
 }

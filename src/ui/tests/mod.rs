@@ -25,6 +25,7 @@ mod run_folders;
 mod run_keys;
 mod run_list;
 mod run_lists;
+mod run_words;
 mod shipped_row;
 mod sifting;
 mod start_form;

@@ -156,7 +156,7 @@ fn changes_mean_a_new_run_also_where_a_stopped_one_could_go_on() {
     let stopped = crate::link::RunFact::Status(status(5, crate::link::RunState::Stopped));
     update(&mut app, Msg::Fact(Fact::Run(stopped)));
     press(&mut app, "F2 t");
-    assert!(seen(&app, SMALL).contains("Enter continues 20260101T000000Z, stopped"));
+    assert!(seen(&app, SMALL).contains("Enter continues run, stopped"));
     press(&mut app, "/ s e e d Enter e Backspace 7 Enter");
     assert!(seen(&app, SMALL).contains("Enter starts a new run"));
     let effects = press(&mut app, "Enter");

@@ -14,6 +14,15 @@ pub(super) struct Leaf {
     at: usize,
 }
 
+/// How many groups of a step there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Groups {
+    /// In the run's files.
+    pub kept: usize,
+    /// Sampled in that step.
+    pub all: usize,
+}
+
 /// Groups that are to be read: of the run in this folder.
 pub type Request = (PathBuf, Wanted);
 
@@ -27,6 +36,23 @@ impl Training {
         let groups = &self.shown()?.groups;
         let back = self.groups_back.min(groups.len().saturating_sub(1));
         groups.iter().rev().nth(back)
+    }
+
+    /// How many groups `step` had and how many of them are kept; `None` where the run does not say.
+    #[must_use]
+    pub fn groups_of(&self, step: u64) -> Option<Groups> {
+        let run = self.shown()?;
+        let sampled = run.curves.get("rollout_groups")?;
+        let sampled = sampled.within(step..step.saturating_add(1)).first()?;
+        let is_of_it = |group: &&RolloutGroup| group.step == step;
+        let kept = match &self.leaf {
+            Some(leaf) => leaf.groups.iter().filter(is_of_it).count(),
+            None => run.groups.iter().filter(is_of_it).count(),
+        };
+        let all = sampled
+            .is_drawn()
+            .then_some(sampled.value.max(0.0) as usize)?;
+        Some(Groups { kept, all })
     }
 
     /// Whether the group on screen was read from the folder.

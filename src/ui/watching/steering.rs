@@ -6,12 +6,16 @@ use crate::link::{Control, RunState};
 use crate::ui::keys::Verb;
 use crate::ui::told::{InStage, Watching};
 
+/// Said of whatever is asked of a run that was asked to stop.
+pub const STOPPING: &str = "the run is stopping: it ends after this step with a checkpoint, and nothing else can be asked of it";
+
 impl Training {
     /// A run in another process is about to be told from its beginning. A run opened to be looked at stays on screen.
     pub fn found(&mut self) {
         self.live = Some(Watching::default());
         self.past = Past::default();
         self.is_pause_asked = false;
+        self.is_stop_asked = false;
         self.shows_shipped = false;
         if !self.shows_opened {
             self.show_anew();
@@ -42,6 +46,10 @@ impl Training {
     /// What pausing, stopping or saving means now, or why it cannot be done.
     pub fn control(&mut self, verb: Verb) -> Result<Control, &'static str> {
         let state = self.steered()?.state();
+        // To ask for it again does no harm, where the first request was lost.
+        if self.is_stop_asked && verb != Verb::StopTraining {
+            return Err(STOPPING);
+        }
         // A pause that is still to come can be taken back.
         let is_paused = self.is_pause_asked || state == Some(RunState::Paused);
         let control = match verb {
@@ -51,6 +59,7 @@ impl Training {
             Verb::SkipStage => Control::Skip,
             _ => Control::Stop,
         };
+        self.is_stop_asked |= control == Control::Stop;
         if verb == Verb::PauseOrResume {
             self.is_pause_asked = !is_paused;
         }
@@ -61,6 +70,12 @@ impl Training {
     #[must_use]
     pub fn stage(&self) -> Option<InStage<'_>> {
         self.steered().ok()?.stage()
+    }
+
+    /// Whether the run will stop after its present step.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.is_stop_asked && self.is_in_progress()
     }
 
     /// Whether the run waits for somebody to resume it, or soon will.

@@ -1,5 +1,7 @@
 //! A chart: curves over steps with round axes, stage bands, a legend, and numbers at the ends of curves.
 
+mod axes;
+mod bands;
 mod legend;
 
 use std::borrow::Cow;
@@ -8,20 +10,24 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::run::series::axis::Axis;
-use crate::run::series::{Point, Series, bounds};
+use crate::run::series::{Point, Series};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::view::XAxis;
 use crate::ui::widget::behind::{Against, Behind};
 use crate::ui::widget::plot::{Look, Plot};
-use crate::ui::widget::text::{cut, span};
 
 /// Cells left of the plot for numbers.
 const LABEL_WIDTH: u16 = 7;
 
+/// From this height on there is a row for names over the curves.
+const NAMED_FROM: u16 = 8;
+
 /// One metric of a chart.
 pub struct ChartSeries<'a> {
+    /// In the legend.
     pub name: &'a str,
+    /// As it is called in lists and files.
+    pub metric: &'a str,
     pub raw: Option<Cow<'a, Series>>,
     pub smooth: Option<Cow<'a, Series>>,
     /// As it was measured, over steps: what the legend tells.
@@ -43,6 +49,8 @@ pub struct Chart<'a> {
     pub x_axis: XAxis,
     /// A range known beforehand; without one it is rounded from the data.
     pub y_fixed: Option<(f64, f64)>,
+    /// Without one, whether zero is in it.
+    pub y_from_zero: bool,
     /// The curves are decimal logarithms; so are the ends of the y axis, but its labels.
     pub is_log: bool,
     /// Where stages begin, and their names.
@@ -119,82 +127,25 @@ impl Chart<'_> {
         if area.height < 4 || area.width < LABEL_WIDTH + 6 {
             return;
         }
+        // A reward near its best runs along the top: what has a name there needs a row of its own.
+        let names = u16::from(area.height >= NAMED_FROM && self.has_names());
+        let above = rows as u16 + names;
         let plot_area = Rect {
             x: area.x + LABEL_WIDTH,
-            y: area.y + rows as u16,
+            y: area.y + above,
             width: area.width - LABEL_WIDTH,
-            height: area.height - 1 - rows as u16,
+            height: area.height - 1 - above,
         };
-        let y = self.y_bounds();
-        self.draw_axes(theme, plot_area, y, buf);
+        let ticks = self.y_ticks(plot_area.height);
+        let y = (ticks.low, ticks.high);
+        self.draw_axes(theme, plot_area, &ticks, buf);
         self.draw_bands(theme, plot_area, buf);
         self.draw_curves(theme, plot_area, y, buf);
-        // After the curves: a reward near its best runs where the names stand.
-        self.name_bands(theme, plot_area, buf);
-        self.draw_marks(theme, plot_area, buf);
-    }
-
-    fn y_bounds(&self) -> (f64, f64) {
-        if let Some(fixed) = self.y_fixed {
-            return fixed;
+        let names = (names > 0).then(|| plot_area.y - 1);
+        if let Some(row) = names {
+            self.name_bands(row, theme, plot_area, buf);
         }
-        let measured = self.series.iter().filter_map(ChartSeries::measured);
-        let behind = self.behind.iter().map(|behind| &*behind.series);
-        let within = |series: &Series| bounds(series.within(self.x.0..self.x.1.saturating_add(1)));
-        let boxes = measured.chain(behind).filter_map(within);
-        let all = boxes
-            .map(|b| (b.low, b.high))
-            .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        all.map_or((0.0, 1.0), |(low, high)| {
-            let axis = Axis::around(low, high, 4);
-            (axis.low, axis.high)
-        })
-    }
-
-    fn draw_axes(&self, theme: &Theme, plot: Rect, y: (f64, f64), buf: &mut Buffer) {
-        let style = theme.style(Token::Faint);
-        let mut label = |row: u16, value: f64| {
-            let value = if self.is_log {
-                10f64.powf(value)
-            } else {
-                value
-            };
-            let text = format!("{:>6}", cut(&short(value), 6, ""));
-            buf.set_string(plot.x.saturating_sub(LABEL_WIDTH), row, text, style);
-        };
-        label(plot.top(), y.1);
-        label(plot.bottom().saturating_sub(1), y.0);
-        if y.0 < 0.0 && y.1 > 0.0 && !self.is_log {
-            let share = y.1 / (y.1 - y.0);
-            let row = plot.top() + (share * f64::from(plot.height - 1) + 0.5) as u16;
-            if row > plot.top() && row + 1 < plot.bottom() {
-                label(row, 0.0);
-            }
-        }
-        self.label_x(theme, plot, buf);
-    }
-
-    /// The ends of the x axis, and between them the note, as far as there is room.
-    fn label_x(&self, theme: &Theme, plot: Rect, buf: &mut Buffer) {
-        let (row, style) = (plot.bottom(), theme.style(Token::Faint));
-        let begin = told_x(self.x.0, self.x_axis);
-        let end = match self.x_axis {
-            XAxis::Step => format!("step {}", self.x.1),
-            other => told_x(self.x.1, other),
-        };
-        let room = usize::from(plot.width).saturating_sub(begin.len() + 1);
-        let end = cut(&end, room, "");
-        buf.set_string(plot.x, row, &begin, style);
-        let x = plot.right().saturating_sub(end.len() as u16);
-        buf.set_string(x, row, &end, style);
-        let room = room.saturating_sub(end.len() + 3);
-        if !self.note.is_empty() && room > self.note.len() / 2 {
-            let note = span(
-                cut(self.note, room, theme.glyphs.cut),
-                theme.style(Token::Accent),
-            );
-            buf.set_span(plot.x + begin.len() as u16 + 2, row, &note, plot.width);
-        }
+        self.draw_marks(names, theme, plot_area, buf);
     }
 
     /// How far along the axis `x` stands, 0 to 1.
@@ -206,36 +157,6 @@ impl Chart<'_> {
     /// The column where `x` stands.
     fn column(&self, plot: Rect, x: u64) -> u16 {
         plot.x + (self.share(x).min(1.0) * f64::from(plot.width - 1) + 0.5) as u16
-    }
-
-    /// The bands in sight: those that have begun and not ended before.
-    fn begun(&self) -> impl Iterator<Item = (usize, u64, &str)> {
-        let bands = self.bands.iter().enumerate();
-        bands
-            .map(|(at, &(begin, name))| (at, begin, name))
-            .take_while(|(_, begin, _)| *begin < self.x.1)
-            .filter(|(at, ..)| self.bands.get(at + 1).is_none_or(|next| next.0 > self.x.0))
-    }
-
-    fn draw_bands(&self, theme: &Theme, plot: Rect, buf: &mut Buffer) {
-        for (_, begin, _) in self.begun().filter(|(_, begin, _)| *begin > self.x.0) {
-            let x = self.column(plot, begin);
-            for row in plot.top()..plot.bottom() {
-                buf.set_string(x, row, theme.glyphs.separator, theme.style(Token::Band));
-            }
-        }
-    }
-
-    fn name_bands(&self, theme: &Theme, plot: Rect, buf: &mut Buffer) {
-        for (at, begin, name) in self.begun() {
-            let x = self.column(plot, begin);
-            let next = self.bands.get(at + 1).map_or(self.x.1, |next| next.0);
-            let right = self.column(plot, next.min(self.x.1));
-            let room = usize::from(right.saturating_sub(x + 1));
-            let name = cut(&band_name(name, room), room, "");
-            let x = x + u16::from(begin > self.x.0);
-            buf.set_string(x, plot.top(), name, theme.style(Token::Band));
-        }
     }
 
     /// What was measured, faint; over it the curves of marked runs, and the present run's in front.
@@ -278,48 +199,6 @@ impl Chart<'_> {
         }
     }
 
-    /// The value cursor across the curves, and the best adapter on the axis.
-    fn draw_marks(&self, theme: &Theme, plot: Rect, buf: &mut Buffer) {
-        let style = theme.style(Token::Mark);
-        let is_in_sight = |x: &u64| (self.x.0..=self.x.1).contains(x);
-        if let Some((x, _)) = self.cursor.filter(|(x, _)| is_in_sight(x)) {
-            let x = self.column(plot, x);
-            for row in plot.top()..plot.bottom() {
-                buf.set_string(x, row, theme.glyphs.separator, style);
-            }
-        }
-        if let Some(best) = self.best.filter(is_in_sight) {
-            self.mark_best(self.column(plot, best), theme, plot, buf);
-        }
-    }
-
-    /// An arrow at `x` with its word on the side where there is room: on the axis where no label stands, else on the lowest
-    /// row of the curves.
-    fn mark_best(&self, x: u16, theme: &Theme, plot: Rect, buf: &mut Buffer) {
-        let arrow = theme.glyphs.above;
-        let places = [
-            (format!("{arrow}best"), x),
-            (format!("best{arrow}"), x.saturating_sub(4)),
-        ];
-        let fits = |x: u16| x >= plot.left() && x + 5 <= plot.right();
-        let is_free = |x: u16| {
-            let mut cells = x.saturating_sub(1)..(x + 6).min(plot.right());
-            cells.all(|x| buf[(x, plot.bottom())].symbol() == " ")
-        };
-        let mut places = places.into_iter().filter(|(_, x)| fits(*x));
-        let (first, second) = (places.next(), places.next());
-        let mut all = first.iter().chain(&second);
-        let on_axis = all.find(|(_, x)| is_free(*x)).cloned();
-        let row = if on_axis.is_some() {
-            plot.bottom()
-        } else {
-            plot.bottom().saturating_sub(1)
-        };
-        if let Some((mark, x)) = on_axis.or(first).or(second) {
-            buf.set_string(x, row, mark, theme.style(Token::Mark));
-        }
-    }
-
     /// Puts a curve's mark at its end, so that curves differ without colour.
     fn mark_end(&self, end: &End<'_>, y: (f64, f64), area: Rect, plot: &Plot, buf: &mut Buffer) {
         let points = end.series.within(self.x.0..self.x.1.saturating_add(1));
@@ -332,17 +211,6 @@ impl Chart<'_> {
     }
 }
 
-/// An end of the x axis in few letters.
-fn told_x(x: u64, axis: XAxis) -> String {
-    match axis {
-        XAxis::Step => x.to_string(),
-        XAxis::Tokens if x >= 1_000_000 => format!("{:.1}M tokens", x as f64 / 1e6),
-        XAxis::Tokens if x >= 1_000 => format!("{}k tokens", x / 1_000),
-        XAxis::Tokens => format!("{x} tokens"),
-        XAxis::Time => clock(x as f64),
-    }
-}
-
 /// Seconds as `1h02m`, `3m20s` or `12s`.
 #[must_use]
 pub fn clock(seconds: f64) -> String {
@@ -352,19 +220,6 @@ pub fn clock(seconds: f64) -> String {
         60..3_600 => format!("{}m{:02}s", s / 60, s % 60),
         _ => format!("{}h{:02}m", s / 3_600, s % 3_600 / 60),
     }
-}
-
-/// As much of a phase's name as tells it from the others: whole, `stage2`, `s2`, or nothing; never a beginning that all share,
-/// and never a bare digit: those stand at the ends of curves.
-fn band_name(name: &str, room: usize) -> String {
-    let stem = name.split('_').next().unwrap_or(name);
-    let number = stem.strip_prefix("stage").filter(|n| !n.is_empty());
-    let short = number.map_or_else(|| stem.to_owned(), |number| format!("s{number}"));
-    let fits = |shown: &String| shown.chars().count() <= room;
-    [name.to_owned(), stem.to_owned(), short]
-        .into_iter()
-        .find(fits)
-        .unwrap_or_default()
 }
 
 /// A number in at most six cells or so.
@@ -398,12 +253,17 @@ mod tests {
     }
 
     fn draw(ys: &[f64], symbols: Symbols, y_fixed: Option<(f64, f64)>) -> String {
+        drawn(ys, symbols, y_fixed, 7)
+    }
+
+    fn drawn(ys: &[f64], symbols: Symbols, y_fixed: Option<(f64, f64)>, height: u16) -> String {
         let theme = Theme::load(None, Depth::None, symbols).expect("theme");
         let series = series_of(ys);
         let chart = Chart {
             title: "reward",
             series: vec![ChartSeries {
                 name: "reward",
+                metric: "reward",
                 raw: Some(Cow::Borrowed(&series)),
                 smooth: None,
                 told: &series,
@@ -415,13 +275,14 @@ mod tests {
             x: (0, ys.len() as u64 - 1),
             x_axis: XAxis::Step,
             y_fixed,
+            y_from_zero: false,
             is_log: false,
             bands: &[(0, "sft"), (6, "stage1_basic")],
             cursor: None,
             best: None,
             note: "",
         };
-        let area = Rect::new(0, 0, 27, 7);
+        let area = Rect::new(0, 0, 27, height);
         let mut buf = Buffer::empty(area);
         chart.draw(&theme, area, &mut buf);
         let rows = (0..area.height).map(|y| {
@@ -432,18 +293,25 @@ mod tests {
     }
 
     #[test]
-    fn a_ramp_rises_and_bands_are_named() {
+    fn a_ramp_rises_and_bands_are_named_where_there_is_a_row_for_it() {
         let ys: Vec<f64> = (0..20).map(|i| f64::from(i) / 19.0).collect();
         let text = draw(&ys, Symbols::Ascii, Some((0.0, 1.0)));
         let wanted = "\
 reward  1.000
- 1.000 sft   |stage1_basic*
+   1.0       |          ***
              |     *****
-             | ****
+   0.5       | ****
           *****
-     0 ***   |
+   0.0 ***   |
        0            step 19";
         assert_eq!(text, wanted, "\n{text}");
+        let text = drawn(&ys, Symbols::Ascii, Some((0.0, 1.0)), 8);
+        let names = text.lines().nth(1).expect("a row");
+        assert_eq!(names, "       sft    stage1_basic", "\n{text}");
+        assert!(
+            text.lines().nth(2).is_some_and(|row| row.ends_with("**")),
+            "{text}"
+        );
     }
 
     /// Rows of a chart of two curves over 100 steps.
@@ -453,6 +321,7 @@ reward  1.000
         let series = curves.iter().zip(["dismiss", "escalate"]);
         let series = series.map(|(told, name)| ChartSeries {
             name,
+            metric: name,
             raw: Some(Cow::Borrowed(told)),
             smooth: None,
             told,
@@ -467,6 +336,7 @@ reward  1.000
             x: (0, 100),
             x_axis: XAxis::Step,
             y_fixed: Some((0.0, 1.0)),
+            y_from_zero: false,
             is_log: false,
             bands: &[],
             cursor: cursor.map(|step| (step, step)),
@@ -502,14 +372,6 @@ reward  1.000
         let narrow = two(Some(50), None, 36);
         assert_eq!(narrow[0], "shares @50  1:dismiss  2:escalate");
         assert_eq!(narrow[1], " 1:0.250 2:0.750");
-    }
-
-    #[test]
-    fn a_narrow_band_is_named_by_what_is_its_own() {
-        let name = "stage2_multi";
-        let shown = [12, 11, 6, 5, 2, 1, 0].map(|room| band_name(name, room));
-        assert_eq!(shown, [name, "stage2", "stage2", "s2", "s2", "", ""]);
-        assert_eq!([3, 2].map(|room| band_name("sft", room)), ["sft", ""]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
+use crate::link::Plan;
 use crate::train::config::TrainConfig;
 use crate::ui::app::App;
 use crate::ui::line_edit::LineEdit;
@@ -67,33 +68,54 @@ fn head(app: &App, form: &Form, theme: &Theme, width: usize) -> Vec<Line<'static
     let keys = match (app.training.can_continue(), form.is_changed(&app.config)) {
         (Some(run), false) => format!(
             "Enter continues {}, {} at step {}, from its last checkpoint, with its own settings; n starts a new run with those below; e changes one; Esc leaves this.",
-            run.run_id,
+            run.name(),
             state_word(run),
             run.last_step
         ),
         (Some(run), true) => format!(
             "Enter starts a new run with the settings below; c continues {} with its own; Esc leaves this.",
-            run.run_id
+            run.name()
         ),
         (None, _) => {
             "Enter starts; e changes a setting, d takes the preset's; Esc leaves this.".to_owned()
         }
     };
-    let plan = config.plan(0);
-    let phases = plan.phases.iter();
-    let phases: Vec<_> = phases.map(|p| format!("{} {}", p.name, p.steps)).collect();
-    let steps = format!(
-        "{} optimiser steps in this process: {}",
-        plan.total_steps(),
-        phases.join(", ")
-    );
+    let continued = app.training.can_continue();
+    let continued = continued.filter(|_| !form.is_changed(&app.config));
+    let steps = match continued {
+        Some(run) => format!(
+            "{} of its {} optimiser steps are done: {}",
+            run.last_step,
+            run.total_steps(),
+            phases(&run.plan)
+        ),
+        None => {
+            let plan = config.plan(0);
+            format!(
+                "{} optimiser steps in this process: {}",
+                plan.total_steps(),
+                phases(&plan)
+            )
+        }
+    };
     let (needs, token) = needs(app, &config);
+    let needs = match continued {
+        Some(_) => format!("a new run: {needs}"),
+        None => needs,
+    };
     let said = [(keys, Token::Text), (steps, Token::Text), (needs, token)];
     let wrapped = said.into_iter().flat_map(|(text, token)| {
         let rows = wrap(&text, width).into_iter();
         rows.map(move |row| Line::from(span(row, theme.style(token))))
     });
     wrapped.collect()
+}
+
+/// The phases of a plan with their steps.
+fn phases(plan: &Plan) -> String {
+    let phases = plan.phases.iter();
+    let phases: Vec<_> = phases.map(|p| format!("{} {}", p.name, p.steps)).collect();
+    phases.join(", ")
 }
 
 /// Memory and device, as far as they are known for just this configuration.

@@ -38,6 +38,46 @@ pub fn cut(text: &str, width: usize, mark: &str) -> String {
     kept
 }
 
+/// Spans in at most `width` cells, with `mark` at the end where something was cut.
+#[must_use]
+pub fn cut_line(spans: Vec<Span<'static>>, width: usize, mark: &str) -> Line<'static> {
+    let mut room = width;
+    let mut kept = Vec::new();
+    let mut spans = spans.into_iter().peekable();
+    while let Some(span) = spans.next() {
+        // What follows without room for it is cut too, and says so.
+        let is_last = spans.peek().is_none();
+        let wide = span.width();
+        if wide < room || (wide == room && is_last) {
+            room -= wide;
+            kept.push(span);
+            continue;
+        }
+        let text = if wide > room {
+            cut(&span.content, room, mark)
+        } else {
+            let short = cut(&span.content, room.saturating_sub(mark.width()), "");
+            short + mark
+        };
+        kept.push(Span::styled(text, span.style));
+        break;
+    }
+    Line::from(kept)
+}
+
+/// `text` in at most `width` cells; where something was cut, its beginning and more of its end with `mark` between: long names
+/// often differ at their ends only.
+#[must_use]
+pub fn cut_middle(text: &str, width: usize, mark: &str) -> String {
+    let text = gate::clean(text);
+    if text.width() <= width {
+        return text.into_owned();
+    }
+    let end = width.saturating_sub(mark.width()) * 2 / 3;
+    let begin = width.saturating_sub(end);
+    cut(&text, begin, mark) + &tail(&text, end)
+}
+
 /// The end of `text` in at most `width` cells: where one types.
 #[must_use]
 pub fn tail(text: &str, width: usize) -> String {
@@ -191,6 +231,12 @@ pub fn page_of(at: usize, height: usize) -> usize {
     }
 }
 
+/// As [`page_of`], of a list of `len` lines: where it has so many, its last page is a full one, also after the page has grown.
+#[must_use]
+pub fn page_of_list(at: usize, len: usize, height: usize) -> usize {
+    page_of(at, height).min(len.saturating_sub(height))
+}
+
 /// First row of a page of `height` that holds the block at `at`, of blocks with so many rows each; a block higher than the page
 /// begins at its top, so that its first row is always in sight.
 #[must_use]
@@ -281,6 +327,61 @@ mod tests {
         assert_eq!(pack(&items, 19), ["1 dismiss 2 monitor", "3 x"]);
         assert_eq!(pack(&items, 18), ["1 dismiss", "2 monitor 3 x"]);
         assert_eq!(pack(&items[..1], 4), ["1 ", "dism", "iss"]);
+    }
+
+    #[test]
+    fn a_line_of_spans_is_cut_with_a_sign() {
+        let cut = |width| {
+            let spans = ["one", " two", " three"].map(|text| Span::raw(text.to_owned()));
+            cut_line(spans.into(), width, "…").to_string()
+        };
+        for (width, wanted) in [
+            (20, "one two three"),
+            (13, "one two three"),
+            (12, "one two thr…"),
+            (7, "one tw…"),
+            (3, "on…"),
+            (0, ""),
+        ] {
+            assert_eq!(cut(width), wanted, "{width}");
+        }
+    }
+
+    #[test]
+    fn long_names_keep_their_ends() {
+        let names = [
+            "sampling_logp_difference/mean",
+            "sampling_logp_difference/max",
+        ];
+        let cut = names.map(|name| cut_middle(name, 20, "…"));
+        assert_eq!(cut, ["samplin…ference/mean", "samplin…fference/max"]);
+        for width in 0..40 {
+            assert!(
+                cut_middle("日本語 text 日本語", width, "…").width() <= width.max(1),
+                "{width}"
+            );
+        }
+        assert_eq!(cut_middle("short", 5, "…"), "short");
+    }
+
+    #[test]
+    fn a_list_that_fits_begins_at_its_top_and_the_last_page_is_full() {
+        for (at, len, height, first) in [
+            (7, 8, 8, 0),
+            (7, 8, 20, 0),
+            (7, 8, 4, 4),
+            (2, 8, 4, 0),
+            (0, 0, 4, 0),
+            (7, 8, 0, 7),
+        ] {
+            assert_eq!(page_of_list(at, len, height), first, "{at} {len} {height}");
+        }
+        for (len, height) in [(20, 5), (9, 3), (3, 1), (40, 7)] {
+            for at in 0..len {
+                let first = page_of_list(at, len, height);
+                assert!((first..first + height).contains(&at), "{at} {len} {height}");
+            }
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use ratatui::text::{Line, Span};
 
 use super::Chart;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::text::{cut, span};
+use crate::ui::widget::text::{cut, span, tail};
 
 /// What stands beside a chart's title.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,23 @@ enum Legend {
     ShortValues,
     BareValues,
     Names,
-    ShortNames,
+    /// At most so many cells of each name.
+    ShortNames(usize),
+}
+
+/// The fewest cells of a name that still say something.
+const FEWEST: usize = 3;
+
+/// Names in at most `room` cells each; where their beginnings are the same, with their last letters.
+fn shortened(names: &[&str], room: usize) -> Vec<String> {
+    let short: Vec<String> = names.iter().map(|name| cut(name, room, "")).collect();
+    let is_told_apart = |name: &String| short.iter().filter(|other| *other == name).count() == 1;
+    let pairs = names.iter().zip(&short);
+    let told = pairs.map(|(name, short)| match is_told_apart(short) {
+        true => short.clone(),
+        false => cut(name, room.saturating_sub(1), "") + &tail(name, 1),
+    });
+    told.collect()
 }
 
 impl Chart<'_> {
@@ -29,12 +45,19 @@ impl Chart<'_> {
         let has_values = is_one || self.cursor.is_some();
         let whole = [Legend::Values, Legend::ShortValues];
         let whole = whole.into_iter().filter(|_| has_values);
-        let whole = whole.map(|legend| self.title_and(legend, theme)).find(fits);
+        let whole = whole.flat_map(|legend| {
+            [true, false].map(|is_named| self.title_and(legend, is_named, theme))
+        });
+        let whole = whole.into_iter().find(fits);
         if let Some(whole) = whole {
             return vec![Line::from(whole)];
         }
-        let names = [Legend::Names, Legend::ShortNames].map(|l| self.title_and(l, theme));
-        let names = names.into_iter().find(fits);
+        let longest = self.series.iter().map(|series| series.name.chars().count());
+        let longest = longest.max().unwrap_or(FEWEST);
+        let short = (FEWEST..=longest).rev().map(Legend::ShortNames);
+        let names = [Legend::Names].into_iter().chain(short);
+        let mut names = names.map(|legend| self.title_and(legend, false, theme));
+        let names = names.find(fits);
         let names = names.unwrap_or_else(|| vec![span(self.title, theme.style(Token::Title))]);
         let values = match has_values && !is_one {
             true => Some(self.curves_and(Legend::BareValues, theme)).filter(fits),
@@ -47,8 +70,19 @@ impl Chart<'_> {
             .collect()
     }
 
-    fn title_and(&self, legend: Legend, theme: &Theme) -> Vec<Span<'static>> {
+    fn title_and(&self, legend: Legend, is_named: bool, theme: &Theme) -> Vec<Span<'static>> {
         let mut spans = vec![span(self.title, theme.style(Token::Title))];
+        // Lists and files call it by its metric.
+        let only = self
+            .series
+            .first()
+            .filter(|_| is_named && self.series.len() == 1);
+        if let Some(metric) = only
+            .map(|series| series.metric)
+            .filter(|m| *m != self.title)
+        {
+            spans.push(span(format!(" {metric}"), theme.style(Token::Faint)));
+        }
         if let Some((_, step)) = self.cursor {
             spans.push(span(format!(" @{step}"), theme.style(Token::Mark)));
         }
@@ -59,9 +93,14 @@ impl Chart<'_> {
     fn curves_and(&self, legend: Legend, theme: &Theme) -> Vec<Span<'static>> {
         let step = self.cursor.map(|(_, step)| step);
         let is_one = self.series.len() == 1;
+        let names: Vec<&str> = self.series.iter().map(|series| series.name).collect();
+        let names = match legend {
+            Legend::ShortNames(room) => shortened(&names, room),
+            _ => names.into_iter().map(str::to_owned).collect(),
+        };
         let mut spans = Vec::new();
-        for (at, series) in self.series.iter().enumerate() {
-            let (number, name) = (at + 1, series.name);
+        for ((at, series), name) in self.series.iter().enumerate().zip(&names) {
+            let number = at + 1;
             let text = match legend {
                 _ if is_one => format!("  {} {}", series.says(step), self.unit),
                 Legend::Values | Legend::ShortValues => {
@@ -69,7 +108,7 @@ impl Chart<'_> {
                 }
                 Legend::BareValues => format!(" {number}:{}", series.value(step)),
                 // Many values change at every step, each in its own colour: they cost a third of a frame, and the metrics list has them.
-                Legend::ShortNames => format!(" {number}:{}", cut(name, 3, "")),
+                Legend::ShortNames(_) => format!(" {number}:{name}"),
                 Legend::Names => format!("  {number}:{name}"),
             };
             spans.push(span(text.trim_end(), theme.style(series.token)));
@@ -84,5 +123,19 @@ impl Chart<'_> {
             }
         }
         spans
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_names_tell_curves_apart() {
+        let stages = ["stage1", "stage2", "stage3", "stage4", "all"];
+        assert_eq!(shortened(&stages, 6), stages);
+        let short = ["st1", "st2", "st3", "st4", "all"];
+        assert_eq!(shortened(&stages, 3), short);
+        assert_eq!(shortened(&["dismiss", "monitor"], 4), ["dism", "moni"]);
     }
 }
