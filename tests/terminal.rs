@@ -765,6 +765,8 @@ fn the_binary_opens_the_workbench() {
     terminal.resize(5, 20);
     terminal.wait_for("needs 60x16");
     terminal.resize(24, 80);
+    // Keys work again once the screen is seen.
+    terminal.wait_for("Start training, or continue");
     terminal.press(b"\x1b");
     terminal.wait_for("Metrics");
     terminal.press(b"q");

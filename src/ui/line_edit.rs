@@ -102,7 +102,7 @@ impl LineEdit {
     /// Where the word begins that ends before the cursor, or that it is in.
     fn word_left(&self, is_of_word: impl Fn(char) -> bool) -> usize {
         let ended = self.before().trim_end_matches(|c| !is_of_word(c));
-        ended.trim_end_matches(|c| is_of_word(c)).len()
+        ended.trim_end_matches(is_of_word).len()
     }
 
     /// Where the word ends that begins behind the cursor, or that it is in.

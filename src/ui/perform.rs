@@ -51,6 +51,9 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Said where one pane has the whole screen.
+pub const ALONE: &str = "this pane alone: Esc brings the others back";
+
 fn perform_on_screen(app: &mut App, verb: Verb) -> Vec<Effect> {
     match app.screen {
         ScreenName::Episodes => perform_on_episodes(app, verb),
@@ -112,7 +115,12 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
             app.say(said);
         }
         Verb::LabelAlert => return adding::label(app),
-        Verb::ToggleAlone => queue.is_alone = !queue.is_alone,
+        Verb::ToggleAlone => {
+            queue.is_alone = !queue.is_alone;
+            if queue.is_alone {
+                app.say(ALONE);
+            }
+        }
         Verb::ToggleBlind => queue.is_blind = !queue.is_blind,
         _ => decide(app, verb),
     }

@@ -14,6 +14,7 @@ use crate::ui::labelling::{Access, Labelling, adding};
 use crate::ui::layer::{Layer, LineOf};
 use crate::ui::msg::Effect;
 use crate::ui::pace::Urgency;
+use crate::ui::perform::ALONE;
 use crate::ui::queue::QueuePane;
 use crate::ui::scroll::stride;
 
@@ -48,7 +49,12 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
             let said = labelling.toggle_generated();
             app.say(said);
         }
-        Verb::ToggleAlone => labelling.is_alone = !labelling.is_alone,
+        Verb::ToggleAlone => {
+            labelling.is_alone = !labelling.is_alone;
+            if labelling.is_alone {
+                app.say(ALONE);
+            }
+        }
         Verb::ShowAgreement => show_agreement(app),
         Verb::ShowGuidelines => app.layers.push(Layer::guidelines()),
         _ => effects = decide(app, verb),

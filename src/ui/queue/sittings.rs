@@ -26,7 +26,8 @@ impl Queue {
             Some((one.episode_id, decision))
         });
         self.kept.extend(standing);
-        for entry in self.entries.values_mut().flatten() {
+        let other = self.other.entries.values_mut();
+        for entry in self.entries.values_mut().chain(other).flatten() {
             restore(entry, &self.kept);
         }
         self.rest();

@@ -12,7 +12,7 @@ use crate::ui::queue::{Entry, Queue, wrap};
 /// What a queue has of one split. Answers are kept by split, so they stay where they are.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
-    entries: BTreeMap<Stage, Vec<Entry>>,
+    pub entries: BTreeMap<Stage, Vec<Entry>>,
     selected: BTreeMap<Stage, usize>,
     what_ifs: HashMap<(Stage, usize), WhatIf>,
     undo: Vec<(Stage, usize, Desk)>,

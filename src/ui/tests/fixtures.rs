@@ -171,6 +171,7 @@ fn labelling() -> Vec<App> {
         "F3 O",
         "F3 +",
         "F3 Tab +",
+        "F3 o a Esc q",
     ];
     let at_work = scripts.into_iter().map(|keys| {
         let mut app = app();
