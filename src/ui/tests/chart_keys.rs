@@ -293,7 +293,7 @@ fn charts_of_several_metrics_are_enlarged_and_stepped_through() {
 }
 
 /// Beside the first chart, the reward's, on its own range.
-const LOWEST: &str = "\n    -1 ";
+const LOWEST: &str = "\n  -1.0 ";
 
 #[test]
 fn y_axes_fit_what_is_in_sight_when_asked() {

@@ -248,7 +248,7 @@ fn the_shipped_run_is_shown_before_any_other() {
         "{shown}"
     );
     assert!(
-        shown.contains("\n     1 ") && shown.contains("\n    -1 "),
+        shown.contains("\n   1.0 ") && shown.contains("\n  -1.0 "),
         "{shown}"
     );
 }
