@@ -5,7 +5,7 @@
 
 use fancy_regex::{Captures, Regex};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Serde, Value};
+use minijinja::value::{Kwargs, Rest, Serde, Value, ValueOrKwargs, from_args};
 use minijinja::{Environment, Error, ErrorKind};
 use serde_json::{Value as Json, json};
 
@@ -159,58 +159,128 @@ fn environment() -> Environment<'static> {
     environment
 }
 
-/// `json.dumps(value, ensure_ascii=False, indent=…)`: Jinja's own filter escapes what HTML would need.
-fn to_json(value: Value, indent: Option<usize>, options: Kwargs) -> Result<Value, Error> {
-    let indent = match indent {
-        Some(indent) => Some(indent),
-        None => options.get("indent")?,
-    };
+/// `json.dumps` with the parameters that transformers gives this filter, in its order: Jinja's own escapes what HTML would
+/// need.
+fn to_json(value: Value, arguments: Rest<ValueOrKwargs>) -> Result<Value, Error> {
+    let arguments = arguments.into_values();
+    let (positional, options) = from_args::<(&[Value], Kwargs)>(&arguments)?;
+    let names = ["ensure_ascii", "indent", "separators", "sort_keys"];
+    if let Some(extra) = positional.get(names.len()) {
+        let told = format!("tojson takes no further argument {extra}");
+        return Err(Error::new(ErrorKind::TooManyArguments, told));
+    }
+    let [ensure_ascii, indent, separators, sort_keys] = [0, 1, 2, 3].map(|at: usize| {
+        let named = names.get(at).and_then(|name| options.get(name).ok());
+        let given: Option<Value> = positional.get(at).cloned().or(named);
+        given.filter(|value| !value.is_none() && !value.is_undefined())
+    });
+    options.assert_all_used()?;
     let wrong = |e: serde_json::Error| Error::new(ErrorKind::InvalidOperation, e.to_string());
     let json = serde_json::to_value(&value).map_err(wrong)?;
+    let indent = indent.map(usize::try_from).transpose()?;
+    let style = Style {
+        indent: indent.map(|n| n.min(MOST_INDENT)),
+        separators: separators.map(|pair| pair_of(&pair)).transpose()?,
+        is_ascii: ensure_ascii.is_some_and(|value| value.is_true()),
+        is_sorted: sort_keys.is_some_and(|value| value.is_true()),
+    };
     let mut text = String::new();
-    dump(&json, indent.map(|n| n.min(MOST_INDENT)), 0, &mut text);
+    style.dump(&json, 0, &mut text);
     Ok(Value::from_safe_string(text))
 }
 
-/// Writes JSON with Python's spacing, `{"a": 1, "b": [2, 3]}`, or a line for each value.
-fn dump(value: &Json, indent: Option<usize>, depth: usize, out: &mut String) {
-    let entries: Vec<(Option<&String>, &Json)> = match value {
-        Json::Array(list) => list.iter().map(|value| (None, value)).collect(),
-        Json::Object(map) => map.iter().map(|(key, value)| (Some(key), value)).collect(),
-        Json::Number(number) if number.is_f64() => {
-            out.push_str(&python_float(number.as_f64().unwrap_or(0.0)));
-            return;
+/// Two strings: between items, and after a key.
+fn pair_of(value: &Value) -> Result<[String; 2], Error> {
+    let texts = value
+        .try_iter()?
+        .map(|text| text.as_str().map(str::to_owned));
+    let texts: Option<Vec<String>> = texts.collect();
+    let pair = texts.and_then(|texts| <[String; 2]>::try_from(texts).ok());
+    pair.ok_or_else(|| {
+        let told = "tojson: separators are two strings";
+        Error::new(ErrorKind::InvalidOperation, told)
+    })
+}
+
+/// How JSON is written: `{"a": 1, "b": [2, 3]}` if nothing is said.
+#[derive(Default)]
+struct Style {
+    /// A line for each value, indented by so much.
+    indent: Option<usize>,
+    separators: Option<[String; 2]>,
+    is_ascii: bool,
+    is_sorted: bool,
+}
+
+impl Style {
+    fn dump(&self, value: &Json, depth: usize, out: &mut String) {
+        let mut entries: Vec<(Option<&String>, &Json)> = match value {
+            Json::Array(list) => list.iter().map(|value| (None, value)).collect(),
+            Json::Object(map) => map.iter().map(|(key, value)| (Some(key), value)).collect(),
+            Json::Number(number) if number.is_f64() => {
+                out.push_str(&python_float(number.as_f64().unwrap_or(0.0)));
+                return;
+            }
+            Json::String(text) => return self.quote(text, out),
+            plain => {
+                out.push_str(&plain.to_string());
+                return;
+            }
+        };
+        if self.is_sorted && value.is_object() {
+            entries.sort_by_key(|(key, _)| *key);
         }
-        plain => {
-            out.push_str(&plain.to_string());
-            return;
+        let (open, close) = if value.is_array() {
+            ('[', ']')
+        } else {
+            ('{', '}')
+        };
+        let new_line = |out: &mut String, depth: usize| {
+            if let Some(indent) = self.indent.filter(|_| !entries.is_empty()) {
+                out.push('\n');
+                out.extend(std::iter::repeat_n(' ', indent * depth));
+            }
+        };
+        let [item, colon] = match &self.separators {
+            Some([item, colon]) => [item.as_str(), colon.as_str()],
+            None if self.indent.is_some() => [",", ": "],
+            None => [", ", ": "],
+        };
+        out.push(open);
+        for (i, (key, value)) in entries.iter().enumerate() {
+            if i > 0 {
+                out.push_str(item);
+            }
+            new_line(out, depth + 1);
+            if let Some(key) = key {
+                self.quote(key, out);
+                out.push_str(colon);
+            }
+            self.dump(value, depth + 1, out);
         }
-    };
-    let (open, close) = if value.is_array() {
-        ('[', ']')
-    } else {
-        ('{', '}')
-    };
-    let new_line = |out: &mut String, depth: usize| {
-        if let Some(indent) = indent.filter(|_| !entries.is_empty()) {
-            out.push('\n');
-            out.extend(std::iter::repeat_n(' ', indent * depth));
-        }
-    };
-    out.push(open);
-    for (i, (key, value)) in entries.iter().enumerate() {
-        if i > 0 {
-            out.push_str(if indent.is_some() { "," } else { ", " });
-        }
-        new_line(out, depth + 1);
-        if let Some(key) = key {
-            out.push_str(&Json::String((*key).clone()).to_string());
-            out.push_str(": ");
-        }
-        dump(value, indent, depth + 1, out);
+        new_line(out, depth);
+        out.push(close);
     }
-    new_line(out, depth);
-    out.push(close);
+
+    /// A string in quotes; with `ensure_ascii` in nothing but ASCII.
+    fn quote(&self, text: &str, out: &mut String) {
+        let quoted = Json::from(text).to_string();
+        if !self.is_ascii {
+            out.push_str(&quoted);
+            return;
+        }
+        for c in quoted.chars() {
+            match c.is_ascii() {
+                true => out.push(c),
+                false => {
+                    let mut units = [0; 2];
+                    for unit in c.encode_utf16(&mut units) {
+                        out.push_str(&format!("\\u{unit:04x}"));
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// `repr(value)`: like Rust's, but for two digits and a sign in exponents.
@@ -292,5 +362,44 @@ mod tests {
             render("{{ tools[0].parameters.a | tojson(indent=2) }}"),
             "[\n  1,\n  2.5\n]"
         );
+        // As `json.dumps` of Python 3.11 has them.
+        for (call, want) in [
+            (
+                "tojson(sort_keys=true)",
+                r#"{"a": [1, 2.5], "b": {}, "é": null}"#,
+            ),
+            (
+                "tojson(separators=(',', ':'))",
+                r#"{"a":[1,2.5],"b":{},"é":null}"#,
+            ),
+            (
+                "tojson(ensure_ascii=true)",
+                r#"{"a": [1, 2.5], "b": {}, "\u00e9": null}"#,
+            ),
+            (
+                "tojson(true)",
+                r#"{"a": [1, 2.5], "b": {}, "\u00e9": null}"#,
+            ),
+            (
+                "tojson(separators=('; ', '='), indent=1)",
+                "{\n \"a\"=[\n  1; \n  2.5\n ]; \n \"b\"={}; \n \"é\"=null\n}",
+            ),
+        ] {
+            assert_eq!(
+                render(&format!("{{{{ tools[0].parameters | {call} }}}}")),
+                want,
+                "{call}"
+            );
+        }
+        assert_eq!(
+            render("{{ {'b': 1, 'a': 2} | tojson(sort_keys=true) }}"),
+            r#"{"a": 2, "b": 1}"#
+        );
+        assert_eq!(
+            render("{{ '\u{1f600}' | tojson(ensure_ascii=true) }}"),
+            r#""\ud83d\ude00""#
+        );
+        let odd = template("{{ tools | tojson(skipkeys=true) }}").render(&json!([]), &tools, false);
+        assert!(odd.expect_err("unknown").contains("skipkeys"));
     }
 }
