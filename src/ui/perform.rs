@@ -104,14 +104,7 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::DropWhatIf => {}
         Verb::ToggleSplit => {
             queue.toggle_split();
-            let said = match queue.split() {
-                Split::Train => {
-                    "train alerts: L puts one into the labelling queue; t goes back to the hold-out ones"
-                }
-                Split::Holdout => {
-                    "hold-out alerts: models are measured on these; t shows train alerts"
-                }
-            };
+            let said = split_said(queue.split());
             app.say(said);
         }
         Verb::LabelAlert => return adding::label(app),
@@ -129,6 +122,16 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
         .to_keep()
         .map(|one| Effect::Label(Request::Decide(one)));
     kept.into_iter().chain(app.queue.ask()).collect()
+}
+
+/// What the alerts of a split are for.
+const fn split_said(split: Split) -> &'static str {
+    match split {
+        Split::Train => {
+            "train alerts: L puts one into the labelling queue; t goes back to the hold-out ones"
+        }
+        Split::Holdout => "hold-out alerts: models are measured on these; t shows train alerts",
+    }
 }
 
 /// Decisions on the selected alert.

@@ -113,7 +113,7 @@ fn look_alike(event: &Event, base: &Episode, stream: &mut Stream) -> Event {
         }
     };
     set(family.surface_field, surface);
-    rename(&mut copy, &pools::of(base.split), stream);
+    rename(&mut copy, pools::of(base.split), stream);
     copy
 }
 

@@ -33,7 +33,10 @@ impl Lack {
         let is_told_at_times = |start: &&str| name.starts_with(start);
         if name.starts_with("components/") {
             Lack::Zero
-        } else if ["system/", "eval_", "attacker/", "kl"].iter().any(is_told_at_times) {
+        } else if ["system/", "eval_", "attacker/", "kl"]
+            .iter()
+            .any(is_told_at_times)
+        {
             Lack::Untold
         } else {
             Lack::NotFinite
