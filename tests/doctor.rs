@@ -27,7 +27,7 @@ fn every_line_is_ok_or_says_what_to_do() {
     let names: Vec<_> = checks.iter().filter_map(|c| c["name"].as_str()).collect();
     let wanted = [
         "version", "device", "threads", "terminal", "size", "colours", "symbols", "settings",
-        "runs in", "runs", "model",
+        "runs in", "runs", "labels", "model",
     ];
     assert_eq!(names, wanted);
     for check in &checks {
