@@ -44,7 +44,12 @@ fn every_line_is_ok_or_says_what_to_do() {
     );
     let terminal = &checks[3];
     assert_eq!(terminal["state"], "warn", "a pipe is no terminal");
-    let model = checks[10]["found"].as_str().expect("text");
+    let labels = checks[10]["found"].as_str().expect("text");
+    assert!(
+        labels.ends_with("0 alerts, 0 labels of 0 annotators"),
+        "{labels}"
+    );
+    let model = checks[11]["found"].as_str().expect("text");
     assert!(model.contains("model.safetensors sha256 "), "{model}");
     let plain = doctor(home.path(), &[]);
     assert!(
