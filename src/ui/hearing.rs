@@ -131,9 +131,13 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
     app.training.apply(fact);
     app.follow_run();
     forget_promise(app);
-    if let (Some(why), false) = (app.training.failure(), had_failed) {
-        let text = format!("the run failed: {}", gate::clean(why));
-        app.complain(text);
+    if app.training.failure().is_some() && !had_failed {
+        let why = app
+            .training
+            .live()
+            .map(Watching::reason)
+            .unwrap_or_default();
+        app.complain(format!("the run failed: {}", gate::clean(&why)));
     }
     tell_of_life(app, had_failed, was_silent);
     if is_seen || in_title {
