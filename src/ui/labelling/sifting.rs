@@ -79,7 +79,7 @@ impl Vocabulary for Labelling {
         "stage",
         "split",
     ];
-    const OTHERS: &'static str = " and those of log lines (o)";
+    const OTHERS: &'static str = " and those of log lines (O)";
 
     fn others(&self) -> Box<dyn Iterator<Item = String> + '_> {
         let lines = self.items.iter().flat_map(|i| &i.entry.episode.log_window);

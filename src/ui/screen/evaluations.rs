@@ -216,38 +216,32 @@ fn of_stages(row: &EvalRow, theme: &Theme, width: usize) -> Vec<Line<'static>> {
         };
         rows.push(line(format!("{name:<names$} {action}{gap}{cited}"), text));
     }
+    rows.extend(harms(row).into_iter().map(|told| line(told, text)));
+    rows
+}
+
+/// What the answers would have done, over all stages, each in words.
+fn harms(row: &EvalRow) -> Vec<String> {
     let malicious = with_truth(row, Action::is_malicious);
-    let harms = [
+    let harmless = with_truth(row, |action| action == Action::Dismiss);
+    let others = row.episodes.saturating_sub(malicious);
+    let shares = [
         ("dismissed malicious", "dismiss_on_malicious", malicious),
-        (
-            "over-reacted",
-            "over_react",
-            with_truth(row, |action| action == Action::Dismiss),
-        ),
-        (
-            "escalated for nothing",
-            "false_escalation",
-            row.episodes.saturating_sub(malicious),
-        ),
+        ("over-reacted", "over_react", harmless),
+        ("escalated for nothing", "false_escalation", others),
     ];
-    for (what, name, cases) in harms {
-        if row.values.contains_key(name) {
-            rows.push(line(
-                format!("{what:<21} {}", told(share(row, name, cases))),
-                text,
-            ));
-        }
-    }
+    let shares = shares.into_iter().filter_map(|(what, name, cases)| {
+        row.values.get(name)?;
+        Some(format!("{what:<21} {}", told(share(row, name, cases))))
+    });
     let plain = [
         ("flipped by injection", "injection_flip_rate"),
         ("loss on gold answers", "eval_loss"),
     ];
-    for (what, name) in plain {
-        if let Some(value) = row.values.get(name) {
-            rows.push(line(format!("{what:<21} {}", short(*value)), text));
-        }
-    }
-    rows
+    let plain = plain
+        .into_iter()
+        .filter_map(|(what, name)| Some(format!("{what:<21} {}", short(*row.values.get(name)?))));
+    shares.chain(plain).collect()
 }
 
 /// What was taken for what, and the rules with most errors.
