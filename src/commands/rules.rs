@@ -16,7 +16,9 @@ Inside the organisation are private, loopback, link-local and shared (100.64.0.0
 too; outside are the other addresses that machines can have; unspecified, multicast, broadcast and reserved ones are
 neither. One address in two spellings is one. Numbers are written whole. A field that an event lacks, or that is empty, is
 none of the words asked for, and nobody's own: nothing with the same leads up to it. Before and after go by the order of
-the lines.";
+the lines. Words and paths are compared without regard to case. The last part of a path is what follows its last
+backslash, the whole where it has none; a path is below a folder when it begins with it, and goes through one when it holds
+it anywhere; one that holds \\..\\ does neither.";
 
 /// Arguments of `rules`.
 #[derive(Debug, clap::Args)]
@@ -75,7 +77,14 @@ fn print_events(json: bool, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         }
         writeln!(out, "{name:<24} {source:<12} {}", event_type.record)?;
         let fields = event_type.fields.iter();
-        let fields = fields.map(|field| format!("{} ({})", field.name, field.kind.as_str()));
+        let fields = fields.map(|field| {
+            let looked_up = if field.is_looked_up {
+                ", looked up"
+            } else {
+                ""
+            };
+            format!("{} ({}{looked_up})", field.name, field.kind.as_str())
+        });
         writeln!(out, "    {}", fields.collect::<Vec<_>>().join(", "))?;
     }
     Ok(Outcome::Complete)
@@ -87,6 +96,7 @@ fn event_as_json(event_type: &EventType) -> Value {
             "name": field.name,
             "kind": field.kind.as_str(),
             "required": field.required,
+            "looked_up": field.is_looked_up,
         })
     };
     json!({

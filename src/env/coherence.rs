@@ -8,12 +8,26 @@ use super::schema::Event;
 
 /// Of an event type: the field that names something, and the field beside it that says what that is.
 const FACTS: &[(&str, &str, &str)] = &[
-    ("net.connection", "dst_ip", "dst_role"),
-    ("net.beacon", "dst_ip", "reputation"),
-    ("net.transfer", "dst_ip", "service"),
+    ("net.connection", "id.orig_h", "orig_role"),
+    ("net.beacon", "id.resp_h", "resp_class"),
+    ("net.transfer", "id.resp_h", "resp_class"),
     ("dns.query", "query", "domain_class"),
-    ("dns.answer", "answer", "domain_age"),
-    ("dhcp.lease", "ip", "device_class"),
+    ("dns.answer", "answers", "domain_age"),
+    ("dhcp.lease", "IP", "device_class"),
+    ("ids.alert", "src_ip", "src_role"),
+    ("auth.kerberos_failure", "IpAddress", "client_class"),
+    ("auth.login_success", "TargetUserName", "account_role"),
+    ("auth.mfa_approve", "client.ipAddress", "client_class"),
+    ("cloud.console_login", "sourceIPAddress", "address_class"),
+    (
+        "cloud.create_access_key",
+        "sourceIPAddress",
+        "address_class",
+    ),
+    ("file.rename", "ProcessId", "Image"),
+    ("rdp.logon", "IpAddress", "client_net"),
+    ("share.access", "IpAddress", "client_role"),
+    ("vpn.login", "public_ip", "srcregion"),
 ];
 
 /// Two lines that say different things of one address or domain.
@@ -69,20 +83,20 @@ mod tests {
         let line = |kind: &str, ip: &str, role: &str| -> Event {
             serde_json::from_value(json!({
                 "log_id": "L1-0", "timestamp": "2026-04-25T10:00:00Z", "source": "zeek", "event_type": kind,
-                "fields": {"dst_ip": ip, "dst_role": role}
+                "fields": {"id.orig_h": ip, "orig_role": role}
             }))
             .expect("an event")
         };
-        let web = line("net.connection", "10.0.0.9", "web_server");
-        let print = line("net.connection", "10.0.0.9", "print_host");
-        let other = line("net.connection", "10.0.0.8", "print_host");
+        let web = line("net.connection", "10.0.0.9", "our_host");
+        let print = line("net.connection", "10.0.0.9", "scan_box");
+        let other = line("net.connection", "10.0.0.8", "scan_box");
         assert_eq!(check(&[web.clone(), web.clone(), other]), Ok(()));
         let said = check(&[web.clone(), print])
             .expect_err("two roles")
             .to_string();
         assert_eq!(
             said,
-            "10.0.0.9 is `web_server` in one line and `print_host` in another"
+            "10.0.0.9 is `our_host` in one line and `scan_box` in another"
         );
         // Another type of event says it of something else.
         assert_eq!(check(&[web, line("net.session", "10.0.0.9", "x")]), Ok(()));

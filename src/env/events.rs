@@ -1,20 +1,26 @@
 //! The event types: who writes them, after which real record, and what their fields hold.
 //!
-//! A registry and nothing else: which values matter to a decision is the rules' business.
+//! Fields are called what the record calls them; what a workplace looks up beside it (whose address that is, whether the
+//! ticket was approved) has a name of its own and says so ([`Field::is_looked_up`]). A registry and nothing else: which
+//! values matter to a decision is the rules' business.
 
 mod background;
 mod detected;
 mod leads;
 
-pub use background::BACKGROUND;
+use super::schema::Event;
+
+pub use background::{BACKGROUND, NEW};
 pub use detected::DETECTED;
 pub use leads::LEADS;
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// An account name.
+    /// An account name: of a person or of a service.
     User,
+    /// The account of a person: nobody else passes a door, reads mail or carries a phone.
+    Person,
     /// A machine name.
     Host,
     /// The address of an actor's machine, where the generator draws it.
@@ -23,10 +29,16 @@ pub enum Kind {
     ServerIp,
     /// An address outside it, where the generator draws it.
     ExternalIp,
+    /// An address that lies inside where another field of the event holds one of these words, outside where it does not.
+    SideIp(&'static [&'static str]),
     /// A domain name.
     Domain,
     /// A file name.
     File,
+    /// The path of a program, with a word that a family or the rules know: its name, or the folder it lies in.
+    Program,
+    /// What a program was started with.
+    CommandLine,
     /// A word that a family or the rules know.
     Word,
     /// One of a few words that no rule looks at.
@@ -45,18 +57,39 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Kind::User => "account",
+            Kind::Person => "account of a person",
             Kind::Host => "machine",
             Kind::InternalIp => "address of an actor",
             Kind::ServerIp => "address of a server",
             Kind::ExternalIp => "address outside",
             Kind::Domain => "domain",
+            Kind::SideIp(_) => "address inside or outside",
             Kind::File => "file",
+            Kind::Program => "path of a program",
+            Kind::CommandLine => "command line",
             Kind::Word => "word the rules know",
             Kind::Filler(_) => "word no rule looks at",
             Kind::Number(..) => "number",
             Kind::Flag => "true or false",
             Kind::FreeText => "free text",
         }
+    }
+}
+
+impl Kind {
+    /// Whether it is somebody's account.
+    #[must_use]
+    pub const fn is_account(self) -> bool {
+        matches!(self, Kind::User | Kind::Person)
+    }
+
+    /// Whether it is an address.
+    #[must_use]
+    pub const fn is_address(self) -> bool {
+        matches!(
+            self,
+            Kind::InternalIp | Kind::ServerIp | Kind::ExternalIp | Kind::SideIp(_)
+        )
     }
 }
 
@@ -67,6 +100,8 @@ pub struct Field {
     pub kind: Kind,
     /// An event without it is implausible.
     pub required: bool,
+    /// Not in the record: looked up in inventory, ticket system, threat or domain lists when the alert is made.
+    pub is_looked_up: bool,
 }
 
 /// A kind of log record.
@@ -85,6 +120,15 @@ const fn field(name: &'static str, kind: Kind) -> Field {
         name,
         kind,
         required: true,
+        is_looked_up: false,
+    }
+}
+
+/// A word known of what the record names: no log writer's and no attacker's.
+const fn looked_up(name: &'static str) -> Field {
+    Field {
+        is_looked_up: true,
+        ..field(name, Kind::Word)
     }
 }
 
@@ -107,6 +151,7 @@ pub const NOTE: Field = Field {
     name: "note",
     kind: Kind::FreeText,
     required: false,
+    is_looked_up: false,
 };
 
 /// Every event type.
@@ -118,6 +163,16 @@ pub fn all() -> impl Iterator<Item = &'static EventType> {
 #[must_use]
 pub fn find(name: &str) -> Option<&'static EventType> {
     all().find(|event_type| event_type.name == name)
+}
+
+/// The fields of `event` whose kind is asked for, with what stands in them.
+pub fn texts(
+    event: &Event,
+    is_asked: fn(Kind) -> bool,
+) -> impl Iterator<Item = (&'static str, &str)> {
+    let fields = find(&event.event_type).map_or(&[][..], |found| found.fields);
+    let fields = fields.iter().filter(move |field| is_asked(field.kind));
+    fields.filter_map(|field| Some((field.name, event.text(field.name)?)))
 }
 
 impl EventType {

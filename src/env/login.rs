@@ -11,7 +11,9 @@ pub const FAILURE: &str = "auth.login_failure";
 /// The event type of a successful one.
 pub const SUCCESS: &str = "auth.login_success";
 /// The field that says whose sign-in it is.
-const USER: &str = "user";
+const USER: &str = "TargetUserName";
+/// The field that says from where.
+const ADDRESS: &str = "IpAddress";
 /// So many failures of one user are guessing; fewer are typing mistakes.
 pub const GUESSES: usize = 3;
 
@@ -87,26 +89,26 @@ impl Case {
     pub const fn when(self) -> &'static str {
         match self {
             Case::GuessedAdmin => {
-                "auth.login_success after 3 or more auth.login_failure of its user since that user's last success, and \
+                "auth.login_success after 3 or more auth.login_failure of its TargetUserName since the last success of that one, and \
                  account_role is admin."
             }
             Case::GuessedOutside => {
-                "auth.login_success after 3 or more auth.login_failure of its user since that user's last success, \
-                 account_role is not admin, and src_ip is an address that is not inside the organisation."
+                "auth.login_success after 3 or more auth.login_failure of its TargetUserName since the last success of that one, \
+                 account_role is not admin, and IpAddress is not inside the organisation."
             }
             Case::GuessedInside => {
-                "auth.login_success after 3 or more auth.login_failure of its user since that user's last success, \
-                 account_role is not admin, and src_ip is inside the organisation."
+                "auth.login_success after 3 or more auth.login_failure of its TargetUserName since the last success of that one, \
+                 account_role is not admin, and IpAddress is inside the organisation."
             }
             Case::Guessing => {
-                "auth.login_failure number 3 of a user since that user's last success, and no auth.login_success of that \
-                 user follows."
+                "auth.login_failure number 3 of a TargetUserName since the last success of that one, and no \
+                 auth.login_success of it follows."
             }
             Case::Mistyped => {
-                "auth.login_success after 1 or 2 auth.login_failure of its user since that user's last success."
+                "auth.login_success after 1 or 2 auth.login_failure of its TargetUserName since the last success of that one."
             }
             Case::InternalLogin => {
-                "auth.login_success that is the only event, and src_ip is inside the organisation."
+                "auth.login_success that is the only event, and IpAddress is inside the organisation."
             }
         }
     }
@@ -140,7 +142,7 @@ pub fn firing(case: Case, events: &[Event]) -> Option<Firing> {
 
 fn single_internal(events: &[Event]) -> Option<Firing> {
     let [event] = events else { return None };
-    let is_internal = event.text("src_ip").and_then(is_internal) == Some(true);
+    let is_internal = event.text(ADDRESS).and_then(is_internal) == Some(true);
     (event.event_type == SUCCESS && is_internal).then(|| Firing {
         trigger: 0,
         evidence: vec![0],
@@ -154,10 +156,16 @@ fn after_failures(events: &[Event], position: usize) -> Option<(Case, Vec<usize>
     let case = match evidence.len() {
         0 => return None,
         n if n < GUESSES => Case::Mistyped,
-        _ if success.text("account_role") == Some("admin") => Case::GuessedAdmin,
-        _ => match success.text("src_ip").and_then(is_internal)? {
-            true => Case::GuessedInside,
-            false => Case::GuessedOutside,
+        _ if success
+            .text("account_role")
+            .is_some_and(|role| role.eq_ignore_ascii_case("admin")) =>
+        {
+            Case::GuessedAdmin
+        }
+        // An address that is not shown, or is none, is nobody's inside.
+        _ => match success.text(ADDRESS).and_then(is_internal) {
+            Some(true) => Case::GuessedInside,
+            _ => Case::GuessedOutside,
         },
     };
     evidence.push(position);

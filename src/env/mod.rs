@@ -9,6 +9,7 @@ pub mod generate;
 pub mod gold;
 pub mod login;
 pub mod names;
+pub mod paths;
 pub mod plausible;
 pub mod pools;
 pub mod probe;

@@ -244,7 +244,7 @@ fn mismatch(kind: Kind, value: &serde_json::Value) -> Option<&'static str> {
     match kind {
         Kind::Number(..) => (!value.is_u64()).then_some("a whole number"),
         Kind::Flag => (!value.is_boolean()).then_some("true or false"),
-        Kind::InternalIp | Kind::ServerIp | Kind::ExternalIp => match value.as_str() {
+        kind if kind.is_address() => match value.as_str() {
             Some("") => None,
             Some(text) if is_internal(text).is_some() => None,
             _ => Some("an IP address"),
@@ -276,7 +276,7 @@ fn check_destination(event: &Event, category: &str) -> Result<(), Implausible> {
     let is_exfiltration = event.event_type == "net.transfer"
         && (category == "exfiltration"
             || find_family("net.transfer").is_some_and(|f| has_hot_surface(f, event)));
-    let Some(address) = event.text("dst_ip").filter(|_| is_exfiltration) else {
+    let Some(address) = event.text("id.resp_h").filter(|_| is_exfiltration) else {
         return Ok(());
     };
     let (log_id, address) = (event.log_id.clone(), address.to_owned());

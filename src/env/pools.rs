@@ -36,6 +36,7 @@ struct Listed {
     host_prefixes: &'static [&'static str],
     domains: &'static [&'static str],
     files: &'static [&'static str],
+    programs: &'static [&'static str],
 }
 
 const TRAIN: Pools = Pools {
@@ -109,6 +110,14 @@ const LISTED: Listed = Listed {
         "memo.log",
         "q3.idx",
     ],
+    programs: &[
+        "viewer.exe",
+        "helperhost.exe",
+        "sync.exe",
+        "agentservice.exe",
+        "loader.exe",
+        "tray.exe",
+    ],
 };
 
 /// The pools of `split`.
@@ -138,6 +147,7 @@ static LISTED_PARTS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
         LISTED.host_prefixes,
         LISTED.domains,
         LISTED.files,
+        LISTED.programs,
     ];
     let names = all.into_iter().flatten();
     names.flat_map(|name| name.split(['.', '-'])).collect()
@@ -227,6 +237,14 @@ impl Pools {
                 let ends = ["dat", "tmp", "bin", "cfg", "log", "idx"];
                 format!("{}.{}", new_word(stream), word(&ends, stream))
             }
+        }
+    }
+
+    /// The file name of a program.
+    pub fn program(&self, stream: &mut Stream) -> String {
+        match self.names {
+            Names::Listed(listed) => word(listed.programs, stream),
+            Names::MadeUp => format!("{}.exe", new_word(stream)),
         }
     }
 

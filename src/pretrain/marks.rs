@@ -215,7 +215,7 @@ fn mark(lines: &[Line], at: usize) -> Mark {
         return Mark::Failed(1 + failures(line, earlier));
     }
     if event_type == SUCCESS {
-        let is_internal = address::is_internal(value(line, "src_ip"));
+        let is_internal = address::is_internal(value(line, "IpAddress"));
         return Mark::Entered {
             failures: failures(line, earlier),
             zone: if is_internal == Some(true) {
@@ -266,7 +266,7 @@ fn leads<'a>(lead: Lead, wanted: &str, earlier: &'a [Line]) -> Vec<&'a Line> {
 
 /// The user's failures since the last success.
 fn failures(line: &Line, earlier: &[Line]) -> usize {
-    let of_user = |l: &&Line| value(l, "user") == value(line, "user");
+    let of_user = |l: &&Line| value(l, "TargetUserName") == value(line, "TargetUserName");
     earlier
         .iter()
         .rev()

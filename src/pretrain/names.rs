@@ -52,8 +52,8 @@ pub(super) fn disguise(episode: &mut Episode, stream: &mut Stream) {
 /// A name of the same form; `None` for what is no name.
 fn made_up(kind: Kind, name: &str, stream: &mut Stream) -> Option<String> {
     Some(match kind {
-        Kind::User if name.starts_with("svc_") => format!("svc_{}", word(stream)),
-        Kind::User => {
+        Kind::User | Kind::Person if name.starts_with("svc_") => format!("svc_{}", word(stream)),
+        Kind::User | Kind::Person => {
             let initial = char::from(b'a' + stream.below(26) as u8);
             format!("{initial}.{}", word(stream))
         }

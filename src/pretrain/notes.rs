@@ -3,6 +3,7 @@
 use super::corpus::Words;
 use super::marks;
 use crate::env::address;
+use crate::env::events;
 use crate::env::families;
 use crate::env::rules::is_hot;
 use crate::env::schema::Event;
@@ -367,9 +368,16 @@ fn any(
 fn type_and_user(line: &Line, stream: &mut Stream) -> (String, Vec<Pair>) {
     let mut wanted: Vec<Pair> = line.get("type").into_iter().cloned().collect();
     if stream.chance(1, 2) {
-        wanted.extend(line.get("user").cloned());
+        wanted.extend(account(line).cloned());
     }
     (wanted.iter().map(Pair::whole).collect(), wanted)
+}
+
+/// Whose line it is.
+fn account(line: &Line) -> Option<&Pair> {
+    let of_type = events::find(&line.get("type")?.value)?;
+    let field = of_type.fields.iter().find(|f| f.kind.is_account())?;
+    line.get(field.name)
 }
 
 fn compare(line: &Line, stream: &mut Stream) -> Option<(String, String)> {

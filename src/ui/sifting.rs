@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::env::events;
+use crate::env::events::{self, Kind};
 use crate::env::schema::{Action, Event, Split, Stage};
 use crate::ui::filter::{Filter, FilterError, Filtered, Vocabulary};
 use crate::ui::order::Order;
@@ -97,6 +97,12 @@ pub fn values_of(entry: &Entry, field: &str) -> Vec<String> {
             other => Some(other.to_string()),
         })
     };
+    // Records call accounts and machines by many names.
+    let of_kind = |is_asked: fn(Kind) -> bool| -> Vec<String> {
+        let lines = entry.episode.log_window.iter();
+        let named = lines.flat_map(|event| events::texts(event, is_asked));
+        named.map(|(_, text)| text.to_owned()).collect()
+    };
     match field {
         "id" => one(&alert.alert_id),
         "severity" => one(&alert.severity),
@@ -106,8 +112,13 @@ pub fn values_of(entry: &Entry, field: &str) -> Vec<String> {
         "src" => of_lines(&|event| Some(event.source.clone())),
         "alert_host" => one(&alert.host),
         "alert_user" => one(&alert.user),
-        "host" => [one(&alert.host), of_fields()].concat(),
-        "user" => [one(&alert.user), of_fields()].concat(),
+        "host" => [
+            one(&alert.host),
+            of_fields(),
+            of_kind(|kind| kind == Kind::Host),
+        ]
+        .concat(),
+        "user" => [one(&alert.user), of_fields(), of_kind(Kind::is_account)].concat(),
         _ => of_fields(),
     }
 }

@@ -3,10 +3,12 @@
 use serde_json::Value;
 
 use super::{Line, MOST_EVENTS, Mutation};
+use crate::env::address::is_internal;
 use crate::env::coherence;
 use crate::env::events::{self, Kind};
 use crate::env::families::{self, Family, Surface};
 use crate::env::login;
+use crate::env::paths;
 use crate::env::pools::{self, Pools, word};
 use crate::env::rules;
 use crate::env::schema::{Action, Alert, Episode, Event};
@@ -92,10 +94,8 @@ fn look_alike(event: &Event, base: &Episode, stream: &mut Stream) -> Event {
     let mut copy = event.clone();
     let mut set = |name: &str, value: Value| copy.fields.insert(name.to_owned(), value);
     let Some(family) = families::find(&event.event_type) else {
-        let users = base.log_window.iter().filter_map(|e| e.text("user"));
-        let users: Vec<&str> = users.collect();
-        let other = pools::of(base.split).user_besides(&users, stream);
-        set("user", other.into());
+        let other = pools::of(base.split).user_besides(&accounts(base), stream);
+        set("TargetUserName", other.into());
         if event.event_type == login::SUCCESS {
             set("account_role", word(&["admin", "staff"], stream).into());
         }
@@ -104,10 +104,21 @@ fn look_alike(event: &Event, base: &Episode, stream: &mut Stream) -> Event {
     if family.has_own_context() {
         let contexts = family.detections.iter().flat_map(|d| d.values);
         let contexts: Vec<&str> = contexts.copied().collect();
-        set(family.context_field, word(&contexts, stream).into());
+        let program = pools::of(base.split).program(stream);
+        let context = word(&contexts, stream);
+        let field = family.context_field;
+        set(field, spelled(family.event_type, field, &context, &program));
     }
     let surface = match family.surface {
-        Surface::Words { cold, .. } => word(cold, stream).into(),
+        Surface::Words { cold, .. } => {
+            let program = pools::of(base.split).program(stream);
+            spelled(
+                family.event_type,
+                family.surface_field,
+                &word(cold, stream),
+                &program,
+            )
+        }
         Surface::AtMost { near_cold, .. } | Surface::AtLeast { near_cold, .. } => {
             stream.between(near_cold.0, near_cold.1).into()
         }
@@ -115,6 +126,22 @@ fn look_alike(event: &Event, base: &Episode, stream: &mut Stream) -> Event {
     set(family.surface_field, surface);
     rename(&mut copy, pools::of(base.split), stream);
     copy
+}
+
+/// Whoever acts in an episode.
+fn accounts(episode: &Episode) -> Vec<&str> {
+    let lines = episode.log_window.iter();
+    let named = lines.flat_map(|event| events::texts(event, Kind::is_account));
+    named.map(|(_, name)| name).collect()
+}
+
+/// A known word of a field as the field spells it.
+fn spelled(event_type: &str, field: &str, word: &str, program: &str) -> Value {
+    let kind = events::find(event_type).and_then(|found| found.field(field));
+    match kind.map(|field| field.kind) {
+        Some(Kind::Program) => paths::whole(word, program).into(),
+        _ => word.into(),
+    }
 }
 
 /// Has the event speak of another address or domain, where what it says of that would contradict another line.
@@ -126,6 +153,14 @@ fn rename(event: &mut Event, pools: &Pools, stream: &mut Stream) {
     let other = match (field.kind, event.text(field.name)) {
         (Kind::ExternalIp, _) => pools.external_ip(stream),
         (Kind::Domain, _) => pools.domain(stream),
+        (Kind::SideIp(inside), Some(here)) => {
+            let mut said = event.fields.values().filter_map(Value::as_str);
+            match (said.any(|word| inside.contains(&word)), is_internal(here)) {
+                (true, Some(true)) => neighbour(here, stream),
+                (true, _) => pools.internal_ip(stream),
+                (false, _) => pools.external_ip(stream),
+            }
+        }
         (Kind::InternalIp | Kind::ServerIp, Some(here)) => neighbour(here, stream),
         _ => return,
     };
@@ -183,21 +218,21 @@ fn flood(lines: &mut Vec<Line>, base: &Episode, stream: &mut Stream) {
         let Some(mut copy) = stream.pick(&quiet).cloned() else {
             return;
         };
-        let users: Vec<&str> = base
-            .log_window
-            .iter()
-            .filter_map(|e| e.text("user"))
-            .collect();
-        let others = [
-            ("user", pools.user_besides(&users, stream)),
-            ("host", pools.host(stream)),
-        ];
-        // Somebody else of the same organisation: from an address of its network.
-        let here = copy.text("src_ip").map(|here| neighbour(here, stream));
-        let others = others.into_iter().chain(here.map(|here| ("src_ip", here)));
-        for (name, value) in others {
-            if let Some(field) = copy.fields.get_mut(name) {
-                *field = value.into();
+        let (user, host) = (
+            pools.user_besides(&accounts(base), stream),
+            pools.host(stream),
+        );
+        let fields = events::find(&copy.event_type).map_or(&[][..], |found| found.fields);
+        for field in fields {
+            let Some(value) = copy.fields.get_mut(field.name) else {
+                continue;
+            };
+            match (field.kind, value.as_str()) {
+                (kind, _) if kind.is_account() => *value = user.clone().into(),
+                (Kind::Host, _) => *value = host.clone().into(),
+                // Somebody else of the same organisation: from an address of its network.
+                (Kind::InternalIp, Some(here)) => *value = neighbour(here, stream).into(),
+                _ => {}
             }
         }
         put(lines, copy, stream);

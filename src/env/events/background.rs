@@ -1,7 +1,10 @@
 //! Types that no rule looks at.
 
-use super::Kind::{Domain, File, Filler, Flag, Host, Number, User};
+use super::Kind::{Domain, ExternalIp, File, Filler, Flag, Host, InternalIp, Number, Person, User};
 use super::{EventType, event_type, field};
+
+/// How many of [`BACKGROUND`], at its end, training never draws (see `generate::is_new_template`).
+pub const NEW: usize = 4;
 
 /// Types that only ever stand in the background.
 pub const BACKGROUND: &[EventType] = &[
@@ -10,8 +13,8 @@ pub const BACKGROUND: &[EventType] = &[
         "sysmon",
         "Sysmon 5 ProcessTerminate",
         &[
-            field("image", Filler(&["chrome.exe", "teams.exe", "excel.exe"])),
-            field("user", User),
+            field("Image", Filler(&["chrome.exe", "teams.exe", "excel.exe"])),
+            field("User", User),
         ],
     ),
     event_type(
@@ -20,29 +23,33 @@ pub const BACKGROUND: &[EventType] = &[
         "Sysmon 7 ImageLoad",
         &[
             field(
-                "module",
+                "ImageLoaded",
                 Filler(&["ntdll.dll", "user32.dll", "crypt32.dll"]),
             ),
-            field("signed", Flag),
+            field("Signed", Flag),
         ],
     ),
     event_type(
         "file.create",
         "sysmon",
         "Sysmon 11 FileCreate",
-        &[field("file", File), field("user", User)],
+        &[field("TargetFilename", File), field("User", User)],
     ),
     event_type(
         "auth.logoff",
         "windows",
         "Security 4634 Logoff",
-        &[field("user", User), field("logon_type", Number(2, 11))],
+        &[
+            field("TargetUserName", User),
+            field("LogonType", Filler(&["2", "3", "7", "10"])),
+        ],
     ),
     event_type(
         "net.tls",
         "zeek",
         "Zeek ssl",
         &[
+            field("id.orig_h", InternalIp),
             field("server_name", Domain),
             field("version", Filler(&["TLSv12", "TLSv13"])),
         ],
@@ -50,10 +57,10 @@ pub const BACKGROUND: &[EventType] = &[
     event_type(
         "vpn.session",
         "vpn",
-        "VPN session record",
+        "GlobalProtect log, gateway-logout",
         &[
-            field("user", User),
-            field("received_bytes", Number(1_000_000, 900_000_000)),
+            field("srcuser", Person),
+            field("login_duration", Number(600, 30_000)),
         ],
     ),
     event_type(
@@ -61,21 +68,46 @@ pub const BACKGROUND: &[EventType] = &[
         "cloudtrail",
         "CloudTrail AssumeRole",
         &[
-            field(
-                "assumed_role",
-                Filler(&["reporting", "deploy", "read_only"]),
-            ),
-            field("user", User),
+            field("roleArn", Filler(&["reporting", "deploy", "read_only"])),
+            field("userName", User),
         ],
     ),
-    // Last, because training never draws it (see `generate::is_new_template`).
     event_type(
         "patch.report",
         "patching",
-        "Patch management, compliance report",
+        "WSUS computer status report",
         &[
-            field("host", Host),
-            field("state", Filler(&["current", "overdue"])),
+            field("ComputerName", Host),
+            field("UpdateState", Filler(&["Installed", "Needed"])),
+        ],
+    ),
+    event_type(
+        "net.ntp",
+        "zeek",
+        "Zeek ntp",
+        &[
+            field("id.orig_h", InternalIp),
+            field("id.resp_h", ExternalIp),
+            field("stratum", Number(1, 4)),
+        ],
+    ),
+    event_type(
+        "print.job",
+        "windows",
+        "PrintService 307 Document printed",
+        &[
+            field("Param3", Person),
+            field("Param4", Host),
+            field("Param8", Number(1, 40)),
+        ],
+    ),
+    event_type(
+        "defender.scan",
+        "defender",
+        "Windows Defender 1001 Scan finished",
+        &[
+            field("Computer", Host),
+            field("Scan_Type", Filler(&["Antimalware", "Antispyware"])),
         ],
     ),
 ];

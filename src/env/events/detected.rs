@@ -1,9 +1,10 @@
 //! Types that a family watches: their values decide, alone or together.
 
 use super::Kind::{
-    Domain, ExternalIp, File, Filler, Host, InternalIp, Number, ServerIp, User, Word,
+    CommandLine, Domain, ExternalIp, File, Filler, Host, InternalIp, Number, Person, Program,
+    ServerIp, SideIp, User, Word,
 };
-use super::{EventType, Field, event_type, field};
+use super::{EventType, Field, event_type, field, looked_up};
 
 /// Types whose values decide something.
 pub const DETECTED: &[EventType] = &[
@@ -12,14 +13,13 @@ pub const DETECTED: &[EventType] = &[
         "sysmon",
         "Sysmon 1 ProcessCreate",
         &[
-            field("image", Word),
-            field("parent_image", Word),
+            field("Image", Program),
+            field("ParentImage", Program),
             Field {
-                name: "command_line",
-                kind: Filler(&["/quiet", "/update", "/start", "/open"]),
                 required: false,
+                ..field("CommandLine", CommandLine)
             },
-            field("user", User),
+            field("User", User),
         ],
     ),
     event_type(
@@ -27,9 +27,13 @@ pub const DETECTED: &[EventType] = &[
         "sysmon",
         "Sysmon 10 ProcessAccess",
         &[
-            field("host", Host),
-            field("signature_status", Word),
-            field("target_image", Word),
+            field("Computer", Host),
+            looked_up("source_signature"),
+            field("TargetImage", Program),
+            Field {
+                required: false,
+                ..field("GrantedAccess", Filler(&["0x1010", "0x1410"]))
+            },
         ],
     ),
     event_type(
@@ -37,9 +41,9 @@ pub const DETECTED: &[EventType] = &[
         "sysmon",
         "Sysmon 13 RegistryEvent (Value Set)",
         &[
-            field("image", Word),
-            field("target_object", Word),
-            field("user", User),
+            field("Image", Program),
+            field("TargetObject", Program),
+            field("User", User),
         ],
     ),
     event_type(
@@ -47,9 +51,9 @@ pub const DETECTED: &[EventType] = &[
         "windows",
         "System 7045 Service installed",
         &[
-            field("host", Host),
-            field("account_name", Word),
-            field("image_path", Word),
+            field("Computer", Host),
+            field("AccountName", Word),
+            field("ImagePath", Program),
         ],
     ),
     event_type(
@@ -57,9 +61,10 @@ pub const DETECTED: &[EventType] = &[
         "zeek",
         "Zeek conn, summarised per destination",
         &[
-            field("dst_ip", ExternalIp),
+            field("id.orig_h", InternalIp),
+            field("id.resp_h", ExternalIp),
             field("jitter_pct", Number(0, 100)),
-            field("reputation", Word),
+            looked_up("resp_class"),
         ],
     ),
     event_type(
@@ -67,9 +72,10 @@ pub const DETECTED: &[EventType] = &[
         "zeek",
         "Zeek conn, orig_bytes",
         &[
-            field("service", Word),
+            field("id.orig_h", InternalIp),
+            looked_up("resp_class"),
             field("orig_bytes", Number(1_000, 60_000_000)),
-            field("dst_ip", ExternalIp),
+            field("id.resp_h", ExternalIp),
         ],
     ),
     event_type(
@@ -77,29 +83,33 @@ pub const DETECTED: &[EventType] = &[
         "zeek",
         "Zeek dns",
         &[
+            field("id.orig_h", InternalIp),
+            field("id.resp_h", ExternalIp),
             field("query", Domain),
             field("qtype_name", Word),
-            field("domain_class", Word),
+            looked_up("domain_class"),
         ],
     ),
     event_type(
         "http.download",
         "proxy",
-        "Proxy access log",
+        "Zscaler NSS web log",
         &[
-            field("site_category", Word),
-            field("mime_type", Word),
-            field("user", User),
+            field("urlcategory", Word),
+            field("contenttype", Word),
+            field("sip", ExternalIp),
+            field("devicehostname", Host),
         ],
     ),
     event_type(
         "mail.attachment",
         "mail",
-        "Mail gateway attachment log",
+        "Defender EmailAttachmentInfo",
         &[
-            field("user", User),
-            field("delivery", Word),
-            field("extension", Word),
+            field("RecipientEmailAddress", Person),
+            looked_up("delivery"),
+            field("FileType", Word),
+            field("DeviceName", Host),
         ],
     ),
     event_type(
@@ -107,9 +117,10 @@ pub const DETECTED: &[EventType] = &[
         "cloudtrail",
         "CloudTrail CreateAccessKey",
         &[
-            field("target", Word),
-            field("network", Word),
-            field("user", User),
+            field("requestParameters.userName", Word),
+            looked_up("address_class"),
+            field("sourceIPAddress", ExternalIp),
+            field("userName", User),
         ],
     ),
     event_type(
@@ -117,9 +128,10 @@ pub const DETECTED: &[EventType] = &[
         "cloudtrail",
         "CloudTrail PutBucketPolicy",
         &[
-            field("data_class", Word),
-            field("principal", Word),
-            field("user", User),
+            looked_up("data_class"),
+            field("Principal", Word),
+            field("sourceIPAddress", ExternalIp),
+            field("userName", User),
         ],
     ),
     event_type(
@@ -127,9 +139,13 @@ pub const DETECTED: &[EventType] = &[
         "identity",
         "Security 4728 Member added to group",
         &[
-            field("user", User),
-            field("group_name", Word),
-            field("ticket", Word),
+            field("SubjectUserName", User),
+            field("TargetUserName", Word),
+            looked_up("ticket"),
+            Field {
+                is_looked_up: true,
+                ..field("session_host", Host)
+            },
         ],
     ),
     event_type(
@@ -137,19 +153,21 @@ pub const DETECTED: &[EventType] = &[
         "suricata",
         "Suricata EVE alert",
         &[
-            field("src_role", Word),
-            field("signature_class", Word),
-            field("host", Host),
+            field("src_ip", SideIp(&["endpoint", "red_team"])),
+            looked_up("src_role"),
+            field("alert.category", Word),
+            field("dest_ip", ServerIp),
         ],
     ),
     event_type(
         "file.rename",
         "sysmon",
-        "Sysmon 11 FileCreate, renamed",
+        "Sysmon 11 FileCreate, extension of TargetFilename",
         &[
-            field("process_id", Number(1_000, 9_999)),
+            field("Computer", Host),
+            field("ProcessId", Number(1_000, 9_999)),
+            field("Image", Program),
             field("extension", Word),
-            field("share", Word),
         ],
     ),
     event_type(
@@ -157,29 +175,31 @@ pub const DETECTED: &[EventType] = &[
         "zeek",
         "Zeek conn",
         &[
-            field("src_ip", ExternalIp),
-            field("dst_ip", ServerIp),
+            field("id.orig_h", SideIp(&["our_host", "scan_box"])),
+            looked_up("orig_role"),
+            field("id.resp_h", ServerIp),
             field("service", Word),
-            field("dst_role", Word),
         ],
     ),
     event_type(
         "auth.login_failure",
         "identity",
         "Security 4625 Logon failed",
-        &[field("user", User), field("src_ip", InternalIp)],
+        &[
+            field("TargetUserName", User),
+            field("IpAddress", InternalIp),
+        ],
     ),
     event_type(
         "auth.login_success",
         "identity",
         "Security 4624 Logon",
         &[
-            field("user", User),
-            field("src_ip", InternalIp),
+            field("TargetUserName", User),
+            field("IpAddress", InternalIp),
             Field {
-                name: "account_role",
-                kind: Word,
                 required: false,
+                ..looked_up("account_role")
             },
         ],
     ),
@@ -188,93 +208,114 @@ pub const DETECTED: &[EventType] = &[
         "identity",
         "Security 4771 Kerberos pre-authentication failed",
         &[
-            field("src_ip", ExternalIp),
-            field("user", User),
-            field("failure_code", Word),
-            field("account_class", Word),
+            field(
+                "IpAddress",
+                SideIp(&["our_laptop", "guest_desk", "pen_tester"]),
+            ),
+            looked_up("client_class"),
+            field("TargetUserName", User),
+            field("Status", Word),
         ],
     ),
     event_type(
         "script.block",
         "powershell",
         "PowerShell 4104 Script block logging",
-        &[field("script_class", Word), field("user", User)],
+        &[
+            looked_up("script_class"),
+            field("UserId", User),
+            field("Computer", Host),
+        ],
     ),
     event_type(
         "auth.mfa_approve",
         "mfa",
-        "Okta auth_via_mfa, success",
+        "Okta user.authentication.auth_via_mfa, success",
         &[
             field("factor", Word),
-            field("origin", Word),
-            field("user", User),
+            looked_up("client_class"),
+            field("client.ipAddress", ExternalIp),
+            field("actor.alternateId", Person),
         ],
     ),
     event_type(
         "vpn.login",
         "vpn",
-        "VPN gateway login",
+        "GlobalProtect log, gateway-connected",
         &[
             field("status", Word),
-            field("geo", Word),
-            field("user", User),
+            looked_up("srcregion"),
+            field("public_ip", ExternalIp),
+            field("srcuser", Person),
         ],
     ),
     event_type(
         "service.start",
         "windows",
-        "System 7036 Service state, by remote request",
-        &[field("service_file", Word), field("host", Host)],
+        "System 7036 Service entered the running state",
+        &[field("param1", Word), field("Computer", Host)],
     ),
     event_type(
         "task.create",
         "windows",
         "Security 4698 Scheduled task created",
-        &[field("trigger", Word), field("command", File)],
+        &[
+            field("Trigger", Word),
+            field("Command", File),
+            field("Computer", Host),
+        ],
     ),
     event_type(
         "file.mass_write",
         "fim",
-        "File integrity monitor, writes a minute",
-        &[field("write_count", Number(20, 300)), field("host", Host)],
+        "Wazuh syscheck, files written a minute",
+        &[
+            field("write_count", Number(20, 300)),
+            field("Computer", Host),
+        ],
     ),
     event_type(
         "log.clear",
         "windows",
-        "Security 1102 Audit log cleared",
-        &[field("channel", Word), field("user", User)],
+        "Security 1102 and System 104 Log cleared",
+        &[
+            field("Channel", Word),
+            field("SubjectUserName", User),
+            field("Computer", Host),
+        ],
     ),
     event_type(
         "cloud.stop_trail",
         "cloudtrail",
         "CloudTrail StopLogging",
-        &[field("trail_scope", Word), field("user", User)],
+        &[looked_up("trail_scope"), field("userName", User)],
     ),
     event_type(
         "mail.forward_rule",
         "mail",
-        "Exchange New-InboxRule",
-        &[field("forward_to", Word), field("user", User)],
+        "Microsoft 365 audit log, New-InboxRule",
+        &[field("ForwardTo", Word), field("UserId", Person)],
     ),
     event_type(
         "net.session",
         "zeek",
         "Zeek conn, duration",
         &[
-            field("duration_min", Number(1, 40)),
-            field("dst_ip", ExternalIp),
+            field("id.orig_h", InternalIp),
+            field("duration", Number(60, 2_400)),
+            field("id.resp_h", ExternalIp),
         ],
     ),
     event_type(
         "ids.scan",
         "suricata",
-        "Suricata EVE alert, scan category",
-        &[field("signature", Word), field("src_ip", InternalIp)],
+        "Suricata EVE alert, category Detection of a Network Scan",
+        &[field("alert.signature", Word), field("src_ip", InternalIp)],
     ),
     event_type(
         "file.copy",
         "dlp",
-        "Endpoint DLP file copied",
-        &[field("label", Word), field("host", Host)],
+        "Purview endpoint DLP, FileCopiedToRemovableMedia",
+        &[field("SensitivityLabel", Word), field("Computer", Host)],
     ),
 ];

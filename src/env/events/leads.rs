@@ -1,86 +1,117 @@
 //! Types that lead up to others.
 
-use super::Kind::{ExternalIp, File, Filler, Host, InternalIp, User, Word};
-use super::{EventType, event_type, field};
+use super::Kind::{Domain, ExternalIp, File, Filler, Host, InternalIp, Person, SideIp, User};
+use super::{EventType, event_type, field, looked_up};
 
 /// Types that lead up to others: alone they decide nothing. What joins them stands right before what they say.
 pub const LEADS: &[EventType] = &[
     event_type(
         "mail.click",
         "mail",
-        "Defender UrlClickEvents",
-        &[field("user", User), field("url_verdict", Word)],
+        "Proofpoint TAP clicksPermitted",
+        &[
+            field("recipient", Person),
+            field("url_ip", ExternalIp),
+            looked_up("url_class"),
+        ],
     ),
     event_type(
         "auth.mfa_deny",
         "mfa",
-        "Okta auth_via_mfa, denied by user",
+        "Okta user.authentication.auth_via_mfa, failure",
         &[
-            field("challenge", Filler(&["number", "plain", "repeat"])),
-            field("user", User),
+            field("outcome.reason", Filler(&["user_denied", "no_answer"])),
+            field("actor.alternateId", Person),
         ],
     ),
     event_type(
         "badge.entry",
         "badge",
-        "Door controller, access granted",
+        "OnGuard access granted",
         &[
-            field("door", Filler(&["lobby", "dock", "garage"])),
-            field("user", User),
+            field("reader", Filler(&["lobby", "dock", "garage"])),
+            field("cardholder", Person),
         ],
     ),
     event_type(
         "share.access",
         "windows",
         "Security 5145 Detailed file share",
-        &[field("host", Host), field("client_role", Word)],
+        &[
+            field(
+                "IpAddress",
+                SideIp(&["user_desk", "dc_mirror", "patch_hub"]),
+            ),
+            field("Computer", Host),
+            looked_up("client_role"),
+        ],
     ),
     event_type(
         "file.download",
         "sysmon",
         "Sysmon 15 FileCreateStreamHash, Zone.Identifier",
-        &[field("file", File), field("zone", Word)],
+        &[
+            field("HostUrl", SideIp(&["mail_box", "peer_box", "our_repo"])),
+            field("TargetFilename", File),
+            looked_up("origin"),
+        ],
     ),
     event_type(
-        "shadow.delete",
+        "shadow.resize",
         "sysmon",
-        "Sysmon 1 ProcessCreate, vssadmin delete shadows",
-        &[field("host", Host), field("initiator", Word)],
+        "Sysmon 1 ProcessCreate, vssadmin resize shadowstorage",
+        &[field("Computer", Host), looked_up("initiator")],
     ),
     event_type(
         "rdp.logon",
         "windows",
         "Security 4624 Logon, type 10",
-        &[field("user", User), field("client_net", Word)],
+        &[
+            field("IpAddress", SideIp(&["guest_lan", "admin_lan"])),
+            field("TargetUserName", User),
+            looked_up("client_net"),
+        ],
     ),
     event_type(
         "cloud.console_login",
         "cloudtrail",
         "CloudTrail ConsoleLogin",
-        &[field("user", User), field("client_class", Word)],
+        &[
+            field("sourceIPAddress", ExternalIp),
+            field("userName", User),
+            looked_up("address_class"),
+        ],
     ),
     event_type(
         "cloud.consent",
         "entra",
-        "Entra Consent to application",
-        &[field("user", User), field("publisher", Word)],
+        "Entra audit log, Consent to application",
+        &[
+            field("ipAddress", ExternalIp),
+            field("userPrincipalName", Person),
+            looked_up("publisher"),
+        ],
     ),
     event_type(
         "dns.answer",
         "zeek",
         "Zeek dns, answers",
-        &[field("answer", ExternalIp), field("domain_age", Word)],
+        &[
+            field("query", Domain),
+            field("answers", ExternalIp),
+            looked_up("domain_age"),
+        ],
     ),
     event_type(
         "dhcp.lease",
         "dhcp",
-        "DHCP server log, ID 10",
-        &[field("ip", InternalIp), field("device_class", Word)],
+        "Windows DHCP server log, ID 10",
+        &[field("IP", InternalIp), looked_up("device_class")],
     ),
     event_type(
         "device.mount",
         "windows",
         "Security 6416 New external device",
-        &[field("host", Host), field("media_class", Word)],
+        &[field("Computer", Host), looked_up("media_class")],
     ),
 ];

@@ -4,34 +4,41 @@ use super::{Detection, Family, Repeat, Surface, detection, family};
 use crate::env::schema::Action::{Dismiss, Escalate, Monitor, QuarantineHost};
 
 /// Programs of the system that attackers borrow.
-pub const LOLBINS: &[&str] = &["mshta.exe", "rundll32.exe", "regsvr32.exe", "certutil.exe"];
+pub const LOLBINS: &[&str] = &[
+    "mshta.exe",
+    "rundll32.exe",
+    "regsvr32.exe",
+    "certutil.exe",
+    "powershell.exe",
+    "wmic.exe",
+];
 
 const PROCESS: &[Detection] = &[
     detection(
         "lolbin_office_parent",
         QuarantineHost,
-        &["winword.exe", "outlook.exe"],
+        &["winword.exe", "outlook.exe", "excel.exe"],
         "Office program started a system binary attackers borrow.",
         &["T1218", "T1204.002"],
     ),
     detection(
         "lolbin_server_parent",
         Escalate,
-        &["tomcat9.exe", "apache2.exe"],
+        &["tomcat9.exe", "w3wp.exe"],
         "Server process started a system binary attackers borrow.",
         &["T1218", "T1505.003"],
     ),
     detection(
-        "lolbin_console_parent",
+        "lolbin_other_parent",
         Monitor,
-        &["conhost.exe"],
-        "Console window started a system binary attackers borrow.",
+        &["explorer.exe"],
+        "Another parent started a system binary attackers borrow.",
         &["T1218"],
     ),
     detection(
         "lolbin_managed_parent",
         Dismiss,
-        &["ccmexec.exe"],
+        &[r"C:\Windows\CCM\CcmExec.exe"],
         "Software management started a system binary.",
         &[],
     ),
@@ -53,10 +60,10 @@ const ACCESS: &[Detection] = &[
         &["T1003.001", "T1553.002"],
     ),
     detection(
-        "lsass_expired",
+        "lsass_doubtful",
         Monitor,
         &["expired"],
-        "Program with expired certificate read credential memory.",
+        "Program of otherwise doubtful signature read credential memory.",
         &["T1003.001"],
     ),
     detection(
@@ -79,21 +86,21 @@ const REGISTRY: &[Detection] = &[
     detection(
         "run_key_remote_tool",
         Escalate,
-        &["xcmdsvc.exe"],
+        &["psexesvc.exe"],
         "Remote execution tool wrote a start-up key.",
         &["T1547.001", "T1569.002"],
     ),
     detection(
-        "run_key_manual",
+        "run_key_other",
         Monitor,
         &["regedit.exe"],
-        "Registry editor wrote a start-up key.",
+        "Another program wrote a start-up key.",
         &["T1547.001"],
     ),
     detection(
         "run_key_installer",
         Dismiss,
-        &["msiexec.exe"],
+        &[r"C:\Windows\System32\msiexec.exe"],
         "Software installer wrote a start-up key.",
         &[],
     ),
@@ -103,28 +110,28 @@ const SERVICE: &[Detection] = &[
     detection(
         "service_public_dir",
         QuarantineHost,
-        &["Public"],
+        &[r"C:\Users\Public\"],
         "System service runs from a public folder.",
         &["T1543.003"],
     ),
     detection(
         "service_admin_share",
         Escalate,
-        &["ADMIN$"],
+        &[r"\ADMIN$\"],
         "System service runs from an admin share.",
         &["T1543.003", "T1021.002"],
     ),
     detection(
-        "service_vendor_dir",
+        "service_other_dir",
         Monitor,
-        &["Vendor"],
-        "System service runs from a vendor folder.",
+        &[r"C:\ProgramData\"],
+        "System service runs from another folder.",
         &["T1543.003"],
     ),
     detection(
         "service_system_dir",
         Dismiss,
-        &["System"],
+        &[r"C:\Windows\System32\"],
         "System service runs from the system folder.",
         &[],
     ),
@@ -149,7 +156,7 @@ const ATTACHMENT: &[Detection] = &[
         "attachment_delivered",
         Monitor,
         &["delivered"],
-        "Executable attachment reached a mailbox unopened.",
+        "Executable attachment reached a mailbox, no more known.",
         &["T1566.001"],
     ),
     detection(
@@ -163,31 +170,31 @@ const ATTACHMENT: &[Detection] = &[
 
 const RENAME: &[Detection] = &[
     detection(
-        "locked_files_local",
+        "locked_files_public_dir",
         QuarantineHost,
-        &["local_volume"],
-        "Process locked three files, last on local volume.",
+        &[r"C:\Users\Public\"],
+        "Program from a public folder locked three files.",
         &["T1486"],
     ),
     detection(
-        "locked_files_shared",
+        "locked_files_admin_share",
         Escalate,
-        &["shared_drive"],
-        "Process locked three files, last on shared drive.",
+        &[r"\ADMIN$\"],
+        "Program from an admin share locked three files.",
         &["T1486", "T1021.002"],
     ),
     detection(
-        "locked_files_scratch",
+        "locked_files_other_dir",
         Monitor,
-        &["scratch_disk"],
-        "Process locked three files, last on scratch disk.",
+        &[r"C:\ProgramData\"],
+        "Program from another folder locked three files.",
         &["T1486"],
     ),
     detection(
-        "locked_files_backup",
+        "locked_files_installed",
         Dismiss,
-        &["backup_vault"],
-        "Process locked three files, last in backup vault.",
+        &[r"C:\Program Files\"],
+        "Installed program locked three files.",
         &[],
     ),
 ];
@@ -197,51 +204,51 @@ pub(super) const FAMILIES: &[Family] = &[
     family(
         "process.create",
         "high",
-        "image",
+        "Image",
         Surface::Words {
             hot: LOLBINS,
             cold: &["chrome.exe", "teams.exe", "notepad.exe", "acrobat.exe"],
         },
-        "parent_image",
+        "ParentImage",
         PROCESS,
     ),
     family(
         "process.access",
         "critical",
-        "target_image",
+        "TargetImage",
         Surface::Words {
             hot: &["lsass.exe"],
             cold: &["spoolsv.exe", "svchost.exe", "winlogon.exe"],
         },
-        "signature_status",
+        "source_signature",
         ACCESS,
     ),
     family(
         "registry.set",
         "medium",
-        "target_object",
+        "TargetObject",
         Surface::Words {
             hot: &["Run", "RunOnce"],
-            cold: &["Fonts", "Desktop", "Uninstall"],
+            cold: &["Fonts", "Themes", "Uninstall"],
         },
-        "image",
+        "Image",
         REGISTRY,
     ),
     family(
         "service.install",
         "low",
-        "account_name",
+        "AccountName",
         Surface::Words {
             hot: &["LocalSystem"],
             cold: &["NetworkService", "LocalService"],
         },
-        "image_path",
+        "ImagePath",
         SERVICE,
     ),
     family(
         "mail.attachment",
         "medium",
-        "extension",
+        "FileType",
         Surface::Words {
             hot: &["iso", "js", "hta"],
             cold: &["pdf", "docx", "png"],
@@ -252,7 +259,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         repeat: Some(Repeat {
             count: 3,
-            same: &["process_id"],
+            same: &["Computer", "ProcessId"],
             distinct: None,
         }),
         ..family(
@@ -263,7 +270,7 @@ pub(super) const FAMILIES: &[Family] = &[
                 hot: &["locked", "crypt"],
                 cold: &["txt", "xlsx", "bak"],
             },
-            "share",
+            "Image",
             RENAME,
         )
     },

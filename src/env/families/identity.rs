@@ -7,29 +7,29 @@ const ACCESS_KEY: &[Detection] = &[
     detection(
         "access_key_tor",
         BlockIp,
-        &["tor"],
+        &["tor_exit"],
         "Privileged access key created from a Tor exit.",
         &["T1098.001", "T1090.003"],
     ),
     detection(
         "access_key_provider",
         Escalate,
-        &["isp"],
+        &["far_isp"],
         "Privileged access key created from a foreign provider.",
         &["T1098.001"],
     ),
     detection(
-        "access_key_vpn",
+        "access_key_other",
         Monitor,
-        &["vpn"],
-        "Privileged access key created over the VPN.",
+        &["home_isp"],
+        "Privileged access key created from another address.",
         &["T1098.001"],
     ),
     detection(
-        "access_key_lan",
+        "access_key_vault",
         Dismiss,
-        &["lan"],
-        "Privileged access key created from our own LAN.",
+        &["key_vault"],
+        "Privileged access key created from our key vault.",
         &[],
     ),
 ];
@@ -37,7 +37,7 @@ const ACCESS_KEY: &[Detection] = &[
 const BUCKET: &[Detection] = &[
     detection(
         "bucket_host_keys",
-        QuarantineHost,
+        BlockIp,
         &["keys"],
         "Bucket with host keys opened to everyone.",
         &["T1530", "T1552.004"],
@@ -50,10 +50,10 @@ const BUCKET: &[Detection] = &[
         &["T1530"],
     ),
     detection(
-        "bucket_project_plans",
+        "bucket_other_data",
         Monitor,
         &["plan"],
-        "Bucket with project plans opened to everyone.",
+        "Bucket with other data opened to everyone.",
         &["T1530"],
     ),
     detection(
@@ -81,10 +81,10 @@ const GRANT: &[Detection] = &[
         &["T1098"],
     ),
     detection(
-        "grant_awaiting_ticket",
+        "grant_other_ticket",
         Monitor,
         &["awaiting"],
-        "Powerful role granted on a ticket awaiting approval.",
+        "Powerful role granted without a settled ticket.",
         &["T1098"],
     ),
     detection(
@@ -101,18 +101,18 @@ pub(super) const FAMILIES: &[Family] = &[
     family(
         "cloud.create_access_key",
         "medium",
-        "target",
+        "requestParameters.userName",
         Surface::Words {
             hot: &["root", "admin"],
             cold: &["developer", "service"],
         },
-        "network",
+        "address_class",
         ACCESS_KEY,
     ),
     family(
         "cloud.put_bucket_policy",
         "low",
-        "principal",
+        "Principal",
         Surface::Words {
             hot: &["*"],
             cold: &["analytics", "billing", "logging"],
@@ -123,7 +123,7 @@ pub(super) const FAMILIES: &[Family] = &[
     family(
         "auth.role_grant",
         "high",
-        "group_name",
+        "TargetUserName",
         Surface::Words {
             hot: &["domain_admins", "global_admin"],
             cold: &["printer_ops", "helpdesk"],

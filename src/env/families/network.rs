@@ -5,31 +5,31 @@ use crate::env::schema::Action::{BlockIp, Dismiss, Escalate, Monitor, Quarantine
 
 const BEACON: &[Detection] = &[
     detection(
-        "beacon_malicious",
+        "beacon_rented_server",
         BlockIp,
-        &["malicious"],
-        "Regular beacon to an address known malicious.",
+        &["rented_vps"],
+        "Regular beacon to a rented server.",
         &["T1071.001", "T1573"],
     ),
     detection(
-        "beacon_sinkholed",
+        "beacon_shared_network",
         QuarantineHost,
-        &["sinkholed"],
-        "Regular beacon to a sinkhole betrays an infection.",
+        &["shared_cdn"],
+        "Regular beacon into a network too shared to block.",
         &["T1071.001"],
     ),
     detection(
-        "beacon_unlabeled",
+        "beacon_other_address",
         Monitor,
-        &["unlabeled"],
-        "Regular beacon to an unlabeled address.",
+        &["office_isp"],
+        "Regular beacon to another outside address.",
         &["T1071.001"],
     ),
     detection(
-        "beacon_permitted",
+        "beacon_vendor",
         Dismiss,
-        &["permitted"],
-        "Regular beacon to a permitted address.",
+        &["our_vendor"],
+        "Regular beacon to one of our vendors.",
         &[],
     ),
 ];
@@ -50,10 +50,10 @@ const TRANSFER: &[Detection] = &[
         &["T1567.003"],
     ),
     detection(
-        "transfer_partner",
+        "transfer_other_address",
         Monitor,
         &["partners"],
-        "Large upload to a partner company.",
+        "Large upload to another outside address.",
         &["T1048"],
     ),
     detection(
@@ -81,10 +81,10 @@ const DNS: &[Detection] = &[
         &["T1568.002"],
     ),
     detection(
-        "dns_uncategorized_domain",
+        "dns_other_domain",
         Monitor,
         &["uncategorized"],
-        "Data-carrying query to an uncategorized domain.",
+        "Data-carrying query to another domain.",
         &["T1071.004"],
     ),
     detection(
@@ -98,24 +98,24 @@ const DNS: &[Detection] = &[
 
 const DOWNLOAD: &[Detection] = &[
     detection(
-        "download_command_site",
+        "download_nameless_host",
         BlockIp,
-        &["c2_panel"],
-        "Program downloaded from a command site.",
+        &["no_name"],
+        "Program downloaded from an address without a name.",
         &["T1105"],
     ),
     detection(
-        "download_exploit_site",
+        "download_file_sharing",
         QuarantineHost,
-        &["exploits"],
-        "Program downloaded from an exploit site.",
-        &["T1189"],
+        &["file_hub"],
+        "Program downloaded from a hub too shared to block.",
+        &["T1105", "T1102"],
     ),
     detection(
-        "download_file_sharing",
+        "download_other_site",
         Monitor,
-        &["file_hub"],
-        "Program downloaded from a file sharing site.",
+        &["uncommon"],
+        "Program downloaded from another site.",
         &["T1105"],
     ),
     detection(
@@ -143,10 +143,10 @@ const IDS: &[Detection] = &[
         &["T1210"],
     ),
     detection(
-        "exploit_from_supplier",
+        "exploit_from_elsewhere",
         Monitor,
         &["supplier"],
-        "Exploit signature from a supplier network.",
+        "Exploit signature from another network.",
         &["T1199"],
     ),
     detection(
@@ -160,62 +160,62 @@ const IDS: &[Detection] = &[
 
 const SWEEP: &[Detection] = &[
     detection(
-        "sweep_web_server",
+        "sweep_from_internet",
         BlockIp,
-        &["web_server"],
-        "Sweep of three machines reached a web server.",
+        &["internet"],
+        "Internet address swept three of our servers.",
         &["T1046", "T1595"],
     ),
     detection(
-        "sweep_domain_controller",
+        "sweep_from_our_server",
         Escalate,
-        &["domain_ctl"],
-        "Sweep of three machines reached a domain controller.",
+        &["our_host"],
+        "One of our servers swept three others.",
         &["T1046", "T1021"],
     ),
     detection(
-        "sweep_print_host",
+        "sweep_from_elsewhere",
         Monitor,
-        &["print_host"],
-        "Sweep of three machines reached a print host.",
+        &["supplier"],
+        "Another address swept three of our servers.",
         &["T1046"],
     ),
     detection(
-        "sweep_honeypot",
+        "sweep_by_our_scanner",
         Dismiss,
-        &["honey_trap"],
-        "Sweep of three machines ended in our honeypot.",
+        &["scan_box"],
+        "Our vulnerability scanner swept three servers.",
         &[],
     ),
 ];
 
 const SPRAY: &[Detection] = &[
     detection(
-        "spray_vpn_account",
+        "spray_from_partner",
         BlockIp,
-        &["vpn_user"],
-        "One address tried three accounts, last for VPN.",
-        &["T1110.003", "T1133"],
+        &["partner_ip"],
+        "Partner's address tried three of our accounts.",
+        &["T1110.003", "T1199"],
     ),
     detection(
-        "spray_office_account",
+        "spray_from_our_laptop",
         QuarantineHost,
-        &["lan_user"],
-        "One address tried three accounts, last for office.",
+        &["our_laptop"],
+        "One of our laptops tried three accounts.",
         &["T1110.003", "T1078.002"],
     ),
     detection(
-        "spray_retired_account",
+        "spray_from_elsewhere",
         Monitor,
-        &["old_user"],
-        "One address tried three accounts, last one retired.",
+        &["guest_desk"],
+        "Another address tried three of our accounts.",
         &["T1110.003"],
     ),
     detection(
-        "spray_test_account",
+        "spray_by_our_tester",
         Dismiss,
-        &["lab_user"],
-        "One address tried three accounts, last for tests.",
+        &["pen_tester"],
+        "Our password tester tried three accounts.",
         &[],
     ),
 ];
@@ -223,68 +223,73 @@ const SPRAY: &[Detection] = &[
 /// Families of the wire.
 pub(super) const FAMILIES: &[Family] = &[
     Family {
-        external: Some("dst_ip"),
+        external: Some("id.resp_h"),
         ..family(
             "net.beacon",
             "high",
             "jitter_pct",
             Surface::AtMost {
+                threshold: "max_jitter_pct",
                 limit: 9,
                 hot: (1, 9),
                 cold: (20, 80),
                 near_hot: (7, 9),
                 near_cold: (10, 12),
             },
-            "reputation",
+            "resp_class",
             BEACON,
         )
     },
     Family {
-        external: Some("dst_ip"),
+        external: Some("id.resp_h"),
         ..family(
             "net.transfer",
             "high",
             "orig_bytes",
             Surface::AtLeast {
+                threshold: "min_orig_bytes",
                 limit: 100_000_000,
                 hot: (100_000_000, 899_999_999),
                 cold: (1_000_000, 60_000_000),
                 near_hot: (100_000_000, 100_099_999),
                 near_cold: (99_900_000, 99_999_999),
             },
-            "service",
+            "resp_class",
             TRANSFER,
         )
     },
-    family(
-        "dns.query",
-        "low",
-        "qtype_name",
-        Surface::Words {
-            hot: &["TXT", "NULL"],
-            cold: &["A", "AAAA", "MX"],
-        },
-        "domain_class",
-        DNS,
-    ),
+    Family {
+        external: Some("id.resp_h"),
+        ..family(
+            "dns.query",
+            "low",
+            "qtype_name",
+            Surface::Words {
+                hot: &["TXT", "NULL"],
+                cold: &["A", "AAAA", "MX"],
+            },
+            "domain_class",
+            DNS,
+        )
+    },
     family(
         "http.download",
         "medium",
-        "mime_type",
+        "contenttype",
         Surface::Words {
             hot: &["application/x-dosexec", "application/hta"],
             cold: &["text/html", "image/png", "application/pdf"],
         },
-        "site_category",
+        "urlcategory",
         DOWNLOAD,
     ),
     family(
         "ids.alert",
         "critical",
-        "signature_class",
+        "alert.category",
         Surface::Words {
-            hot: &["exploit", "shellcode"],
-            cold: &["policy", "info"],
+            hot: &["attempted-admin", "shellcode-detect"],
+            cold: &["policy-violation", "misc-activity"],
         },
         "src_role",
         IDS,
@@ -292,8 +297,8 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         repeat: Some(Repeat {
             count: 3,
-            same: &["src_ip", "service"],
-            distinct: Some("dst_ip"),
+            same: &["id.orig_h", "service"],
+            distinct: Some("id.resp_h"),
         }),
         ..family(
             "net.connection",
@@ -303,25 +308,25 @@ pub(super) const FAMILIES: &[Family] = &[
                 hot: &["smb", "rdp", "ssh"],
                 cold: &["http", "dns", "ntp"],
             },
-            "dst_role",
+            "orig_role",
             SWEEP,
         )
     },
     Family {
         repeat: Some(Repeat {
             count: 3,
-            same: &["src_ip"],
-            distinct: Some("user"),
+            same: &["IpAddress"],
+            distinct: Some("TargetUserName"),
         }),
         ..family(
             "auth.kerberos_failure",
             "high",
-            "failure_code",
+            "Status",
             Surface::Words {
                 hot: &["0x18"],
                 cold: &["0x12", "0x25"],
             },
-            "account_class",
+            "client_class",
             SPRAY,
         )
     },

@@ -163,7 +163,7 @@ impl<'a> Chain<'a> {
         ))
     }
 
-    /// The event, tied to what the person at this place did before.
+    /// The event of the person at this place, tied to what that person did before.
     fn event_line(
         &self,
         who: usize,
@@ -177,7 +177,7 @@ impl<'a> Chain<'a> {
             (self.lead.join.1, self.ties.get(who)?.clone()),
         ];
         known.extend(context.map(|context| (self.family.context_field, context.into())));
-        let person = self.people.first()?;
+        let person = self.people.get(who)?;
         Some(fields::line(
             self.scene,
             self.event_type,

@@ -135,7 +135,7 @@ fn family_lines(
     lines
 }
 
-/// Hot events of one actor, the last with the context that decides; where there is room one of another actor among them.
+/// Hot events of one actor, whose context is the same in all; where there is room one of another actor among them.
 fn repeated(
     scene: &Scene,
     family: &'static Family,
@@ -147,31 +147,20 @@ fn repeated(
     let mut others = other_contexts(family, labels, stream).into_iter().cycle();
     let trigger = trigger_context(family, labels, stream);
     let surface = fields::surface(family, true, scene.stage, stream);
-    let shared = shared_fields(scene, family, repeat, &surface, stream);
-    let stranger = shared_fields(scene, family, repeat, &surface, stream);
+    let shared = shared_fields(scene, family, repeat, &surface, trigger, stream);
+    let other = others.next().unwrap_or_default();
+    let stranger = shared_fields(scene, family, repeat, &surface, other, stream);
     let staff = scene.organisation.staff(stream);
-    let mut lines = Vec::with_capacity(room);
-    for (i, person) in staff.iter().enumerate().take(repeat.count) {
-        let context = match i + 1 == repeat.count {
-            true => trigger.clone(),
-            false => others.next().unwrap_or_default(),
-        };
-        lines.push(subject_line(
-            scene,
-            family,
-            Some(&shared),
-            context,
-            person,
-            stream,
-        ));
-    }
+    let event_type = events::find(family.event_type).unwrap_or(&events::DETECTED[0]);
+    let mut line = |known: &[(&'static str, Value)], person: &Person| {
+        fields::line(scene, event_type, known, person, stream)
+    };
+    let actors = staff.iter().take(repeat.count);
+    let mut lines: Vec<Line> = actors.map(|person| line(&shared, person)).collect();
+    let strange = staff.last().map(|person| line(&stranger, person));
     let at = stream.index(lines.len() + 1);
-    if room > lines.len()
-        && let Some(person) = staff.last()
-    {
-        let context = others.next().unwrap_or_default();
-        let line = subject_line(scene, family, Some(&stranger), context, person, stream);
-        lines.insert(at, line);
+    if let Some(strange) = strange.filter(|_| room > lines.len()) {
+        lines.insert(at, strange);
     }
     lines
 }
@@ -226,22 +215,28 @@ fn trigger_context(family: &Family, labels: Labels, stream: &mut Stream) -> Stri
     if labels.is_first { of_first } else { of_second }
 }
 
-/// The values repeated hot events agree in (the surface among them).
+/// The values repeated hot events agree in: surface and context, and what makes them one actor's.
 fn shared_fields(
     scene: &Scene,
     family: &'static Family,
     repeat: Repeat,
     surface: &Value,
+    context: String,
     stream: &mut Stream,
 ) -> Vec<(&'static str, Value)> {
-    let mut shared = vec![(family.surface_field, surface.clone())];
+    let mut shared = vec![
+        (family.surface_field, surface.clone()),
+        (family.context_field, context.into()),
+    ];
     let Some(event_type) = events::find(family.event_type) else {
         return shared;
     };
     let subject = scene.organisation.subject();
-    let sample = fields::line(scene, event_type, &[], subject, stream);
-    for name in repeat.same {
-        if let (Some(value), true) = (sample.fields.get(*name), *name != family.surface_field) {
+    let sample = fields::line(scene, event_type, &shared, subject, stream);
+    let same = repeat.same.iter().chain([&family.context_field]);
+    for name in same.filter(|name| **name != family.surface_field) {
+        if let Some(value) = sample.fields.get(*name) {
+            shared.retain(|(known, _)| known != name);
             shared.push((name, value.clone()));
         }
     }
@@ -317,9 +312,14 @@ fn any_context(family: &Family, stream: &mut Stream) -> String {
     word(&contexts, stream)
 }
 
-/// A background type; the last of them is kept for the hold-out's new templates.
+/// A background type; the last of them are kept for the hold-out's new templates.
 fn quiet_type(scene: &Scene, stream: &mut Stream) -> &'static EventType {
-    let known = events::BACKGROUND.len() - usize::from(!scene.is_new_template);
+    let new = if scene.is_new_template {
+        0
+    } else {
+        events::NEW
+    };
+    let known = events::BACKGROUND.len() - new;
     let types = events::BACKGROUND.get(..known).unwrap_or_default();
     stream.pick(types).unwrap_or(&events::BACKGROUND[0])
 }

@@ -6,9 +6,33 @@ use super::organisation::Person;
 use super::{Line, Scene};
 use crate::env::events::{EventType, Kind};
 use crate::env::families::{Family, Surface};
+use crate::env::paths;
 use crate::env::pools::{self, word};
 use crate::env::schema::Stage;
 use crate::stream::Stream;
+
+/// Known words of addresses inside that are a server's, not a desk's.
+const OF_SERVERS: [&str; 8] = [
+    "our_host",
+    "scan_box",
+    "dc_mirror",
+    "patch_hub",
+    "mail_box",
+    "our_repo",
+    "red_team",
+    "pen_tester",
+];
+
+/// What programs are started with.
+const ARGUMENTS: &[(&str, [&str; 2])] = &[
+    ("mshta.exe", ["about:blank", "report.hta"]),
+    ("rundll32.exe", ["shell32.dll,Control", "printui.dll,Print"]),
+    ("regsvr32.exe", ["/s scrobj.dll", "/u msxml6.dll"]),
+    ("certutil.exe", ["-decode a.txt", "-urlcache -f"]),
+    ("powershell.exe", ["-enc SQBFAFgA", "-nop -w hidden"]),
+    ("wmic.exe", ["process call create", "os get version"]),
+];
+const USUAL: [&str; 2] = ["/quiet", "/update"];
 
 /// A line of `event_type` with `known` values where they are given.
 pub(super) fn line(
@@ -18,12 +42,22 @@ pub(super) fn line(
     actor: &Person,
     stream: &mut Stream,
 ) -> Line {
+    let is_of_people = event_type.fields.iter().any(|f| f.kind == Kind::Person);
+    let actor = match is_of_people && scene.organisation.is_service(actor) {
+        true => scene.organisation.colleague(),
+        false => actor,
+    };
     let mut fields = Map::new();
     for field in event_type.fields {
         // Drawn even where it is known, so that twins go on with the same draws.
-        let drawn = draw(field.kind, scene, actor, stream);
+        let drawn = match field.kind {
+            Kind::SideIp(inside) => Some(beside(scene, inside, known, actor, stream)),
+            Kind::CommandLine => command_line(&fields, stream),
+            kind => draw(kind, scene, actor, stream),
+        };
         let given = known.iter().find(|(name, _)| *name == field.name);
-        if let Some(value) = given.map(|(_, value)| value.clone()).or(drawn) {
+        let given = given.map(|(_, value)| spelled(field.kind, value, drawn.as_ref()));
+        if let Some(value) = given.or(drawn) {
             fields.insert(field.name.to_owned(), value);
         }
     }
@@ -35,6 +69,45 @@ pub(super) fn line(
     }
 }
 
+/// A known value as the field spells it: words of a path stand in one.
+pub(super) fn spelled(kind: Kind, value: &Value, program: Option<&Value>) -> Value {
+    match (kind, value.as_str(), program.and_then(Value::as_str)) {
+        (Kind::Program, Some(word), Some(program)) => paths::whole(word, program).into(),
+        _ => value.clone(),
+    }
+}
+
+/// An address on the side that a known word of the line says.
+fn beside(
+    scene: &Scene,
+    inside: &[&str],
+    known: &[(&'static str, Value)],
+    actor: &Person,
+    stream: &mut Stream,
+) -> Value {
+    let outside = pools::of(scene.split).external_ip(stream);
+    let server = stream.pick(&scene.organisation.servers).cloned();
+    let said = |words: &[&str]| {
+        let mut said = known.iter().filter_map(|(_, value)| value.as_str());
+        said.any(|word| words.contains(&word))
+    };
+    match (said(inside), said(&OF_SERVERS)) {
+        (false, _) => outside,
+        (true, true) => server.unwrap_or_default(),
+        (true, false) => actor.ip.clone(),
+    }
+    .into()
+}
+
+/// The program of the line with something it could have been started with.
+fn command_line(fields: &Map<String, Value>, stream: &mut Stream) -> Option<Value> {
+    let at = stream.index(USUAL.len());
+    let program = paths::file_name(fields.get("Image")?.as_str()?);
+    let known = ARGUMENTS.iter().find(|(name, _)| *name == program);
+    let arguments = known.map_or(&USUAL, |(_, arguments)| arguments);
+    Some(format!("{program} {}", arguments.get(at)?).into())
+}
+
 /// A value of this kind; `None` where only a family or the rules know one.
 pub(super) fn draw(
     kind: Kind,
@@ -44,17 +117,18 @@ pub(super) fn draw(
 ) -> Option<Value> {
     let pools = pools::of(scene.split);
     Some(match kind {
-        Kind::User => actor.user.clone().into(),
+        Kind::User | Kind::Person => actor.user.clone().into(),
         Kind::Host => actor.host.clone().into(),
         Kind::InternalIp => actor.ip.clone().into(),
         Kind::ServerIp => stream.pick(&scene.organisation.servers)?.clone().into(),
         Kind::ExternalIp => pools.external_ip(stream).into(),
         Kind::Domain => pools.domain(stream).into(),
         Kind::File => pools.file(stream).into(),
+        Kind::Program => pools.program(stream).into(),
         Kind::Filler(words) => word(words, stream).into(),
         Kind::Number(low, high) => stream.between(low, high).into(),
         Kind::Flag => stream.chance(1, 2).into(),
-        Kind::Word | Kind::FreeText => return None,
+        Kind::Word | Kind::FreeText | Kind::SideIp(_) | Kind::CommandLine => return None,
     })
 }
 

@@ -20,7 +20,7 @@ use crate::stream::Stream;
 
 use organisation::Organisation;
 
-pub use header::INJECTIONS;
+pub use header::injections;
 
 /// A window before ids, times and truth.
 pub(crate) struct Draft {
@@ -151,7 +151,10 @@ fn has_new_template(split: Split, index: u64) -> bool {
 /// Whether an episode's free text claims an action.
 #[must_use]
 pub fn has_injection(episode: &Episode) -> bool {
-    let claims = |text: &str| INJECTIONS.iter().any(|claim| text.contains(claim));
+    let claims = |text: &str| {
+        let mut known = injections(episode.split).iter();
+        known.any(|claim| text.contains(claim))
+    };
     let mut notes = episode.log_window.iter().filter_map(|e| e.text("note"));
     claims(&episode.alert.summary) || notes.any(claims)
 }
@@ -199,9 +202,11 @@ fn finish(
     mut stream: Stream,
 ) -> Option<Episode> {
     let Scene { stage, split, .. } = *scene;
-    let mut alert = header::alert(scene, draft.severity, &mut stream);
-    let (log_window, incident_events) = header::stamp(scene, draft, &mut alert, &mut stream);
+    let severity = draft.severity;
+    let (log_window, incident_events) = header::stamp(scene, draft, &mut stream);
     let truth = agreed_truth(&incident_events, &log_window)?;
+    let subject = header::about(scene, &truth, &log_window);
+    let alert = header::alert(scene, severity, subject, &log_window, &mut stream);
     let incident = Incident {
         category: alert.category.clone(),
         target_label: stream.pick(&Action::ALL).copied()?,

@@ -1,7 +1,7 @@
 //! The small organisation an episode plays in: who works there, at which machine, with which address, and when.
 //!
 //! Lines take people and machines from here, so the same person is the same person in all of them. A few lines are of a
-//! service account on a server, as they are everywhere.
+//! service account on a server, as they are everywhere; outside working hours most of what goes on besides is.
 
 use crate::env::pools::Pools;
 use crate::stream::Stream;
@@ -30,6 +30,8 @@ const STAFF: usize = 6;
 const SERVERS: usize = 16;
 /// Of five windows, so many open in working hours.
 const IN_HOURS: u64 = 4;
+/// Outside of them, of three lines of others, so many are of the service account.
+const NIGHT_THIRDS: u64 = 2;
 /// From half past seven to six, in seconds of the day.
 const WORKING_HOURS: (u64, u64) = (27_000, 64_800);
 /// The last second at which a window may open: all its lines fall on one day.
@@ -72,11 +74,35 @@ impl Organisation {
         &self.people[0]
     }
 
+    /// The service account, on its server.
+    pub fn service(&self) -> &Person {
+        self.people.last().unwrap_or_else(|| self.subject())
+    }
+
+    /// Whether this is the service account.
+    pub fn is_service(&self, person: &Person) -> bool {
+        self.people.last() == Some(person)
+    }
+
+    /// A person who is not whom the alert is about.
+    pub fn colleague(&self) -> &Person {
+        self.people.get(1).unwrap_or_else(|| self.subject())
+    }
+
     /// Somebody else.
     pub fn other(&self, stream: &mut Stream) -> &Person {
         let others = self.people.len().saturating_sub(1).max(1);
         let at = 1 + stream.index(others);
-        self.people.get(at).unwrap_or_else(|| self.subject())
+        let is_job = stream.chance(NIGHT_THIRDS, 3) && !self.is_open();
+        match self.people.get(at) {
+            Some(person) if !is_job => person,
+            _ => self.service(),
+        }
+    }
+
+    /// Whether the window opens in working hours.
+    fn is_open(&self) -> bool {
+        (WORKING_HOURS.0..=WORKING_HOURS.1).contains(&self.opens_at)
     }
 
     /// Everybody with an own machine in random order, whom the alert is about among the first three.

@@ -114,7 +114,7 @@ fn sign_in(
     role: Option<&str>,
     stream: &mut Stream,
 ) -> Option<Line> {
-    let mut known: Vec<(&'static str, Value)> = vec![("src_ip", address.into())];
+    let mut known: Vec<(&'static str, Value)> = vec![("IpAddress", address.into())];
     known.extend(role.map(|role| ("account_role", role.into())));
     let found = events::find(event_type)?;
     Some(fields::line(scene, found, &known, who, stream))

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Firing;
 use crate::env::address::{self, is_external};
+use crate::env::events::{self, Kind};
 use crate::env::families::{Detection, Family, Lead, Repeat, Surface};
-use crate::env::schema::Event;
+use crate::env::paths::is_named;
+use crate::env::schema::{Action, Event};
 
 /// The first event that completes the condition of `detection`, and what it takes to do so.
 pub(super) fn first(family: &Family, detection: &Detection, events: &[Event]) -> Option<Firing> {
@@ -19,14 +21,14 @@ pub(super) fn first(family: &Family, detection: &Detection, events: &[Event]) ->
 fn first_single(family: &Family, detection: &Detection, events: &[Event]) -> Option<Firing> {
     let trigger = events
         .iter()
-        .position(|event| is_hot(family, event) && has_context(family, detection, event))?;
+        .position(|event| is_hot(family, event) && says(family, detection, event, &[]))?;
     Some(Firing {
         trigger,
         evidence: vec![trigger],
     })
 }
 
-/// The first event with the context at which its actor has reached the count: of events, or of different values.
+/// The first event that says so at which its actor has reached the count: of events, or of different values.
 fn first_repeat(
     family: &Family,
     repeat: Repeat,
@@ -52,7 +54,7 @@ fn first_repeat(
             Some(_) => group.values.len(),
             None => group.members.len(),
         };
-        if reached >= repeat.count && has_context(family, detection, event) {
+        if reached >= repeat.count && says(family, detection, event, &[]) {
             return Some(Firing {
                 trigger: position,
                 evidence: std::mem::take(&mut group.members),
@@ -70,7 +72,7 @@ struct Group {
     values: BTreeSet<String>,
 }
 
-/// The first event whose past is what the detection says: enough leads with its context, or too few of them.
+/// The first event whose past, or who itself after enough of it, is what the detection says.
 fn first_led(
     family: &Family,
     lead: Lead,
@@ -80,28 +82,45 @@ fn first_led(
     (0..events.len()).find_map(|position| {
         let event = events.get(position).filter(|event| is_hot(family, event))?;
         let mut evidence = leads_before(lead, events, position);
-        let is_led = evidence.len() >= lead.count;
-        if detection.is_alone() {
+        let leading: Vec<&Event> = evidence.iter().filter_map(|i| events.get(*i)).collect();
+        if !says(family, detection, event, &leading) {
+            return None;
+        }
+        if detection.is_fallback() {
             evidence.clear();
         } else if lead.holds_context {
-            let of_lead = |&i: &usize| {
-                events
-                    .get(i)
-                    .is_some_and(|e| has_context(family, detection, e))
+            let of_lead = |i: &usize| {
+                let lead = events.get(*i);
+                lead.is_some_and(|lead| has_context(family, detection, lead))
             };
             evidence.retain(of_lead);
         }
-        let fires = match (detection.is_alone(), lead.holds_context) {
-            (true, _) => !is_led,
-            (false, true) => !evidence.is_empty(),
-            (false, false) => is_led && has_context(family, detection, event),
-        };
         evidence.push(position);
-        fires.then_some(Firing {
+        Some(Firing {
             trigger: position,
             evidence,
         })
     })
+}
+
+/// Whether a complete condition is what the detection says it is: by the event's own context, or by what led up to it.
+///
+/// What no other detection of the family knows is the fallback's: an unknown word explains nothing. And of what led up to an
+/// event all has to be harmless to clear it.
+fn says(family: &Family, detection: &Detection, event: &Event, leads: &[&Event]) -> bool {
+    if detection.is_fallback() {
+        let mut others = family.detections.iter().filter(|d| !d.is_fallback());
+        return !others.any(|other| says(family, other, event, leads));
+    }
+    let holds = |event: &Event| has_context(family, detection, event);
+    match family.lead {
+        Some(lead) if lead.holds_context && detection.action == Action::Dismiss => {
+            !leads.is_empty() && leads.iter().all(|lead| holds(lead))
+        }
+        Some(lead) if lead.holds_context => leads.iter().any(|lead| holds(lead)),
+        Some(lead) => leads.len() >= lead.count && holds(event),
+        None => holds(event),
+    }
 }
 
 /// Positions of what leads up to the event at `position`.
@@ -148,7 +167,7 @@ pub fn has_hot_surface(family: &Family, event: &Event) -> bool {
         && match family.surface {
             Surface::Words { hot, .. } => event
                 .text(family.surface_field)
-                .is_some_and(|word| hot.contains(&word)),
+                .is_some_and(|value| is_one_of(event, family.surface_field, value, hot)),
             Surface::AtMost { limit, .. } => event
                 .number(family.surface_field)
                 .is_some_and(|n| n <= limit),
@@ -161,5 +180,20 @@ pub fn has_hot_surface(family: &Family, event: &Event) -> bool {
 fn has_context(family: &Family, detection: &Detection, event: &Event) -> bool {
     event
         .text(family.context_field)
-        .is_some_and(|word| detection.values.contains(&word))
+        .is_some_and(|value| is_one_of(event, family.context_field, value, detection.values))
+}
+
+/// Whether one of `words` names what stands in a field: by its letters, in whatever case, and in a path by a part of it.
+fn is_one_of(event: &Event, field: &str, value: &str, words: &[&str]) -> bool {
+    let is_path = value.contains('\\') && is_program(event, field);
+    let is_it = |word: &&str| match is_path {
+        true => is_named(value, word),
+        false => value.eq_ignore_ascii_case(word),
+    };
+    words.iter().any(is_it)
+}
+
+fn is_program(event: &Event, field: &str) -> bool {
+    let field = events::find(&event.event_type).and_then(|found| found.field(field));
+    field.is_some_and(|field| field.kind == Kind::Program)
 }

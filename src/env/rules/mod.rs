@@ -76,14 +76,24 @@ pub fn find(id: &str) -> Option<&'static Rule> {
 fn context_rule(family: &'static Family, detection: &'static Detection) -> Rule {
     let limit = match family.surface {
         Surface::Words { .. } => None,
-        Surface::AtMost { limit, .. } => Some(("max", limit)),
-        Surface::AtLeast { limit, .. } => Some(("min", limit)),
+        Surface::AtMost {
+            threshold, limit, ..
+        }
+        | Surface::AtLeast {
+            threshold, limit, ..
+        } => Some((threshold, limit)),
     };
-    let count = ("min_events", family.hot_count() as u64);
-    let leads = family.lead.map(|lead| match detection.is_alone() {
-        true => ("max_leads", lead.count as u64 - 1),
-        false => ("min_leads", lead.count as u64),
-    });
+    let is_counted = family
+        .repeat
+        .is_some_and(|repeat| repeat.distinct.is_some());
+    let counted = if is_counted {
+        "min_distinct"
+    } else {
+        "min_events"
+    };
+    let count = (counted, family.hot_count() as u64);
+    let lead = family.lead.filter(|_| !detection.is_fallback());
+    let leads = lead.map(|lead| ("min_leads", lead.count as u64));
     let leading = family.lead.map(|lead| lead.event_type);
     Rule {
         id: detection.id,

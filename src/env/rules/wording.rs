@@ -1,7 +1,9 @@
 //! A rule's condition in words: what the table prints, exact enough to be checked by hand.
 
 use super::{Condition, Rule};
+use crate::env::events::{self, Kind};
 use crate::env::families::{Detection, Family, Lead, Surface};
+use crate::env::schema::Action;
 
 impl Rule {
     /// When it fires, as one sentence.
@@ -21,65 +23,86 @@ fn context(family: &Family, detection: &Detection) -> String {
         Some(field) => format!(" and {field} is outside the organisation"),
         None => String::new(),
     };
-    let (event_type, field) = (family.event_type, family.context_field);
-    let context = format!("{field} is {}", any(detection.values));
-    match (family.repeat, family.lead) {
-        (Some(repeat), _) => {
+    let event_type = family.event_type;
+    let complete = match family.repeat {
+        None => format!("{event_type} where {surface}{outside}"),
+        Some(repeat) => {
             let (same, count) = (repeat.same.join(" and "), repeat.count);
-            match repeat.distinct {
-                None => format!(
-                    "{event_type} number {count} or later with the same {same}, and where {surface}{outside}; that \
-                     one's {context}."
-                ),
+            let reached = match repeat.distinct {
+                None => format!("number {count} or later with the same {same}"),
                 Some(distinct) => format!(
-                    "{event_type} up to which {count} or more different {distinct} are seen with the same {same}, \
-                     and where {surface}{outside}; that one's {context}."
+                    "up to which {count} or more different {distinct} are seen with the same {same}"
                 ),
-            }
+            };
+            format!("{event_type} {reached}, and where {surface}{outside}")
         }
-        (None, Some(lead)) => {
-            let past = past(lead, family, detection);
-            if detection.is_alone() || lead.holds_context {
-                format!("{event_type} where {surface}{outside}, after {past}.")
-            } else {
-                format!("{event_type} where {surface}{outside}, and {context}, after {past}.")
-            }
-        }
-        (None, None) => format!("{event_type} where {surface}{outside}, and {context}."),
+    };
+    if detection.is_fallback() {
+        return format!("{complete}, and no other rule of {event_type} holds for it.");
+    }
+    match family.lead {
+        Some(lead) => format!("{complete}{}.", past(lead, family, detection)),
+        None => format!("{complete}, and {}.", own_context(family, detection)),
     }
 }
 
-/// `a mail.click with the same user whose url_verdict is drill_url`, `no file.download whose file is its command`.
+fn own_context(family: &Family, detection: &Detection) -> String {
+    named(family.event_type, family.context_field, detection.values)
+}
+
+/// `, after a mail.click whose recipient is its UserId and whose url_class is spear_url`; of what clears, every one.
 fn past(lead: Lead, family: &Family, detection: &Detection) -> String {
     let (of_lead, of_event) = lead.join;
     let joined = match of_lead == of_event {
-        true => format!("with the same {of_lead}"),
-        false => format!("whose {of_lead} is its {of_event}"),
+        true => format!("{} with the same {of_lead}", lead.event_type),
+        false => format!("{} whose {of_lead} is its {of_event}", lead.event_type),
     };
-    let named = format!("{} {joined}", lead.event_type);
-    match (detection.is_alone(), lead.count) {
-        (true, 1) => format!("no {named}"),
-        (true, count) => format!("fewer than {count} {named}"),
-        (false, 1) if lead.holds_context => {
-            let and = if of_lead == of_event {
-                "whose"
-            } else {
-                "and whose"
-            };
-            let context = any(detection.values);
-            format!("a {named} {and} {} is {context}", family.context_field)
-        }
-        (false, 1) => format!("a {named}"),
-        (false, count) => format!("{count} or more {named}"),
+    if !lead.holds_context {
+        let count = match lead.count {
+            1 => "a".to_owned(),
+            count => format!("{count} or more"),
+        };
+        let context = own_context(family, detection);
+        return format!(", and {context}, after {count} {joined}");
     }
+    let context = named(lead.event_type, family.context_field, detection.values);
+    let and = if of_lead == of_event {
+        "whose"
+    } else {
+        "and whose"
+    };
+    let alone = match detection.action {
+        Action::Dismiss => format!(" and none with another {} or without", family.context_field),
+        _ => String::new(),
+    };
+    format!(", after a {joined} {and} {context}{alone}")
 }
 
 fn surface(family: &Family) -> String {
     let field = family.surface_field;
     match family.surface {
-        Surface::Words { hot, .. } => format!("{field} is {}", any(hot)),
+        Surface::Words { hot, .. } => named(family.event_type, field, hot),
         Surface::AtMost { limit, .. } => format!("{field} is at most {limit}"),
         Surface::AtLeast { limit, .. } => format!("{field} is at least {limit}"),
+    }
+}
+
+/// `ticket is approved`, `the last part of Image is mshta.exe or wmic.exe`, `ImagePath is below C:\Users\Public\`.
+fn named(event_type: &str, field: &str, words: &[&str]) -> String {
+    let kind = events::find(event_type).and_then(|found| found.field(field));
+    let is_path = kind.is_some_and(|field| field.kind == Kind::Program);
+    let any = any(words);
+    if words.iter().all(|word| word.ends_with('\\')) {
+        let below = if words.iter().any(|word| word.starts_with('\\')) {
+            "goes through"
+        } else {
+            "is below"
+        };
+        format!("{field} {below} {any}")
+    } else if is_path && words.iter().all(|word| !word.contains('\\')) {
+        format!("the last part of {field} is {any}")
+    } else {
+        format!("{field} is {any}")
     }
 }
 
@@ -101,37 +124,46 @@ mod tests {
         for (id, when) in [
             (
                 "lolbin_office_parent",
-                "process.create where image is mshta.exe, rundll32.exe, regsvr32.exe or certutil.exe, and parent_image is \
-                 winword.exe or outlook.exe.",
+                "process.create where the last part of Image is mshta.exe, rundll32.exe, regsvr32.exe, certutil.exe, \
+                 powershell.exe or wmic.exe, and the last part of ParentImage is winword.exe, outlook.exe or excel.exe.",
             ),
             (
-                "beacon_malicious",
-                "net.beacon where jitter_pct is at most 9 and dst_ip is outside the organisation, and reputation is \
-                 malicious.",
+                "lolbin_managed_parent",
+                "process.create where the last part of Image is mshta.exe, rundll32.exe, regsvr32.exe, certutil.exe, \
+                 powershell.exe or wmic.exe, and ParentImage is C:\\Windows\\CCM\\CcmExec.exe.",
             ),
             (
-                "sweep_honeypot",
-                "net.connection up to which 3 or more different dst_ip are seen with the same src_ip and service, and \
-                 where service is smb, rdp or ssh; that one's dst_role is honey_trap.",
+                "service_public_dir",
+                "service.install where AccountName is LocalSystem, and ImagePath is below C:\\Users\\Public\\.",
+            ),
+            (
+                "beacon_rented_server",
+                "net.beacon where jitter_pct is at most 9 and id.resp_h is outside the organisation, and resp_class is \
+                 rented_vps.",
+            ),
+            (
+                "sweep_by_our_scanner",
+                "net.connection up to which 3 or more different id.resp_h are seen with the same id.orig_h and service, \
+                 and where service is smb, rdp or ssh, and orig_role is scan_box.",
             ),
             (
                 "script_after_drill",
-                "script.block where script_class is encoded or obfuscated, after a mail.click with the same user whose \
-                 url_verdict is drill_url.",
+                "script.block where script_class is encoded or obfuscated, after a mail.click whose recipient is its \
+                 UserId and whose url_class is drill_url and none with another url_class or without.",
             ),
             (
                 "task_from_mail",
-                "task.create where trigger is at_logon or at_boot, after a file.download whose file is its command and \
-                 whose zone is mail_box.",
+                "task.create where Trigger is LogonTrigger or BootTrigger, after a file.download whose TargetFilename is \
+                 its Command and whose origin is mail_box.",
             ),
             (
-                "mfa_approved_unforced",
-                "auth.mfa_approve where factor is push or voice, after fewer than 2 auth.mfa_deny with the same user.",
+                "mfa_approved_otherwise",
+                "auth.mfa_approve where factor is push or voice, and no other rule of auth.mfa_approve holds for it.",
             ),
             (
                 "travel_abroad",
-                "vpn.login where status is connected or resumed, and geo is abroad, after a badge.entry with the same \
-                 user.",
+                "vpn.login where status is success, and srcregion is abroad, after a badge.entry whose cardholder is its \
+                 srcuser.",
             ),
         ] {
             assert_eq!(find(id).map(super::Rule::when).as_deref(), Some(when));

@@ -6,17 +6,17 @@ use crate::env::schema::Action::{BlockIp, Dismiss, Escalate, Monitor, Quarantine
 
 const SCRIPT: &[Detection] = &[
     detection(
-        "script_after_phishing_kit",
+        "script_after_lookalike",
         QuarantineHost,
-        &["phish_kit"],
-        "Hidden script followed a click on a phishing kit.",
+        &["lookalike"],
+        "Hidden script followed a click on a look-alike page.",
         &["T1566.002", "T1059.001", "T1027"],
     ),
     detection(
-        "script_after_hostile_server",
+        "script_after_bare_address",
         BlockIp,
-        &["evil_host"],
-        "Hidden script followed a click to a hostile server.",
+        &["bare_host"],
+        "Hidden script followed a click on a bare address.",
         &["T1204.001", "T1059.001", "T1027"],
     ),
     detection(
@@ -30,7 +30,7 @@ const SCRIPT: &[Detection] = &[
         "script_unprompted",
         Monitor,
         &[],
-        "Hidden script of a user who clicked nothing.",
+        "Hidden script that no click explains.",
         &["T1059.001", "T1027"],
     ),
     detection(
@@ -58,17 +58,17 @@ const MFA: &[Detection] = &[
         &["T1621", "T1078"],
     ),
     detection(
-        "mfa_fatigue_home",
+        "mfa_approved_otherwise",
         Monitor,
-        &["home_net"],
-        "Push approved from home after two were denied.",
+        &[],
+        "Push approved, and neither forced nor explained.",
         &["T1621"],
     ),
     detection(
-        "mfa_approved_unforced",
+        "mfa_approved_on_site",
         Dismiss,
-        &[],
-        "Push approved and never denied twice before.",
+        &["our_desk"],
+        "Push approved at our desk after two were denied.",
         &[],
     ),
 ];
@@ -78,7 +78,7 @@ const TRAVEL: &[Detection] = &[
         "travel_hosted",
         BlockIp,
         &["hosted"],
-        "VPN login from a hosting site while badged in.",
+        "VPN login from a hosted server while badged in.",
         &["T1078", "T1133"],
     ),
     detection(
@@ -89,17 +89,17 @@ const TRAVEL: &[Detection] = &[
         &["T1078", "T1133"],
     ),
     detection(
-        "travel_nearby",
+        "vpn_unconfirmed",
         Monitor,
-        &["nearby"],
-        "VPN login from nearby while badged in.",
+        &[],
+        "VPN login that no door confirms or contradicts.",
         &["T1078"],
     ),
     detection(
-        "vpn_without_badge",
+        "vpn_from_our_guest_net",
         Dismiss,
-        &[],
-        "VPN login of a user who never badged in.",
+        &["onsite"],
+        "VPN login from our guest network while badged in.",
         &[],
     ),
 ];
@@ -113,10 +113,10 @@ const REMOTE_SERVICE: &[Detection] = &[
         &["T1021.002", "T1569.002"],
     ),
     detection(
-        "remote_service_from_vpn",
+        "remote_service_from_internet",
         BlockIp,
-        &["vpn_guest"],
-        "Remote service started after share access over VPN.",
+        &["public_ip"],
+        "Remote service started after share access from internet.",
         &["T1021.002", "T1133"],
     ),
     detection(
@@ -130,7 +130,7 @@ const REMOTE_SERVICE: &[Detection] = &[
         "remote_service_unexplained",
         Monitor,
         &[],
-        "Remote service started without any share access.",
+        "Remote service started that no share access explains.",
         &["T1569.002"],
     ),
     detection(
@@ -165,17 +165,17 @@ const TASK: &[Detection] = &[
         &["T1053.005", "T1570"],
     ),
     detection(
-        "task_from_freeware",
+        "task_of_unknown_file",
         Monitor,
-        &["freeware"],
-        "Start-up task runs a file from a freeware site.",
+        &[],
+        "Start-up task runs a file of unknown origin.",
         &["T1053.005"],
     ),
     detection(
-        "task_of_installed_file",
+        "task_from_our_repository",
         Dismiss,
-        &[],
-        "Start-up task runs a file nobody downloaded.",
+        &["our_repo"],
+        "Start-up task runs a file from our repository.",
         &[],
     ),
 ];
@@ -185,28 +185,28 @@ const MASS_WRITE: &[Detection] = &[
         "mass_write_after_user_purge",
         QuarantineHost,
         &["user_shell"],
-        "Mass writes after a user shell purged shadow copies.",
+        "Mass writes after a user shell shrank shadow copies.",
         &["T1490", "T1486"],
     ),
     detection(
         "mass_write_after_remote_purge",
         Escalate,
         &["remote_cli"],
-        "Mass writes after a remote purge of shadow copies.",
+        "Mass writes after a remote command shrank shadow copies.",
         &["T1490", "T1486", "T1021.006"],
     ),
     detection(
         "mass_write_with_copies",
         Monitor,
         &[],
-        "Mass writes while shadow copies are still there.",
+        "Mass writes that no change of shadow copies explains.",
         &["T1486"],
     ),
     detection(
         "mass_write_of_backup",
         Dismiss,
         &["backup_job"],
-        "Mass writes after the backup job rotated shadow copies.",
+        "Mass writes after the backup job shrank shadow copies.",
         &[],
     ),
 ];
@@ -214,7 +214,7 @@ const MASS_WRITE: &[Detection] = &[
 /// Families of these.
 pub(super) const FAMILIES: &[Family] = &[
     Family {
-        lead: after("mail.click", ("user", "user")),
+        lead: after("mail.click", ("recipient", "UserId")),
         ..family(
             "script.block",
             "high",
@@ -223,12 +223,16 @@ pub(super) const FAMILIES: &[Family] = &[
                 hot: &["encoded", "obfuscated"],
                 cold: &["readable", "signed"],
             },
-            "url_verdict",
+            "url_class",
             SCRIPT,
         )
     },
     Family {
-        lead: following(2, "auth.mfa_deny", ("user", "user")),
+        lead: following(
+            2,
+            "auth.mfa_deny",
+            ("actor.alternateId", "actor.alternateId"),
+        ),
         ..family(
             "auth.mfa_approve",
             "medium",
@@ -237,59 +241,60 @@ pub(super) const FAMILIES: &[Family] = &[
                 hot: &["push", "voice"],
                 cold: &["fido_key", "totp"],
             },
-            "origin",
+            "client_class",
             MFA,
         )
     },
     Family {
-        lead: following(1, "badge.entry", ("user", "user")),
+        lead: following(1, "badge.entry", ("cardholder", "srcuser")),
         ..family(
             "vpn.login",
             "low",
             "status",
             Surface::Words {
-                hot: &["connected", "resumed"],
-                cold: &["refused", "expired"],
+                hot: &["success"],
+                cold: &["failure"],
             },
-            "geo",
+            "srcregion",
             TRAVEL,
         )
     },
     Family {
-        lead: after("share.access", ("host", "host")),
+        lead: after("share.access", ("Computer", "Computer")),
         ..family(
             "service.start",
             "critical",
-            "service_file",
+            "param1",
             Surface::Words {
-                hot: &["psexesvc", "winexesvc"],
-                cold: &["spooler", "w32time", "wuauserv"],
+                hot: &["PSEXESVC", "winexesvc"],
+                cold: &["Spooler", "W32Time", "wuauserv"],
             },
             "client_role",
             REMOTE_SERVICE,
         )
     },
     Family {
-        lead: after("file.download", ("file", "command")),
+        lead: after("file.download", ("TargetFilename", "Command")),
         ..family(
             "task.create",
             "medium",
-            "trigger",
+            "Trigger",
             Surface::Words {
-                hot: &["at_logon", "at_boot"],
-                cold: &["weekly", "on_idle"],
+                hot: &["LogonTrigger", "BootTrigger"],
+                cold: &["IdleTrigger", "TimeTrigger"],
             },
-            "zone",
+            "origin",
             TASK,
         )
     },
     Family {
-        lead: after("shadow.delete", ("host", "host")),
+        lead: after("shadow.resize", ("Computer", "Computer")),
         ..family(
             "file.mass_write",
             "critical",
             "write_count",
             Surface::AtLeast {
+                threshold: "min_write_count",
                 limit: 500,
                 hot: (500, 4_999),
                 cold: (20, 300),

@@ -27,10 +27,10 @@ const LOG_CLEAR: &[Detection] = &[
         &["T1070.001", "T1199"],
     ),
     detection(
-        "log_cleared_locally",
+        "log_cleared_unexplained",
         Monitor,
         &[],
-        "Event log cleared without a remote desktop session.",
+        "Event log cleared, and no remote session explains it.",
         &["T1070.001"],
     ),
     detection(
@@ -44,31 +44,31 @@ const LOG_CLEAR: &[Detection] = &[
 
 const STOP_TRAIL: &[Detection] = &[
     detection(
-        "trail_stopped_from_attack_host",
+        "trail_stopped_from_rented_server",
         BlockIp,
-        &["kali_host"],
-        "Cloud trail stopped after login from attack system.",
+        &["rented_vps"],
+        "Cloud trail stopped after login from rented server.",
         &["T1562.008", "T1078.004"],
     ),
     detection(
-        "trail_stopped_by_attack_tool",
+        "trail_stopped_from_mobile",
         Escalate,
-        &["pacu_tool"],
-        "Cloud trail stopped after login by attack tool.",
+        &["mobile_net"],
+        "Cloud trail stopped after login from mobile network.",
         &["T1562.008", "T1078.004"],
     ),
     detection(
-        "trail_stopped_without_login",
+        "trail_stopped_unexplained",
         Monitor,
         &[],
-        "Cloud trail stopped without any console login.",
+        "Cloud trail stopped, and no console login explains it.",
         &["T1562.008"],
     ),
     detection(
         "trail_stopped_by_pipeline",
         Dismiss,
-        &["terraform"],
-        "Cloud trail stopped by our developer tooling.",
+        &["our_runner"],
+        "Cloud trail stopped from our pipeline's own runner.",
         &[],
     ),
 ];
@@ -76,23 +76,23 @@ const STOP_TRAIL: &[Detection] = &[
 const FORWARD: &[Detection] = &[
     detection(
         "forward_after_unsigned_app",
-        QuarantineHost,
+        BlockIp,
         &["unsigned"],
         "Mail forwarded outside after consent to unsigned app.",
         &["T1114.003", "T1528"],
     ),
     detection(
-        "forward_after_imposter_app",
+        "forward_after_namesake_app",
         Escalate,
-        &["imposter"],
-        "Mail forwarded outside after consent to imposter app.",
+        &["namesake"],
+        "Mail forwarded outside after consent to namesake app.",
         &["T1114.003", "T1528", "T1036"],
     ),
     detection(
-        "forward_without_app",
+        "forward_unexplained",
         Monitor,
         &[],
-        "Mail forwarded outside without consent to any app.",
+        "Mail forwarded outside, and no app explains it.",
         &["T1114.003"],
     ),
     detection(
@@ -123,7 +123,7 @@ const LONG_SESSION: &[Detection] = &[
         "long_session_unresolved",
         Monitor,
         &[],
-        "Long session with an address nobody looked up.",
+        "Long session with an address of unknown name.",
         &["T1095"],
     ),
     detection(
@@ -147,21 +147,21 @@ const SCAN: &[Detection] = &[
         "scan_by_private_device",
         BlockIp,
         &["byod_tab"],
-        "Network scan from the lease of a private device.",
+        "Scan from a private device no agent can isolate.",
         &["T1046"],
     ),
     detection(
-        "scan_by_rogue_device",
+        "scan_by_our_server",
         Escalate,
-        &["rogue_ap"],
-        "Network scan from the lease of a rogue device.",
-        &["T1046", "T1200"],
+        &["our_host"],
+        "Network scan from the lease of a server.",
+        &["T1046", "T1021"],
     ),
     detection(
-        "scan_without_lease",
+        "scan_by_unknown_device",
         Monitor,
         &[],
-        "Network scan from an address without lease.",
+        "Network scan from an address of no known device.",
         &["T1046"],
     ),
     detection(
@@ -175,31 +175,31 @@ const SCAN: &[Detection] = &[
 
 const REMOVABLE: &[Detection] = &[
     detection(
-        "copy_to_banned_media",
+        "copy_to_private_media",
         QuarantineHost,
-        &["banned_usb"],
-        "Labelled file copied after a banned device was mounted.",
+        &["own_stick"],
+        "Labelled file copied after a private stick was mounted.",
         &["T1052.001", "T1091"],
     ),
     detection(
-        "copy_to_hidden_media",
+        "copy_to_rival_media",
         Escalate,
-        &["hidden_usb"],
-        "Labelled file copied after a hidden device was mounted.",
-        &["T1052.001", "T1564"],
-    ),
-    detection(
-        "copy_to_vendor_media",
-        Monitor,
-        &["vendor_usb"],
-        "Labelled file copied after a vendor device was mounted.",
+        &["rival_usb"],
+        "Labelled file copied after a competitor's device was mounted.",
         &["T1052.001"],
     ),
     detection(
-        "copy_without_media",
-        Dismiss,
+        "copy_to_unknown_media",
+        Monitor,
         &[],
-        "Labelled file copied on a machine without removable media.",
+        "Labelled file copied to media nobody saw mounted.",
+        &["T1052.001"],
+    ),
+    detection(
+        "copy_to_issued_media",
+        Dismiss,
+        &["our_stick"],
+        "Labelled file copied after our own stick was mounted.",
         &[],
     ),
 ];
@@ -207,21 +207,21 @@ const REMOVABLE: &[Detection] = &[
 /// Families of these.
 pub(super) const FAMILIES: &[Family] = &[
     Family {
-        lead: after("rdp.logon", ("user", "user")),
+        lead: after("rdp.logon", ("TargetUserName", "SubjectUserName")),
         ..family(
             "log.clear",
             "high",
-            "channel",
+            "Channel",
             Surface::Words {
-                hot: &["Security", "Sysmon"],
-                cold: &["Setup", "PrintService"],
+                hot: &["Security", "System"],
+                cold: &["Setup", "Application"],
             },
             "client_net",
             LOG_CLEAR,
         )
     },
     Family {
-        lead: after("cloud.console_login", ("user", "user")),
+        lead: after("cloud.console_login", ("userName", "userName")),
         ..family(
             "cloud.stop_trail",
             "high",
@@ -230,16 +230,16 @@ pub(super) const FAMILIES: &[Family] = &[
                 hot: &["all_regions", "org_wide"],
                 cold: &["sandbox", "one_region"],
             },
-            "client_class",
+            "address_class",
             STOP_TRAIL,
         )
     },
     Family {
-        lead: after("cloud.consent", ("user", "user")),
+        lead: after("cloud.consent", ("userPrincipalName", "UserId")),
         ..family(
             "mail.forward_rule",
             "low",
-            "forward_to",
+            "ForwardTo",
             Surface::Words {
                 hot: &["webmail", "external"],
                 cold: &["internal", "archive"],
@@ -249,29 +249,30 @@ pub(super) const FAMILIES: &[Family] = &[
         )
     },
     Family {
-        lead: after("dns.answer", ("answer", "dst_ip")),
-        external: Some("dst_ip"),
+        lead: after("dns.answer", ("answers", "id.resp_h")),
+        external: Some("id.resp_h"),
         ..family(
             "net.session",
             "medium",
-            "duration_min",
+            "duration",
             Surface::AtLeast {
-                limit: 60,
-                hot: (60, 400),
-                cold: (1, 40),
-                near_hot: (60, 63),
-                near_cold: (56, 59),
+                threshold: "min_duration_s",
+                limit: 3_600,
+                hot: (3_600, 24_000),
+                cold: (60, 2_400),
+                near_hot: (3_600, 3_779),
+                near_cold: (3_420, 3_599),
             },
             "domain_age",
             LONG_SESSION,
         )
     },
     Family {
-        lead: after("dhcp.lease", ("ip", "src_ip")),
+        lead: after("dhcp.lease", ("IP", "src_ip")),
         ..family(
             "ids.scan",
             "low",
-            "signature",
+            "alert.signature",
             Surface::Words {
                 hot: &["port_scan", "host_sweep"],
                 cold: &["icmp_echo", "arp_probe"],
@@ -281,11 +282,11 @@ pub(super) const FAMILIES: &[Family] = &[
         )
     },
     Family {
-        lead: after("device.mount", ("host", "host")),
+        lead: after("device.mount", ("Computer", "Computer")),
         ..family(
             "file.copy",
             "medium",
-            "label",
+            "SensitivityLabel",
             Surface::Words {
                 hot: &["secret", "restricted"],
                 cold: &["public", "internal_use"],

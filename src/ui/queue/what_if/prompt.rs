@@ -46,7 +46,7 @@ impl Form {
         match (known.map(|field| field.kind), event.fields.get(name)) {
             (Some(Kind::Number(..)), _) | (None, Some(Value::Number(_))) => Form::Number,
             (Some(Kind::Flag), _) | (None, Some(Value::Bool(_))) => Form::Flag,
-            (Some(Kind::InternalIp | Kind::ServerIp | Kind::ExternalIp), _) => Form::Address,
+            (Some(kind), _) if kind.is_address() => Form::Address,
             (Some(Kind::FreeText), _) => Form::FreeText,
             _ => Form::Name,
         }
@@ -107,7 +107,7 @@ fn known(event: &Event, part: &Part) -> BTreeSet<&'static str> {
             let field = events::find(kind).and_then(|known| known.field(name));
             match field.map(|field| field.kind) {
                 Some(Kind::Filler(words)) => words.iter().copied().collect(),
-                Some(Kind::Word) => of_families(kind, name),
+                Some(Kind::Word | Kind::Program) => of_families(kind, name),
                 _ => BTreeSet::new(),
             }
         }

@@ -1,0 +1,129 @@
+//! Paths of programs and registry keys: how a known word stands in one.
+//!
+//! A word is a file or key by its bare name (`mshta.exe`), a folder (`C:\Users\Public\`), a folder of any drive or machine
+//! (`\ADMIN$\`), or one whole path. What accuses is mostly a bare name, wherever it lies; what clears is a folder only
+//! administrators write to, or a whole path in one: anybody can call a program `CcmExec.exe`.
+
+/// Where the generator puts programs and keys of these names; the rest lie in [`SYSTEM`].
+const PLACES: &[(&str, &str)] = &[
+    ("winword.exe", r"C:\Office\"),
+    ("outlook.exe", r"C:\Office\"),
+    ("excel.exe", r"C:\Office\"),
+    ("teams.exe", r"C:\Office\"),
+    ("tomcat9.exe", r"C:\Tomcat\"),
+    ("chrome.exe", r"C:\Chrome\"),
+    ("acrobat.exe", r"C:\Acrobat\"),
+    ("explorer.exe", r"C:\Windows\"),
+    ("psexesvc.exe", r"C:\Windows\"),
+    ("regedit.exe", r"C:\Windows\"),
+    ("Run", CURRENT_VERSION),
+    ("RunOnce", CURRENT_VERSION),
+    ("Fonts", CURRENT_VERSION),
+    ("Uninstall", CURRENT_VERSION),
+    ("Themes", CURRENT_VERSION),
+];
+const SYSTEM: &str = r"C:\Windows\System32\";
+const CURRENT_VERSION: &str = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\";
+
+/// Whether the path `value` is what `word` names, without regard to case as Windows compares them.
+#[must_use]
+pub fn is_named(value: &str, word: &str) -> bool {
+    if word.ends_with('\\') {
+        return lies_below(value, word);
+    }
+    let named = match word.contains('\\') {
+        true => value,
+        false => file_name(value),
+    };
+    named.eq_ignore_ascii_case(word)
+}
+
+/// Whether a path goes through a folder. One with `..` in it goes elsewhere.
+fn lies_below(path: &str, folder: &str) -> bool {
+    let is_at = |at: usize| {
+        let part = path.get(at..at + folder.len());
+        part.is_some_and(|part| part.eq_ignore_ascii_case(folder))
+    };
+    let last = path.len().saturating_sub(folder.len());
+    let places = if is_anywhere(folder) { 0..=last } else { 0..=0 };
+    !path.contains(r"\..\") && places.into_iter().any(is_at)
+}
+
+/// Whether a folder's word leaves open on which drive or machine it is.
+fn is_anywhere(folder: &str) -> bool {
+    folder.starts_with('\\')
+}
+
+/// A path that `word` names; `program` lies in it where it is a folder.
+#[must_use]
+pub fn whole(word: &str, program: &str) -> String {
+    if word.ends_with('\\') {
+        let machine = if is_anywhere(word) {
+            r"\\127.0.0.1"
+        } else {
+            ""
+        };
+        return format!("{machine}{word}{program}");
+    }
+    if word.contains('\\') {
+        return word.to_owned();
+    }
+    let place = PLACES.iter().find(|(name, _)| *name == word);
+    let place = place.map_or(SYSTEM, |(_, place)| place);
+    format!("{place}{word}")
+}
+
+/// The last part of a path.
+#[must_use]
+pub fn file_name(path: &str) -> &str {
+    path.rsplit_once('\\').map_or(path, |(_, last)| last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bare_names_lie_anywhere_and_folders_hold_what_is_below() {
+        for (value, word, wanted) in [
+            ("mshta.exe", "mshta.exe", true),
+            (r"C:\Temp\MSHTA.exe", "mshta.exe", true),
+            (r"C:\Temp\xmshta.exe", "mshta.exe", false),
+            (r"C:\mshta.exe\x.exe", "mshta.exe", false),
+            (r"c:\users\public\a\b.exe", r"C:\Users\Public\", true),
+            (r"D:\Users\Public\b.exe", r"C:\Users\Public\", false),
+            (r"C:\Users\Publ", r"C:\Users\Public\", false),
+            (r"C:\Users\Public\..\b.exe", r"C:\Users\Public\", false),
+            (r"\\FS1\admin$\b.exe", r"\ADMIN$\", true),
+            (r"\\FS1\admin\b.exe", r"\ADMIN$\", false),
+            ("", r"\ADMIN$\", false),
+            (
+                r"c:\windows\ccm\ccmexec.exe",
+                r"C:\Windows\CCM\CcmExec.exe",
+                true,
+            ),
+            ("CcmExec.exe", r"C:\Windows\CCM\CcmExec.exe", false),
+            (r"C:\Temp\CcmExec.exe", r"C:\Windows\CCM\CcmExec.exe", false),
+            ("Mshta.exe", "mshta.exe", true),
+            ("é", r"C:\Users\Public\", false),
+        ] {
+            assert_eq!(is_named(value, word), wanted, "{value} {word}");
+        }
+    }
+
+    #[test]
+    fn a_word_names_the_path_it_is_put_in() {
+        for word in [
+            "mshta.exe",
+            "Run",
+            r"C:\Users\Public\",
+            r"\ADMIN$\",
+            r"C:\Windows\CCM\CcmExec.exe",
+        ] {
+            let path = whole(word, "made.exe");
+            assert!(is_named(&path, word), "{path}");
+            assert_eq!(whole(&path, "other.exe"), path);
+        }
+        assert_eq!(file_name(&whole("Run", "")), "Run");
+    }
+}
