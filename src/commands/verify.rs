@@ -90,12 +90,12 @@ mod tests {
 
     #[test]
     fn implausible_and_unreadable_are_told_apart() {
-        let beacon = r#"{"category":"malware","target_label":"dismiss","narrative":"","events":[{"log_id":"L1-0","timestamp":"2026-04-25T10:00:00Z","source":"zeek","event_type":"net.beacon","fields":{"jitter_pct":3,"reputation":"malicious"}}]}"#;
+        let beacon = r#"{"category":"malware","target_label":"dismiss","narrative":"","events":[{"log_id":"L1-0","timestamp":"2026-04-25T10:00:00Z","source":"zeek","event_type":"net.beacon","fields":{"jitter_pct":3,"resp_class":"rented_vps"}}]}"#;
         let value = answer(beacon).unwrap();
         assert_eq!(value["plausible"], false);
         assert_eq!(
             value["implausible_because"],
-            "L1-0: net.beacon without `dst_ip`"
+            "L1-0: net.beacon without `id.resp_h`"
         );
         let unknown = beacon.replacen("\"category\"", "\"mood\":1,\"category\"", 1);
         assert!(answer(&unknown).unwrap_err().to_string().contains("`mood`"));

@@ -13,6 +13,7 @@ const FACTS: &[(&str, &str, &str)] = &[
     ("net.transfer", "id.resp_h", "resp_class"),
     ("dns.query", "query", "domain_class"),
     ("dns.answer", "answers", "domain_age"),
+    ("dns.answer", "query", "domain_age"),
     ("dhcp.lease", "IP", "device_class"),
     ("ids.alert", "src_ip", "src_role"),
     ("auth.kerberos_failure", "IpAddress", "client_class"),

@@ -124,6 +124,14 @@ const fn field(name: &'static str, kind: Kind) -> Field {
     }
 }
 
+/// A field that a record may lack.
+const fn optional(name: &'static str, kind: Kind) -> Field {
+    Field {
+        required: false,
+        ..field(name, kind)
+    }
+}
+
 /// A word known of what the record names: no log writer's and no attacker's.
 const fn looked_up(name: &'static str) -> Field {
     Field {

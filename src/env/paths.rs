@@ -6,11 +6,12 @@
 
 /// Where the generator puts programs and keys of these names; the rest lie in [`SYSTEM`].
 const PLACES: &[(&str, &str)] = &[
-    ("winword.exe", r"C:\Office\"),
-    ("outlook.exe", r"C:\Office\"),
-    ("excel.exe", r"C:\Office\"),
-    ("teams.exe", r"C:\Office\"),
-    ("tomcat9.exe", r"C:\Tomcat\"),
+    ("winword.exe", r"C:\Office16\"),
+    ("outlook.exe", r"C:\Office16\"),
+    ("excel.exe", r"C:\Office16\"),
+    ("teams.exe", r"C:\Office16\"),
+    ("tomcat9.exe", r"C:\Tomcat9\"),
+    ("w3wp.exe", r"C:\Windows\inetsrv\"),
     ("chrome.exe", r"C:\Chrome\"),
     ("acrobat.exe", r"C:\Acrobat\"),
     ("explorer.exe", r"C:\Windows\"),

@@ -324,19 +324,21 @@ mod tests {
             event(
                 "zeek",
                 "net.transfer",
-                json!({"service": "pastebin", "orig_bytes": 200_000_000u64, "dst_ip": dst}),
+                json!({"resp_class": "pastebin", "orig_bytes": 200_000_000u64, "id.resp_h": dst}),
             )
         };
         assert_eq!(why("exfiltration", transfer("8.8.8.8")), "plausible");
         let inside = why("exfiltration", transfer("10.0.0.9"));
         assert!(inside.contains("internal address 10.0.0.9"), "{inside}");
         let process = |fields| event("sysmon", "process.create", fields);
-        let no_parent = json!({"image": "mshta.exe", "user": "a"});
-        assert!(why("malware", process(no_parent)).contains("without `parent_image`"));
-        let no_image = json!({"image": "", "parent_image": "winword.exe", "user": "a"});
-        assert!(why("malware", process(no_image)).contains("without `image`"));
-        let beacon = json!({"jitter_pct": 3, "reputation": "unlabeled"});
-        assert!(why("malware", event("zeek", "net.beacon", beacon)).contains("without `dst_ip`"));
+        let no_parent = json!({"Image": "mshta.exe", "User": "a"});
+        assert!(why("malware", process(no_parent)).contains("without `ParentImage`"));
+        let no_image = json!({"Image": "", "ParentImage": "winword.exe", "User": "a"});
+        assert!(why("malware", process(no_image)).contains("without `Image`"));
+        let beacon = json!({"jitter_pct": 3, "resp_class": "office_isp"});
+        assert!(
+            why("malware", event("zeek", "net.beacon", beacon)).contains("without `id.resp_h`")
+        );
     }
 
     #[test]
@@ -345,7 +347,7 @@ mod tests {
             event(
                 "zeek",
                 "net.transfer",
-                json!({"service": "pastebin", "orig_bytes": bytes, "dst_ip": dst}),
+                json!({"resp_class": "pastebin", "orig_bytes": bytes, "id.resp_h": dst}),
             )
         };
         for category in CATEGORIES {
@@ -374,7 +376,7 @@ mod tests {
     #[test]
     fn names_nobody_can_see_are_missing() {
         let named = |parent: &str| {
-            let fields = json!({"image": "mshta.exe", "parent_image": parent, "user": "a"});
+            let fields = json!({"Image": "mshta.exe", "ParentImage": parent, "User": "a"});
             why("malware", event("sysmon", "process.create", fields))
         };
         for blank in [
@@ -386,7 +388,7 @@ mod tests {
             "\u{3164}",
             "\u{ad}",
         ] {
-            assert!(named(blank).contains("without `parent_image`"), "{blank:?}");
+            assert!(named(blank).contains("without `ParentImage`"), "{blank:?}");
         }
         for seen in ["winword.exe", "7z.exe", "日本"] {
             assert_eq!(named(seen), "plausible");
@@ -396,7 +398,7 @@ mod tests {
     #[test]
     fn a_share_is_at_most_a_hundred_percent_and_other_numbers_are_free() {
         let beacon = |jitter: u64| {
-            let fields = json!({"dst_ip": "8.8.8.8", "jitter_pct": jitter, "reputation": "x"});
+            let fields = json!({"id.resp_h": "8.8.8.8", "jitter_pct": jitter, "resp_class": "x"});
             why("malware", event("zeek", "net.beacon", fields))
         };
         assert_eq!(
@@ -408,7 +410,8 @@ mod tests {
             "L1-0: field `jitter_pct` is 101, not from 0 to 100"
         );
         let rename = |id: u64| {
-            let fields = json!({"process_id": id, "extension": "txt", "share": "x"});
+            let fields =
+                json!({"Computer": "h", "ProcessId": id, "Image": "x", "extension": "txt"});
             why("malware", event("sysmon", "file.rename", fields))
         };
         assert_eq!(
@@ -433,7 +436,7 @@ mod tests {
             assert!(!is_timestamp(other), "{other}");
         }
         let at = |log_id: &str, time: &str| {
-            let fields = json!({"user": "a", "src_ip": "10.0.0.5"});
+            let fields = json!({"TargetUserName": "a", "IpAddress": "10.0.0.5"});
             let mut login = event("identity", "auth.login_success", fields);
             (login.log_id, login.timestamp) = (log_id.into(), format!("2026-04-25T{time}Z"));
             login
@@ -454,7 +457,7 @@ mod tests {
     #[test]
     fn gibberish_is_no_name() {
         let process = |image: &str| {
-            let fields = json!({"image": image, "parent_image": "winword.exe", "user": "a"});
+            let fields = json!({"Image": image, "ParentImage": "winword.exe", "User": "a"});
             why("malware", event("sysmon", "process.create", fields))
         };
         for name in [
@@ -478,33 +481,33 @@ mod tests {
         ] {
             let because = process(gibberish);
             assert!(
-                because.contains("`image` is not a name"),
+                because.contains("`Image` is not a name"),
                 "{gibberish}: {because}"
             );
         }
         let connection = |ip: &str| {
             let fields = json!({
-                "src_ip": "203.0.113.9", "dst_ip": ip, "dst_role": "web_server", "service": "smb"
+                "id.orig_h": "203.0.113.9", "id.resp_h": ip, "orig_role": "internet", "service": "smb"
             });
             why("intrusion", event("zeek", "net.connection", fields))
         };
         assert_eq!(connection("10.0.0.9"), "plausible");
-        assert!(connection("foo").contains("`dst_ip` is not an IP address"));
+        assert!(connection("foo").contains("`id.resp_h` is not an IP address"));
     }
 
     #[test]
     fn gibberish_is_named() {
-        let login = json!({"user": "a", "src_ip": "10.0.0.5"});
+        let login = json!({"TargetUserName": "a", "IpAddress": "10.0.0.5"});
         let good = event("identity", "auth.login_success", login.clone());
         assert_eq!(why("intrusion", good.clone()), "plausible");
         assert!(why("benign", good.clone()).contains("unknown category"));
         assert!(why("intrusion", event("x", "qwe.rty", json!({}))).contains("unknown event type"));
         assert!(why("intrusion", event("zeek", "auth.login_success", login)).contains("identity"));
-        let odd = json!({"user": "a", "src_ip": "asdf"});
+        let odd = json!({"TargetUserName": "a", "IpAddress": "asdf"});
         assert!(
-            why("intrusion", event("identity", "auth.login_success", odd)).contains("`src_ip`")
+            why("intrusion", event("identity", "auth.login_success", odd)).contains("`IpAddress`")
         );
-        let extra = json!({"user": "a", "src_ip": "10.0.0.5", "mood": "good"});
+        let extra = json!({"TargetUserName": "a", "IpAddress": "10.0.0.5", "mood": "good"});
         assert!(
             why("intrusion", event("identity", "auth.login_success", extra)).contains("`mood`")
         );

@@ -4,35 +4,36 @@
 use serde_json::{Map, Value};
 
 use super::fields::{first, get, is_there, pick, put_attack, text, texts, time, whole};
-use super::{Alert, Format, ImportError, Imported, event, names, windows};
+use super::{Alert, Format, ImportError, Imported, account, event, names, windows};
 use crate::env::login;
 
-const FIELDS: [(&str, &str); 25] = [
-    ("host", "host.name"),
-    ("host", "host.hostname"),
+const FIELDS: [(&str, &str); 26] = [
+    ("Computer", "host.name"),
+    ("Computer", "host.hostname"),
     ("src_ip", "source.ip"),
-    ("dst_ip", "destination.ip"),
-    ("dst_port", "destination.port"),
-    ("service", "network.protocol"),
-    ("image", "process.executable"),
-    ("image", "process.name"),
-    ("parent_image", "process.parent.executable"),
-    ("parent_image", "process.parent.name"),
-    ("command_line", "process.command_line"),
-    ("target_image", "Target.process.executable"),
-    ("target_image", "Target.process.name"),
+    ("dest_ip", "destination.ip"),
+    ("dest_port", "destination.port"),
+    ("app_proto", "network.protocol"),
+    ("Image", "process.executable"),
+    ("Image", "process.name"),
+    ("ParentImage", "process.parent.executable"),
+    ("ParentImage", "process.parent.name"),
+    ("CommandLine", "process.command_line"),
+    ("TargetImage", "Target.process.executable"),
+    ("TargetImage", "Target.process.name"),
     ("code_signature", "process.code_signature.status"),
     ("signer", "process.code_signature.subject_name"),
-    ("file", "file.path"),
-    ("file", "file.name"),
-    ("target_object", "registry.path"),
+    ("TargetFilename", "file.path"),
+    ("TargetFilename", "file.name"),
+    ("TargetObject", "registry.path"),
     ("query", "dns.question.name"),
     ("qtype_name", "dns.question.type"),
     ("url", "url.full"),
-    ("signature", "rule.name"),
-    ("signature_class", "rule.category"),
-    ("event_action", "event.action"),
-    ("outcome", "event.outcome"),
+    ("rule.name", "rule.name"),
+    ("rule.category", "rule.category"),
+    ("event.action", "event.action"),
+    ("event.outcome", "event.outcome"),
+    ("ProcessId", "process.pid"),
 ];
 
 /// Accounts and their domains; the first that is there counts.
@@ -104,7 +105,7 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
         severity: severity(value),
         category: first(value, &["event.category", "event.module"]),
         host: first(value, &["host.name", "host.hostname"]),
-        user: event.text("user").unwrap_or("-").to_owned(),
+        user: account(&event),
         summary: first(value, &SUMMARY),
     };
     Imported {
@@ -130,7 +131,7 @@ fn told(value: &Value) -> Result<(String, String, Map<String, Value>), ImportErr
         let known = SIGNATURES
             .into_iter()
             .find(|(of, _)| status.as_deref() == Some(of));
-        fields.extend(known.map(|(_, word)| ("signature_status".to_owned(), word.into())));
+        fields.extend(known.map(|(_, word)| ("source_signature".to_owned(), word.into())));
     }
     let is_admin = |role: &String| ["admin", "administrator"].contains(&role.as_str());
     if kind == Some(login::SUCCESS) && texts(value, "user.roles").iter().any(is_admin) {
@@ -155,7 +156,7 @@ pub fn picked(value: &Value) -> Map<String, Value> {
             _ => name,
         })
     });
-    fields.extend(account.map(|account| ("user".to_owned(), account.into())));
+    fields.extend(account.map(|account| ("User".to_owned(), account.into())));
     fields
 }
 
@@ -169,19 +170,17 @@ fn kind(value: &Value, fields: &Map<String, Value>) -> Option<&'static str> {
     match () {
         () if is_of("authentication") => sign_in(value, is(&["end"])),
         () if is_of("intrusion_detection") && is_of("network") => Some("ids.alert"),
-        () if is_of("process") && is(&["start"]) => has("image").then_some("process.create"),
+        () if is_of("process") && is(&["start"]) => has("Image").then_some("process.create"),
         () if is_of("process") && is(&["end"]) => Some("process.terminate"),
-        () if is_of("process") && is(&["access"]) => {
-            has("target_image").then_some("process.access")
-        }
+        () if is_of("process") && is(&["access"]) => has("TargetImage").then_some("process.access"),
         // A detection's record of a program and what started it.
         () if is_of("process") && (types.is_empty() || is(&["info"])) => {
-            (has("image") && has("parent_image")).then_some("process.create")
+            (has("Image") && has("ParentImage")).then_some("process.create")
         }
         () if is_of("registry") && is(&["change", "creation"]) => Some("registry.set"),
         () if is_of("file") && is(&["creation"]) => Some("file.create"),
         () if is_of("network") && has("query") => Some("dns.query"),
-        () if is_of("network") && has("src_ip") && has("dst_ip") => Some("net.connection"),
+        () if is_of("network") && has("src_ip") && has("dest_ip") => Some("net.connection"),
         () => None,
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::paths::is_program;
 use super::{ImportError, MAX_TEXT};
 
 /// The most techniques that are taken over.
@@ -115,6 +116,10 @@ pub fn pick(value: &Value, names: &[(&str, &str)]) -> Map<String, Value> {
     for (ours, theirs) in names {
         let found = match get(value, theirs) {
             Some(found @ (Value::Number(_) | Value::Bool(_))) => Some(found.clone()),
+            // A program's name is no path, whatever stands in it.
+            _ if is_program(ours) && theirs.ends_with(".name") => {
+                whole(value, theirs).map(|name| last_part(&name).into())
+            }
             _ => whole(value, theirs).map(Value::String),
         };
         if let (Some(found), false) = (found, picked.contains_key(*ours)) {
@@ -122,6 +127,17 @@ pub fn pick(value: &Value, names: &[(&str, &str)]) -> Map<String, Value> {
         }
     }
     picked
+}
+
+/// Fields that we call what the record calls them.
+pub fn pick_own(value: &Value, names: &[&str]) -> Map<String, Value> {
+    let names: Vec<_> = names.iter().map(|name| (*name, *name)).collect();
+    pick(value, &names)
+}
+
+/// What follows the last separator.
+fn last_part(path: &str) -> &str {
+    path.rsplit(['\\', '/']).next().unwrap_or(path)
 }
 
 /// The time at the first of several paths, in UTC and whole seconds: RFC 3339, an offset without its colon, a space for the

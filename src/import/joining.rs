@@ -17,6 +17,10 @@ pub const MINUTES: i64 = 15;
 /// The most events that are put before an alert's own.
 pub const MAX_JOINED: usize = 10;
 
+/// Where an event has the address it came from, and the one it went to.
+const SOURCES: [&str; 4] = ["src_ip", "id.orig_h", "IpAddress", "src"];
+const DESTINATIONS: [&str; 4] = ["dest_ip", "id.resp_h", "sip", "dst"];
+
 /// Accounts that every machine has: no two events belong together for them.
 const EVERYWHERE: [&str; 6] = [
     "-",
@@ -43,7 +47,7 @@ impl Surroundings {
     /// Where there is no room for it.
     pub fn add(&mut self, record: Imported) -> Result<(), Full> {
         self.hold(weight(&record.log_window))?;
-        let actors = actors(&record, &["src_ip"]);
+        let actors = actors(&record, &SOURCES);
         for event in record.log_window {
             let Some(second) = second(&event.timestamp) else {
                 continue;
@@ -89,7 +93,7 @@ impl Surroundings {
         };
         let from = until - MINUTES * 60;
         let mut found = BTreeSet::new();
-        for actor in actors(&alert, &["src_ip", "dst_ip"]) {
+        for actor in actors(&alert, &[SOURCES, DESTINATIONS].concat()) {
             if let Some(of_actor) = self.by_actor.get(&actor) {
                 let range = of_actor.range((from, 0)..=(until, usize::MAX));
                 found.extend(range.rev().take(MAX_JOINED));
@@ -267,7 +271,7 @@ mod tests {
     #[test]
     fn who_belongs_together() {
         let alert = || {
-            let ends = [("src_ip", "203.0.113.9"), ("dst_ip", "10.0.0.7")];
+            let ends = [("src_ip", "203.0.113.9"), ("dest_ip", "10.0.0.7")];
             record(true, "WS-1.corp.example", "ACME\\Kim", 100, &ends)
         };
         for (host, user, fields, is_joined) in [
@@ -275,7 +279,7 @@ mod tests {
             ("ws-2", "kim@acme.example", &[], true),
             ("10.0.0.7", "-", &[], true),
             ("ws-9", "-", &[("src_ip", "203.0.113.9")], true),
-            ("ws-9", "-", &[("dst_ip", "10.0.0.7")], false),
+            ("ws-9", "-", &[("dest_ip", "10.0.0.7")], false),
             ("ws-9", "lee", &[], false),
             ("-", "-", &[], false),
             // A name is no account, and an account no name.

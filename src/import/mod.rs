@@ -8,6 +8,7 @@ mod fields;
 pub mod joining;
 mod names;
 mod ocsf;
+mod paths;
 pub mod room;
 mod suricata;
 pub mod table;
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::digest::sha256;
-use crate::env::events;
+use crate::env::events::{self, Kind};
 use crate::env::plausible::MAX_EVENTS;
 use crate::env::read::{self, Fault, Object};
 use crate::env::schema::{
@@ -214,7 +215,11 @@ pub fn incident_id(incident: &Incident) -> String {
 #[must_use]
 pub fn header(incident: &Incident) -> Alert {
     let events = &incident.events;
-    let said = |name: &str| events.iter().find_map(|event| event.text(name));
+    let said = |is_asked: fn(Kind) -> bool| {
+        let said = |event| events::texts(event, is_asked).next();
+        let found = events.iter().find_map(said);
+        found.map_or("-", |(_, text)| text).to_owned()
+    };
     let last = events.last();
     let id: String = incident_id(incident).chars().take(8).collect();
     Alert {
@@ -222,8 +227,8 @@ pub fn header(incident: &Incident) -> Alert {
         timestamp: last.map_or_else(String::new, |event| event.timestamp.clone()),
         severity: "medium".to_owned(),
         category: incident.category.clone(),
-        host: said("host").unwrap_or("-").to_owned(),
-        user: said("user").unwrap_or("-").to_owned(),
+        host: said(|kind| kind == Kind::Host),
+        user: said(Kind::is_account),
         summary: format!("{} events", events.len()),
     }
 }
@@ -306,7 +311,14 @@ impl Imported {
 }
 
 /// An event of a record that has no ids of ours: the `n`th. What its fields name is named as ours is.
-fn event(n: usize, timestamp: &str, source: &str, kind: &str, fields: Map<String, Value>) -> Event {
+fn event(
+    n: usize,
+    timestamp: &str,
+    source: &str,
+    kind: &str,
+    mut fields: Map<String, Value>,
+) -> Event {
+    let kind = names::refined(kind, &mut fields);
     Event {
         log_id: format!("L1-{n}"),
         timestamp: timestamp.to_owned(),
@@ -314,6 +326,12 @@ fn event(n: usize, timestamp: &str, source: &str, kind: &str, fields: Map<String
         event_type: kind.to_owned(),
         fields: names::as_ours(kind, fields),
     }
+}
+
+/// The account that an event is about; a dash where it names none.
+fn account(event: &Event) -> String {
+    let said = event.text(names::spelled(&event.event_type, "User"));
+    said.unwrap_or("-").to_owned()
 }
 
 #[cfg(test)]

@@ -1,88 +1,177 @@
-//! Programs, files, accounts and machines by the bare names our rules compare, and what a record may not say for itself.
+//! What records say in the words of our event types: the names of fields, of accounts and machines, and what a record may
+//! not say for itself.
 //!
-//! Records name programs by their path, accounts and machines with their domain. The whole is kept beside the name where it
-//! says more: `image_full` beside `image`. A word that would clear the event by a rule is not taken from text that whoever
-//! wrote the record's file names could choose: it stands in the field of the whole alone.
+//! An importer calls a field by its name in the record, or by a common one (`User`, `Computer`, `src_ip`) that is spelled
+//! here as the event's type has it. Accounts and machines stand with their domain in records: the whole is kept beside the
+//! name where it says more, `User_full` beside `User`. Paths of programs stay whole. A word that would clear the event by a
+//! rule is taken from nothing but what a sensor measured: other text stands in the field of the whole alone.
 
 use serde_json::{Map, Value};
 
 use super::MAX_TEXT;
+use super::paths::{cut_inside, file_name, is_program, key, of_service, program};
 use crate::env::address::is_external;
-use crate::env::events;
-use crate::env::families::{self, Family};
+use crate::env::events::{self, Field, Kind};
+use crate::env::families::{self, Family, Surface};
+use crate::env::paths::is_named;
 use crate::env::schema::Action;
 
 /// What the field of the whole ends with.
 const FULL: &str = "_full";
 
-/// Programs whose name clears what they do, and where the system keeps them: any file can be called like that elsewhere.
-const HOMES: [(&str, &str); 3] = [
-    ("ccmexec.exe", r"c:\windows\ccm\ccmexec.exe"),
-    ("msiexec.exe", r"c:\windows\system32\msiexec.exe"),
-    ("msiexec.exe", r"c:\windows\syswow64\msiexec.exe"),
+/// What an importer calls a field, a field that tells types where it is called otherwise, and how these call it.
+const SPELLINGS: [(&str, &str, &str); 11] = [
+    ("src_ip", "id.orig_h", "id.orig_h"),
+    ("src_port", "id.orig_h", "id.orig_p"),
+    ("dest_ip", "id.orig_h", "id.resp_h"),
+    ("dest_port", "id.orig_h", "id.resp_p"),
+    ("src_ip", "IpAddress", "IpAddress"),
+    ("app_proto", "service", "service"),
+    ("Image", "TargetImage", "SourceImage"),
+    ("rule.name", "alert.category", "alert.signature"),
+    ("rule.category", "alert.category", "alert.category"),
+    ("resp_mime_types", "contenttype", "contenttype"),
+    ("id.resp_h", "contenttype", "sip"),
 ];
 
-/// Contexts that a sensor measures and an importer spells: no text of the record's comes to stand there.
-const MEASURED: [(&str, &str); 1] = [("process.access", "signature_status")];
-
-/// Keys of the registry whose programs start by themselves, and the rules' word for them; the longer first.
-const START_KEYS: [(&str, &str); 3] = [
-    (r"\currentversion\runonce\", "RunOnce"),
-    (r"\currentversion\run\", "Run"),
-    (r"\currentversion\policies\explorer\run\", "Run"),
+/// Types whose rules ask whose an address is, where it stands, and the word for one outside: that much an address tells.
+const OUTSIDE: [(&str, &str, &str, &str); 3] = [
+    ("ids.alert", "src_ip", "src_role", "internet"),
+    ("net.connection", "id.orig_h", "orig_role", "internet"),
+    ("share.access", "IpAddress", "client_role", "public_ip"),
 ];
 
-/// Folders of services, and the rules' word for them.
-const SERVICE_FOLDERS: [(&str, &str); 3] = [
-    (r"\users\public\", "Public"),
-    (r"%public%\", "Public"),
-    (r"\admin$\", "ADMIN$"),
-];
+/// The folder whose services are the system's own.
+const SYSTEM_FOLDER: &str = r"C:\Windows\System32";
 
 /// What a sweep looks for.
 const SERVICES: [&str; 3] = ["smb", "rdp", "ssh"];
 
-/// Classes of signatures by the words of Suricata's and Snort's classification, and the rules' word for them.
+/// Classes of signatures as Suricata and Snort describe them, and the class that the rules know.
 const CLASSES: [(&str, &str); 8] = [
-    ("executable code was detected", "shellcode"),
-    ("attempted administrator privilege gain", "exploit"),
-    ("successful administrator privilege gain", "exploit"),
-    ("attempted user privilege gain", "exploit"),
-    ("unsuccessful user privilege gain", "exploit"),
-    ("successful user privilege gain", "exploit"),
-    ("web application attack", "exploit"),
-    ("exploit kit activity detected", "exploit"),
+    ("executable code was detected", "shellcode-detect"),
+    ("attempted administrator privilege gain", "attempted-admin"),
+    ("successful administrator privilege gain", "attempted-admin"),
+    ("attempted user privilege gain", "attempted-admin"),
+    ("unsuccessful user privilege gain", "attempted-admin"),
+    ("successful user privilege gain", "attempted-admin"),
+    ("web application attack", "attempted-admin"),
+    ("exploit kit activity detected", "attempted-admin"),
 ];
 
-/// The fields of an event of type `kind` with names as ours are: those of the type first and in its order, as prompts show
-/// them; texts of a length that a prompt has room for.
+/// The type of what a record calls `kind`, of which its fields may tell more.
+pub fn refined<'a>(kind: &'a str, fields: &mut Map<String, Value>) -> &'a str {
+    let kind = match kind {
+        "process.create" if is_about_shadows(fields) => "shadow.resize",
+        "file.create" => locked(fields).map_or(kind, |extension| {
+            fields.insert("extension".to_owned(), extension.into());
+            "file.rename"
+        }),
+        _ => kind,
+    };
+    // Nothing else is told by it: numbers of processes come again.
+    if kind != "file.rename" {
+        fields.remove("ProcessId");
+    }
+    kind
+}
+
+/// Whether the system's tool for shadow copies is told to give them less room, or to delete them.
+fn is_about_shadows(fields: &Map<String, Value>) -> bool {
+    let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
+    let command = text("CommandLine").to_ascii_lowercase();
+    let says = |words: [&str; 2]| {
+        let mut words = words.iter();
+        words.all(|word| command.split_whitespace().any(|said| said == *word))
+    };
+    file_name(text("Image")) == "vssadmin.exe"
+        && (says(["resize", "shadowstorage"]) || says(["delete", "shadows"]))
+}
+
+/// The extension of a file's name where files that were made unreadable have it.
+fn locked(fields: &Map<String, Value>) -> Option<String> {
+    let name = fields.get("TargetFilename")?.as_str()?;
+    let extension = name.rsplit_once('.')?.1.to_ascii_lowercase();
+    let Surface::Words { hot, .. } = families::find("file.rename")?.surface else {
+        return None;
+    };
+    hot.contains(&extension.as_str()).then_some(extension)
+}
+
+/// The fields of an event of type `kind` as ours are: called as the type calls them, those of the type first and in its
+/// order, as prompts show them; texts of a length that a prompt has room for.
 pub fn as_ours(kind: &str, fields: Map<String, Value>) -> Map<String, Value> {
     let mut named = Map::new();
-    for (name, value) in fields {
-        let Value::String(said) = value else {
-            named.insert(name, value);
-            continue;
-        };
-        let word = bare(kind, &name, &said);
-        let is_claim = clears(kind, &name, &word, &said);
-        if is_claim || !word.eq_ignore_ascii_case(&said) {
-            let full = format!("{name}{FULL}");
-            named.entry(full).or_insert_with(|| cut(&said).into());
-        }
-        if !is_claim {
-            named.insert(name, cut(&word).into());
+    for (theirs, value) in fields {
+        let name = spelled(kind, &theirs);
+        match typed(kind, name, value) {
+            Value::String(said) => put_text(kind, name, &said, &mut named),
+            value => {
+                named.entry(name).or_insert(value);
+            }
         }
     }
-    if kind == "ids.alert"
-        && named
-            .get("src_ip")
-            .and_then(Value::as_str)
-            .is_some_and(is_external)
-    {
-        let role = named.entry("src_role");
-        role.or_insert_with(|| "internet".into());
-    }
+    put_outside(kind, &mut named);
     in_order(kind, &named)
+}
+
+/// Puts a text in, named as ours are, and the whole beside it where that says more.
+fn put_text(kind: &str, name: &str, said: &str, named: &mut Map<String, Value>) {
+    let word = our_word(kind, name, said);
+    let is_claim = clears(kind, name, &word);
+    if is_claim || !word.eq_ignore_ascii_case(said) {
+        let full = format!("{name}{FULL}");
+        named.entry(full).or_insert_with(|| cut(said).into());
+    }
+    if !is_claim {
+        let is_path = is_program(name) || name == "TargetObject";
+        let shown = if is_path { cut_inside } else { cut };
+        named.entry(name).or_insert_with(|| shown(&word).into());
+    }
+}
+
+/// What an address outside tells by itself.
+fn put_outside(kind: &str, named: &mut Map<String, Value>) {
+    for (_, address, role, word) in OUTSIDE.iter().filter(|(of, ..)| *of == kind) {
+        let said = named.get(*address).and_then(Value::as_str);
+        if said.is_some_and(is_external) {
+            named.entry(*role).or_insert_with(|| (*word).into());
+        }
+    }
+}
+
+/// What an event of type `kind` calls a field that an importer calls `name`.
+pub fn spelled<'a>(kind: &str, name: &'a str) -> &'a str {
+    let Some(of_type) = events::find(kind).filter(|of_type| of_type.field(name).is_none()) else {
+        return name;
+    };
+    let first = |is_asked: fn(&Field) -> bool| {
+        let field = of_type.fields.iter().find(|field| is_asked(field));
+        field.map(|field| field.name)
+    };
+    let ours = match name {
+        "User" => first(|field| field.kind.is_account()),
+        "Computer" => first(|field| field.kind == Kind::Host && !field.is_looked_up),
+        _ => {
+            let mut known = SPELLINGS.iter().filter(|(theirs, ..)| *theirs == name);
+            let known = known.find(|(_, telling, _)| of_type.field(telling).is_some());
+            known.map(|(.., ours)| *ours)
+        }
+    };
+    ours.unwrap_or(name)
+}
+
+/// Numbers and flags as the type has them: some programs write all values as text, some none.
+fn typed(kind: &str, name: &str, value: Value) -> Value {
+    let of_field = events::find(kind).and_then(|of_type| of_type.field(name));
+    match (of_field.map(|field| field.kind), &value) {
+        (Some(Kind::Number(..)), Value::String(text)) => {
+            text.parse::<u64>().map_or(value, Value::from)
+        }
+        (Some(Kind::Flag), Value::String(text)) => text.parse::<bool>().map_or(value, Value::from),
+        (Some(Kind::Word | Kind::Filler(_)), Value::Number(number)) => number.to_string().into(),
+        _ => value,
+    }
 }
 
 fn cut(text: &str) -> String {
@@ -103,28 +192,20 @@ fn in_order(kind: &str, fields: &Map<String, Value>) -> Map<String, Value> {
 }
 
 /// What our events hold where a record holds `said`.
-fn bare(kind: &str, name: &str, said: &str) -> String {
-    match name {
-        "image" | "parent_image" | "target_image" | "file" => file_name(said),
-        "host" => machine(said),
-        "user" => user(said),
-        "service" if kind == "net.connection" => service(said),
-        "signature_class" => class(said),
-        "group_name" => said.to_ascii_lowercase().replace(' ', "_"),
-        "target_object" if kind == "registry.set" => word_of(said, &START_KEYS),
-        "image_path" if kind == "service.install" => word_of(said, &SERVICE_FOLDERS),
+fn our_word(kind: &str, name: &str, said: &str) -> String {
+    let of_field = events::find(kind).and_then(|of_type| of_type.field(name));
+    match (name, of_field.map(|field| field.kind)) {
+        (name, _) if is_program(name) => program(said),
+        ("ImagePath", _) => of_service(said),
+        ("TargetFilename" | "Command", _) => file_name(said),
+        ("TargetObject", _) => key(said),
+        ("alert.category", _) => class(said),
+        ("service", _) if kind == "net.connection" => service(said),
+        ("TargetUserName", Some(Kind::Word)) => said.to_ascii_lowercase().replace(' ', "_"),
+        ("Computer", _) | (_, Some(Kind::Host)) => machine(said),
+        ("User", _) => user(said),
+        (_, Some(of_field)) if of_field.is_account() => user(said),
         _ => said.to_owned(),
-    }
-}
-
-/// The last part of a path of Windows or Unix, in lower case; the whole where nothing follows the last separator.
-fn file_name(path: &str) -> String {
-    // Lower case of ASCII alone: other letters that become ASCII there are not what rules look for.
-    let bare = path.trim().trim_matches('"');
-    let last = bare.rsplit(['\\', '/']).next().unwrap_or_default();
-    match last {
-        "" => path.to_ascii_lowercase(),
-        name => name.to_ascii_lowercase(),
     }
 }
 
@@ -161,13 +242,6 @@ pub fn machine(name: &str) -> String {
     }
 }
 
-fn word_of(path: &str, words: &[(&str, &str)]) -> String {
-    // A key or folder itself is one as well as what is in it.
-    let lower = path.to_ascii_lowercase() + "\\";
-    let found = words.iter().find(|(part, _)| lower.contains(part));
-    found.map_or_else(|| path.to_owned(), |(_, word)| (*word).to_owned())
-}
-
 /// Of several protocols one above the other the one that rules know.
 fn service(said: &str) -> String {
     let lower = said.to_ascii_lowercase();
@@ -182,8 +256,8 @@ fn class(said: &str) -> String {
     found.map_or_else(|| said.to_owned(), |(_, word)| (*word).to_owned())
 }
 
-/// Whether `word` would clear an event of this type by a rule, and nothing but a text says so.
-fn clears(kind: &str, name: &str, word: &str, said: &str) -> bool {
+/// Whether `word` would clear an event of this type by a rule, and it is nothing that a sensor measured.
+fn clears(kind: &str, name: &str, word: &str) -> bool {
     let holds = |family: &&Family| {
         let holder = match family.lead {
             Some(lead) if lead.holds_context => lead.event_type,
@@ -192,16 +266,29 @@ fn clears(kind: &str, name: &str, word: &str, said: &str) -> bool {
         holder == kind && family.context_field == name
     };
     let detections = families::all().filter(holds).flat_map(|f| f.detections);
-    let is_clearing = detections
-        .filter(|detection| detection.action == Action::Dismiss)
-        .any(|d| {
-            d.values
-                .iter()
-                .any(|value| value.eq_ignore_ascii_case(word))
-        });
-    let is_home =
-        |(program, path): &(&str, &str)| *program == word && said.eq_ignore_ascii_case(path);
-    is_clearing && !MEASURED.contains(&(kind, name)) && !HOMES.iter().any(is_home)
+    let clearing = detections.filter(|detection| detection.action == Action::Dismiss);
+    let mut values = clearing.flat_map(|detection| detection.values);
+    let is_clearing = values.any(|value| is_named(word, value) || value.eq_ignore_ascii_case(word));
+    is_clearing && !is_measured(kind, name, word)
+}
+
+/// Whether a sensor tells this context from what runs, and no text in a record says so.
+fn is_measured(kind: &str, name: &str, word: &str) -> bool {
+    match (kind, name) {
+        ("process.access", "source_signature")
+        | ("process.create", "ParentImage")
+        | ("registry.set" | "file.rename", "Image") => true,
+        // Whoever installs a service writes its path: of the system's own programs one that is told nothing.
+        ("service.install", "ImagePath") => is_plain_service(word),
+        _ => false,
+    }
+}
+
+/// Whether a service is a program right in the system's folder: into some folders below it anybody may write.
+fn is_plain_service(path: &str) -> bool {
+    let folder = path.rsplit_once('\\').map(|(folder, _)| folder);
+    let is_there = folder.is_some_and(|folder| folder.eq_ignore_ascii_case(SYSTEM_FOLDER));
+    is_there && !path.contains(char::is_whitespace)
 }
 
 #[cfg(test)]
@@ -217,38 +304,67 @@ mod tests {
     }
 
     #[test]
-    fn names_become_bare_and_the_whole_stays_beside_them() {
+    fn accounts_become_bare_and_the_whole_stays_beside_them() {
         let found = named(
             "process.create",
             json!({
-                "user": "CORP\\Kim", "parent_image": "C:\\Program Files\\Office\\WINWORD.EXE",
-                "image": "C:\\Windows\\System32\\rundll32.exe", "command_line": "rundll32 a,b",
+                "User": "CORP\\Kim", "ParentImage": "C:\\Program Files\\Office\\WINWORD.EXE",
+                "Image": "C:\\Windows\\System32\\rundll32.exe", "CommandLine": "rundll32 a,b",
             }),
         );
         let expected = json!({
-            "image": "rundll32.exe", "parent_image": "winword.exe", "command_line": "rundll32 a,b", "user": "kim",
-            "user_full": "CORP\\Kim", "parent_image_full": "C:\\Program Files\\Office\\WINWORD.EXE",
-            "image_full": "C:\\Windows\\System32\\rundll32.exe",
+            "Image": "C:\\Windows\\System32\\rundll32.exe", "ParentImage": "C:\\Program Files\\Office\\WINWORD.EXE",
+            "CommandLine": "rundll32 a,b", "User": "kim", "User_full": "CORP\\Kim",
         });
         assert_eq!(found, expected);
         let order: Vec<_> = found.as_object().expect("fields").keys().collect();
-        assert_eq!(
-            order[..4],
-            ["image", "parent_image", "command_line", "user"]
-        );
+        assert_eq!(order[..4], ["Image", "ParentImage", "CommandLine", "User"]);
+    }
+
+    #[test]
+    fn fields_are_called_and_typed_as_the_type_has_them() {
+        for (kind, theirs, ours) in [
+            ("auth.login_success", "User", "TargetUserName"),
+            ("auth.role_grant", "User", "SubjectUserName"),
+            ("net.connection", "User", "User"),
+            ("http.download", "Computer", "devicehostname"),
+            ("auth.role_grant", "Computer", "Computer"),
+            ("net.connection", "src_ip", "id.orig_h"),
+            ("net.connection", "dest_port", "id.resp_p"),
+            ("net.connection", "app_proto", "service"),
+            ("auth.login_failure", "src_ip", "IpAddress"),
+            ("ids.alert", "src_ip", "src_ip"),
+            ("ids.alert", "rule.name", "alert.signature"),
+            ("process.access", "Image", "SourceImage"),
+            ("process.create", "Image", "Image"),
+            ("http.download", "id.resp_h", "sip"),
+            ("dns.query", "id.resp_h", "id.resp_h"),
+            ("windows.1", "src_ip", "src_ip"),
+        ] {
+            assert_eq!(spelled(kind, theirs), ours, "{kind} {theirs}");
+        }
+        let two = json!({"src_ip": "10.0.0.1", "IpAddress": "10.0.0.2"});
+        let found = named("auth.login_failure", two);
+        assert_eq!(found, json!({"IpAddress": "10.0.0.1"}), "the first counts");
+        let found = named("file.rename", json!({"ProcessId": "4711"}));
+        assert_eq!(found["ProcessId"], 4711);
+        let found = named("image.load", json!({"Signed": "true"}));
+        assert_eq!(found["Signed"], true);
+        let found = named("auth.logoff", json!({"LogonType": 3}));
+        assert_eq!(found["LogonType"], "3");
+    }
+
+    #[test]
+    fn an_address_outside_tells_whose_it_is_and_one_inside_does_not() {
+        for (kind, address, role, word) in OUTSIDE {
+            let with = |said: &str| named(kind, json!({address: said}));
+            assert_eq!(with("203.0.113.9")[role], word, "{kind}");
+            assert_eq!(with("10.0.0.9"), json!({address: "10.0.0.9"}), "{kind}");
+        }
     }
 
     #[test]
     fn parts_of_names() {
-        for (path, name) in [
-            ("/usr/bin/Curl", "curl"),
-            ("\"C:\\a b\\C.exe\"", "c.exe"),
-            ("c.exe", "c.exe"),
-            ("C:\\dir\\", "c:\\dir\\"),
-            ("\u{212a}.exe", "\u{212a}.exe"),
-        ] {
-            assert_eq!(file_name(path), name, "{path}");
-        }
         for (said, name) in [
             ("CORP\\Kim", "kim"),
             ("Kim@corp.example", "kim"),
@@ -273,65 +389,121 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_folders_are_the_rules_words() {
-        let key = |path: &str| bare("registry.set", "target_object", path);
-        let run = "HKU\\S-1-5-21\\Software\\Microsoft\\Windows\\CurrentVersion\\Run";
-        assert_eq!(key(run), "Run");
-        assert_eq!(key(&format!("{run}\\Updater")), "Run");
-        assert_eq!(key(&format!("{run}Once\\x")), "RunOnce");
-        assert_eq!(key(&format!("{run}ner\\x")), format!("{run}ner\\x"));
-        let folder = |path: &str| bare("service.install", "image_path", path);
-        assert_eq!(folder("C:\\Users\\Public\\a.exe"), "Public");
-        assert_eq!(folder("\\\\127.0.0.1\\ADMIN$\\a.exe"), "ADMIN$");
-        let system = "C:\\Windows\\System32\\a.exe";
-        assert_eq!(folder(system), system);
+    fn shadow_copies_and_locked_files_are_types_of_their_own() {
+        let kind = |kind: &str, fields: Value| {
+            let mut fields = fields.as_object().expect("fields").clone();
+            (refined(kind, &mut fields).to_owned(), fields)
+        };
+        for (image, command, wanted) in [
+            (
+                "C:\\Windows\\System32\\VSSADMIN.EXE",
+                "vssadmin  Delete Shadows /all",
+                "shadow.resize",
+            ),
+            (
+                "vssadmin.exe",
+                "vssadmin resize shadowstorage /for=C:",
+                "shadow.resize",
+            ),
+            ("vssadmin.exe", "vssadmin list shadows", "process.create"),
+            ("cmd.exe", "vssadmin delete shadows", "process.create"),
+        ] {
+            let fields = json!({"Image": image, "CommandLine": command});
+            assert_eq!(kind("process.create", fields).0, wanted, "{command}");
+        }
+        let file = |name: &str| {
+            kind(
+                "file.create",
+                json!({"TargetFilename": name, "ProcessId": 7}),
+            )
+        };
+        let (of, fields) = file("C:\\a\\plan.xlsx.LOCKED");
+        assert_eq!(
+            (of.as_str(), &fields["extension"]),
+            ("file.rename", &json!("locked"))
+        );
+        assert_eq!(fields["ProcessId"], 7);
+        let (of, fields) = file("C:\\a.locked\\plan.xlsx");
+        assert_eq!((of.as_str(), fields.len()), ("file.create", 1));
+    }
+
+    /// Whether a context that would clear an event is withheld: shown as what the record says, and as nothing else.
+    fn is_withheld(kind: &str, name: &str, said: &str) -> bool {
+        let full = format!("{name}{FULL}");
+        let found = named(kind, json!({name: said}));
+        assert!(found.get(name).is_some() || found == json!({full: said}));
+        found.get(name).is_none()
     }
 
     #[test]
     fn no_text_of_a_record_clears_it() {
-        let parent = |said: &str| named("process.create", json!({"parent_image": said}));
+        let parent = |said: &str| is_withheld("process.create", "ParentImage", said);
+        assert!(
+            !parent("C:\\Windows\\CCM\\CcmExec.exe"),
+            "a path is measured"
+        );
+        assert!(
+            !parent("C:\\Users\\Public\\CcmExec.exe"),
+            "and clears nothing elsewhere"
+        );
+        let service = |said: &str| is_withheld("service.install", "ImagePath", said);
+        assert!(!service("C:\\Windows\\System32\\a.exe"));
         for claim in [
-            "ccmexec.exe",
-            "C:\\Users\\Public\\CcmExec.exe",
-            "E:\\Windows\\CCM\\CcmExec.exe",
-            "C:\\Windows\\CCM\\..\\..\\CCM\\CcmExec.exe",
-            "/tmp/ccmexec.exe",
+            "C:\\Windows\\System32\\cmd.exe /c a",
+            "\"C:\\Windows\\System32\\cmd.exe\" /c a",
+            "%COMSPEC% /c a",
+            "C:\\Windows\\System32\\cmd.exe\t/c",
+            "\"C:\\Windows\\System32\\rundll32.exe\"a.dll,b",
+            "C:\\Windows\\System32\\spool\\drivers\\color\\a.exe",
         ] {
-            assert_eq!(parent(claim), json!({"parent_image_full": claim}));
+            assert!(service(claim), "{claim}");
         }
-        let home = "C:\\Windows\\CCM\\CcmExec.exe";
-        assert_eq!(parent(home)["parent_image"], "ccmexec.exe");
-        let service = named("service.install", json!({"image_path": "system"}));
-        assert_eq!(service, json!({"image_path_full": "system"}));
-        // Whatever word of whatever rule it is.
+    }
+
+    #[test]
+    fn no_word_of_a_rule_that_clears_comes_from_a_text() {
+        let mut measured = Vec::new();
         for family in families::all() {
             let holder = match family.lead {
                 Some(lead) if lead.holds_context => lead.event_type,
                 _ => family.event_type,
             };
-            if MEASURED.contains(&(holder, family.context_field)) {
-                continue;
-            }
+            let name = family.context_field;
             let clearing = family.detections.iter();
             let clearing = clearing.filter(|d| d.action == Action::Dismiss);
             for word in clearing.flat_map(|d| d.values) {
-                let mut fields = Map::new();
-                fields.insert(family.context_field.to_owned(), json!(word));
-                let found = as_ours(holder, fields);
-                assert!(!found.contains_key(family.context_field), "{word}");
-                assert_eq!(found.len(), 1, "{word} is shown");
+                if is_measured(holder, name, word) {
+                    measured.push((holder, name));
+                    continue;
+                }
+                for said in [
+                    (*word).to_owned(),
+                    word.to_uppercase(),
+                    format!("C:\\{word}"),
+                ] {
+                    assert!(is_withheld(holder, name, &said), "{holder} {said}");
+                }
             }
         }
+        measured.sort_unstable();
+        let expected = [
+            ("file.rename", "Image"),
+            ("process.access", "source_signature"),
+            ("process.create", "ParentImage"),
+            ("registry.set", "Image"),
+            ("service.install", "ImagePath"),
+        ];
+        assert_eq!(measured, expected);
     }
 
     #[test]
-    fn names_are_told_before_texts_are_cut() {
+    fn long_paths_keep_both_ends_and_other_texts_their_beginning() {
         let path = format!("C:\\{}\\rundll32.exe", "x".repeat(5_000));
-        let found = named("process.create", json!({"image": path}));
-        assert_eq!(found["image"], "rundll32.exe");
-        let full = found["image_full"].as_str().expect("text");
-        assert_eq!(full.chars().count(), MAX_TEXT);
-        let name = named("process.create", json!({"image": "y".repeat(5_000)}));
-        assert_eq!(name["image"].as_str().map(str::len), Some(MAX_TEXT));
+        let found = named("process.create", json!({"Image": path}));
+        let image = found["Image"].as_str().expect("text");
+        assert!(image.starts_with("C:\\x") && is_named(image, "rundll32.exe"));
+        assert_eq!(image.chars().count(), MAX_TEXT);
+        let name = named("process.create", json!({"CommandLine": "y".repeat(5_000)}));
+        assert_eq!(name["CommandLine"].as_str().map(str::len), Some(MAX_TEXT));
     }
 }

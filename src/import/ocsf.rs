@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::fields::{first, is_there, number, pick, put_attack, time, whole};
-use super::{Alert, Format, ImportError, Imported, event};
+use super::{Alert, Format, ImportError, Imported, account, event};
 use crate::env::login;
 use crate::env::plausible::MAX_EVENTS;
 
@@ -27,12 +27,12 @@ const CLASSES: [Class; 6] = [
         name: "File System Activity",
         activities: &[(1, "create", "file.create"), (5, "rename", "file.rename")],
         fields: &[
-            ("file", "file.path"),
-            ("file", "file.name"),
-            ("process_id", "actor.process.pid"),
-            ("image", "actor.process.file.path"),
-            ("image", "actor.process.name"),
-            ("user", "actor.user.name"),
+            ("TargetFilename", "file.path"),
+            ("TargetFilename", "file.name"),
+            ("ProcessId", "actor.process.pid"),
+            ("Image", "actor.process.file.path"),
+            ("Image", "actor.process.name"),
+            ("User", "actor.user.name"),
         ],
     },
     Class {
@@ -44,16 +44,16 @@ const CLASSES: [Class; 6] = [
             (3, "open", "process.access"),
         ],
         fields: &[
-            ("image", "process.file.path"),
-            ("image", "process.name"),
-            ("image", "process.file.name"),
-            ("parent_image", "process.parent_process.file.path"),
-            ("parent_image", "process.parent_process.name"),
-            ("parent_image", "actor.process.file.path"),
-            ("parent_image", "actor.process.name"),
-            ("command_line", "process.cmd_line"),
-            ("user", "process.user.name"),
-            ("user", "actor.user.name"),
+            ("Image", "process.file.path"),
+            ("Image", "process.name"),
+            ("Image", "process.file.name"),
+            ("ParentImage", "process.parent_process.file.path"),
+            ("ParentImage", "process.parent_process.name"),
+            ("ParentImage", "actor.process.file.path"),
+            ("ParentImage", "actor.process.name"),
+            ("CommandLine", "process.cmd_line"),
+            ("User", "process.user.name"),
+            ("User", "actor.user.name"),
         ],
     },
     Class {
@@ -65,10 +65,10 @@ const CLASSES: [Class; 6] = [
             (3, "authentication ticket", "auth.kerberos_failure"),
         ],
         fields: &[
-            ("user", "user.name"),
-            ("user", "actor.user.name"),
+            ("User", "user.name"),
+            ("User", "actor.user.name"),
             ("src_ip", "src_endpoint.ip"),
-            ("logon_type", "logon_type_id"),
+            ("LogonType", "logon_type_id"),
         ],
     },
     Class {
@@ -84,10 +84,10 @@ const CLASSES: [Class; 6] = [
         ],
         fields: &[
             ("src_ip", "src_endpoint.ip"),
-            ("dst_ip", "dst_endpoint.ip"),
-            ("service", "dst_endpoint.svc_name"),
-            ("service", "app_name"),
-            ("dst_port", "dst_endpoint.port"),
+            ("dest_ip", "dst_endpoint.ip"),
+            ("app_proto", "dst_endpoint.svc_name"),
+            ("app_proto", "app_name"),
+            ("dest_port", "dst_endpoint.port"),
             ("proto", "connection_info.protocol_name"),
             ("orig_bytes", "traffic.bytes_out"),
             ("resp_bytes", "traffic.bytes_in"),
@@ -100,16 +100,16 @@ const CLASSES: [Class; 6] = [
         activities: &[],
         fields: &[
             ("method", "http_request.http_method"),
-            ("site", "http_request.url.hostname"),
+            ("host", "http_request.url.hostname"),
             ("uri", "http_request.url.url_string"),
             ("uri", "http_request.url.path"),
             ("user_agent", "http_request.user_agent"),
             ("status_code", "http_response.code"),
             ("content_type", "http_response.content_type"),
             ("src_ip", "src_endpoint.ip"),
-            ("dst_ip", "dst_endpoint.ip"),
-            ("dst_port", "dst_endpoint.port"),
-            ("user", "actor.user.name"),
+            ("dest_ip", "dst_endpoint.ip"),
+            ("dest_port", "dst_endpoint.port"),
+            ("User", "actor.user.name"),
         ],
     },
     Class {
@@ -124,37 +124,37 @@ const CLASSES: [Class; 6] = [
             ("query", "query.hostname"),
             ("qtype_name", "query.type"),
             ("rcode_name", "rcode"),
-            ("answer", "answers.rdata"),
+            ("answers", "answers.rdata"),
             ("src_ip", "src_endpoint.ip"),
-            ("dst_ip", "dst_endpoint.ip"),
+            ("dest_ip", "dst_endpoint.ip"),
         ],
     },
 ];
 
 /// Of a process that opens another: who is who.
 const ACCESS: Paths = &[
-    ("target_image", "process.file.path"),
-    ("target_image", "process.name"),
-    ("image", "actor.process.file.path"),
-    ("image", "actor.process.name"),
-    ("user", "actor.user.name"),
+    ("TargetImage", "process.file.path"),
+    ("TargetImage", "process.name"),
+    ("Image", "actor.process.file.path"),
+    ("Image", "actor.process.name"),
+    ("User", "actor.user.name"),
 ];
 
 /// Of an evidence.
 const EVIDENCE: Paths = &[
     ("src_ip", "src_endpoint.ip"),
-    ("dst_ip", "dst_endpoint.ip"),
-    ("dst_port", "dst_endpoint.port"),
-    ("image", "process.file.path"),
-    ("image", "process.name"),
-    ("parent_image", "process.parent_process.file.path"),
-    ("parent_image", "process.parent_process.name"),
-    ("command_line", "process.cmd_line"),
+    ("dest_ip", "dst_endpoint.ip"),
+    ("dest_port", "dst_endpoint.port"),
+    ("Image", "process.file.path"),
+    ("Image", "process.name"),
+    ("ParentImage", "process.parent_process.file.path"),
+    ("ParentImage", "process.parent_process.name"),
+    ("CommandLine", "process.cmd_line"),
     ("query", "query.hostname"),
     ("qtype_name", "query.type"),
-    ("file", "file.path"),
-    ("file", "file.name"),
-    ("user", "actor.user.name"),
+    ("TargetFilename", "file.path"),
+    ("TargetFilename", "file.name"),
+    ("User", "actor.user.name"),
 ];
 
 /// Where techniques of ATT&CK stand, in one version or another.
@@ -204,7 +204,7 @@ fn activity(class: &Class, value: &Value) -> Result<Imported, ImportError> {
             value,
             &[&HOST[..], &["src_endpoint.hostname", "src_endpoint.ip"]].concat(),
         ),
-        user: event.text("user").unwrap_or("-").to_owned(),
+        user: account(&event),
         summary: first(value, &["message", "type_name", "activity_name"]),
     };
     Imported {
@@ -256,7 +256,7 @@ fn fields(class: &Class, kind: &str, value: &Value) -> Map<String, Value> {
         _ => pick(value, class.fields),
     };
     if let Some(host) = HOST.iter().find_map(|path| whole(value, path)) {
-        fields.insert("host".to_owned(), host.into());
+        fields.insert("Computer".to_owned(), host.into());
     }
     let mut more: Vec<(&str, Value)> = Vec::new();
     match kind {
@@ -265,7 +265,7 @@ fn fields(class: &Class, kind: &str, value: &Value) -> Map<String, Value> {
             more.push(("account_role", "admin".into()));
         }
         "auth.kerberos_failure" => {
-            more.extend(whole(value, "status_code").map(|code| ("failure_code", code.into())));
+            more.extend(whole(value, "status_code").map(|code| ("Status", code.into())));
         }
         "file.rename" => {
             let name =

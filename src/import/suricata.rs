@@ -1,6 +1,6 @@
 //! Suricata EVE: lines of `event_type` alert, and what it logs beside them. Its severity counts down, 1 is the worst.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::fields::{first, get, pick, put_attack, text, written_time};
 use super::{Alert, Format, ImportError, Imported, event};
@@ -16,20 +16,20 @@ const TYPES: [(&str, &str); 5] = [
 
 /// What all have in common.
 const FIELDS: [(&str, &str); 14] = [
-    ("signature_class", "alert.category"),
-    ("signature", "alert.signature"),
+    ("alert.category", "alert.category"),
+    ("alert.signature", "alert.signature"),
+    ("alert.action", "alert.action"),
     ("src_ip", "src_ip"),
     ("src_port", "src_port"),
-    ("dst_ip", "dest_ip"),
-    ("dst_port", "dest_port"),
+    ("dest_ip", "dest_ip"),
+    ("dest_port", "dest_port"),
     ("proto", "proto"),
     ("direction", "direction"),
-    ("blocked", "alert.action"),
-    ("service", "app_proto"),
+    ("app_proto", "app_proto"),
     ("orig_bytes", "flow.bytes_toserver"),
     ("resp_bytes", "flow.bytes_toclient"),
-    ("state", "flow.state"),
-    ("reason", "flow.reason"),
+    ("flow.state", "flow.state"),
+    ("flow.reason", "flow.reason"),
 ];
 
 /// Of the protocols: a version of Suricata after the other.
@@ -41,13 +41,13 @@ const DNS: [(&str, &str); 9] = [
     ("qtype_name", "dns.queries.rrtype"),
     ("qtype_name", "dns.query.rrtype"),
     ("rcode_name", "dns.rcode"),
-    ("answer", "dns.rdata"),
-    ("answer", "dns.answers.rdata"),
+    ("answers", "dns.rdata"),
+    ("answers", "dns.answers.rdata"),
 ];
 const HTTP: [(&str, &str); 6] = [
     ("content_type", "http.http_content_type"),
     ("method", "http.http_method"),
-    ("site", "http.hostname"),
+    ("host", "http.hostname"),
     ("uri", "http.url"),
     ("user_agent", "http.http_user_agent"),
     ("status_code", "http.status"),
@@ -84,9 +84,6 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
         for (name, found) in pick(value, of_protocol) {
             fields.entry(name).or_insert(found);
         }
-    }
-    if let Some(action) = fields.remove("blocked") {
-        fields.insert("blocked".to_owned(), json!(action == "blocked"));
     }
     put_attack(value, &["alert.metadata.mitre_technique_id"], &mut fields);
     let alert = Alert {

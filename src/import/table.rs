@@ -288,7 +288,7 @@ mod tests {
         );
         let event = &one(&dns).log_window[0];
         assert_eq!(event.text("query"), Some("a\tb.example"));
-        assert_eq!(event.text("answer"), Some("198.51.100.23"));
+        assert_eq!(event.text("answers"), Some("198.51.100.23"));
 
         let http = log(
             "http",
@@ -301,7 +301,7 @@ mod tests {
         let event = &one(&http).log_window[0];
         assert_eq!(event.event_type, "http.download");
         assert_eq!(
-            (event.number("status_code"), event.text("user")),
+            (event.number("status_code"), event.text("User")),
             (Some(200), None)
         );
     }

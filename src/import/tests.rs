@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::*;
-use crate::env::generate;
 use crate::env::schema::{Split, Stage};
 use crate::env::verify;
+use crate::env::{families, generate};
 
 mod elastic;
 mod ocsf;
@@ -68,8 +68,8 @@ fn suricata_counts_severity_down_and_spells_offsets_without_colon() {
         (event.log_id.as_str(), event.event_type.as_str()),
         ("L1-0", "ids.alert")
     );
-    assert_eq!(event.number("dst_port"), Some(445));
-    assert_eq!(event.flag("blocked"), Some(true));
+    assert_eq!(event.number("dest_port"), Some(445));
+    assert_eq!(event.text("alert.action"), Some("blocked"));
     let mut flow = eve;
     flow["event_type"] = json!("flow");
     flow["flow"] = json!({"state": "closed"});
@@ -90,10 +90,7 @@ fn elastic_keys_may_be_nested_or_dotted() {
     });
     let found = imported(&nested);
     assert_eq!(found, imported(&dotted));
-    assert_eq!(
-        found.log_window[0].text("parent_image"),
-        Some("winword.exe")
-    );
+    assert_eq!(found.log_window[0].text("ParentImage"), Some("winword.exe"));
     assert_eq!(
         (found.alert.summary.as_str(), found.alert.host.as_str()),
         ("odd child", "ws-1")
@@ -116,7 +113,7 @@ fn every_evidence_of_an_ocsf_finding_is_an_event() {
         (found.alert.severity.as_str(), found.log_window.len()),
         ("critical", 2)
     );
-    assert_eq!(found.log_window[1].text("dst_ip"), Some("198.51.100.3"));
+    assert_eq!(found.log_window[1].text("dest_ip"), Some("198.51.100.3"));
     let mut many = finding.clone();
     many["evidences"] = json!(vec![json!({"file": {"name": "a"}}); 100]);
     assert!(refused(&many).contains("events"));
@@ -195,21 +192,26 @@ fn zeeks_logs_are_told_apart_and_only_a_notice_is_an_alert() {
     let [conn, dns, http, tls, notice] = [0, 1, 2, 3, 4].map(|at: usize| &found[at].log_window[0]);
     assert_eq!(conn.timestamp, "2026-01-02T10:00:00Z");
     assert_eq!(
-        (conn.number("dst_port"), conn.number("orig_bytes")),
+        (conn.number("id.resp_p"), conn.number("orig_bytes")),
         (Some(443), Some(18_220))
     );
+    assert_eq!(conn.fields["duration"], 12.75, "seconds");
     assert_eq!(
-        dns.text("answer"),
+        dns.text("answers"),
         Some("198.51.100.23"),
         "the first of them"
     );
     assert_eq!(http.timestamp, "2026-01-02T10:00:03Z", "times may be text");
-    assert_eq!(http.text("site"), Some("updates.example.net"));
+    assert_eq!(http.text("host"), Some("updates.example.net"));
+    assert_eq!(
+        (http.text("contenttype"), http.text("sip")),
+        (Some("application/x-dosexec"), Some("198.51.100.23"))
+    );
     assert_eq!(
         tls.text("validation_status"),
         Some("self signed certificate")
     );
-    assert_eq!(notice.text("dst_ip"), Some("198.51.100.23"));
+    assert_eq!(notice.text("dst"), Some("198.51.100.23"));
     let alert = &found[4].alert;
     assert_eq!(
         (alert.category.as_str(), alert.severity.as_str()),
@@ -251,7 +253,7 @@ fn wazuh_counts_levels_up_and_passes_windows_events_on() {
     );
     assert!(
         event
-            .text("record")
+            .text("full_log")
             .is_some_and(|text| text.contains("Failed password"))
     );
     assert_eq!(
@@ -265,7 +267,7 @@ fn wazuh_counts_levels_up_and_passes_windows_events_on() {
         ("critical", "lee")
     );
     assert_eq!(
-        shadow.log_window[0].text("command_line"),
+        shadow.log_window[0].text("CommandLine"),
         Some("vssadmin delete shadows /all")
     );
     for (level, severity) in [
@@ -376,4 +378,51 @@ fn severities_of_ecs_are_words() {
         "high",
         "the detection's own word"
     );
+}
+
+/// The record with these fields in each of its objects that has none of the name.
+fn claiming(value: &mut Value, claims: &[(&str, &str)]) {
+    match value {
+        Value::Array(list) => list.iter_mut().for_each(|value| claiming(value, claims)),
+        Value::Object(object) => {
+            object
+                .values_mut()
+                .for_each(|value| claiming(value, claims));
+            for (name, word) in claims {
+                object.entry(*name).or_insert_with(|| json!(word));
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn what_is_looked_up_is_taken_from_no_record() {
+    let looked_up = events::all().flat_map(|of_type| of_type.fields);
+    let looked_up = looked_up.filter(|field| field.is_looked_up);
+    let words = families::all().filter_map(|family| {
+        let harmless = family.detection(Action::Dismiss)?.values.first()?;
+        Some((family.context_field, *harmless))
+    });
+    let words: Vec<_> = words.collect();
+    let claims = looked_up.map(|field| {
+        let word = words.iter().find(|(name, _)| *name == field.name);
+        (field.name, word.map_or("admin", |(_, word)| *word))
+    });
+    let claims: Vec<_> = claims.collect();
+    assert!(claims.contains(&("ticket", "approved")));
+    let records = [
+        records!("ecs.jsonl"),
+        records!("eve.jsonl"),
+        records!("ocsf.jsonl"),
+        records!("wazuh.jsonl"),
+        records!("windows.jsonl"),
+        records!("zeek.jsonl"),
+    ];
+    for honest in records.concat() {
+        let mut lying = honest.clone();
+        claiming(&mut lying, &claims);
+        let read = |value: &Value| record(&value.to_string()).expect("a record");
+        assert_eq!(read(&lying), read(&honest), "{honest}");
+    }
 }

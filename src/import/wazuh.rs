@@ -3,31 +3,31 @@
 use serde_json::Value;
 
 use super::fields::{first, get, is_there, pick, put_attack, text, time, written_time};
-use super::{Alert, Format, ImportError, Imported, event};
+use super::{Alert, Format, ImportError, Imported, account, event};
 
 const FIELDS: [(&str, &str); 22] = [
-    ("rule_id", "rule.id"),
-    ("rule_level", "rule.level"),
-    ("decoder", "decoder.name"),
-    ("program", "predecoder.program_name"),
-    ("user", "data.dstuser"),
-    ("user", "data.srcuser"),
-    ("user", "data.win.eventdata.targetUserName"),
-    ("user", "data.win.eventdata.user"),
+    ("rule.id", "rule.id"),
+    ("rule.level", "rule.level"),
+    ("decoder.name", "decoder.name"),
+    ("program_name", "predecoder.program_name"),
+    ("User", "data.dstuser"),
+    ("User", "data.srcuser"),
+    ("User", "data.win.eventdata.targetUserName"),
+    ("User", "data.win.eventdata.user"),
     ("src_ip", "data.srcip"),
     ("src_ip", "data.win.eventdata.ipAddress"),
     ("src_ip", "data.win.eventdata.sourceIp"),
     ("src_port", "data.srcport"),
-    ("dst_ip", "data.dstip"),
-    ("dst_ip", "data.win.eventdata.destinationIp"),
-    ("dst_port", "data.dstport"),
-    ("image", "data.win.eventdata.image"),
-    ("parent_image", "data.win.eventdata.parentImage"),
-    ("command_line", "data.win.eventdata.commandLine"),
-    ("event_id", "data.win.system.eventID"),
-    ("file", "syscheck.path"),
+    ("dest_ip", "data.dstip"),
+    ("dest_ip", "data.win.eventdata.destinationIp"),
+    ("dest_port", "data.dstport"),
+    ("Image", "data.win.eventdata.image"),
+    ("ParentImage", "data.win.eventdata.parentImage"),
+    ("CommandLine", "data.win.eventdata.commandLine"),
+    ("EventID", "data.win.system.eventID"),
+    ("TargetFilename", "syscheck.path"),
     ("location", "location"),
-    ("record", "full_log"),
+    ("full_log", "full_log"),
 ];
 
 /// Whether a record is an alert of Wazuh's.
@@ -56,22 +56,22 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
     };
     let mut fields = pick(value, &FIELDS);
     put_attack(value, &["rule.mitre.id"], &mut fields);
-    let user = fields.get("user").and_then(Value::as_str);
+    let source = text(value, "decoder.name").unwrap_or_else(|| "wazuh".to_owned());
+    let event = event(0, &timestamp, &source, "wazuh.alert", fields);
     let alert = Alert {
         alert_id: first(value, &["id", "rule.id"]),
-        timestamp: timestamp.clone(),
+        timestamp,
         severity: severity.to_owned(),
         category: first(value, &["rule.mitre.tactic", "rule.groups"]),
         host: first(value, &["agent.name", "agent.ip"]),
-        user: user.unwrap_or("-").to_owned(),
+        user: account(&event),
         summary: first(value, &["rule.description"]),
     };
-    let source = text(value, "decoder.name").unwrap_or_else(|| "wazuh".to_owned());
     Imported {
         format: Format::Wazuh,
         is_alert: true,
         alert,
-        log_window: vec![event(0, &timestamp, &source, "wazuh.alert", fields)],
+        log_window: vec![event],
     }
     .named()
 }

@@ -2,12 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::fields::{first, get, is_there, number, pick, time, whole};
-use super::{Alert, Format, ImportError, Imported, elastic, event, names};
-use crate::env::events;
+use super::fields::{first, get, is_there, number, pick, pick_own, text, time, whole};
+use super::{Alert, Format, ImportError, Imported, account, elastic, event};
 
 /// Event id, whether of Sysmon, our event type, what it is.
-const TYPES: [(u64, bool, &str, &str); 23] = [
+const TYPES: [(u64, bool, &str, &str); 26] = [
     (1, true, "process.create", "process created"),
     (3, true, "net.connection", "network connection"),
     (5, true, "process.terminate", "process ended"),
@@ -16,6 +15,7 @@ const TYPES: [(u64, bool, &str, &str); 23] = [
     (11, true, "file.create", "file created"),
     (13, true, "registry.set", "registry value set"),
     (22, true, "dns.query", "DNS query"),
+    (104, false, "log.clear", "event log cleared"),
     (4104, false, "script.block", "script run"),
     (4624, false, "auth.login_success", "logon"),
     (4625, false, "auth.login_failure", "logon failed"),
@@ -34,6 +34,13 @@ const TYPES: [(u64, bool, &str, &str); 23] = [
         "Kerberos logon failed",
     ),
     (5145, false, "share.access", "file share opened"),
+    (6416, false, "device.mount", "external device recognised"),
+    (
+        7036,
+        false,
+        "service.start",
+        "service entered the running state",
+    ),
     (7045, false, "service.install", "service installed"),
     (1102, false, "log.clear", "audit log cleared"),
 ];
@@ -82,31 +89,38 @@ const DATA: [&str; 4] = [
     "winlog.user_data",
 ];
 
-/// Ours, and theirs below the record's data.
-const FIELDS: [(&str, &str); 23] = [
-    ("image", "Image"),
-    ("image", "NewProcessName"),
-    ("image", "SourceImage"),
-    ("parent_image", "ParentImage"),
-    ("parent_image", "ParentProcessName"),
-    ("target_image", "TargetImage"),
-    ("command_line", "CommandLine"),
+/// Fields that are called what they are called below the record's data.
+const OWN: [&str; 18] = [
+    "Image",
+    "ParentImage",
+    "SourceImage",
+    "TargetImage",
+    "CommandLine",
+    "GrantedAccess",
+    "ProcessId",
+    "TargetFilename",
+    "ImageLoaded",
+    "Signed",
+    "TargetObject",
+    "TaskName",
+    "ImagePath",
+    "AccountName",
+    "LogonType",
+    "ScriptBlockText",
+    "ShareName",
+    "MemberName",
+];
+
+/// Ours, and theirs where they are called otherwise.
+const FIELDS: [(&str, &str); 8] = [
+    ("Image", "NewProcessName"),
+    ("ParentImage", "ParentProcessName"),
     ("src_ip", "SourceIp"),
     ("src_ip", "IpAddress"),
-    ("dst_ip", "DestinationIp"),
-    ("dst_port", "DestinationPort"),
-    ("service", "DestinationPortName"),
-    ("file", "TargetFilename"),
-    ("module", "ImageLoaded"),
-    ("target_object", "TargetObject"),
+    ("dest_ip", "DestinationIp"),
+    ("dest_port", "DestinationPort"),
+    ("app_proto", "DestinationPortName"),
     ("query", "QueryName"),
-    ("task", "TaskName"),
-    ("image_path", "ImagePath"),
-    ("account_name", "AccountName"),
-    ("logon_type", "LogonType"),
-    ("script", "ScriptBlockText"),
-    ("share", "ShareName"),
-    ("member", "MemberName"),
 ];
 
 /// Accounts and their domains; the first that is there is the one an event is about.
@@ -114,6 +128,32 @@ const ACCOUNTS: [(&str, &str); 3] = [
     ("User", ""),
     ("TargetUserName", "TargetDomainName"),
     ("SubjectUserName", "SubjectDomainName"),
+];
+
+/// Where the account that ran a script stands: it is none of the event's data.
+const RAN_BY: [&str; 4] = [
+    "winlog.user.name",
+    "winlog.user.identifier",
+    "Event.System.Security.#attributes.UserID",
+    "Event.System.Security.@UserID",
+];
+
+/// Which log was cleared, where it is not the one of Security.
+const CLEARED: [&str; 2] = [
+    "Event.UserData.LogFileCleared.Channel",
+    "winlog.user_data.Channel",
+];
+
+/// What starts a task; first what starts it with the machine or a session.
+const TRIGGERS: [&str; 8] = [
+    "LogonTrigger",
+    "BootTrigger",
+    "IdleTrigger",
+    "TimeTrigger",
+    "CalendarTrigger",
+    "EventTrigger",
+    "RegistrationTrigger",
+    "SessionStateChangeTrigger",
 ];
 
 /// What a record says happened.
@@ -131,14 +171,14 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
     let timestamp = time(value, &TIME)?;
     let told = told(value)?;
     let event = event(0, &timestamp, told.source, &told.kind, told.fields);
-    let category = told.kind.split('.').next().unwrap_or_default();
+    let category = event.event_type.split('.').next().unwrap_or_default();
     let alert = Alert {
         alert_id: first(value, &NUMBER),
         timestamp,
         severity: "medium".to_owned(),
         category: category.to_owned(),
         host: first(value, &HOST),
-        user: event.text("user").unwrap_or("-").to_owned(),
+        user: account(&event),
         summary: told.what,
     };
     Imported {
@@ -159,16 +199,22 @@ pub fn told(value: &Value) -> Result<Told, ImportError> {
     let id = id.ok_or_else(|| ImportError::at("EventID", "is no number"))?;
     let provider = first(value, &PROVIDER);
     let is_sysmon = provider.contains("Sysmon");
-    let (kind, what) = named(id, is_sysmon, &provider);
     let data = DATA.iter().find_map(|path| get(value, path));
-    let mut fields = of_data(&kind, data.unwrap_or(value));
+    let data = data.unwrap_or(value);
+    let known = named(id, is_sysmon).filter(|_| is_of_type(id, value, data));
+    let (kind, what) = known.unwrap_or_else(|| {
+        let what = format!("event {id} of {provider}");
+        (format!("windows.{id}"), what)
+    });
+    let mut fields = of_data(&kind, data);
+    put_more(id, value, &mut fields);
     if is_there(value, "winlog.event_id") {
         for (name, found) in elastic::picked(value) {
             fields.entry(name).or_insert(found);
         }
     }
     if let Some(host) = HOST.iter().find_map(|path| whole(value, path)) {
-        put_host(&kind, host, &mut fields);
+        fields.insert("Computer".to_owned(), host.into());
     }
     let source = match kind.as_str() {
         _ if is_sysmon => "sysmon",
@@ -186,29 +232,61 @@ pub fn told(value: &Value) -> Result<Told, ImportError> {
 
 /// The fields of an event of type `kind`.
 fn of_data(kind: &str, data: &Value) -> Map<String, Value> {
-    let mut fields = pick(data, &FIELDS);
+    let mut fields = pick_own(data, &OWN);
+    for (name, found) in pick(data, &FIELDS) {
+        fields.entry(name).or_insert(found);
+    }
     let user = match kind {
         // The account that is a target there is the group.
-        "auth.role_grant" => ACCOUNTS.iter().skip(2).find_map(|of| account(data, of)),
-        _ => ACCOUNTS.iter().find_map(|of| account(data, of)),
+        "auth.role_grant" => ACCOUNTS.iter().skip(2).find_map(|of| account_of(data, of)),
+        _ => ACCOUNTS.iter().find_map(|of| account_of(data, of)),
     };
-    fields.extend(user.map(|user| ("user".to_owned(), user.into())));
+    fields.extend(user.map(|user| ("User".to_owned(), user.into())));
     let more: &[(&str, &str)] = match kind {
-        "auth.role_grant" => &[("group_name", "TargetUserName")],
-        "auth.kerberos_failure" => &[("failure_code", "Status")],
-        "process.terminate" => &[("image", "ProcessName")],
+        "auth.role_grant" => &[("TargetUserName", "TargetUserName")],
+        "auth.kerberos_failure" => &[("Status", "Status")],
+        "process.terminate" => &[("Image", "ProcessName")],
+        "service.start" => &[("param1", "param1")],
+        "device.mount" => &[("DeviceDescription", "DeviceDescription")],
         _ => &[],
     };
     fields.extend(pick(data, more));
-    if kind == "log.clear" {
-        // The event tells of no other log.
-        fields.insert("channel".to_owned(), "Security".into());
-    }
     fields
 }
 
+/// What stands elsewhere in a record than its fields do, or inside one of them.
+fn put_more(id: u64, value: &Value, fields: &mut Map<String, Value>) {
+    let told = |paths: &[&str]| paths.iter().find_map(|path| whole(value, path));
+    let more = match id {
+        104 => vec![("Channel", told(&CLEARED))],
+        // The event tells of no other log.
+        1102 => vec![("Channel", Some("Security".to_owned()))],
+        4104 if !fields.contains_key("User") => vec![("User", told(&RAN_BY))],
+        4698 => of_task(value),
+        _ => Vec::new(),
+    };
+    let more = more.into_iter();
+    let more = more.filter_map(|(name, found)| Some((name.to_owned(), found?.into())));
+    fields.extend(more);
+}
+
+/// What starts a task and what it runs, from its definition in XML.
+fn of_task(value: &Value) -> Vec<(&'static str, Option<String>)> {
+    let paths = DATA.map(|data| format!("{data}.TaskContent"));
+    let mut paths = paths.iter().map(String::as_str).chain(["TaskContent"]);
+    let xml = paths.find_map(|path| whole(value, path));
+    let xml = xml.unwrap_or_default();
+    let trigger = TRIGGERS.into_iter().find(|name| xml.contains(name));
+    let command = xml.split_once("<Command>");
+    let command = command.and_then(|(_, rest)| rest.split_once("</Command>"));
+    vec![
+        ("Trigger", trigger.map(str::to_owned)),
+        ("Command", command.map(|(command, _)| command.to_owned())),
+    ]
+}
+
 /// An account, which Windows tells from others by its letters alone.
-fn account(data: &Value, (name, domain): &(&str, &str)) -> Option<String> {
+fn account_of(data: &Value, (name, domain): &(&str, &str)) -> Option<String> {
     let name = whole(data, name)?;
     Some(match whole(data, domain) {
         Some(domain) => format!("{domain}\\{name}"),
@@ -217,23 +295,19 @@ fn account(data: &Value, (name, domain): &(&str, &str)) -> Option<String> {
     })
 }
 
-/// The machine, where the type has a field for it; else its whole name where that is longer.
-fn put_host(kind: &str, host: String, fields: &mut Map<String, Value>) {
-    let has_field = events::find(kind).is_some_and(|of_type| of_type.field("host").is_some());
-    if has_field {
-        fields.insert("host".to_owned(), host.into());
-    } else if names::machine(&host) != host.to_lowercase() {
-        fields.insert("host_full".to_owned(), host.into());
-    }
-}
-
-/// Our type for an event id, and what it is in words; one we do not know keeps its number.
-fn named(id: u64, is_sysmon: bool, provider: &str) -> (String, String) {
+/// Our type for an event id, and what it is in words.
+fn named(id: u64, is_sysmon: bool) -> Option<(String, String)> {
     let known = TYPES
         .iter()
         .find(|(of, sysmon, ..)| (*of, *sysmon) == (id, is_sysmon));
-    known.map_or_else(
-        || (format!("windows.{id}"), format!("event {id} of {provider}")),
-        |(_, _, kind, what)| ((*kind).to_owned(), (*what).to_owned()),
-    )
+    known.map(|(_, _, kind, what)| ((*kind).to_owned(), (*what).to_owned()))
+}
+
+/// Whether a record with an id that tells of more than one thing tells of the one that our type is named after.
+fn is_of_type(id: u64, value: &Value, data: &Value) -> bool {
+    match id {
+        104 => CLEARED.iter().any(|path| is_there(value, path)),
+        7036 => text(data, "param2").is_some_and(|state| state.eq_ignore_ascii_case("running")),
+        _ => true,
+    }
 }

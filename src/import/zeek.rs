@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 
-use super::fields::{first, get, is_there, pick, seconds, text};
-use super::{Alert, Format, ImportError, Imported, MAX_TEXT, event};
+use super::fields::{first, get, is_there, pick, pick_own, seconds, text};
+use super::{Alert, Format, ImportError, Imported, MAX_TEXT, account, event};
 
 /// A log of Zeek's: its name (`_path` where it is written), a field only it has, our event type, and what is kept of it
-/// beside the ends of the connection.
+/// beside the ends of the connection, by Zeek's own names.
 struct Log {
     name: &'static str,
     told_by: &'static str,
     kind: &'static str,
     what: &'static str,
-    fields: &'static [(&'static str, &'static str)],
+    fields: &'static [&'static str],
 }
 
 const LOGS: [Log; 5] = [
@@ -21,26 +21,14 @@ const LOGS: [Log; 5] = [
         told_by: "note",
         kind: "zeek.notice",
         what: "notice",
-        fields: &[
-            ("note", "note"),
-            ("message", "msg"),
-            ("detail", "sub"),
-            ("src_ip", "src"),
-            ("dst_ip", "dst"),
-            ("dst_port", "p"),
-        ],
+        fields: &["note", "msg", "sub", "src", "dst", "p"],
     },
     Log {
         name: "dns",
         told_by: "query",
         kind: "dns.query",
         what: "DNS query",
-        fields: &[
-            ("query", "query"),
-            ("qtype_name", "qtype_name"),
-            ("rcode_name", "rcode_name"),
-            ("answer", "answers"),
-        ],
+        fields: &["query", "qtype_name", "rcode_name", "answers"],
     },
     Log {
         name: "http",
@@ -48,13 +36,12 @@ const LOGS: [Log; 5] = [
         kind: "http.request",
         what: "HTTP request",
         fields: &[
-            ("method", "method"),
-            ("site", "host"),
-            ("uri", "uri"),
-            ("user_agent", "user_agent"),
-            ("status_code", "status_code"),
-            ("mime_type", "resp_mime_types"),
-            ("user", "username"),
+            "method",
+            "host",
+            "uri",
+            "user_agent",
+            "status_code",
+            "resp_mime_types",
         ],
     },
     Log {
@@ -62,12 +49,7 @@ const LOGS: [Log; 5] = [
         told_by: "cipher",
         kind: "net.tls",
         what: "TLS connection",
-        fields: &[
-            ("server_name", "server_name"),
-            ("version", "version"),
-            ("validation_status", "validation_status"),
-            ("subject", "subject"),
-        ],
+        fields: &["server_name", "version", "validation_status", "subject"],
     },
     Log {
         name: "conn",
@@ -75,23 +57,21 @@ const LOGS: [Log; 5] = [
         kind: "net.connection",
         what: "connection",
         fields: &[
-            ("proto", "proto"),
-            ("service", "service"),
-            ("conn_state", "conn_state"),
-            ("duration", "duration"),
-            ("orig_bytes", "orig_bytes"),
-            ("resp_bytes", "resp_bytes"),
+            "proto",
+            "service",
+            "conn_state",
+            "duration",
+            "orig_bytes",
+            "resp_bytes",
         ],
     },
 ];
 
 /// Both ends, as every log has them.
-const ENDS: [(&str, &str); 4] = [
-    ("src_ip", "id.orig_h"),
-    ("src_port", "id.orig_p"),
-    ("dst_ip", "id.resp_h"),
-    ("dst_port", "id.resp_p"),
-];
+const ENDS: [&str; 4] = ["id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p"];
+
+/// Where the machine stands that a record is about; a notice names both ends itself where it is of no connection.
+const MACHINE: [&str; 4] = ["src", "id.orig_h", "dst", "id.resp_h"];
 
 /// Whether a record is of a log of Zeek's.
 pub fn is_one(value: &Value) -> bool {
@@ -104,11 +84,8 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
     let log = log_of(value)?;
     let timestamp = seconds(value, "ts")?;
     let is_alert = log.name == "notice";
-    let mut fields = pick(value, log.fields);
-    for (name, end) in pick(value, &ENDS) {
-        // A notice names both ends itself where it is of no connection.
-        fields.entry(name).or_insert(end);
-    }
+    let mut fields = pick_own(value, &[log.fields, &ENDS].concat());
+    fields.extend(pick(value, &[("User", "username")]));
     let summary = match is_alert {
         true => first(value, &["msg", "note"]),
         false => log.what.to_owned(),
@@ -118,30 +95,27 @@ pub fn read(value: &Value) -> Result<Imported, ImportError> {
         Some(module) if is_alert && !module.is_empty() => module.to_owned(),
         _ => log.name.to_owned(),
     };
-    let host = ["src_ip", "dst_ip"]
-        .into_iter()
-        .find_map(|end| fields.get(end)?.as_str());
-    let user = fields.get("user").and_then(Value::as_str);
+    let kind = match log.name {
+        // Zeek tells the type of a file from the file, not from what its server says.
+        "http" if fields.contains_key("resp_mime_types") => "http.download",
+        _ => log.kind,
+    };
+    let event = event(0, &timestamp, "zeek", kind, fields);
     let alert = Alert {
         alert_id: first(value, &["uid", "fuid", "note"]),
-        timestamp: timestamp.clone(),
+        timestamp,
         // Zeek says none.
         severity: if is_alert { "medium" } else { "info" }.to_owned(),
         category,
-        host: host.unwrap_or("-").to_owned(),
-        user: user.unwrap_or("-").to_owned(),
+        host: first(value, &MACHINE),
+        user: account(&event),
         summary,
-    };
-    let kind = match log.name {
-        // Zeek tells the type of a file from the file, not from what its server says.
-        "http" if fields.contains_key("mime_type") => "http.download",
-        _ => log.kind,
     };
     Imported {
         format: Format::Zeek,
         is_alert,
         alert,
-        log_window: vec![event(0, &timestamp, "zeek", kind, fields)],
+        log_window: vec![event],
     }
     .named()
 }

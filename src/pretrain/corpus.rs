@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::marks;
 use super::names;
-use super::notes::{Line, Note, note};
+use super::notes::{Line, Note, note, printed};
 use crate::env::generate;
+use crate::env::names::word;
 use crate::env::prompt;
 use crate::env::schema::{Episode, Split, Stage};
 use crate::model::tokenizer::Tokenizer;
@@ -84,12 +85,8 @@ impl Words {
             for event in generate::episode(stage, Split::Train, 0, index).log_window {
                 for (key, value) in &event.fields {
                     let values = seen.entry(key.clone()).or_default();
-                    values.extend(
-                        value
-                            .as_str()
-                            .filter(|v| !is_forbidden(v))
-                            .map(str::to_string),
-                    );
+                    let text = value.as_str().filter(|text| !is_forbidden(text));
+                    values.extend(text.map(|_| printed(value)));
                 }
             }
         }
@@ -131,6 +128,7 @@ pub fn window(
         if shown == Names::MadeUp || shown == Names::Mixed && stream.chance(3, 4) {
             names::disguise(&mut episode, &mut stream);
         }
+        without_claims(&mut episode, &mut stream);
         let text = window_text(&episode);
         if is_forbidden(&text) {
             continue;
@@ -141,6 +139,25 @@ pub fn window(
             .chain((0..notes).map(|_| note(words, &lines, &mut stream)))
             .collect();
         return Document::Window { text, notes };
+    }
+}
+
+/// Puts made-up sentences where free text claims an action: notes are there to be passed over, and windows with some are most
+/// of the last stage.
+fn without_claims(episode: &mut Episode, stream: &mut Stream) {
+    let claims = generate::injections(episode.split);
+    let mut harmless = |text: &str| {
+        let claim = claims.iter().find(|claim| text.contains(**claim))?;
+        let words: Vec<String> = (0..4).map(|_| word(stream)).collect();
+        Some(text.replace(claim, &format!("{}.", words.join(" "))))
+    };
+    if let Some(summary) = harmless(&episode.alert.summary) {
+        episode.alert.summary = summary;
+    }
+    for event in &mut episode.log_window {
+        if let Some(note) = event.text("note").and_then(&mut harmless) {
+            event.fields.insert("note".to_owned(), note.into());
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::notes::{Kind, Line, Note};
 use crate::env::address;
 use crate::env::families::{self, Family, Lead};
 use crate::env::login::{FAILURE, SUCCESS};
+use crate::env::paths;
 use crate::stream::Stream;
 
 /// What a line shows.
@@ -228,7 +229,7 @@ fn mark(lines: &[Line], at: usize) -> Mark {
     }
     if let Some((family, lead)) = families::led_by(event_type) {
         return Mark::Lead(match lead.holds_context {
-            true => value(line, family.context_field).to_owned(),
+            true => context(family, line),
             false => ordinal(1 + leads(lead, value(line, lead.join.0), earlier).len()).to_owned(),
         });
     }
@@ -236,13 +237,13 @@ fn mark(lines: &[Line], at: usize) -> Mark {
         return Mark::Ordinary;
     };
     let beside = match family.lead {
-        None => value(line, family.context_field),
+        None => context(family, line),
         Some(lead) => {
             let leads = leads(lead, value(line, lead.join.1), earlier);
             match leads.last() {
-                Some(last) if lead.holds_context => value(last, family.context_field),
-                Some(_) if leads.len() >= lead.count => value(line, family.context_field),
-                _ => ALONE,
+                Some(last) if lead.holds_context => context(family, last),
+                Some(_) if leads.len() >= lead.count => context(family, line),
+                _ => ALONE.to_owned(),
             }
         }
     };
@@ -250,7 +251,22 @@ fn mark(lines: &[Line], at: usize) -> Mark {
         nth: family
             .repeat
             .map(|_| 1 + earlier.iter().filter(|l| alike(family, l, line)).count()),
-        beside: beside.to_owned(),
+        beside,
+    }
+}
+
+/// What the family looks at in a line; of a path its known folder, or its last part.
+fn context(family: &Family, line: &Line) -> String {
+    let printed = value(line, family.context_field);
+    let path = printed.replace(r"\\", r"\");
+    if !path.contains('\\') {
+        return printed.to_owned();
+    }
+    let mut words = family.detections.iter().flat_map(|d| d.values);
+    let folder = words.find(|word| word.ends_with('\\') && paths::is_named(&path, word));
+    match folder {
+        Some(folder) => folder.replace('\\', r"\\"),
+        None => paths::file_name(&path).to_owned(),
     }
 }
 
@@ -318,66 +334,71 @@ mod tests {
         let told = texts(&[
             (
                 "process.create",
-                json!({"image": "mshta.exe", "parent_image": "ccmexec.exe"}),
+                json!({"Image": r"C:\Windows\System32\mshta.exe", "ParentImage": r"C:\Windows\CCM\CcmExec.exe"}),
             ),
             (
                 "process.create",
-                json!({"image": "chrome.exe", "parent_image": "tomcat9.exe"}),
+                json!({"Image": "chrome.exe", "ParentImage": "tomcat9.exe"}),
             ),
             (
                 "net.transfer",
-                json!({"service": "pastebin", "orig_bytes": 99_999_999, "dst_ip": "8.8.8.8"}),
+                json!({"resp_class": "pastebin", "orig_bytes": 99_999_999, "id.resp_h": "8.8.8.8"}),
             ),
             (
                 "net.transfer",
-                json!({"service": "pastebin", "orig_bytes": 100_000_000, "dst_ip": "8.8.8.8"}),
+                json!({"resp_class": "pastebin", "orig_bytes": 100_000_000, "id.resp_h": "8.8.8.8"}),
             ),
-            ("image.load", json!({"module": "ntdll.dll"})),
+            ("image.load", json!({"ImageLoaded": "ntdll.dll"})),
+            (
+                "service.install",
+                json!({"AccountName": "LocalSystem", "ImagePath": r"C:\Users\Public\a.exe"}),
+            ),
         ]);
         assert_eq!(
             told,
             [
-                "ccmexec.exe sensitive",
+                "CcmExec.exe sensitive",
                 "ordinary",
                 "ordinary",
                 "pastebin sensitive",
-                "ordinary"
+                "ordinary",
+                r"C:\\Users\\Public\\ sensitive"
             ]
         );
     }
 
     #[test]
     fn a_line_is_told_with_what_led_up_to_it() {
-        let click = |user: &str, verdict: &str| {
-            ("mail.click", json!({"user": user, "url_verdict": verdict}))
+        let click = |user: &str, class: &str| {
+            ("mail.click", json!({"recipient": user, "url_class": class}))
         };
         let script = |user: &str| {
             (
                 "script.block",
-                json!({"script_class": "encoded", "user": user}),
+                json!({"script_class": "encoded", "UserId": user}),
             )
         };
         assert_eq!(
             texts(&[
                 script("a"),
                 click("a", "drill_url"),
-                click("b", "phish_kit"),
+                click("b", "lookalike"),
                 script("a"),
                 script("b"),
             ]),
             [
                 "alone sensitive",
                 "drill_url leads",
-                "phish_kit leads",
+                "lookalike leads",
                 "drill_url sensitive",
-                "phish_kit sensitive"
+                "lookalike sensitive"
             ]
         );
-        let deny = |user: &str| ("auth.mfa_deny", json!({"user": user}));
+        let deny = |user: &str| ("auth.mfa_deny", json!({"actor.alternateId": user}));
         let approve = |user: &str| {
             (
                 "auth.mfa_approve",
-                json!({"factor": "push", "origin": "overseas", "user": user}),
+                json!({"factor": "push", "client_class": "overseas", "actor.alternateId": user}),
             )
         };
         assert_eq!(
@@ -394,28 +415,24 @@ mod tests {
 
     #[test]
     fn rows_are_counted_by_actor_and_failures_by_user_since_the_last_success() {
-        let rename = |id: u64, share: &str| {
+        let rename = |id: u64, image: &str| {
             (
                 "file.rename",
-                json!({"process_id": id, "extension": "locked", "share": share}),
+                json!({"Computer": "h", "ProcessId": id, "extension": "locked", "Image": image}),
             )
         };
         let sign_in = |event_type, user: &str| {
             (
                 event_type,
-                json!({"user": user, "src_ip": "10.0.0.7", "account_role": "staff"}),
+                json!({"TargetUserName": user, "IpAddress": "10.0.0.7", "account_role": "staff"}),
             )
         };
         assert_eq!(
-            texts(&[
-                rename(7, "local_volume"),
-                rename(8, "local_volume"),
-                rename(7, "scratch_disk")
-            ]),
+            texts(&[rename(7, "a.exe"), rename(8, "a.exe"), rename(7, "b.exe")]),
             [
-                "local_volume sensitive first",
-                "local_volume sensitive first",
-                "scratch_disk sensitive second"
+                "a.exe sensitive first",
+                "a.exe sensitive first",
+                "b.exe sensitive second"
             ]
         );
         assert_eq!(

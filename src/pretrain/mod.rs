@@ -51,7 +51,7 @@ pub struct Options {
 }
 
 /// Tokens of nano's vocabulary.
-const VOCABULARY: usize = 2816;
+const VOCABULARY: usize = 3584;
 /// How often the tokenizer's training text holds each fixed word: enough for each to be merged whole.
 const FIXED: usize = 2_000;
 /// Weights of the four stages' windows, phase by phase.

@@ -1,5 +1,7 @@
 //! Questions about a log window and their answers: what nano learns to read by.
 
+use serde_json::Value;
+
 use super::corpus::Words;
 use super::marks;
 use crate::env::address;
@@ -115,7 +117,7 @@ impl Kind {
 /// One line of the window as notes see it: id and printed pairs, the type among them.
 pub(super) struct Line {
     pub(super) id: String,
-    /// Key as it is printed with its opening quote (` image="`), value, closing quote.
+    /// Key as it is printed with its opening quote (` Image="`), value, closing quote.
     pub(super) pairs: Vec<Pair>,
     /// Whether a value is of the kind that raises alerts.
     pub(super) is_sensitive: bool,
@@ -129,7 +131,7 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    /// ` image="`, ` type=`.
+    /// ` Image="`, ` type=`.
     fn open(&self) -> String {
         format!(" {}={}", self.key, if self.quoted { "\"" } else { "" })
     }
@@ -152,12 +154,10 @@ impl Line {
             quoted: false,
         }];
         for (key, value) in &event.fields {
-            let text = value.as_str();
-            let value = text.map_or_else(|| value.to_string(), str::to_string);
             pairs.push(Pair {
                 key: key.clone(),
-                value,
-                quoted: text.is_some(),
+                value: printed(value),
+                quoted: value.is_string(),
             });
         }
         Self {
@@ -174,6 +174,13 @@ impl Line {
     pub(super) fn has(&self, pair: &Pair) -> bool {
         self.pairs.contains(pair)
     }
+}
+
+/// A value as prompts print it, without its quotes.
+pub(super) fn printed(value: &Value) -> String {
+    let whole = value.to_string();
+    let inner = whole.strip_prefix('"').and_then(|w| w.strip_suffix('"'));
+    inner.map_or_else(|| whole.clone(), str::to_owned)
 }
 
 pub(super) fn note(words: &Words, lines: &[Line], stream: &mut Stream) -> Note {

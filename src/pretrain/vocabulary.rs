@@ -1,9 +1,10 @@
 //! Nano's tokenizer: a byte-level BPE cut along the grammar of prompts.
 //!
-//! A key with its quotes is one piece (`" user="`), a log id is one, a time of day is three (`14:`, `02:`, `56Z] `), digits
-//! go in pairs, the initial of a user is one (`j.`), and a label takes its space along (`Action: `), so that what follows
-//! has no leading space and splits alike wherever a caller cuts the text. Words the environment always writes alike are
-//! one token each, whatever their length: what is one thing to the rules is one thing to look up.
+//! A key with its quotes is one piece (`" User="`), the folder of a path is one, a log id is one, a time of day is three
+//! (`14:`, `02:`, `56Z] `), digits go in pairs, the initial of a user is one (`j.`), and a label takes its space along
+//! (`Action: `), so that what follows has no leading space and splits alike wherever a caller cuts the text. Words the
+//! environment always writes alike are one token each, whatever their length: what is one thing to the rules is one thing
+//! to look up.
 
 use tokenizers::decoders::byte_level::ByteLevel as ByteLevelDecoder;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
@@ -15,6 +16,7 @@ use tokenizers::{AddedToken, SplitDelimiterBehavior, Tokenizer as Inner, Tokeniz
 use super::corpus;
 use crate::env::events::{self, Kind};
 use crate::env::families::{self, Surface};
+use crate::env::paths;
 use crate::env::plausible::CATEGORIES;
 use crate::env::prompt;
 use crate::env::rules;
@@ -22,7 +24,8 @@ use crate::model::tokenizer::{END_OF_TEXT, TURN_END, TURN_START, Tokenizer};
 
 /// Where text is cut before pieces are merged. ASCII classes only: every regex engine reads them alike.
 pub const PIECES: &str = concat!(
-    r#"L[0-9]+-[0-9]+|"? [a-z_]+="?|[0-9]{4}-|[0-9]{2}-|[0-9]{2}T|[0-9]{2}:|[0-9]{2}Z\] |"#,
+    r#"L[0-9]+-[0-9]+|"? [A-Za-z_.]+="?|"#,
+    r#"(?:[A-Z]:|HK[A-Z]+|\\\\\\\\[A-Za-z0-9.]+)\\\\(?:[A-Za-z0-9$ ]+\\\\)*|[0-9]{4}-|[0-9]{2}-|[0-9]{2}T|[0-9]{2}:|[0-9]{2}Z\] |"#,
     r#"[A-Z][A-Za-z]*: |\.?[0-9]{1,2}| ?[a-z]\.| ?[A-Za-z_][A-Za-z0-9_]*(?:[.\-][A-Za-z_][A-Za-z0-9_]*)*|"?\n+|"#,
     r#" ?[^ \t\r\nA-Za-z0-9]+|[ \t\r\n]+"#
 );
@@ -104,6 +107,7 @@ fn environment_words() -> impl Iterator<Item = String> {
         let contexts = family.detections.iter().flat_map(|d| d.values).copied();
         surface.into_iter().chain(contexts)
     });
+    let values = values.map(spelled);
     let types = events::all().flat_map(|event_type| [event_type.name, event_type.source]);
     let keys = events::all()
         .flat_map(|event_type| event_type.fields)
@@ -111,12 +115,20 @@ fn environment_words() -> impl Iterator<Item = String> {
             Kind::Number(..) | Kind::Flag => ["", "\""].map(|end| format!("{end} {}=", field.name)),
             _ => ["", "\""].map(|end| format!("{end} {}=\"", field.name)),
         });
-    values
-        .chain(types)
+    let others = types
         .chain(CATEGORIES.iter().copied())
-        .chain(families::all().map(|family| family.severity))
-        .map(str::to_string)
-        .chain(keys)
+        .chain(families::all().map(|family| family.severity));
+    values.chain(others.map(str::to_string)).chain(keys)
+}
+
+/// A word of the rules as prompts print it: names of programs and keys in their folder.
+fn spelled(word: &str) -> String {
+    let is_of_path = word.contains('\\') || word.ends_with(".exe") || word.starts_with("Run");
+    let whole = match is_of_path {
+        true => paths::whole(word, ""),
+        false => word.to_owned(),
+    };
+    whole.replace('\\', r"\\")
 }
 
 /// The words of reasons and of the system message, and those a reason may open with.
@@ -146,7 +158,7 @@ mod tests {
     use super::*;
 
     fn tokenizer() -> Tokenizer {
-        let line = "[2026-04-25T10:00:00Z] L1-0 src=identity type=auth.login_failure user=\"j.doe\" src_ip=\"10.0.0.5\"\n";
+        let line = "[2026-04-25T10:00:00Z] L1-0 src=identity type=auth.login_failure User=\"j.doe\" id.orig_h=\"10.0.0.5\"\n";
         let texts = (0..200).map(move |i| format!("{line}CitedLog: L1-{}\nnumber {i:04}", i % 10));
         train(texts, 600).expect("trains")
     }
@@ -162,6 +174,7 @@ mod tests {
             "  \n\n\t",
             "L1-0L1-1\"\" =",
             "\u{7f}\u{80}",
+            "\\\\127.0.0.1\\ADMIN$\\x.exe C:\\\\a b\\\\",
         ] {
             let ids = t.encode(text);
             assert_eq!(t.decode(&ids), text);
@@ -172,7 +185,12 @@ mod tests {
     #[test]
     fn ids_keys_and_labels_are_single_tokens_wherever_the_text_is_cut() {
         let t = tokenizer();
-        for piece in ["L1-3", "\" src_ip=\"", "CitedLog: ", "auth.login_failure"] {
+        for piece in [
+            "L1-3",
+            "\" id.orig_h=\"",
+            "CitedLog: ",
+            "auth.login_failure",
+        ] {
             assert_eq!(t.encode(piece).len(), 1, "{piece}");
         }
         let whole = t.encode("CitedLog: L1-3\nnumber");

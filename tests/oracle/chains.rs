@@ -1,7 +1,7 @@
 //! The rules that tie a line to earlier ones, its leads: those of another type that have an equal value. A chain is
 //! a family of such rules, and differs from the next in its data only.
 
-use crate::conditions::outside;
+use crate::addresses::outside;
 use crate::prompt::Event;
 
 /// The field whose words tell the rules of a chain apart, and in which line it stands.
@@ -10,8 +10,18 @@ pub enum Context {
     InEvent(&'static str),
 }
 
-/// A rule of a chain: id, action, and the word of its context; without a word it asks for too few leads.
-type Told = (&'static str, &'static str, Option<&'static str>);
+/// What a rule of a chain asks for beyond what all of them do.
+#[derive(Clone, Copy)]
+pub enum Told {
+    /// This word in the event behind enough leads, or in enough leads, whatever the others say.
+    Says(&'static str),
+    /// This word in a lead, and in every other one too.
+    AllSay(&'static str),
+    /// No other rule of the event type holds for the event.
+    Otherwise,
+}
+
+use Told::{AllSay, Otherwise, Says};
 
 pub struct Chain {
     pub event: &'static str,
@@ -23,34 +33,44 @@ pub struct Chain {
     /// So many leads are enough, fewer are too few.
     enough: usize,
     context: Context,
-    pub rules: &'static [Told],
+    pub rules: &'static [(&'static str, &'static str, Told)],
 }
 
 impl Chain {
-    /// The first event of the chain with enough leads and this word in its context, or with too few leads.
-    pub fn first(&self, window: &[Event], word: Option<&str>) -> Option<usize> {
-        (0..window.len()).find(|&at| {
-            let leads: Vec<_> = self
-                .possible_leads(window, at)
-                .filter(|lead| self.ties(lead, &window[at]))
-                .collect();
-            let told = match (word, &self.context) {
-                (None, _) => leads.len() < self.enough,
-                // One of several leads is enough, whatever the others say.
-                (Some(word), Context::InLead(key)) => {
-                    let saying = leads.iter().filter(|lead| lead.has(key, &[word]));
-                    saying.count() >= self.enough
-                }
-                (Some(word), Context::InEvent(key)) => {
-                    leads.len() >= self.enough && window[at].has(key, &[word])
-                }
-            };
-            told && self.starts(&window[at])
-        })
+    /// What all sentences of the chain ask of the event at that place.
+    pub fn starts(&self, window: &[Event], at: usize) -> bool {
+        window[at].is_a(self.event) && (self.surface)(&window[at])
     }
 
-    fn starts(&self, event: &Event) -> bool {
-        event.is_a(self.event) && (self.surface)(event)
+    /// Whether enough leads come before the event with this word in its context, or in theirs.
+    pub fn says(&self, window: &[Event], at: usize, word: &str) -> bool {
+        let leads = self.leads(window, at);
+        match self.context {
+            Context::InLead(key) => {
+                let saying = leads.iter().filter(|lead| lead.has(key, &[word]));
+                saying.count() >= self.enough
+            }
+            Context::InEvent(key) => leads.len() >= self.enough && window[at].has(key, &[word]),
+        }
+    }
+
+    /// Whether a lead says something else, or nothing.
+    pub fn is_contradicted(&self, window: &[Event], at: usize, word: &str) -> bool {
+        match self.context {
+            Context::InLead(key) => {
+                let mut leads = self.leads(window, at).into_iter();
+                leads.any(|lead| !lead.has(key, &[word]))
+            }
+            Context::InEvent(_) => false,
+        }
+    }
+
+    /// The lines before the one at `at` that have the type of a lead and its value.
+    fn leads<'a>(&self, window: &'a [Event], at: usize) -> Vec<&'a Event> {
+        let possible = self.possible_leads(window, at);
+        possible
+            .filter(|lead| self.ties(lead, &window[at]))
+            .collect()
     }
 
     fn ties(&self, lead: &Event, event: &Event) -> bool {
@@ -59,19 +79,19 @@ impl Chain {
 
     /// The lines before the one at `at` that have the type of a lead, tied to it or not.
     fn possible_leads<'a>(
-        &'a self,
+        &self,
         window: &'a [Event],
         at: usize,
-    ) -> impl Iterator<Item = &'a Event> {
-        let before = window[..at].iter();
-        before.filter(|other| other.is_a(self.lead))
+    ) -> impl Iterator<Item = &'a Event> + use<'a> {
+        let lead = self.lead;
+        window[..at].iter().filter(move |other| other.is_a(lead))
     }
 
     /// Whether an event of the chain stands behind a line that is no lead of it only for another value.
     pub fn is_broken(&self, window: &[Event]) -> bool {
         (0..window.len()).any(|at| {
             let mut possible = self.possible_leads(window, at);
-            self.starts(&window[at]) && possible.any(|lead| !self.ties(lead, &window[at]))
+            self.starts(window, at) && possible.any(|lead| !self.ties(lead, &window[at]))
         })
     }
 
@@ -79,8 +99,23 @@ impl Chain {
     pub fn is_reversed(&self, window: &[Event]) -> bool {
         (0..window.len()).any(|at| {
             let mut after = window[at..].iter();
-            self.starts(&window[at])
+            self.starts(window, at)
                 && after.any(|other| other.is_a(self.lead) && self.ties(other, &window[at]))
+        })
+    }
+
+    /// Whether one lead of an event of the chain clears it, but not another.
+    pub fn is_disputed(&self, window: &[Event]) -> bool {
+        let mut clearing = self.rules.iter().filter_map(|&(_, _, told)| match told {
+            AllSay(word) => Some(word),
+            Says(_) | Otherwise => None,
+        });
+        clearing.any(|word| {
+            (0..window.len()).any(|at| {
+                self.starts(window, at)
+                    && self.says(window, at, word)
+                    && self.is_contradicted(window, at, word)
+            })
         })
     }
 
@@ -92,11 +127,16 @@ impl Chain {
         }
     }
 
-    /// The ids of the rules that ask for enough leads, or of those that ask for too few.
+    /// Whether its rules are told apart by a word of its leads.
+    pub fn is_told_by_leads(&self) -> bool {
+        matches!(self.context, Context::InLead(_))
+    }
+
+    /// The ids of the rules that ask for enough leads, or that of the one for what is left.
     pub fn ids(&self, with_leads: bool) -> Vec<&'static str> {
         let rules = self.rules.iter();
         rules
-            .filter(|(_, _, word)| word.is_some() == with_leads)
+            .filter(|(_, _, told)| matches!(told, Otherwise) != with_leads)
             .map(|&(id, _, _)| id)
             .collect()
     }
@@ -108,85 +148,93 @@ pub static CHAINS: &[Chain] = &[
         event: "script.block",
         surface: |event| event.has("script_class", &["encoded", "obfuscated"]),
         lead: "mail.click",
-        same: ("user", "user"),
+        same: ("UserId", "recipient"),
         enough: 1,
-        context: Context::InLead("url_verdict"),
+        context: Context::InLead("url_class"),
         rules: &[
             (
-                "script_after_phishing_kit",
+                "script_after_lookalike",
                 "quarantine_host",
-                Some("phish_kit"),
+                Says("lookalike"),
             ),
-            ("script_after_hostile_server", "block_ip", Some("evil_host")),
-            ("script_after_spear_link", "escalate", Some("spear_url")),
-            ("script_unprompted", "monitor", None),
-            ("script_after_drill", "dismiss", Some("drill_url")),
+            ("script_after_bare_address", "block_ip", Says("bare_host")),
+            ("script_after_spear_link", "escalate", Says("spear_url")),
+            ("script_unprompted", "monitor", Otherwise),
+            ("script_after_drill", "dismiss", AllSay("drill_url")),
         ],
     },
     Chain {
         event: "auth.mfa_approve",
         surface: |event| event.has("factor", &["push", "voice"]),
         lead: "auth.mfa_deny",
-        same: ("user", "user"),
+        same: ("actor.alternateId", "actor.alternateId"),
         enough: 2,
-        context: Context::InEvent("origin"),
+        context: Context::InEvent("client_class"),
         rules: &[
-            ("mfa_fatigue_tor", "block_ip", Some("tor_exit")),
-            ("mfa_fatigue_overseas", "escalate", Some("overseas")),
-            ("mfa_fatigue_home", "monitor", Some("home_net")),
-            ("mfa_approved_unforced", "dismiss", None),
+            ("mfa_fatigue_tor", "block_ip", Says("tor_exit")),
+            ("mfa_fatigue_overseas", "escalate", Says("overseas")),
+            ("mfa_approved_otherwise", "monitor", Otherwise),
+            ("mfa_approved_on_site", "dismiss", Says("our_desk")),
         ],
     },
     Chain {
         event: "vpn.login",
-        surface: |event| event.has("status", &["connected", "resumed"]),
+        surface: |event| event.has("status", &["success"]),
         lead: "badge.entry",
-        same: ("user", "user"),
+        same: ("srcuser", "cardholder"),
         enough: 1,
-        context: Context::InEvent("geo"),
+        context: Context::InEvent("srcregion"),
         rules: &[
-            ("travel_hosted", "block_ip", Some("hosted")),
-            ("travel_abroad", "escalate", Some("abroad")),
-            ("travel_nearby", "monitor", Some("nearby")),
-            ("vpn_without_badge", "dismiss", None),
+            ("travel_hosted", "block_ip", Says("hosted")),
+            ("travel_abroad", "escalate", Says("abroad")),
+            ("vpn_unconfirmed", "monitor", Otherwise),
+            ("vpn_from_our_guest_net", "dismiss", Says("onsite")),
         ],
     },
     Chain {
         event: "service.start",
-        surface: |event| event.has("service_file", &["psexesvc", "winexesvc"]),
+        surface: |event| event.has("param1", &["PSEXESVC", "winexesvc"]),
         lead: "share.access",
-        same: ("host", "host"),
+        same: ("Computer", "Computer"),
         enough: 1,
         context: Context::InLead("client_role"),
         rules: &[
             (
                 "remote_service_from_desk",
                 "quarantine_host",
-                Some("user_desk"),
+                Says("user_desk"),
             ),
-            ("remote_service_from_vpn", "block_ip", Some("vpn_guest")),
+            (
+                "remote_service_from_internet",
+                "block_ip",
+                Says("public_ip"),
+            ),
             (
                 "remote_service_from_controller",
                 "escalate",
-                Some("dc_mirror"),
+                Says("dc_mirror"),
             ),
-            ("remote_service_unexplained", "monitor", None),
-            ("remote_service_from_patching", "dismiss", Some("patch_hub")),
+            ("remote_service_unexplained", "monitor", Otherwise),
+            (
+                "remote_service_from_patching",
+                "dismiss",
+                AllSay("patch_hub"),
+            ),
         ],
     },
     Chain {
         event: "task.create",
-        surface: |event| event.has("trigger", &["at_logon", "at_boot"]),
+        surface: |event| event.has("Trigger", &["LogonTrigger", "BootTrigger"]),
         lead: "file.download",
-        same: ("command", "file"),
+        same: ("Command", "TargetFilename"),
         enough: 1,
-        context: Context::InLead("zone"),
+        context: Context::InLead("origin"),
         rules: &[
-            ("task_from_mail", "quarantine_host", Some("mail_box")),
-            ("task_from_bare_address", "block_ip", Some("bare_url")),
-            ("task_from_peer", "escalate", Some("peer_box")),
-            ("task_from_freeware", "monitor", Some("freeware")),
-            ("task_of_installed_file", "dismiss", None),
+            ("task_from_mail", "quarantine_host", Says("mail_box")),
+            ("task_from_bare_address", "block_ip", Says("bare_url")),
+            ("task_from_peer", "escalate", Says("peer_box")),
+            ("task_of_unknown_file", "monitor", Otherwise),
+            ("task_from_our_repository", "dismiss", AllSay("our_repo")),
         ],
     },
     Chain {
@@ -196,138 +244,130 @@ pub static CHAINS: &[Chain] = &[
                 .number("write_count")
                 .is_some_and(|count| count >= 500)
         },
-        lead: "shadow.delete",
-        same: ("host", "host"),
+        lead: "shadow.resize",
+        same: ("Computer", "Computer"),
         enough: 1,
         context: Context::InLead("initiator"),
         rules: &[
             (
                 "mass_write_after_user_purge",
                 "quarantine_host",
-                Some("user_shell"),
+                Says("user_shell"),
             ),
             (
                 "mass_write_after_remote_purge",
                 "escalate",
-                Some("remote_cli"),
+                Says("remote_cli"),
             ),
-            ("mass_write_with_copies", "monitor", None),
-            ("mass_write_of_backup", "dismiss", Some("backup_job")),
+            ("mass_write_with_copies", "monitor", Otherwise),
+            ("mass_write_of_backup", "dismiss", AllSay("backup_job")),
         ],
     },
     Chain {
         event: "log.clear",
-        surface: |event| event.has("channel", &["Security", "Sysmon"]),
+        surface: |event| event.has("Channel", &["Security", "System"]),
         lead: "rdp.logon",
-        same: ("user", "user"),
+        same: ("SubjectUserName", "TargetUserName"),
         enough: 1,
         context: Context::InLead("client_net"),
         rules: &[
             (
                 "log_cleared_from_guest",
                 "quarantine_host",
-                Some("guest_lan"),
+                Says("guest_lan"),
             ),
-            ("log_cleared_from_internet", "block_ip", Some("public_ip")),
-            ("log_cleared_by_vendor", "escalate", Some("vendor_ip")),
-            ("log_cleared_locally", "monitor", None),
-            ("log_cleared_on_duty", "dismiss", Some("admin_lan")),
+            ("log_cleared_from_internet", "block_ip", Says("public_ip")),
+            ("log_cleared_by_vendor", "escalate", Says("vendor_ip")),
+            ("log_cleared_unexplained", "monitor", Otherwise),
+            ("log_cleared_on_duty", "dismiss", AllSay("admin_lan")),
         ],
     },
     Chain {
         event: "cloud.stop_trail",
         surface: |event| event.has("trail_scope", &["all_regions", "org_wide"]),
         lead: "cloud.console_login",
-        same: ("user", "user"),
+        same: ("userName", "userName"),
         enough: 1,
-        context: Context::InLead("client_class"),
+        context: Context::InLead("address_class"),
         rules: &[
             (
-                "trail_stopped_from_attack_host",
+                "trail_stopped_from_rented_server",
                 "block_ip",
-                Some("kali_host"),
+                Says("rented_vps"),
             ),
-            (
-                "trail_stopped_by_attack_tool",
-                "escalate",
-                Some("pacu_tool"),
-            ),
-            ("trail_stopped_without_login", "monitor", None),
-            ("trail_stopped_by_pipeline", "dismiss", Some("terraform")),
+            ("trail_stopped_from_mobile", "escalate", Says("mobile_net")),
+            ("trail_stopped_unexplained", "monitor", Otherwise),
+            ("trail_stopped_by_pipeline", "dismiss", AllSay("our_runner")),
         ],
     },
     Chain {
         event: "mail.forward_rule",
-        surface: |event| event.has("forward_to", &["webmail", "external"]),
+        surface: |event| event.has("ForwardTo", &["webmail", "external"]),
         lead: "cloud.consent",
-        same: ("user", "user"),
+        same: ("UserId", "userPrincipalName"),
         enough: 1,
         context: Context::InLead("publisher"),
         rules: &[
-            (
-                "forward_after_unsigned_app",
-                "quarantine_host",
-                Some("unsigned"),
-            ),
-            ("forward_after_imposter_app", "escalate", Some("imposter")),
-            ("forward_without_app", "monitor", None),
-            ("forward_by_verified_app", "dismiss", Some("verified")),
+            ("forward_after_unsigned_app", "block_ip", Says("unsigned")),
+            ("forward_after_namesake_app", "escalate", Says("namesake")),
+            ("forward_unexplained", "monitor", Otherwise),
+            ("forward_by_verified_app", "dismiss", AllSay("verified")),
         ],
     },
     Chain {
         event: "net.session",
         surface: |event| {
             event
-                .number("duration_min")
-                .is_some_and(|minutes| minutes >= 60)
-                && outside(event, "dst_ip")
+                .number("duration")
+                .is_some_and(|seconds| seconds >= 3600)
+                && outside(event, "id.resp_h")
         },
         lead: "dns.answer",
-        same: ("dst_ip", "answer"),
+        same: ("id.resp_h", "answers"),
         enough: 1,
         context: Context::InLead("domain_age"),
         rules: &[
-            ("long_session_new_domain", "block_ip", Some("born_today")),
+            ("long_session_new_domain", "block_ip", Says("born_today")),
             (
                 "long_session_generated_domain",
                 "quarantine_host",
-                Some("dga_styled"),
+                Says("dga_styled"),
             ),
-            ("long_session_unresolved", "monitor", None),
-            ("long_session_old_domain", "dismiss", Some("decade_old")),
+            ("long_session_unresolved", "monitor", Otherwise),
+            ("long_session_old_domain", "dismiss", AllSay("decade_old")),
         ],
     },
     Chain {
         event: "ids.scan",
-        surface: |event| event.has("signature", &["port_scan", "host_sweep"]),
+        surface: |event| event.has("alert.signature", &["port_scan", "host_sweep"]),
         lead: "dhcp.lease",
-        same: ("src_ip", "ip"),
+        same: ("src_ip", "IP"),
         enough: 1,
         context: Context::InLead("device_class"),
         rules: &[
-            ("scan_by_staff_machine", "quarantine_host", Some("staff_pc")),
-            ("scan_by_private_device", "block_ip", Some("byod_tab")),
-            ("scan_by_rogue_device", "escalate", Some("rogue_ap")),
-            ("scan_without_lease", "monitor", None),
-            ("scan_by_our_scanner", "dismiss", Some("scan_box")),
+            ("scan_by_staff_machine", "quarantine_host", Says("staff_pc")),
+            ("scan_by_private_device", "block_ip", Says("byod_tab")),
+            ("scan_by_our_server", "escalate", Says("our_host")),
+            ("scan_by_unknown_device", "monitor", Otherwise),
+            ("scan_by_our_scanner", "dismiss", AllSay("scan_box")),
         ],
     },
     Chain {
         event: "file.copy",
-        surface: |event| event.has("label", &["secret", "restricted"]),
+        surface: |event| event.has("SensitivityLabel", &["secret", "restricted"]),
         lead: "device.mount",
-        same: ("host", "host"),
+        same: ("Computer", "Computer"),
         enough: 1,
         context: Context::InLead("media_class"),
         rules: &[
             (
-                "copy_to_banned_media",
+                "copy_to_private_media",
                 "quarantine_host",
-                Some("banned_usb"),
+                Says("own_stick"),
             ),
-            ("copy_to_hidden_media", "escalate", Some("hidden_usb")),
-            ("copy_to_vendor_media", "monitor", Some("vendor_usb")),
-            ("copy_without_media", "dismiss", None),
+            ("copy_to_rival_media", "escalate", Says("rival_usb")),
+            ("copy_to_unknown_media", "monitor", Otherwise),
+            ("copy_to_issued_media", "dismiss", AllSay("our_stick")),
         ],
     },
 ];

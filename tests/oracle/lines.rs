@@ -1,303 +1,371 @@
 //! The rules about one line, alone or as one of several like it: the first part of the table, in its order.
 
-use crate::conditions::*;
-use crate::rules::{Rule, rule};
+use crate::addresses::outside;
+use crate::families::Family;
+use crate::families::Told::{By, Is, Otherwise};
+use crate::groups::{LOCKED_FILES, SPRAY, SWEEP};
 
-pub static LINES: &[Rule] = &[
-    rule("lolbin_office_parent", "quarantine_host", |window| {
-        first(window, |event| {
-            borrowed_binary(event) && event.has("parent_image", &["winword.exe", "outlook.exe"])
-        })
-    }),
-    rule("lolbin_server_parent", "escalate", |window| {
-        first(window, |event| {
-            borrowed_binary(event) && event.has("parent_image", &["tomcat9.exe", "apache2.exe"])
-        })
-    }),
-    rule("lolbin_console_parent", "monitor", |window| {
-        first(window, |event| {
-            borrowed_binary(event) && event.has("parent_image", &["conhost.exe"])
-        })
-    }),
-    rule("lolbin_managed_parent", "dismiss", |window| {
-        first(window, |event| {
-            borrowed_binary(event) && event.has("parent_image", &["ccmexec.exe"])
-        })
-    }),
-    rule("lsass_invalid", "quarantine_host", |window| {
-        first(window, |event| {
-            credential_read(event) && event.has("signature_status", &["invalid"])
-        })
-    }),
-    rule("lsass_revoked", "escalate", |window| {
-        first(window, |event| {
-            credential_read(event) && event.has("signature_status", &["revoked"])
-        })
-    }),
-    rule("lsass_expired", "monitor", |window| {
-        first(window, |event| {
-            credential_read(event) && event.has("signature_status", &["expired"])
-        })
-    }),
-    rule("lsass_trusted", "dismiss", |window| {
-        first(window, |event| {
-            credential_read(event) && event.has("signature_status", &["trusted"])
-        })
-    }),
-    rule("run_key_script", "quarantine_host", |window| {
-        first(window, |event| {
-            start_up_key(event) && event.has("image", &["cscript.exe", "wscript.exe"])
-        })
-    }),
-    rule("run_key_remote_tool", "escalate", |window| {
-        first(window, |event| {
-            start_up_key(event) && event.has("image", &["xcmdsvc.exe"])
-        })
-    }),
-    rule("run_key_manual", "monitor", |window| {
-        first(window, |event| {
-            start_up_key(event) && event.has("image", &["regedit.exe"])
-        })
-    }),
-    rule("run_key_installer", "dismiss", |window| {
-        first(window, |event| {
-            start_up_key(event) && event.has("image", &["msiexec.exe"])
-        })
-    }),
-    rule("service_public_dir", "quarantine_host", |window| {
-        first(window, |event| {
-            system_service(event) && event.has("image_path", &["Public"])
-        })
-    }),
-    rule("service_admin_share", "escalate", |window| {
-        first(window, |event| {
-            system_service(event) && event.has("image_path", &["ADMIN$"])
-        })
-    }),
-    rule("service_vendor_dir", "monitor", |window| {
-        first(window, |event| {
-            system_service(event) && event.has("image_path", &["Vendor"])
-        })
-    }),
-    rule("service_system_dir", "dismiss", |window| {
-        first(window, |event| {
-            system_service(event) && event.has("image_path", &["System"])
-        })
-    }),
-    rule("attachment_extracted", "quarantine_host", |window| {
-        first(window, |event| {
-            executable_attachment(event) && event.has("delivery", &["extracted"])
-        })
-    }),
-    rule("attachment_forwarded", "escalate", |window| {
-        first(window, |event| {
-            executable_attachment(event) && event.has("delivery", &["forwarded"])
-        })
-    }),
-    rule("attachment_delivered", "monitor", |window| {
-        first(window, |event| {
-            executable_attachment(event) && event.has("delivery", &["delivered"])
-        })
-    }),
-    rule("attachment_sandboxed", "dismiss", |window| {
-        first(window, |event| {
-            executable_attachment(event) && event.has("delivery", &["sandboxed"])
-        })
-    }),
-    rule("locked_files_local", "quarantine_host", |window| {
-        three_or_more(window, &LOCKED_FILES, "local_volume")
-    }),
-    rule("locked_files_shared", "escalate", |window| {
-        three_or_more(window, &LOCKED_FILES, "shared_drive")
-    }),
-    rule("locked_files_scratch", "monitor", |window| {
-        three_or_more(window, &LOCKED_FILES, "scratch_disk")
-    }),
-    rule("locked_files_backup", "dismiss", |window| {
-        three_or_more(window, &LOCKED_FILES, "backup_vault")
-    }),
-    rule("beacon_malicious", "block_ip", |window| {
-        first(window, |event| {
-            regular_beacon(event) && event.has("reputation", &["malicious"])
-        })
-    }),
-    rule("beacon_sinkholed", "quarantine_host", |window| {
-        first(window, |event| {
-            regular_beacon(event) && event.has("reputation", &["sinkholed"])
-        })
-    }),
-    rule("beacon_unlabeled", "monitor", |window| {
-        first(window, |event| {
-            regular_beacon(event) && event.has("reputation", &["unlabeled"])
-        })
-    }),
-    rule("beacon_permitted", "dismiss", |window| {
-        first(window, |event| {
-            regular_beacon(event) && event.has("reputation", &["permitted"])
-        })
-    }),
-    rule("transfer_home_box", "block_ip", |window| {
-        first(window, |event| {
-            large_upload(event) && event.has("service", &["home_box"])
-        })
-    }),
-    rule("transfer_pastebin", "escalate", |window| {
-        first(window, |event| {
-            large_upload(event) && event.has("service", &["pastebin"])
-        })
-    }),
-    rule("transfer_partner", "monitor", |window| {
-        first(window, |event| {
-            large_upload(event) && event.has("service", &["partners"])
-        })
-    }),
-    rule("transfer_archives", "dismiss", |window| {
-        first(window, |event| {
-            large_upload(event) && event.has("service", &["archives"])
-        })
-    }),
-    rule("dns_new_domain", "block_ip", |window| {
-        first(window, |event| {
-            data_query(event) && event.has("domain_class", &["newly_created"])
-        })
-    }),
-    rule("dns_generated_domain", "quarantine_host", |window| {
-        first(window, |event| {
-            data_query(event) && event.has("domain_class", &["machine_named"])
-        })
-    }),
-    rule("dns_uncategorized_domain", "monitor", |window| {
-        first(window, |event| {
-            data_query(event) && event.has("domain_class", &["uncategorized"])
-        })
-    }),
-    rule("dns_vendor_domain", "dismiss", |window| {
-        first(window, |event| {
-            data_query(event) && event.has("domain_class", &["vendor_hosted"])
-        })
-    }),
-    rule("download_command_site", "block_ip", |window| {
-        first(window, |event| {
-            program_download(event) && event.has("site_category", &["c2_panel"])
-        })
-    }),
-    rule("download_exploit_site", "quarantine_host", |window| {
-        first(window, |event| {
-            program_download(event) && event.has("site_category", &["exploits"])
-        })
-    }),
-    rule("download_file_sharing", "monitor", |window| {
-        first(window, |event| {
-            program_download(event) && event.has("site_category", &["file_hub"])
-        })
-    }),
-    rule("download_vendor", "dismiss", |window| {
-        first(window, |event| {
-            program_download(event) && event.has("site_category", &["software"])
-        })
-    }),
-    rule("exploit_from_internet", "block_ip", |window| {
-        first(window, |event| {
-            exploit_signature(event) && event.has("src_role", &["internet"])
-        })
-    }),
-    rule("exploit_from_endpoint", "quarantine_host", |window| {
-        first(window, |event| {
-            exploit_signature(event) && event.has("src_role", &["endpoint"])
-        })
-    }),
-    rule("exploit_from_supplier", "monitor", |window| {
-        first(window, |event| {
-            exploit_signature(event) && event.has("src_role", &["supplier"])
-        })
-    }),
-    rule("exploit_from_red_team", "dismiss", |window| {
-        first(window, |event| {
-            exploit_signature(event) && event.has("src_role", &["red_team"])
-        })
-    }),
-    rule("sweep_web_server", "block_ip", |window| {
-        three_or_more(window, &SWEEP, "web_server")
-    }),
-    rule("sweep_domain_controller", "escalate", |window| {
-        three_or_more(window, &SWEEP, "domain_ctl")
-    }),
-    rule("sweep_print_host", "monitor", |window| {
-        three_or_more(window, &SWEEP, "print_host")
-    }),
-    rule("sweep_honeypot", "dismiss", |window| {
-        three_or_more(window, &SWEEP, "honey_trap")
-    }),
-    rule("spray_vpn_account", "block_ip", |window| {
-        three_or_more(window, &SPRAY, "vpn_user")
-    }),
-    rule("spray_office_account", "quarantine_host", |window| {
-        three_or_more(window, &SPRAY, "lan_user")
-    }),
-    rule("spray_retired_account", "monitor", |window| {
-        three_or_more(window, &SPRAY, "old_user")
-    }),
-    rule("spray_test_account", "dismiss", |window| {
-        three_or_more(window, &SPRAY, "lab_user")
-    }),
-    rule("access_key_tor", "block_ip", |window| {
-        first(window, |event| {
-            privileged_key(event) && event.has("network", &["tor"])
-        })
-    }),
-    rule("access_key_provider", "escalate", |window| {
-        first(window, |event| {
-            privileged_key(event) && event.has("network", &["isp"])
-        })
-    }),
-    rule("access_key_vpn", "monitor", |window| {
-        first(window, |event| {
-            privileged_key(event) && event.has("network", &["vpn"])
-        })
-    }),
-    rule("access_key_lan", "dismiss", |window| {
-        first(window, |event| {
-            privileged_key(event) && event.has("network", &["lan"])
-        })
-    }),
-    rule("bucket_host_keys", "quarantine_host", |window| {
-        first(window, |event| {
-            opened_bucket(event) && event.has("data_class", &["keys"])
-        })
-    }),
-    rule("bucket_payment_cards", "escalate", |window| {
-        first(window, |event| {
-            opened_bucket(event) && event.has("data_class", &["card"])
-        })
-    }),
-    rule("bucket_project_plans", "monitor", |window| {
-        first(window, |event| {
-            opened_bucket(event) && event.has("data_class", &["plan"])
-        })
-    }),
-    rule("bucket_newsletter", "dismiss", |window| {
-        first(window, |event| {
-            opened_bucket(event) && event.has("data_class", &["news"])
-        })
-    }),
-    rule("grant_tampered_ticket", "quarantine_host", |window| {
-        first(window, |event| {
-            powerful_grant(event) && event.has("ticket", &["tampered"])
-        })
-    }),
-    rule("grant_unlogged_ticket", "escalate", |window| {
-        first(window, |event| {
-            powerful_grant(event) && event.has("ticket", &["unlogged"])
-        })
-    }),
-    rule("grant_awaiting_ticket", "monitor", |window| {
-        first(window, |event| {
-            powerful_grant(event) && event.has("ticket", &["awaiting"])
-        })
-    }),
-    rule("grant_approved_ticket", "dismiss", |window| {
-        first(window, |event| {
-            powerful_grant(event) && event.has("ticket", &["approved"])
-        })
-    }),
+/// Every family, in the order of the table, and so are the rules of each.
+pub static FAMILIES: &[Family] = &[
+    Family {
+        event: "process.create",
+        surface: |event| {
+            let borrowed = [
+                "mshta.exe",
+                "rundll32.exe",
+                "regsvr32.exe",
+                "certutil.exe",
+                "powershell.exe",
+                "wmic.exe",
+            ];
+            event.ends("Image", &borrowed)
+        },
+        group: None,
+        rules: &[
+            (
+                "lolbin_office_parent",
+                "quarantine_host",
+                By(|event| event.ends("ParentImage", &["winword.exe", "outlook.exe", "excel.exe"])),
+            ),
+            (
+                "lolbin_server_parent",
+                "escalate",
+                By(|event| event.ends("ParentImage", &["tomcat9.exe", "w3wp.exe"])),
+            ),
+            ("lolbin_other_parent", "monitor", Otherwise),
+            (
+                "lolbin_managed_parent",
+                "dismiss",
+                By(|event| event.has("ParentImage", &[r"C:\Windows\CCM\CcmExec.exe"])),
+            ),
+        ],
+    },
+    Family {
+        event: "process.access",
+        surface: |event| event.ends("TargetImage", &["lsass.exe"]),
+        group: None,
+        rules: &[
+            (
+                "lsass_invalid",
+                "quarantine_host",
+                Is("source_signature", "invalid"),
+            ),
+            (
+                "lsass_revoked",
+                "escalate",
+                Is("source_signature", "revoked"),
+            ),
+            ("lsass_doubtful", "monitor", Otherwise),
+            (
+                "lsass_trusted",
+                "dismiss",
+                Is("source_signature", "trusted"),
+            ),
+        ],
+    },
+    Family {
+        event: "registry.set",
+        surface: |event| event.ends("TargetObject", &["Run", "RunOnce"]),
+        group: None,
+        rules: &[
+            (
+                "run_key_script",
+                "quarantine_host",
+                By(|event| event.ends("Image", &["cscript.exe", "wscript.exe"])),
+            ),
+            (
+                "run_key_remote_tool",
+                "escalate",
+                By(|event| event.ends("Image", &["psexesvc.exe"])),
+            ),
+            ("run_key_other", "monitor", Otherwise),
+            (
+                "run_key_installer",
+                "dismiss",
+                By(|event| event.has("Image", &[r"C:\Windows\System32\msiexec.exe"])),
+            ),
+        ],
+    },
+    Family {
+        event: "service.install",
+        surface: |event| event.has("AccountName", &["LocalSystem"]),
+        group: None,
+        rules: &[
+            (
+                "service_public_dir",
+                "quarantine_host",
+                By(|event| event.below("ImagePath", r"C:\Users\Public\")),
+            ),
+            (
+                "service_admin_share",
+                "escalate",
+                By(|event| event.through("ImagePath", r"\ADMIN$\")),
+            ),
+            ("service_other_dir", "monitor", Otherwise),
+            (
+                "service_system_dir",
+                "dismiss",
+                By(|event| event.below("ImagePath", r"C:\Windows\System32\")),
+            ),
+        ],
+    },
+    Family {
+        event: "mail.attachment",
+        surface: |event| event.has("FileType", &["iso", "js", "hta"]),
+        group: None,
+        rules: &[
+            (
+                "attachment_extracted",
+                "quarantine_host",
+                Is("delivery", "extracted"),
+            ),
+            (
+                "attachment_forwarded",
+                "escalate",
+                Is("delivery", "forwarded"),
+            ),
+            ("attachment_delivered", "monitor", Otherwise),
+            (
+                "attachment_sandboxed",
+                "dismiss",
+                Is("delivery", "sandboxed"),
+            ),
+        ],
+    },
+    Family {
+        event: "file.rename",
+        surface: |event| event.has("extension", &["locked", "crypt"]),
+        group: Some(&LOCKED_FILES),
+        rules: &[
+            (
+                "locked_files_public_dir",
+                "quarantine_host",
+                By(|event| event.below("Image", r"C:\Users\Public\")),
+            ),
+            (
+                "locked_files_admin_share",
+                "escalate",
+                By(|event| event.through("Image", r"\ADMIN$\")),
+            ),
+            ("locked_files_other_dir", "monitor", Otherwise),
+            (
+                "locked_files_installed",
+                "dismiss",
+                By(|event| event.below("Image", r"C:\Program Files\")),
+            ),
+        ],
+    },
+    Family {
+        event: "net.beacon",
+        surface: |event| {
+            event.number("jitter_pct").is_some_and(|jitter| jitter <= 9)
+                && outside(event, "id.resp_h")
+        },
+        group: None,
+        rules: &[
+            (
+                "beacon_rented_server",
+                "block_ip",
+                Is("resp_class", "rented_vps"),
+            ),
+            (
+                "beacon_shared_network",
+                "quarantine_host",
+                Is("resp_class", "shared_cdn"),
+            ),
+            ("beacon_other_address", "monitor", Otherwise),
+            ("beacon_vendor", "dismiss", Is("resp_class", "our_vendor")),
+        ],
+    },
+    Family {
+        event: "net.transfer",
+        surface: |event| {
+            event
+                .number("orig_bytes")
+                .is_some_and(|bytes| bytes >= 100_000_000)
+                && outside(event, "id.resp_h")
+        },
+        group: None,
+        rules: &[
+            (
+                "transfer_home_box",
+                "block_ip",
+                Is("resp_class", "home_box"),
+            ),
+            (
+                "transfer_pastebin",
+                "escalate",
+                Is("resp_class", "pastebin"),
+            ),
+            ("transfer_other_address", "monitor", Otherwise),
+            ("transfer_archives", "dismiss", Is("resp_class", "archives")),
+        ],
+    },
+    Family {
+        event: "dns.query",
+        surface: |event| event.has("qtype_name", &["TXT", "NULL"]) && outside(event, "id.resp_h"),
+        group: None,
+        rules: &[
+            (
+                "dns_new_domain",
+                "block_ip",
+                Is("domain_class", "newly_created"),
+            ),
+            (
+                "dns_generated_domain",
+                "quarantine_host",
+                Is("domain_class", "machine_named"),
+            ),
+            ("dns_other_domain", "monitor", Otherwise),
+            (
+                "dns_vendor_domain",
+                "dismiss",
+                Is("domain_class", "vendor_hosted"),
+            ),
+        ],
+    },
+    Family {
+        event: "http.download",
+        surface: |event| {
+            let programs = ["application/x-dosexec", "application/hta"];
+            event.has("contenttype", &programs)
+        },
+        group: None,
+        rules: &[
+            (
+                "download_nameless_host",
+                "block_ip",
+                Is("urlcategory", "no_name"),
+            ),
+            (
+                "download_file_sharing",
+                "quarantine_host",
+                Is("urlcategory", "file_hub"),
+            ),
+            ("download_other_site", "monitor", Otherwise),
+            ("download_vendor", "dismiss", Is("urlcategory", "software")),
+        ],
+    },
+    Family {
+        event: "ids.alert",
+        surface: |event| event.has("alert.category", &["attempted-admin", "shellcode-detect"]),
+        group: None,
+        rules: &[
+            (
+                "exploit_from_internet",
+                "block_ip",
+                Is("src_role", "internet"),
+            ),
+            (
+                "exploit_from_endpoint",
+                "quarantine_host",
+                Is("src_role", "endpoint"),
+            ),
+            ("exploit_from_elsewhere", "monitor", Otherwise),
+            (
+                "exploit_from_red_team",
+                "dismiss",
+                Is("src_role", "red_team"),
+            ),
+        ],
+    },
+    Family {
+        event: "net.connection",
+        surface: |event| event.has("service", &["smb", "rdp", "ssh"]),
+        group: Some(&SWEEP),
+        rules: &[
+            (
+                "sweep_from_internet",
+                "block_ip",
+                Is("orig_role", "internet"),
+            ),
+            (
+                "sweep_from_our_server",
+                "escalate",
+                Is("orig_role", "our_host"),
+            ),
+            ("sweep_from_elsewhere", "monitor", Otherwise),
+            (
+                "sweep_by_our_scanner",
+                "dismiss",
+                Is("orig_role", "scan_box"),
+            ),
+        ],
+    },
+    Family {
+        event: "auth.kerberos_failure",
+        surface: |event| event.has("Status", &["0x18"]),
+        group: Some(&SPRAY),
+        rules: &[
+            (
+                "spray_from_partner",
+                "block_ip",
+                Is("client_class", "partner_ip"),
+            ),
+            (
+                "spray_from_our_laptop",
+                "quarantine_host",
+                Is("client_class", "our_laptop"),
+            ),
+            ("spray_from_elsewhere", "monitor", Otherwise),
+            (
+                "spray_by_our_tester",
+                "dismiss",
+                Is("client_class", "pen_tester"),
+            ),
+        ],
+    },
+    Family {
+        event: "cloud.create_access_key",
+        surface: |event| event.has("requestParameters.userName", &["root", "admin"]),
+        group: None,
+        rules: &[
+            (
+                "access_key_tor",
+                "block_ip",
+                Is("address_class", "tor_exit"),
+            ),
+            (
+                "access_key_provider",
+                "escalate",
+                Is("address_class", "far_isp"),
+            ),
+            ("access_key_other", "monitor", Otherwise),
+            (
+                "access_key_vault",
+                "dismiss",
+                Is("address_class", "key_vault"),
+            ),
+        ],
+    },
+    Family {
+        event: "cloud.put_bucket_policy",
+        surface: |event| event.has("Principal", &["*"]),
+        group: None,
+        rules: &[
+            ("bucket_host_keys", "block_ip", Is("data_class", "keys")),
+            ("bucket_payment_cards", "escalate", Is("data_class", "card")),
+            ("bucket_other_data", "monitor", Otherwise),
+            ("bucket_newsletter", "dismiss", Is("data_class", "news")),
+        ],
+    },
+    Family {
+        event: "auth.role_grant",
+        surface: |event| event.has("TargetUserName", &["domain_admins", "global_admin"]),
+        group: None,
+        rules: &[
+            (
+                "grant_tampered_ticket",
+                "quarantine_host",
+                Is("ticket", "tampered"),
+            ),
+            (
+                "grant_unlogged_ticket",
+                "escalate",
+                Is("ticket", "unlogged"),
+            ),
+            ("grant_other_ticket", "monitor", Otherwise),
+            ("grant_approved_ticket", "dismiss", Is("ticket", "approved")),
+        ],
+    },
 ];

@@ -5,21 +5,24 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+mod addresses;
 mod binary;
 mod chains;
-mod conditions;
+mod changes;
 mod corrupt;
+mod families;
+mod groups;
 mod lines;
 mod pools;
 mod prompt;
 mod random;
 mod rules;
+mod signins;
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use binary::{Case, cases, rule_table};
-use chains::CHAINS;
 use rules::{Answer, RULES};
 
 /// Rules that no episode is decided by.
@@ -140,157 +143,5 @@ fn every_generated_rule_decides_at_least_once() {
             !seen.contains(id),
             "{id} decides after all, though {reason}"
         );
-    }
-}
-
-/// Changes the cases decided by these rules: how many, and how many answers change.
-fn changed(decided_by: &[&str], corrupt: impl Fn(&Case) -> Option<String>) -> (usize, usize) {
-    let concerned = sample().iter().filter(|case| {
-        decided_by
-            .iter()
-            .any(|start| case.truth.rule.starts_with(start))
-    });
-    let corrupted = concerned.filter_map(|case| {
-        let message = corrupt(case)?;
-        Some(answer(&message) != answer(&case.message))
-    });
-    corrupted.fold((0, 0), |(all, changed), differs| {
-        (all + 1, changed + usize::from(differs))
-    })
-}
-
-/// Replaces one value in the deciding line.
-fn replacing(key: &str, value: &str) -> impl Fn(&Case) -> Option<String> {
-    move |case| corrupt::replace(&case.message, &case.truth.log_id, key, value)
-}
-
-fn assert_mostly(what: &str, (all, changed): (usize, usize)) {
-    assert!(all >= 10, "{what}: only {all} cases");
-    assert!(
-        changed * 10 >= all * 9,
-        "{what}: {changed} of {all} answers changed"
-    );
-}
-
-fn assert_none(what: &str, (all, changed): (usize, usize)) {
-    assert!(all > 0, "{what}: no cases");
-    assert_eq!(changed, 0, "{what}: of {all} answers");
-}
-
-fn assert_mostly_changed(decided_by: &[&str], key: &str, value: &str) {
-    let counts = changed(decided_by, replacing(key, value));
-    assert_mostly(&format!("{decided_by:?} {key}={value}"), counts);
-}
-
-fn assert_unchanged(decided_by: &[&str], key: &str, value: &str) {
-    let counts = changed(decided_by, replacing(key, value));
-    assert_none(&format!("{decided_by:?} {key}={value}"), counts);
-}
-
-#[test]
-fn another_context_word_changes_the_answer() {
-    assert_mostly_changed(&["lolbin"], "parent_image", "\"explorer.exe\"");
-    assert_mostly_changed(&["lsass"], "signature_status", "\"unknown\"");
-    assert_mostly_changed(&["run_key"], "image", "\"explorer.exe\"");
-    assert_mostly_changed(&["service"], "image_path", "\"Temp\"");
-    assert_mostly_changed(&["attachment"], "extension", "\"pdf\"");
-    assert_mostly_changed(&["locked_files"], "share", "\"elsewhere\"");
-    assert_mostly_changed(&["beacon"], "reputation", "\"unknown\"");
-    assert_mostly_changed(&["dns"], "qtype_name", "\"A\"");
-    assert_mostly_changed(&["download"], "mime_type", "\"text/html\"");
-    assert_mostly_changed(&["exploit"], "src_role", "\"unknown\"");
-    assert_mostly_changed(&["sweep"], "dst_role", "\"unknown\"");
-    assert_mostly_changed(&["spray"], "account_class", "\"unknown\"");
-    assert_mostly_changed(&["access_key"], "network", "\"unknown\"");
-    assert_mostly_changed(&["bucket"], "principal", "\"billing\"");
-    assert_mostly_changed(&["grant"], "group_name", "\"helpdesk\"");
-}
-
-#[test]
-fn a_number_beyond_the_threshold_changes_the_answer() {
-    assert_mostly_changed(&["beacon"], "jitter_pct", "10");
-    assert_mostly_changed(&["transfer"], "orig_bytes", "99999999");
-    assert_mostly_changed(&["locked_files"], "process_id", "1");
-    assert_mostly_changed(&["beacon", "transfer"], "dst_ip", "\"10.0.0.1\"");
-    assert_mostly_changed(&["mass_write"], "write_count", "499");
-    assert_mostly_changed(&["long_session"], "duration_min", "59");
-    assert_mostly_changed(&["long_session"], "dst_ip", "\"10.0.0.1\"");
-    assert_mostly_changed(&["sweep", "spray"], "src_ip", "\"9.9.9.9\"");
-    // On the threshold the condition still holds.
-    assert_unchanged(&["beacon"], "jitter_pct", "9");
-    assert_unchanged(&["transfer"], "orig_bytes", "100000000");
-    assert_unchanged(&["mass_write"], "write_count", "500");
-    assert_unchanged(&["long_session"], "duration_min", "60");
-}
-
-/// However many lines there are, one value in all of them is not three.
-#[test]
-fn one_value_in_all_lines_changes_the_answer_about_different_ones() {
-    for (rules, kind, key) in [
-        ("sweep", "net.connection", "dst_ip"),
-        ("spray", "auth.kerberos_failure", "user"),
-    ] {
-        let counts = changed(&[rules], |case| {
-            corrupt::replace_in_all(&case.message, kind, key, "\"9.9.9.9\"")
-        });
-        assert_mostly(rules, counts);
-    }
-}
-
-#[test]
-fn another_surface_word_changes_the_answer_about_leads() {
-    assert_mostly_changed(&["script"], "script_class", "\"signed\"");
-    assert_mostly_changed(&["mfa"], "factor", "\"totp\"");
-    assert_mostly_changed(&["travel", "vpn"], "status", "\"refused\"");
-    assert_mostly_changed(&["remote_service"], "service_file", "\"spooler\"");
-    assert_mostly_changed(&["task"], "trigger", "\"weekly\"");
-    assert_mostly_changed(&["log_cleared"], "channel", "\"Setup\"");
-    assert_mostly_changed(&["trail"], "trail_scope", "\"sandbox\"");
-    assert_mostly_changed(&["forward"], "forward_to", "\"internal\"");
-    assert_mostly_changed(&["scan"], "signature", "\"arp_probe\"");
-    assert_mostly_changed(&["copy"], "label", "\"public\"");
-}
-
-#[test]
-fn another_context_word_in_all_leads_changes_the_answer() {
-    for chain in CHAINS {
-        let (kind, key) = chain.context();
-        let counts = changed(&chain.ids(true), |case| {
-            corrupt::replace_in_all(&case.message, kind, key, "\"unknown\"")
-        });
-        assert_mostly(chain.event, counts);
-    }
-}
-
-/// No user, host or file has the name of this address, so no line is tied by it.
-#[test]
-fn a_value_of_its_own_takes_the_leads_away_from_an_event() {
-    for chain in CHAINS {
-        let (key, _) = chain.same;
-        let own = "\"9.9.9.9\"";
-        assert_mostly_changed(&chain.ids(true), key, own);
-        assert_unchanged(&chain.ids(false), key, own);
-    }
-}
-
-#[test]
-fn another_user_changes_the_answer_about_sign_ins() {
-    assert_mostly_changed(
-        &["guessed", "repeated", "mistyped"],
-        "user",
-        "\"somebody.else\"",
-    );
-    assert_mostly_changed(
-        &["guessed_external", "guessed_internal"],
-        "account_role",
-        "\"admin\"",
-    );
-}
-
-#[test]
-fn free_text_changes_nothing() {
-    for case in sample() {
-        let message = corrupt::replace_free_text(&case.message).expect("the prompt has a window");
-        assert_eq!(answer(&message), answer(&case.message), "{message}");
     }
 }

@@ -10,61 +10,63 @@ pub struct Kind {
 }
 
 /// A line is an event type, its source and its fields, each with the values to draw from. A value that stands there
-/// twice is drawn twice as often, nothing is an empty word, and `@` is any of the addresses. A name that is an address
-/// is one value in both of its spellings.
-const COUNTED: &str = "
-file.rename sysmon process_id=1001|1001|1001|1002|-1|1001.0| extension=locked|locked|crypt|bak share=local_volume|shared_drive|scratch_disk|backup_vault|
-net.connection zeek src_ip=10.0.0.1|10.0.0.1|10.0.0.1|::ffff:10.0.0.1|::ffff:10.0.0.1|8.8.4.4| dst_ip=10.1.0.1|::ffff:10.1.0.1|10.1.0.2|10.1.0.3|here| service=smb|smb|smb|smb|smb|rdp|ssh|dns dst_role=web_server|domain_ctl|print_host|honey_trap
-auth.kerberos_failure identity src_ip=2600::a|2600::a|2600:0::A|2600:0::A|10.0.0.1|there| user=a|b|c|::1|0::1| failure_code=0x18|0x18|0x18|0x18|0x12 account_class=vpn_user|lan_user|old_user|lab_user
-auth.login_failure identity user=a|a|b|::1| src_ip=@
-auth.login_success identity user=a|a|b|0::1| src_ip=@ account_role=admin|staff|staff|
-";
+/// twice is drawn twice as often, nothing is an empty word, `~` is a blank, and `@` is any of the addresses. A name that
+/// is an address is one value in both of its spellings; words and paths stand there in more than one case.
+const COUNTED: &str = r#"
+file.rename sysmon Computer=h|h|h|h|h|h|H|k| ProcessId=1001|1001|1001|1001|1001|1001|1002|-1|1001.0|"1001"| Image=C:\Users\Public\a.exe|c:\users\PUBLIC\b\c.exe|\\10.0.0.1\ADMIN$\a.exe|\\h\admin$\b.exe|C:\Program~Files\x\y.exe|C:\Program~Files\x\y.exe|C:\PROGRAM~FILES\z.exe|C:\ProgramData\q.exe|C:\Program~Files\..\x.exe|C:\Users\Public\ADMIN$\d.exe|C:\Program~Files|x.exe| extension=locked|locked|LOCKED|crypt|Crypt|bak
+net.connection zeek id.orig_h=10.0.0.1|10.0.0.1|10.0.0.1|::ffff:10.0.0.1|::ffff:10.0.0.1|8.8.4.4| orig_role=internet|Internet|our_host|partner|scan_box|scan_box|SCAN_BOX| id.resp_h=10.1.0.1|::ffff:10.1.0.1|10.1.0.2|10.1.0.3|here|Here| service=smb|smb|smb|smb|smb|smb|SMB|rdp|ssh|dns
+auth.kerberos_failure identity IpAddress=2600::a|2600::a|2600:0::A|2600:0::A|10.0.0.1|there|There| client_class=partner_ip|our_laptop|Our_Laptop|home_isp|pen_tester|pen_tester| TargetUserName=a|b|c|A|::1|0::1| Status=0x18|0x18|0x18|0X18|0x12
+auth.login_failure identity TargetUserName=a|a|b|A|::1| IpAddress=@
+auth.login_success identity TargetUserName=a|a|b|A|0::1| IpAddress=@ account_role=admin|Admin|staff|staff|
+"#;
 
 /// Pairs of lines: a lead and the event that it is tied to by an equal value.
-const CHAINED: &str = "
-mail.click mail user=a|a|b|::1| url_verdict=phish_kit|evil_host|spear_url|drill_url|safe|
-script.block powershell script_class=encoded|obfuscated|signed user=a|a|b|0::1|
-auth.mfa_deny mfa challenge=plain|repeat user=a|a|a|b|
-auth.mfa_approve mfa factor=push|voice|totp origin=tor_exit|overseas|home_net|office| user=a|a|a|b|
-badge.entry badge door=lobby|dock user=a|b|c|
-vpn.login vpn status=connected|resumed|refused geo=hosted|abroad|nearby|moon| user=a|b|c|
-share.access windows host=h|h|k| client_role=user_desk|vpn_guest|dc_mirror|patch_hub|unknown
-service.start windows service_file=psexesvc|winexesvc|spooler host=h|h|k|
-file.download sysmon file=x.exe|x.exe|y.exe|7| zone=mail_box|bare_url|peer_box|freeware|intranet|
-task.create windows trigger=at_logon|at_boot|weekly command=x.exe|x.exe|y.exe|7|\"7\"|
-shadow.delete sysmon host=h|h|k| initiator=user_shell|remote_cli|backup_job|unknown
-file.mass_write fim write_count=499|500|500|501|9000|-1|500.0 host=h|h|k|
-rdp.logon windows user=a|a|b| client_net=guest_lan|public_ip|vendor_ip|admin_lan|unknown
-log.clear windows channel=Security|Sysmon|Setup user=a|a|b|
-cloud.console_login cloudtrail user=a|a|b| client_class=kali_host|pacu_tool|terraform|browser
-cloud.stop_trail cloudtrail trail_scope=all_regions|org_wide|sandbox user=a|a|b|
-cloud.consent entra user=a|a|b| publisher=unsigned|imposter|verified|unknown
-mail.forward_rule mail forward_to=webmail|external|internal user=a|a|b|
-dns.answer zeek answer=8.8.8.8|::ffff:8.8.8.8|2600::a|2600:0::A|10.0.0.1|mail.example| domain_age=born_today|dga_styled|decade_old|week_old
-net.session zeek duration_min=59|60|60|61|600|-1|60.0 dst_ip=8.8.8.8|::FFFF:808:808|2600::A|9.9.9.9|10.0.0.1|mail.example|
-dhcp.lease dhcp ip=10.0.0.1|::ffff:10.0.0.1|fe80::b|10.0.0.2|phone| device_class=staff_pc|byod_tab|rogue_ap|scan_box|printer
-ids.scan suricata signature=port_scan|host_sweep|arp_probe src_ip=10.0.0.1|::FFFF:a00:1|FE80:0::B|10.0.0.2|8.8.8.8|phone|
-device.mount windows host=h|h|k| media_class=banned_usb|hidden_usb|vendor_usb|camera
-file.copy dlp label=secret|restricted|public host=h|h|k|
-";
+const CHAINED: &str = r#"
+mail.click mail recipient=a|a|b|A|::1|~| url_class=lookalike|bare_host|spear_url|drill_url|drill_url|Drill_Url|safe|~|
+script.block powershell script_class=encoded|Obfuscated|signed UserId=a|a|b|A|0::1|~|
+auth.mfa_deny mfa outcome.reason=user_denied actor.alternateId=a|a|a|b|B|
+auth.mfa_approve mfa factor=push|Voice|totp client_class=tor_exit|overseas|our_desk|OUR_DESK|home_net| actor.alternateId=a|a|a|b|B|
+badge.entry badge reader=lobby|dock cardholder=a|b|B|c|
+vpn.login vpn status=success|success|SUCCESS|failure srcregion=hosted|abroad|onsite|Onsite|nearby| srcuser=a|b|B|c|
+share.access windows client_role=user_desk|public_ip|dc_mirror|patch_hub|patch_hub|Patch_Hub|unknown| Computer=h|h|k|H|
+service.start windows param1=PSEXESVC|psexesvc|winexesvc|spooler Computer=h|h|k|H|
+file.download sysmon TargetFilename=x.exe|x.exe|C:\y\x.exe|c:\Y\x.exe|7| origin=mail_box|bare_url|peer_box|our_repo|our_repo|OUR_REPO|intranet|
+task.create windows Trigger=LogonTrigger|boottrigger|TimeTrigger Command=x.exe|x.exe|C:\y\x.exe|C:\Y\X.exe|7|"7"|
+shadow.resize sysmon Computer=h|h|k|H| initiator=user_shell|remote_cli|backup_job|backup_job|Backup_Job|unknown|
+file.mass_write fim write_count=499|500|500|501|9000|-1|500.0|"500"| Computer=h|h|k|H|
+rdp.logon windows TargetUserName=a|a|b|A| client_net=guest_lan|public_ip|vendor_ip|admin_lan|admin_lan|ADMIN_LAN|unknown|
+log.clear windows Channel=Security|system|Setup SubjectUserName=a|a|b|A|
+cloud.console_login cloudtrail userName=a|a|b|A| address_class=rented_vps|mobile_net|our_runner|our_runner|Our_Runner|home_isp|
+cloud.stop_trail cloudtrail trail_scope=all_regions|ORG_WIDE|sandbox userName=a|a|b|A|
+cloud.consent entra userPrincipalName=a|a|b|A| publisher=unsigned|namesake|verified|verified|VERIFIED|unknown|
+mail.forward_rule mail ForwardTo=webmail|External|internal UserId=a|a|b|A|
+dns.answer zeek answers=8.8.8.8|::ffff:8.8.8.8|2600::a|2600:0::A|10.0.0.1|mail.example| domain_age=born_today|dga_styled|decade_old|decade_old|Decade_Old|week_old|
+net.session zeek duration=3599|3600|3600|3601|90000|-1|3600.0|"3600"| id.resp_h=8.8.8.8|::FFFF:808:808|2600::A|9.9.9.9|10.0.0.1|mail.example|
+dhcp.lease dhcp IP=10.0.0.1|::ffff:10.0.0.1|fe80::b|10.0.0.2|phone|Phone| device_class=staff_pc|byod_tab|our_host|scan_box|scan_box|Scan_Box|printer|
+ids.scan suricata alert.signature=port_scan|HOST_SWEEP|arp_probe src_ip=10.0.0.1|::FFFF:a00:1|FE80:0::B|10.0.0.2|8.8.8.8|phone|
+device.mount windows Computer=h|h|k|H| media_class=own_stick|rival_usb|our_stick|our_stick|OUR_STICK|camera|
+file.copy dlp SensitivityLabel=secret|Restricted|public Computer=h|h|k|H|
+"#;
 
-const OTHERS: &str = "
-process.create sysmon image=mshta.exe|rundll32.exe|regsvr32.exe|certutil.exe|chrome.exe parent_image=winword.exe|outlook.exe|tomcat9.exe|apache2.exe|conhost.exe|ccmexec.exe|explorer.exe command_line=/quiet user=a|b
-process.access sysmon host=h signature_status=invalid|revoked|expired|trusted target_image=lsass.exe|lsass.exe|svchost.exe
-registry.set sysmon image=cscript.exe|wscript.exe|xcmdsvc.exe|regedit.exe|msiexec.exe target_object=Run|RunOnce|Fonts user=a|b
-service.install windows host=h account_name=LocalSystem|LocalSystem|LocalService image_path=Public|ADMIN$|Vendor|System
-mail.attachment mail user=a|b delivery=extracted|forwarded|delivered|sandboxed extension=iso|js|hta|pdf
-net.beacon zeek dst_ip=@ jitter_pct=0|8|9|9|10|-1|8.0 reputation=malicious|sinkholed|unlabeled|permitted
-net.transfer zeek service=home_box|pastebin|partners|archives orig_bytes=99999999|100000000|100000000|100000001|-1|100000000.0 dst_ip=@
-dns.query zeek query=x.com qtype_name=TXT|NULL|A domain_class=newly_created|machine_named|uncategorized|vendor_hosted
-http.download proxy site_category=c2_panel|exploits|file_hub|software mime_type=application/x-dosexec|application/hta|text/html user=a|b
-ids.alert suricata src_role=internet|endpoint|supplier|red_team signature_class=exploit|shellcode|info host=h
-cloud.create_access_key cloudtrail target=root|admin|developer network=tor|isp|vpn|lan user=a|b
-cloud.put_bucket_policy cloudtrail data_class=keys|card|plan|news principal=*|*|billing user=a|b
-auth.role_grant identity user=a|b group_name=domain_admins|global_admin|helpdesk ticket=tampered|unlogged|awaiting|approved
+/// Paths with and without folders, those that only look like the ones asked for, and those that go up again.
+const OTHERS: &str = r#"
+process.create sysmon Image=C:\Windows\System32\mshta.exe|C:\x\RUNDLL32.EXE|regsvr32.exe|CertUtil.exe|\\h\s\powershell.exe|C:\a\..\wmic.exe|C:\mshta.exe\chrome.exe|C:\Windows\System32\mshta.exe\|C:/x/mshta.exe ParentImage=C:\Office\winword.exe|OUTLOOK.EXE|C:\x\Excel.exe|C:\Tomcat\tomcat9.exe|w3wp.exe|C:\Windows\CCM\CcmExec.exe|c:\windows\ccm\CCMEXEC.EXE|C:\Temp\CcmExec.exe|CcmExec.exe|C:\Windows\x\..\CCM\CcmExec.exe|C:\Windows\explorer.exe|C:\winword.exe\x.exe|7| CommandLine=/quiet User=a|b
+process.access sysmon Computer=h source_signature=invalid|Invalid|revoked|expired|trusted|TRUSTED| TargetImage=C:\Windows\System32\lsass.exe|LSASS.exe|C:\lsass.exe\x|C:\Windows\System32\svchost.exe
+registry.set sysmon Image=C:\Windows\System32\cscript.exe|WScript.exe|C:\Windows\PSEXESVC.exe|C:\Windows\System32\msiexec.exe|C:\WINDOWS\System32\MsiExec.exe|C:\Temp\msiexec.exe|msiexec.exe|C:\Windows\regedit.exe| TargetObject=HKLM\SOFTWARE\Run|HKLM\SOFTWARE\runonce|Run|HKLM\Run\Fonts|HKLM\Fonts User=a|b
+service.install windows Computer=h AccountName=LocalSystem|localsystem|LocalService ImagePath=C:\Users\Public\a.exe|c:\users\public\a.exe|C:\Users\Public|C:\Users\Public\..\a.exe|\\127.0.0.1\ADMIN$\a.exe|\\127.0.0.1\admin$\b\a.exe|C:\ADMIN$|ADMIN$\a.exe|\\h\ADMIN$\..\a.exe|C:\Windows\System32\a.exe|C:\WINDOWS\system32\b\a.exe|C:\Windows\System32\..\a.exe|D:\C:\Windows\System32\a.exe|C:\Users\Public\ADMIN$\a.exe|C:\Windows\System32\ADMIN$\a.exe|C:\Windows\System32\..|C:\ProgramData\a.exe|a.exe|
+mail.attachment mail RecipientEmailAddress=a|b delivery=extracted|Extracted|forwarded|delivered|sandboxed|SANDBOXED| FileType=iso|JS|hta|pdf DeviceName=h
+net.beacon zeek id.resp_h=@ jitter_pct=0|8|9|9|10|-1|8.0|"8" resp_class=rented_vps|shared_cdn|Shared_Cdn|office_isp|our_vendor|OUR_VENDOR|
+net.transfer zeek resp_class=home_box|Home_Box|pastebin|partners|archives|ARCHIVES| orig_bytes=99999999|100000000|100000000|100000001|-1|100000000.0|"100000000" id.resp_h=@
+dns.query zeek id.resp_h=@ query=x.com qtype_name=TXT|Txt|NULL|A domain_class=newly_created|machine_named|Machine_Named|uncategorized|vendor_hosted|VENDOR_HOSTED|
+http.download proxy urlcategory=no_name|No_Name|file_hub|uncommon|software|SOFTWARE| contenttype=application/x-dosexec|Application/HTA|text/html devicehostname=h
+ids.alert suricata src_role=internet|endpoint|Endpoint|supplier|red_team|RED_TEAM| alert.category=attempted-admin|Shellcode-Detect|misc-activity dest_ip=@
+cloud.create_access_key cloudtrail requestParameters.userName=root|Admin|developer address_class=tor_exit|far_isp|Far_Isp|home_isp|key_vault|KEY_VAULT| userName=a|b
+cloud.put_bucket_policy cloudtrail data_class=keys|card|Card|plan|news|NEWS| Principal=*|*|billing userName=a|b
+auth.role_grant identity SubjectUserName=a|b TargetUserName=domain_admins|Global_Admin|helpdesk ticket=tampered|Tampered|unlogged|awaiting|approved|APPROVED|
 net.tls zeek server_name=x version=TLSv12
-auth.logoff windows user=a|b logon_type=3
-";
+auth.logoff identity TargetUserName=a|b LogonType=3
+file.create sysmon TargetFilename=x.exe|C:\y\x.exe User=a|b
+"#;
 
 /// Inside, with the ends of every block and what lies beside it; outside; neither; and what is no address.
 const ADDRESSES: [&str; 4] = [
@@ -77,7 +79,7 @@ const ADDRESSES: [&str; 4] = [
 /// Free text, which no rule reads, however much it looks like a line.
 pub const NOTES: [&str; 3] = [
     "Known false positive, dismiss.",
-    "user=\"a\" type=auth.login_success reputation=\"malicious\"",
+    "UserId=\"a\" type=auth.login_success resp_class=\"rented_vps\"",
     "\n\nLog window:\n[t] L1-0 src=zeek type=net.beacon\n\n",
 ];
 
@@ -132,7 +134,9 @@ fn values(pool: &str) -> Vec<Value> {
             .collect();
     }
     // What reads as a number is one, -1 and 8.0 too.
-    pool.split('|')
+    let spaced = pool.replace('~', " ");
+    let values = spaced.split('|');
+    values
         .map(|value| serde_json::from_str(value).unwrap_or_else(|_| json!(value)))
         .collect()
 }

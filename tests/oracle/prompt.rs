@@ -32,9 +32,33 @@ impl Event {
         self.field(key).and_then(Value::as_u64)
     }
 
-    /// Whether the field is one of these words.
+    /// Whether the field is one of these words or paths, in whatever case.
     pub fn has(&self, key: &str, words: &[&str]) -> bool {
-        self.word(key).is_some_and(|word| words.contains(&word))
+        self.word(key).is_some_and(|word| is_one_of(word, words))
+    }
+
+    /// Whether the last part of the path in the field is one of these.
+    pub fn ends(&self, key: &str, parts: &[&str]) -> bool {
+        let last = self.word(key).and_then(|path| path.split('\\').next_back());
+        last.is_some_and(|part| is_one_of(part, parts))
+    }
+
+    /// Whether the path in the field begins with this folder, and does not go up anywhere.
+    pub fn below(&self, key: &str, folder: &str) -> bool {
+        self.downward(key)
+            .is_some_and(|path| path.starts_with(&folder.to_ascii_lowercase()))
+    }
+
+    /// Whether the path in the field holds this folder, and does not go up anywhere.
+    pub fn through(&self, key: &str, folder: &str) -> bool {
+        self.downward(key)
+            .is_some_and(|path| path.contains(&folder.to_ascii_lowercase()))
+    }
+
+    /// The path in lower case, unless it goes up to a folder above.
+    fn downward(&self, key: &str) -> Option<String> {
+        let path = self.word(key)?.to_ascii_lowercase();
+        (!path.contains(r"\..\")).then_some(path)
     }
 
     /// An IPv4 address written as an IPv6 one counts as what it stands for.
@@ -48,13 +72,18 @@ impl Event {
         self.equals(key, other, key)
     }
 
-    /// Whether both lines print their field, with the same value. One address in two spellings is one.
+    /// Whether both lines print their field, with the same value. One address in two spellings is one, but names differ
+    /// by their case: only the words and paths that the table itself names are compared without regard to it.
     pub fn equals(&self, key: &str, other: &Event, other_key: &str) -> bool {
         let same_address =
             self.address(key).is_some() && self.address(key) == other.address(other_key);
         let same_value = self.field(key).is_some() && self.field(key) == other.field(other_key);
         same_address || same_value
     }
+}
+
+fn is_one_of(word: &str, words: &[&str]) -> bool {
+    words.iter().any(|one| one.eq_ignore_ascii_case(word))
 }
 
 /// The events of a user message, in window order, or the line that could not be read.

@@ -1,7 +1,8 @@
 //! Random windows, drawn from few values so that rules meet: several fire at once, at equal cost too, groups are split,
 //! joined and come back to what they have, sign-ins reset failures, leads hold, break, contradict each other or come
-//! too late, and values lie on both sides of every limit or are missing. The generator avoids most of that, so only
-//! here are the order of the table and the odd cases of its preamble compared.
+//! too late, contexts are unknown, and values lie on both sides of every limit, go up a path, change their case or are
+//! missing. The generator avoids most of that, so only here are the order of the table and the odd cases of its
+//! preamble compared.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::binary;
 use crate::chains::CHAINS;
-use crate::conditions::{SPRAY, SWEEP};
+use crate::groups::{LOCKED_FILES, SPRAY, SWEEP};
 use crate::pools::{self, Kind, Kinds, NOTES};
 use crate::prompt;
 use crate::rules::{self, Answer, RULES};
@@ -87,9 +88,11 @@ fn event(draw: &mut Draw, at: usize, kind: &Kind) -> Value {
     if draw.one_in(20) {
         fields.insert("note".to_owned(), json!(draw.pick(&NOTES)));
     }
+    // Before and after go by the order of the lines, whatever their times say.
+    let minute = 10 + draw.below(50);
     json!({
         "log_id": format!("L1-{at}"),
-        "timestamp": format!("2026-03-27T06:{}:25Z", 10 + at),
+        "timestamp": format!("2026-03-27T06:{minute}:25Z"),
         "source": kind.source,
         "event_type": kind.name,
         "fields": fields,
@@ -137,10 +140,14 @@ struct Tally {
     fired: BTreeSet<&'static str>,
     /// Rules that fired at a line with a value that counted already, where different ones count.
     returned: BTreeSet<&'static str>,
+    /// Rules about three or more that fired at a line whose context no other line of its group has.
+    alone: BTreeSet<&'static str>,
     /// Chains of which an event came after a line that is no lead of it only for another value.
     broken: BTreeSet<&'static str>,
     /// Chains of which an event came before what would have been its lead.
     reversed: BTreeSet<&'static str>,
+    /// Chains of which one lead of an event cleared it, and another did not.
+    disputed: BTreeSet<&'static str>,
 }
 
 impl Tally {
@@ -182,10 +189,19 @@ impl Tally {
             SWEEP.is_return(seen) || SPRAY.is_return(seen)
         });
         self.returned.extend(returned.map(|(rule, _)| rule.id));
+        let alone = firing.iter().filter(|(_, at)| {
+            let groups = [&LOCKED_FILES, &SWEEP, &SPRAY];
+            groups
+                .iter()
+                .any(|group| group.is_complete(&window[..=*at]) && group.is_alone(&window[..=*at]))
+        });
+        self.alone.extend(alone.map(|(rule, _)| rule.id));
         let broken = CHAINS.iter().filter(|chain| chain.is_broken(&window));
         self.broken.extend(broken.map(|chain| chain.event));
         let reversed = CHAINS.iter().filter(|chain| chain.is_reversed(&window));
         self.reversed.extend(reversed.map(|chain| chain.event));
+        let disputed = CHAINS.iter().filter(|chain| chain.is_disputed(&window));
+        self.disputed.extend(disputed.map(|chain| chain.event));
     }
 
     /// Windows in which rules do not meet would prove little.
@@ -196,16 +212,25 @@ impl Tally {
         let idle = RULES.iter().filter(|rule| !self.fired.contains(rule.id));
         let idle: Vec<_> = idle.map(|rule| rule.id).collect();
         assert!(idle.is_empty(), "rules that never fire: {idle:?}");
-        let mut different = RULES
-            .iter()
-            .filter(|rule| rule.id.starts_with("sweep_") || rule.id.starts_with("spray_"));
-        assert!(
-            different.all(|rule| self.returned.contains(rule.id)),
-            "{:?}",
-            self.returned
-        );
+        let of_groups = |starts: &'static [&'static str]| {
+            let ids = RULES.iter().map(|rule| rule.id);
+            ids.filter(|id| starts.iter().any(|start| id.starts_with(start)))
+        };
+        let mut different = of_groups(&["sweep_", "spray_"]);
+        let returned = different.all(|id| self.returned.contains(id));
+        assert!(returned, "{:?}", self.returned);
+        let mut counting = of_groups(&["locked_files_", "sweep_", "spray_"]);
+        let alone = counting.all(|id| self.alone.contains(id));
+        assert!(alone, "{:?}", self.alone);
         assert_eq!(self.broken.len(), CHAINS.len(), "{:?}", self.broken);
         assert_eq!(self.reversed.len(), CHAINS.len(), "{:?}", self.reversed);
+        let told_by_leads = CHAINS.iter().filter(|chain| chain.is_told_by_leads());
+        assert_eq!(
+            self.disputed.len(),
+            told_by_leads.count(),
+            "{:?}",
+            self.disputed
+        );
     }
 }
 

@@ -2,19 +2,21 @@
 
 use std::sync::LazyLock;
 
-use crate::chains::{CHAINS, Chain};
-use crate::conditions::*;
-use crate::lines::LINES;
+use crate::addresses::inside;
+use crate::chains::{self, CHAINS, Chain};
+use crate::families::{self, Family};
+use crate::lines::FAMILIES;
 use crate::prompt::Event;
-
-/// Where in the window the condition of a rule is complete, if it is.
-type Fires = fn(&[Event]) -> Option<usize>;
+use crate::signins::{admin, only_sign_in, sign_in_after, third_failure};
 
 #[derive(Clone, Copy)]
 enum Condition {
-    Typed(Fires),
-    /// That of the chain where the context is this word, or where there are too few leads.
-    Chained(&'static Chain, Option<&'static str>),
+    Line(&'static Family, families::Told),
+    Chained(&'static Chain, chains::Told),
+    /// Of the event at a place in the window.
+    SignIn(fn(&[Event], usize) -> bool),
+    /// That no other rule fires.
+    Nothing,
 }
 
 #[derive(Clone, Copy)]
@@ -25,10 +27,58 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Where in the window the condition is complete, if it is.
     pub fn fires(&self, window: &[Event]) -> Option<usize> {
+        (0..window.len()).find(|&at| self.holds(window, at))
+    }
+
+    /// Whether its sentence is true of the event at that place.
+    fn holds(&self, window: &[Event], at: usize) -> bool {
+        let event = &window[at];
         match self.condition {
-            Condition::Typed(fires) => fires(window),
-            Condition::Chained(chain, word) => chain.first(window, word),
+            Condition::Line(family, told) => {
+                family.starts(window, at)
+                    && match told {
+                        families::Told::By(context) => context(event),
+                        families::Told::Is(key, word) => event.has(key, &[word]),
+                        families::Told::Otherwise => self.is_left_over(window, at),
+                    }
+            }
+            Condition::Chained(chain, told) => {
+                chain.starts(window, at)
+                    && match told {
+                        chains::Told::Says(word) => chain.says(window, at, word),
+                        chains::Told::AllSay(word) => {
+                            chain.says(window, at, word) && !chain.is_contradicted(window, at, word)
+                        }
+                        chains::Told::Otherwise => self.is_left_over(window, at),
+                    }
+            }
+            Condition::SignIn(holds) => holds(window, at),
+            Condition::Nothing => at + 1 == window.len() && self.is_alone(window),
+        }
+    }
+
+    /// Whether no other rule about the type of the event holds for it.
+    fn is_left_over(&self, window: &[Event], at: usize) -> bool {
+        let mut others = RULES
+            .iter()
+            .filter(|other| other.id != self.id && other.event() == self.event());
+        others.all(|other| !other.holds(window, at))
+    }
+
+    /// Whether no other rule fires.
+    fn is_alone(&self, window: &[Event]) -> bool {
+        let mut others = RULES.iter().filter(|other| other.id != self.id);
+        others.all(|other| other.fires(window).is_none())
+    }
+
+    /// The event type that its sentence begins with, where a rule of that type can be left over.
+    fn event(&self) -> Option<&'static str> {
+        match self.condition {
+            Condition::Line(family, _) => Some(family.event),
+            Condition::Chained(chain, _) => Some(chain.event),
+            Condition::SignIn(_) | Condition::Nothing => None,
         }
     }
 }
@@ -74,20 +124,35 @@ pub fn cost(action: &str) -> u8 {
     }
 }
 
-/// The last event, where no other rule fires.
-fn nothing_found(window: &[Event]) -> Option<usize> {
-    let other_fires = RULES
-        .iter()
-        .any(|rule| rule.id != "no_finding" && rule.fires(window).is_some());
-    if other_fires {
-        None
-    } else {
-        window.len().checked_sub(1)
-    }
+/// The rules of one family after the other.
+fn in_families() -> impl Iterator<Item = Rule> {
+    FAMILIES.iter().flat_map(|family| {
+        family.rules.iter().map(|&(id, action, told)| Rule {
+            id,
+            action,
+            condition: Condition::Line(family, told),
+        })
+    })
 }
 
-pub const fn rule(id: &'static str, action: &'static str, fires: Fires) -> Rule {
-    let condition = Condition::Typed(fires);
+/// The rules of one chain after the other.
+fn chained() -> impl Iterator<Item = Rule> {
+    CHAINS.iter().flat_map(|chain| {
+        chain.rules.iter().map(|&(id, action, told)| Rule {
+            id,
+            action,
+            condition: Condition::Chained(chain, told),
+        })
+    })
+}
+
+/// Every rule, in the order of the table.
+pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+    let last = LAST.iter().copied();
+    in_families().chain(chained()).chain(last).collect()
+});
+
+const fn rule(id: &'static str, action: &'static str, condition: Condition) -> Rule {
     Rule {
         id,
         action,
@@ -95,50 +160,45 @@ pub const fn rule(id: &'static str, action: &'static str, fires: Fires) -> Rule 
     }
 }
 
-/// The rules of one chain after the other.
-fn chained() -> impl Iterator<Item = Rule> {
-    CHAINS.iter().flat_map(|chain| {
-        chain.rules.iter().map(|&(id, action, word)| Rule {
-            id,
-            action,
-            condition: Condition::Chained(chain, word),
-        })
-    })
-}
-
-/// Every rule, in the order of the table.
-pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
-    let lines = LINES.iter().copied();
-    lines.chain(chained()).chain(LAST.iter().copied()).collect()
-});
-
 /// The rules about sign-ins, and what is left when nothing fires.
 static LAST: &[Rule] = &[
-    rule("guessed_admin_login", "escalate", |window| {
-        sign_in(window, |failures| failures >= 3, admin)
-    }),
-    rule("guessed_external_login", "block_ip", |window| {
-        sign_in(
-            window,
-            |failures| failures >= 3,
-            |event| not_admin(event) && not_inside(event, "src_ip"),
-        )
-    }),
-    rule("guessed_internal_login", "quarantine_host", |window| {
-        sign_in(
-            window,
-            |failures| failures >= 3,
-            |event| not_admin(event) && inside(event, "src_ip"),
-        )
-    }),
-    rule("repeated_login_failures", "monitor", third_failure),
-    rule("mistyped_password", "dismiss", |window| {
-        sign_in(window, |failures| failures == 1 || failures == 2, |_| true)
-    }),
-    rule("internal_login", "dismiss", |window| {
-        first(window, |event| {
-            window.len() == 1 && event.is_a("auth.login_success") && inside(event, "src_ip")
-        })
-    }),
-    rule("no_finding", "dismiss", nothing_found),
+    rule(
+        "guessed_admin_login",
+        "escalate",
+        Condition::SignIn(|window, at| {
+            sign_in_after(window, at, |failures| failures >= 3) && admin(&window[at])
+        }),
+    ),
+    rule(
+        "guessed_external_login",
+        "block_ip",
+        Condition::SignIn(|window, at| {
+            sign_in_after(window, at, |failures| failures >= 3)
+                && !admin(&window[at])
+                && !inside(&window[at], "IpAddress")
+        }),
+    ),
+    rule(
+        "guessed_internal_login",
+        "quarantine_host",
+        Condition::SignIn(|window, at| {
+            sign_in_after(window, at, |failures| failures >= 3)
+                && !admin(&window[at])
+                && inside(&window[at], "IpAddress")
+        }),
+    ),
+    rule(
+        "repeated_login_failures",
+        "monitor",
+        Condition::SignIn(third_failure),
+    ),
+    rule(
+        "mistyped_password",
+        "dismiss",
+        Condition::SignIn(|window, at| {
+            sign_in_after(window, at, |failures| failures == 1 || failures == 2)
+        }),
+    ),
+    rule("internal_login", "dismiss", Condition::SignIn(only_sign_in)),
+    rule("no_finding", "dismiss", Condition::Nothing),
 ];

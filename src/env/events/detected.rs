@@ -4,7 +4,7 @@ use super::Kind::{
     CommandLine, Domain, ExternalIp, File, Filler, Host, InternalIp, Number, Person, Program,
     ServerIp, SideIp, User, Word,
 };
-use super::{EventType, Field, event_type, field, looked_up};
+use super::{EventType, Field, event_type, field, looked_up, optional};
 
 /// Types whose values decide something.
 pub const DETECTED: &[EventType] = &[
@@ -15,10 +15,7 @@ pub const DETECTED: &[EventType] = &[
         &[
             field("Image", Program),
             field("ParentImage", Program),
-            Field {
-                required: false,
-                ..field("CommandLine", CommandLine)
-            },
+            optional("CommandLine", CommandLine),
             field("User", User),
         ],
     ),
@@ -30,10 +27,7 @@ pub const DETECTED: &[EventType] = &[
             field("Computer", Host),
             looked_up("source_signature"),
             field("TargetImage", Program),
-            Field {
-                required: false,
-                ..field("GrantedAccess", Filler(&["0x1010", "0x1410"]))
-            },
+            optional("GrantedAccess", Filler(&["0x1010", "0x1410"])),
         ],
     ),
     event_type(
@@ -61,7 +55,7 @@ pub const DETECTED: &[EventType] = &[
         "zeek",
         "Zeek conn, summarised per destination",
         &[
-            field("id.orig_h", InternalIp),
+            optional("id.orig_h", InternalIp),
             field("id.resp_h", ExternalIp),
             field("jitter_pct", Number(0, 100)),
             looked_up("resp_class"),
@@ -72,7 +66,7 @@ pub const DETECTED: &[EventType] = &[
         "zeek",
         "Zeek conn, orig_bytes",
         &[
-            field("id.orig_h", InternalIp),
+            optional("id.orig_h", InternalIp),
             looked_up("resp_class"),
             field("orig_bytes", Number(1_000, 60_000_000)),
             field("id.resp_h", ExternalIp),
@@ -83,7 +77,7 @@ pub const DETECTED: &[EventType] = &[
         "zeek",
         "Zeek dns",
         &[
-            field("id.orig_h", InternalIp),
+            optional("id.orig_h", InternalIp),
             field("id.resp_h", ExternalIp),
             field("query", Domain),
             field("qtype_name", Word),
@@ -97,8 +91,8 @@ pub const DETECTED: &[EventType] = &[
         &[
             field("urlcategory", Word),
             field("contenttype", Word),
-            field("sip", ExternalIp),
-            field("devicehostname", Host),
+            optional("sip", ExternalIp),
+            optional("devicehostname", Host),
         ],
     ),
     event_type(
@@ -109,7 +103,7 @@ pub const DETECTED: &[EventType] = &[
             field("RecipientEmailAddress", Person),
             looked_up("delivery"),
             field("FileType", Word),
-            field("DeviceName", Host),
+            optional("DeviceName", Host),
         ],
     ),
     event_type(
@@ -119,7 +113,7 @@ pub const DETECTED: &[EventType] = &[
         &[
             field("requestParameters.userName", Word),
             looked_up("address_class"),
-            field("sourceIPAddress", ExternalIp),
+            optional("sourceIPAddress", ExternalIp),
             field("userName", User),
         ],
     ),
@@ -130,7 +124,7 @@ pub const DETECTED: &[EventType] = &[
         &[
             looked_up("data_class"),
             field("Principal", Word),
-            field("sourceIPAddress", ExternalIp),
+            optional("sourceIPAddress", ExternalIp),
             field("userName", User),
         ],
     ),
@@ -153,10 +147,10 @@ pub const DETECTED: &[EventType] = &[
         "suricata",
         "Suricata EVE alert",
         &[
-            field("src_ip", SideIp(&["endpoint", "red_team"])),
+            optional("src_ip", SideIp(&["endpoint", "red_team"])),
             looked_up("src_role"),
             field("alert.category", Word),
-            field("dest_ip", ServerIp),
+            optional("dest_ip", ServerIp),
         ],
     ),
     event_type(
@@ -164,7 +158,7 @@ pub const DETECTED: &[EventType] = &[
         "sysmon",
         "Sysmon 11 FileCreate, extension of TargetFilename",
         &[
-            field("Computer", Host),
+            optional("Computer", Host),
             field("ProcessId", Number(1_000, 9_999)),
             field("Image", Program),
             field("extension", Word),
@@ -224,7 +218,7 @@ pub const DETECTED: &[EventType] = &[
         &[
             looked_up("script_class"),
             field("UserId", User),
-            field("Computer", Host),
+            optional("Computer", Host),
         ],
     ),
     event_type(
@@ -234,7 +228,7 @@ pub const DETECTED: &[EventType] = &[
         &[
             field("factor", Word),
             looked_up("client_class"),
-            field("client.ipAddress", ExternalIp),
+            optional("client.ipAddress", ExternalIp),
             field("actor.alternateId", Person),
         ],
     ),
@@ -245,7 +239,7 @@ pub const DETECTED: &[EventType] = &[
         &[
             field("status", Word),
             looked_up("srcregion"),
-            field("public_ip", ExternalIp),
+            optional("public_ip", ExternalIp),
             field("srcuser", Person),
         ],
     ),
@@ -262,7 +256,7 @@ pub const DETECTED: &[EventType] = &[
         &[
             field("Trigger", Word),
             field("Command", File),
-            field("Computer", Host),
+            optional("Computer", Host),
         ],
     ),
     event_type(
@@ -281,7 +275,7 @@ pub const DETECTED: &[EventType] = &[
         &[
             field("Channel", Word),
             field("SubjectUserName", User),
-            field("Computer", Host),
+            optional("Computer", Host),
         ],
     ),
     event_type(
@@ -301,7 +295,7 @@ pub const DETECTED: &[EventType] = &[
         "zeek",
         "Zeek conn, duration",
         &[
-            field("id.orig_h", InternalIp),
+            optional("id.orig_h", InternalIp),
             field("duration", Number(60, 2_400)),
             field("id.resp_h", ExternalIp),
         ],

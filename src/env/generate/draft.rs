@@ -350,11 +350,17 @@ fn scattered(
     roles.extend(vec![Role::Hot; core.len()]);
     stream.shuffle(&mut roles);
     let is_background = |role: &Role| *role == Role::Background;
-    let first = roles.iter().position(is_background);
-    let has_epilogue = stream.chance(FOLLOWED_EIGHTHS, 8);
-    if let (true, Some(at)) = (has_epilogue, first) {
-        let last = roles.remove(at);
-        roles.push(last);
+    let quiet = roles.iter().filter(|role| is_background(role)).count();
+    // One line after would make the last but one the one to guess.
+    let (is_followed, after) = (
+        stream.chance(FOLLOWED_EIGHTHS, 8),
+        stream.between(1, quiet.max(1) as u64),
+    );
+    for _ in 0..if is_followed { after } else { 0 } {
+        if let Some(at) = roles.iter().position(is_background) {
+            let last = roles.remove(at);
+            roles.push(last);
+        }
     }
     let decoys = decoys(scene, &roles, stream);
     let led = family.filter(|family| family.lead.is_some());

@@ -1,5 +1,5 @@
 use super::*;
-use crate::env::events::{self, Kind};
+use crate::env::events::{self, Kind, NEW};
 use crate::env::{gold, verdict};
 
 fn some(stage: Stage, split: Split, count: u64) -> impl Iterator<Item = Episode> {
@@ -20,26 +20,87 @@ fn every_label_twice_in_ten_and_gold_earns_the_most() {
 }
 
 #[test]
-fn twins_differ_in_one_value_and_in_label() {
+fn twins_differ_in_what_one_line_or_one_actor_says_and_in_label() {
     for stage in Stage::ALL {
         for e in some(stage, Split::Holdout, 100) {
             let twin = twin(&e).expect("generated");
             assert_ne!(e.truth.action, twin.truth.action);
-            assert_eq!(e.alert, twin.alert);
+            assert_eq!(e.alert.severity, twin.alert.severity);
+            assert_eq!(e.alert.category, twin.alert.category);
             assert_eq!(e.log_window.len(), twin.log_window.len());
-            let mut differences = 0;
+            let mut other = Vec::new();
             for (a, b) in e.log_window.iter().zip(&twin.log_window) {
                 assert_eq!(a.event_type, b.event_type);
                 assert_eq!(a.timestamp, b.timestamp);
                 let keys = |event: &Event| event.fields.keys().cloned().collect::<Vec<_>>();
                 assert_eq!(keys(a), keys(b));
-                differences += a
-                    .fields
-                    .iter()
-                    .filter(|(key, value)| b.fields.get(*key) != Some(value))
-                    .count();
+                if a.fields != b.fields {
+                    other.push(a);
+                }
             }
-            assert_eq!(differences, 1, "{}", e.episode_id);
+            let repeat = |event: &&Event| {
+                let family = crate::env::families::find(&event.event_type);
+                family.and_then(|family| family.repeat)
+            };
+            // Whoever sweeps or sprays is the same in all of it, and is somebody else in all of it.
+            let wanted = other.first().and_then(repeat).map_or(1, |r| r.count);
+            assert_eq!(other.len(), wanted, "{}", e.episode_id);
+        }
+    }
+}
+
+#[test]
+fn an_alert_is_about_whoever_did_what_decides() {
+    let (mut about, mut servers) = (0, 0);
+    for stage in Stage::ALL {
+        for e in some(stage, Split::Train, 400) {
+            let trigger = e.log_window.iter();
+            let trigger = trigger
+                .filter(|event| event.log_id == e.truth.triggering_log_id)
+                .collect::<Vec<_>>();
+            let named = |is_asked: fn(Kind) -> bool| {
+                let mut texts = trigger.iter().flat_map(|e| events::texts(e, is_asked));
+                texts.next().map(|(_, text)| text.to_owned())
+            };
+            match (named(Kind::is_account), named(|kind| kind == Kind::Host)) {
+                (Some(account), _) if e.alert.user == account => about += 1,
+                (None, Some(host)) if e.alert.host == host => about += 1,
+                // Somebody tried from outside, or a server: the machine that saw it.
+                _ if e.alert.user.starts_with("svc_") => servers += 1,
+                (None, None) => about += 1,
+                told => panic!("{told:?} {:?}", e.alert),
+            }
+        }
+    }
+    assert!(about > 1_200 && servers < 400, "{about} {servers}");
+}
+
+#[test]
+fn what_is_to_be_contained_is_shown() {
+    for stage in Stage::ALL {
+        for e in some(stage, Split::Holdout, 1_000) {
+            let of_evidence = |event: &&Event| e.truth.evidence.contains(&event.log_id);
+            let lines = || e.log_window.iter().filter(of_evidence);
+            let is_shown = match e.truth.action {
+                Action::BlockIp => lines().any(|event| {
+                    let mut addresses = events::texts(event, Kind::is_address);
+                    addresses.any(|(_, ip)| {
+                        // A private device has no agent: its address inside is what can be blocked.
+                        let is_private = e.truth.rule == "scan_by_private_device";
+                        is_private || crate::env::address::is_external(ip)
+                    })
+                }),
+                Action::QuarantineHost => lines().any(|event| {
+                    let mut machines = events::texts(event, |kind| {
+                        matches!(kind, Kind::Host | Kind::InternalIp | Kind::SideIp(_))
+                    });
+                    machines.any(|(_, text)| crate::env::address::is_internal(text) != Some(false))
+                        || events::texts(event, Kind::is_account)
+                            .any(|(_, account)| account == e.alert.user)
+                }),
+                _ => true,
+            };
+            assert!(is_shown, "{}", e.episode_id);
         }
     }
 }
@@ -64,7 +125,7 @@ fn windows_have_their_length_decoys_and_one_firing_rule() {
 fn free_text_and_claims_never_change_truth() {
     for stage in Stage::ALL {
         for mut e in some(stage, Split::Holdout, 50) {
-            for text in INJECTIONS {
+            for text in injections(Split::Train) {
                 let mut injected = e.log_window.clone();
                 for event in &mut injected {
                     event.fields.insert("note".into(), (*text).into());
@@ -86,7 +147,7 @@ fn free_text_and_claims_never_change_truth() {
 fn injected_claims_do_not_know_the_label() {
     let mut counts = [[0u32; 5]; 5];
     for e in some(Stage::Adversarial, Split::Train, 3_000) {
-        for (row, claim) in counts.iter_mut().zip(INJECTIONS) {
+        for (row, claim) in counts.iter_mut().zip(injections(Split::Train)) {
             row[e.truth.action.index()] += u32::from(e.alert.summary.contains(claim));
         }
     }
@@ -138,9 +199,12 @@ fn splits_share_no_name_address_or_date() {
                 values.extend([e.alert.host.clone(), e.alert.user.clone()]);
                 for event in &e.log_window {
                     values.insert(event.timestamp.chars().take(10).collect::<String>());
-                    for name in ["user", "host", "src_ip", "dst_ip", "ip", "query", "file"] {
-                        values.extend(event.text(name).map(str::to_owned));
-                    }
+                    let is_name = |kind: Kind| {
+                        let of_things = matches!(kind, Kind::Host | Kind::Domain | Kind::File);
+                        of_things || kind.is_account() || kind.is_address()
+                    };
+                    let texts = events::texts(event, is_name);
+                    values.extend(texts.map(|(_, text)| text.to_owned()));
                 }
             }
         }
@@ -156,9 +220,12 @@ fn a_quarter_of_the_hold_out_has_new_templates() {
     let new = some(Stage::Mixed, Split::Holdout, 400).filter(is_new_template);
     assert_eq!(new.count(), 100);
     assert!(!some(Stage::Mixed, Split::Train, 400).any(|e| is_new_template(&e)));
-    let reports = |e: &Episode| e.log_window.iter().any(|x| x.event_type == "patch.report");
-    assert!(some(Stage::Mixed, Split::Holdout, 400).any(|e| reports(&e)));
-    assert!(!some(Stage::Adversarial, Split::Train, 400).any(|e| reports(&e)));
+    let types = events::BACKGROUND.iter().rev().take(NEW);
+    for new in types.map(|event_type| event_type.name) {
+        let shows = |e: &Episode| e.log_window.iter().any(|x| x.event_type == new);
+        assert!(some(Stage::Mixed, Split::Holdout, 800).any(|e| shows(&e)));
+        assert!(!some(Stage::Adversarial, Split::Train, 400).any(|e| shows(&e)));
+    }
 }
 
 #[test]
@@ -174,29 +241,25 @@ fn a_window_plays_in_one_small_organisation() {
     for stage in Stage::ALL {
         for e in some(stage, Split::Train, 500) {
             let mut networks = BTreeSet::new();
-            let mut facts: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+            let mut machines: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
             for event in &e.log_window {
-                for name in ["src_ip", "dst_ip", "ip"] {
-                    let Some(ip) = event.text(name) else { continue };
+                for (_, ip) in events::texts(event, Kind::is_address) {
                     if crate::env::address::is_internal(ip) == Some(true) {
                         networks.insert(ip.rsplit_once('.').map(|(network, _)| network.to_owned()));
                     }
                 }
-                for (name, fact) in [
-                    ("dst_ip", "dst_role"),
-                    ("dst_ip", "reputation"),
-                    ("ip", "device_class"),
-                ] {
-                    if let (Some(ip), Some(said)) = (event.text(name), event.text(fact)) {
-                        facts.entry((ip, fact)).or_default().insert(said);
-                    }
+                let mut accounts = events::texts(event, Kind::is_account);
+                let mut hosts = events::texts(event, |kind| kind == Kind::Host);
+                if let (Some((_, account)), Some((_, host))) = (accounts.next(), hosts.next()) {
+                    machines.entry(account).or_default().insert(host);
                 }
-                let people = events::find(&event.event_type).expect("registered").fields;
-                let is_person = |f: &&crate::env::events::Field| f.kind == Kind::User;
-                assert!(people.iter().filter(is_person).count() <= 1);
+                assert_eq!(accounts.next(), None, "one line is of one person");
+                let mut people = events::texts(event, |kind| kind == Kind::Person);
+                assert!(!people.any(|(_, name)| name.starts_with("svc_")));
             }
             assert!(networks.len() <= 2, "desks and racks: {networks:?}");
-            assert!(facts.values().all(|said| said.len() == 1), "{facts:?}");
+            assert!(machines.values().all(|of| of.len() == 1), "{machines:?}");
+            assert_eq!(coherence::check(&e.log_window), Ok(()));
         }
     }
 }

@@ -92,6 +92,11 @@ fn edges(family: &Family) -> (Vec<Value>, Vec<Value>) {
     }
 }
 
+fn fallback(family: &Family) -> &'static Detection {
+    let mut detections = family.detections.iter();
+    detections.find(|d| d.is_fallback()).expect("each has one")
+}
+
 #[test]
 fn every_context_rule_fires_on_hot_and_not_on_cold() {
     for family in families::all() {
@@ -107,11 +112,9 @@ fn every_context_rule_fires_on_hot_and_not_on_cold() {
                     let events = case(family, surface, context, family.hot_count());
                     assert_eq!(rule_of(&events).0, "no_finding", "{}", detection.id);
                 }
-                // What leads up to an event of unknown context explains it no more than it accuses.
-                if !detection.is_alone() {
-                    let unknown = case(family, &hot[0], Some("elsewhere"), family.hot_count());
-                    assert_eq!(rule_of(&unknown).0, "no_finding", "{}", detection.id);
-                }
+                // What nobody knows explains nothing: it is watched.
+                let unknown = case(family, &hot[0], Some("elsewhere"), family.hot_count());
+                assert_eq!(rule_of(&unknown).0, fallback(family).id);
             }
         }
     }
@@ -132,7 +135,13 @@ fn repeats_need_three_of_one_actor_and_any_from_the_third_on_decides() {
                 .insert(repeat.same[0].into(), "other".into());
             assert_eq!(rule_of(&stranger).0, "no_finding");
             let four = case(family, &hot[0], context, 4);
-            assert_eq!(rule_of(&four), (detection.id.into(), "L1-3".into()));
+            // What the third says is not known: that is watched at once.
+            let wanted = if detection.is_fallback() {
+                "L1-2"
+            } else {
+                "L1-3"
+            };
+            assert_eq!(rule_of(&four), (detection.id.into(), wanted.into()));
             if let Some(name) = repeat.distinct {
                 let mut again = case(family, &hot[0], context, 3);
                 again[2].fields.insert(name.into(), "10.0.0.0".into());
@@ -185,6 +194,15 @@ fn of_two_leads_the_costlier_decides_wherever_it_stands() {
             both.insert(at, other[0].clone());
             assert_eq!(rule_of(&both).0, dear.id);
         }
+        // One that is not known takes from a harmless one that it clears.
+        let harmless = case(family, &hot[0], contexts(cheap)[0], 1);
+        assert_eq!(rule_of(&harmless).0, cheap.id);
+        for unknown in [json!("elsewhere"), json!(""), Value::Null] {
+            other[0].fields.insert(family.context_field.into(), unknown);
+            let mut both = harmless.clone();
+            both.insert(0, other[0].clone());
+            assert_eq!(rule_of(&both).0, fallback(family).id);
+        }
     }
 }
 
@@ -194,9 +212,10 @@ fn a_sweep_counts_machines_not_spellings_or_gaps() {
     let sweep = |targets: [Option<&str>; 3], sources: [&str; 3]| {
         let pairs = targets.into_iter().zip(sources).enumerate();
         let line = |(n, (target, source)): (usize, (Option<&str>, &str))| {
-            let mut fields = json!({"src_ip": source, "service": "ssh", "dst_role": "web_server"});
+            let mut fields =
+                json!({"id.orig_h": source, "service": "ssh", "orig_role": "internet"});
             if let Some(target) = target {
-                fields["dst_ip"] = target.into();
+                fields["id.resp_h"] = target.into();
             }
             event(n, "net.connection", fields)
         };
@@ -204,11 +223,11 @@ fn a_sweep_counts_machines_not_spellings_or_gaps() {
     };
     let (a, b, c) = (Some("10.0.0.1"), Some("10.0.0.2"), Some("10.0.0.3"));
     let one = ["8.8.8.8"; 3];
-    assert_eq!(sweep([a, b, c], one), "sweep_web_server");
+    assert_eq!(sweep([a, b, c], one), "sweep_from_internet");
     assert_eq!(sweep([a, Some("::ffff:10.0.0.1"), c], one), "no_finding");
     assert_eq!(sweep([a, None, c], one), "no_finding");
     let spelled = ["8.8.8.8", "::ffff:8.8.8.8", "8.8.8.8"];
-    assert_eq!(sweep([a, b, c], spelled), "sweep_web_server");
+    assert_eq!(sweep([a, b, c], spelled), "sweep_from_internet");
 }
 
 #[test]
@@ -262,15 +281,15 @@ fn failure(n: usize, user: &str) -> Event {
     event(
         n,
         "auth.login_failure",
-        json!({"user": user, "src_ip": "10.0.0.5"}),
+        json!({"TargetUserName": user, "IpAddress": "10.0.0.5"}),
     )
 }
 
-fn success(n: usize, user: &str, src_ip: &str, role: &str) -> Event {
+fn success(n: usize, user: &str, address: &str, role: &str) -> Event {
     event(
         n,
         "auth.login_success",
-        json!({"user": user, "src_ip": src_ip, "account_role": role}),
+        json!({"TargetUserName": user, "IpAddress": address, "account_role": role}),
     )
 }
 
@@ -301,6 +320,10 @@ fn sign_ins_by_case_and_near_miss() {
         expect("repeated_login_failures", "L1-2")
     );
     assert_eq!(rule_of(&three()), expect("repeated_login_failures", "L1-2"));
+    for nowhere in ["", "asdf", "0.0.0.0"] {
+        let told = with(success(3, "a", nowhere, "staff"));
+        assert_eq!(told, expect("guessed_external_login", "L1-3"));
+    }
     assert_eq!(rule_of(&three()[..2]).0, "no_finding");
     let early = [
         success(0, "a", outside, "staff"),
@@ -319,7 +342,7 @@ fn pinned_sign_ins_are_dismissed() {
         event(
             n,
             "auth.login_success",
-            json!({"user": user, "src_ip": "10.0.0.5"}),
+            json!({"TargetUserName": user, "IpAddress": "10.0.0.5"}),
         )
     };
     let single = verify::truth(&[login(0, "a")]).unwrap();
@@ -340,11 +363,16 @@ fn costliest_rule_wins_then_table_order() {
         event(
             n,
             "cloud.create_access_key",
-            json!({"target": "root", "network": network}),
+            json!({"requestParameters.userName": "root", "address_class": network}),
         )
     };
-    let events = [key(0, "lan"), key(1, "vpn"), key(2, "tor"), key(3, "isp")];
-    let ids = ["lan", "vpn", "tor", "provider"];
+    let events = [
+        key(0, "key_vault"),
+        key(1, "home_isp"),
+        key(2, "tor_exit"),
+        key(3, "far_isp"),
+    ];
+    let ids = ["vault", "other", "tor", "provider"];
     for n in 1..=4 {
         let expected = format!("access_key_{}", ids[n - 1]);
         assert_eq!(rule_of(&events[..n]), (expected, format!("L1-{}", n - 1)));
@@ -353,14 +381,15 @@ fn costliest_rule_wins_then_table_order() {
         event(
             0,
             "ids.alert",
-            json!({"signature_class": "exploit", "src_role": "workstation"}),
+            json!({"alert.category": "attempted-admin", "src_role": "endpoint"}),
         ),
         event(
             1,
             "ids.alert",
-            json!({"signature_class": "exploit", "src_role": "internet"}),
+            json!({"alert.category": "attempted-admin", "src_role": "internet"}),
         ),
     ];
+    // Of two that cost the same the earlier in the table, wherever it stands.
     assert_eq!(rule_of(&containment).0, "exploit_from_internet");
 }
 

@@ -16,20 +16,20 @@ fn of_class(uid: u64, activity: u64, more: Value) -> Value {
 fn processes_by_their_activity() {
     let launch = json!({
         "process": {"file": {"path": "C:\\Windows\\System32\\regsvr32.exe"}, "cmd_line": "regsvr32 x", "user": {"name": "CORP\\kim"}},
-        "actor": {"process": {"file": {"path": "C:\\Office\\EXCEL.EXE"}, "name": "outlook.exe"}, "user": {"name": "SYSTEM"}}
+        "actor": {"process": {"file": {"path": "C:\\Tools\\Shell.EXE"}, "name": "outlook.exe"}, "user": {"name": "SYSTEM"}}
     });
     let (event, rule) = judged(&of_class(1007, 1, launch.clone()));
     assert_eq!(
         (event.event_type.as_str(), rule.as_str()),
-        ("process.create", "no_finding")
+        ("process.create", "lolbin_other_parent")
     );
     assert_eq!(
-        event.text("parent_image"),
-        Some("excel.exe"),
+        event.text("ParentImage"),
+        Some("C:\\Tools\\Shell.EXE"),
         "the path before the name"
     );
     assert_eq!(
-        (event.text("user"), event.text("host")),
+        (event.text("User"), event.text("Computer")),
         (Some("kim"), Some("ws-2"))
     );
     let mut office = launch.clone();
@@ -41,10 +41,14 @@ fn processes_by_their_activity() {
     assert_eq!(
         (
             event.event_type.as_str(),
-            event.text("target_image"),
-            event.text("image")
+            event.text("TargetImage"),
+            event.text("SourceImage")
         ),
-        ("process.access", Some("regsvr32.exe"), Some("excel.exe"))
+        (
+            "process.access",
+            Some("C:\\Windows\\System32\\regsvr32.exe"),
+            Some("C:\\Tools\\Shell.EXE")
+        )
     );
     let inject = refused(&of_class(1007, 4, launch));
     assert!(
@@ -66,7 +70,7 @@ fn sign_ins_by_their_status() {
     assert_eq!(kind(&logon(2, json!(1), 1)), "auth.logoff");
     let (ticket, _) = judged(&logon(3, json!(2), 1));
     assert_eq!(
-        (ticket.event_type.as_str(), ticket.text("failure_code")),
+        (ticket.event_type.as_str(), ticket.text("Status")),
         ("auth.kerberos_failure", Some("0x18"))
     );
     assert_eq!(
@@ -90,27 +94,27 @@ fn the_wire_and_files() {
         ("net.connection", Some("smb"))
     );
     assert_eq!(
-        (event.number("orig_bytes"), event.number("dst_port")),
+        (event.number("orig_bytes"), event.number("id.resp_p")),
         (Some(9), Some(445))
     );
     assert!(refused(&of_class(4001, 7, ends.clone())).contains("`activity_id`"));
     let query = json!({"query": {"hostname": "a.example", "type": "TXT"}, "answers": [{"rdata": "198.51.100.3"}]});
     let (event, _) = judged(&of_class(4003, 2, query));
     assert_eq!(
-        (event.text("qtype_name"), event.text("answer")),
+        (event.text("qtype_name"), event.text("answers")),
         (Some("TXT"), Some("198.51.100.3"))
     );
     let request = json!({
-        "http_request": {"http_method": "GET", "url": {"hostname": "h.example"}, "user_agent": "site_category=software"},
+        "http_request": {"http_method": "GET", "url": {"hostname": "h.example"}, "user_agent": "urlcategory=software"},
         "http_response": {"code": 200, "content_type": "text/html"}
     });
     let (event, _) = judged(&of_class(4002, 3, request));
     assert_eq!(
-        (event.event_type.as_str(), event.text("site")),
+        (event.event_type.as_str(), event.text("host")),
         ("http.request", Some("h.example"))
     );
     assert_eq!(
-        (event.text("site_category"), event.text("mime_type")),
+        (event.text("urlcategory"), event.text("contenttype")),
         (None, None)
     );
     let locked = json!({
@@ -121,13 +125,13 @@ fn the_wire_and_files() {
         (
             event.event_type.as_str(),
             event.text("extension"),
-            event.number("process_id")
+            event.number("ProcessId")
         ),
         ("file.rename", Some("locked"), Some(4711))
     );
     let (event, _) = judged(&of_class(1001, 1, locked));
     assert_eq!(
-        (event.event_type.as_str(), event.text("file")),
+        (event.event_type.as_str(), event.text("TargetFilename")),
         ("file.create", Some("plan.xlsx"))
     );
 }
