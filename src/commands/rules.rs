@@ -16,9 +16,12 @@ Inside the organisation are private, loopback, link-local and shared (100.64.0.0
 too; outside are the other addresses that machines can have; unspecified, multicast, broadcast and reserved ones are
 neither. One address in two spellings is one. Numbers are written whole. A field that an event lacks, or that is empty, is
 none of the words asked for, and nobody's own: nothing with the same leads up to it. Before and after go by the order of
-the lines. Words and paths are compared without regard to case. The last part of a path is what follows its last
-backslash, the whole where it has none; a path is below a folder when it begins with it, and goes through one when it holds
-it anywhere; one that holds \\..\\ does neither.";
+the lines. Words, names and paths are compared without regard to the case of a to z. Of events that are counted together
+those count that meet all that is said of them and show every field that is named. The last part of a path is what follows its
+last backslash, the whole where it has none; a path is below a folder when it begins with it, and goes through one when it
+holds it anywhere; it is a file in a folder when only a name without blanks and backslashes follows it; one with a part that
+is .. is none of these. Slashes in a path are backslashes, quotes around it are no part
+of it.";
 
 /// Arguments of `rules`.
 #[derive(Debug, clap::Args)]

@@ -270,19 +270,24 @@ mod tests {
 
     #[test]
     fn a_rule_is_named_where_one_finds_something() {
-        let process = |parent: &str| {
+        let start = |program: &str, parent: &str| {
             let record = json!({
                 "@timestamp": "2026-01-02T03:04:05Z", "event.kind": "alert", "event.category": ["process"],
-                "process.executable": "C:\\Windows\\System32\\mshta.exe", "process.parent.name": parent
+                "process.executable": format!("C:\\Windows\\System32\\{program}"), "process.parent.name": parent
             });
             let alert = import::read(&record.to_string()).expect("an alert");
             rule(&alert.into_episode())
         };
+        let process = |parent: &str| start("mshta.exe", parent);
+        assert_eq!(start("notepad.exe", "explorer.exe"), None);
         assert_eq!(
             process("WINWORD.EXE").as_deref(),
             Some("lolbin_office_parent")
         );
-        assert_eq!(process("explorer.exe"), None);
+        assert_eq!(
+            process("explorer.exe").as_deref(),
+            Some("lolbin_other_parent")
+        );
         assert!(crate::env::rules::find(NO_FINDING).is_some());
     }
 

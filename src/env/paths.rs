@@ -1,8 +1,11 @@
 //! Paths of programs and registry keys: how a known word stands in one.
 //!
 //! A word is a file or key by its bare name (`mshta.exe`), a folder (`C:\Users\Public\`), a folder of any drive or machine
-//! (`\ADMIN$\`), or one whole path. What accuses is mostly a bare name, wherever it lies; what clears is a folder only
-//! administrators write to, or a whole path in one: anybody can call a program `CcmExec.exe`.
+//! (`\ADMIN$\`), any file right in a folder (`C:\Windows\System32\*`), or one whole path. What accuses is mostly a bare
+//! name, wherever it lies; what clears is a folder only administrators write to, or a whole path in one: anybody can call a
+//! program `CcmExec.exe`.
+
+use std::borrow::Cow;
 
 /// Where the generator puts programs and keys of these names; the rest lie in [`SYSTEM`].
 const PLACES: &[(&str, &str)] = &[
@@ -26,9 +29,13 @@ const PLACES: &[(&str, &str)] = &[
 const SYSTEM: &str = r"C:\Windows\System32\";
 const CURRENT_VERSION: &str = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\";
 
-/// Whether the path `value` is what `word` names, without regard to case as Windows compares them.
+/// Whether the path `value` is what `word` names, as Windows reads it: in any case, with either slash, quoted or not.
 #[must_use]
 pub fn is_named(value: &str, word: &str) -> bool {
+    let value = &*plain(value);
+    if let Some(folder) = word.strip_suffix('*').filter(|folder| !folder.is_empty()) {
+        return lies_right_in(value, folder);
+    }
     if word.ends_with('\\') {
         return lies_below(value, word);
     }
@@ -39,6 +46,15 @@ pub fn is_named(value: &str, word: &str) -> bool {
     named.eq_ignore_ascii_case(word)
 }
 
+/// The path with backslashes and without quotes.
+fn plain(path: &str) -> Cow<'_, str> {
+    let path = path.trim_matches('"');
+    match path.contains('/') {
+        true => path.replace('/', "\\").into(),
+        false => path.into(),
+    }
+}
+
 /// Whether a path goes through a folder. One with `..` in it goes elsewhere.
 fn lies_below(path: &str, folder: &str) -> bool {
     let is_at = |at: usize| {
@@ -47,7 +63,13 @@ fn lies_below(path: &str, folder: &str) -> bool {
     };
     let last = path.len().saturating_sub(folder.len());
     let places = if is_anywhere(folder) { 0..=last } else { 0..=0 };
-    !path.contains(r"\..\") && places.into_iter().any(is_at)
+    path.split('\\').all(|part| part != "..") && places.into_iter().any(is_at)
+}
+
+/// Whether a path is a folder and the name of a file in it: no folder below it, and nothing the file is started with.
+fn lies_right_in(path: &str, folder: &str) -> bool {
+    let file = path.get(folder.len()..).filter(|file| !file.is_empty());
+    lies_below(path, folder) && file.is_some_and(|file| !file.contains(['\\', ' ']))
 }
 
 /// Whether a folder's word leaves open on which drive or machine it is.
@@ -58,6 +80,7 @@ fn is_anywhere(folder: &str) -> bool {
 /// A path that `word` names; `program` lies in it where it is a folder.
 #[must_use]
 pub fn whole(word: &str, program: &str) -> String {
+    let word = word.trim_end_matches('*');
     if word.ends_with('\\') {
         let machine = if is_anywhere(word) {
             r"\\127.0.0.1"
@@ -95,6 +118,11 @@ mod tests {
             (r"D:\Users\Public\b.exe", r"C:\Users\Public\", false),
             (r"C:\Users\Publ", r"C:\Users\Public\", false),
             (r"C:\Users\Public\..\b.exe", r"C:\Users\Public\", false),
+            (r"C:\Users\Public\..", r"C:\Users\Public\", false),
+            (r"C:\Users\Public\a/../b.exe", r"C:\Users\Public\", false),
+            ("C:/Users/Public/b.exe", r"C:\Users\Public\", true),
+            ("\"C:\\Temp\\mshta.exe\"", "mshta.exe", true),
+            ("c:/temp/mshta.exe", "mshta.exe", true),
             (r"\\FS1\admin$\b.exe", r"\ADMIN$\", true),
             (r"\\FS1\admin\b.exe", r"\ADMIN$\", false),
             ("", r"\ADMIN$\", false),
@@ -106,6 +134,23 @@ mod tests {
             ("CcmExec.exe", r"C:\Windows\CCM\CcmExec.exe", false),
             (r"C:\Temp\CcmExec.exe", r"C:\Windows\CCM\CcmExec.exe", false),
             ("Mshta.exe", "mshta.exe", true),
+            (
+                r"c:\windows\system32\svchost.exe",
+                r"C:\Windows\System32\*",
+                true,
+            ),
+            (r"C:\Windows\System32\", r"C:\Windows\System32\*", false),
+            (
+                r"C:\Windows\System32\a\b.exe",
+                r"C:\Windows\System32\*",
+                false,
+            ),
+            (
+                r"C:\Windows\System32\cmd.exe /c x",
+                r"C:\Windows\System32\*",
+                false,
+            ),
+            ("*", "*", true),
             ("é", r"C:\Users\Public\", false),
         ] {
             assert_eq!(is_named(value, word), wanted, "{value} {word}");
@@ -119,6 +164,7 @@ mod tests {
             "Run",
             r"C:\Users\Public\",
             r"\ADMIN$\",
+            r"C:\Windows\System32\*",
             r"C:\Windows\CCM\CcmExec.exe",
         ] {
             let path = whole(word, "made.exe");

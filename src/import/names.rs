@@ -41,9 +41,6 @@ const OUTSIDE: [(&str, &str, &str, &str); 3] = [
     ("share.access", "IpAddress", "client_role", "public_ip"),
 ];
 
-/// The folder whose services are the system's own.
-const SYSTEM_FOLDER: &str = r"C:\Windows\System32";
-
 /// What a sweep looks for.
 const SERVICES: [&str; 3] = ["smb", "rdp", "ssh"];
 
@@ -269,26 +266,19 @@ fn clears(kind: &str, name: &str, word: &str) -> bool {
     let clearing = detections.filter(|detection| detection.action == Action::Dismiss);
     let mut values = clearing.flat_map(|detection| detection.values);
     let is_clearing = values.any(|value| is_named(word, value) || value.eq_ignore_ascii_case(word));
-    is_clearing && !is_measured(kind, name, word)
+    is_clearing && !is_measured(kind, name)
 }
 
 /// Whether a sensor tells this context from what runs, and no text in a record says so.
-fn is_measured(kind: &str, name: &str, word: &str) -> bool {
-    match (kind, name) {
+fn is_measured(kind: &str, name: &str) -> bool {
+    matches!(
+        (kind, name),
         ("process.access", "source_signature")
-        | ("process.create", "ParentImage")
-        | ("registry.set" | "file.rename", "Image") => true,
-        // Whoever installs a service writes its path: of the system's own programs one that is told nothing.
-        ("service.install", "ImagePath") => is_plain_service(word),
-        _ => false,
-    }
-}
-
-/// Whether a service is a program right in the system's folder: into some folders below it anybody may write.
-fn is_plain_service(path: &str) -> bool {
-    let folder = path.rsplit_once('\\').map(|(folder, _)| folder);
-    let is_there = folder.is_some_and(|folder| folder.eq_ignore_ascii_case(SYSTEM_FOLDER));
-    is_there && !path.contains(char::is_whitespace)
+            | ("process.create", "ParentImage")
+            | ("registry.set" | "file.rename", "Image")
+            // Whoever installs a service writes its path, but the rule asks for a program of the system that is told nothing.
+            | ("service.install", "ImagePath")
+    )
 }
 
 #[cfg(test)]
@@ -472,7 +462,7 @@ mod tests {
             let clearing = family.detections.iter();
             let clearing = clearing.filter(|d| d.action == Action::Dismiss);
             for word in clearing.flat_map(|d| d.values) {
-                if is_measured(holder, name, word) {
+                if is_measured(holder, name) {
                     measured.push((holder, name));
                     continue;
                 }

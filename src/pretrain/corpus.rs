@@ -7,9 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::line::{Line, printed};
 use super::marks;
 use super::names;
-use super::notes::{Line, Note, note, printed};
+use super::notes::{Note, note};
 use crate::env::generate;
 use crate::env::names::word;
 use crate::env::prompt;

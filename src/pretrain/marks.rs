@@ -5,7 +5,8 @@
 //! not; nano has read nothing else, so it is told here which values are sensitive. A mark describes one line and those
 //! before it; what follows for an analyst is not said.
 
-use super::notes::{Kind, Line, Note};
+use super::line::Line;
+use super::notes::{Kind, Note};
 use crate::env::address;
 use crate::env::families::{self, Family, Lead};
 use crate::env::login::{FAILURE, SUCCESS};
@@ -263,8 +264,9 @@ fn context(family: &Family, line: &Line) -> String {
         return printed.to_owned();
     }
     let mut words = family.detections.iter().flat_map(|d| d.values);
-    let folder = words.find(|word| word.ends_with('\\') && paths::is_named(&path, word));
-    match folder {
+    let is_folder = |word: &str| word.trim_end_matches('*').ends_with('\\');
+    let folder = words.find(|word| is_folder(word) && paths::is_named(&path, word));
+    match folder.map(|folder| folder.trim_end_matches('*')) {
         Some(folder) => folder.replace('\\', r"\\"),
         None => paths::file_name(&path).to_owned(),
     }

@@ -6,6 +6,7 @@
 pub mod corpus;
 pub mod encode;
 pub mod init;
+mod line;
 mod marks;
 pub mod muon;
 mod names;

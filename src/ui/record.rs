@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::env::events;
+use crate::env::families;
 use crate::env::schema::{Episode, Event};
 use crate::ui::theme::Token;
 
@@ -75,12 +76,16 @@ pub fn printed(value: &Value) -> String {
     }
 }
 
-/// The names and values of a record: those its type declares first and in that order, then the others as they come. Empty
-/// ones are left out, as they are for the model.
+/// The names and values of a record: those that rules look at first, then what else its type declares, in its order, then the
+/// others as they come. Empty ones are left out, as they are for the model.
 #[must_use]
 pub fn fields(event: &Event) -> Vec<(&str, &Value)> {
     let declared = events::find(&event.event_type).map_or(&[][..], |known| known.fields);
-    let rank = |name: &str| declared.iter().position(|field| field.name == name);
+    let decisive = families::decisive(&event.event_type);
+    let rank = |name: &str| {
+        let place = declared.iter().position(|field| field.name == name);
+        (!decisive.contains(&name), place.unwrap_or(usize::MAX))
+    };
     let is_empty = |value: &Value| value.is_null() || value.as_str().is_some_and(str::is_empty);
     let all = event
         .fields
@@ -88,7 +93,7 @@ pub fn fields(event: &Event) -> Vec<(&str, &Value)> {
         .map(|(name, value)| (name.as_str(), value));
     let mut all: Vec<_> = all.filter(|(_, value)| !is_empty(value)).collect();
     // Stable: what is not declared keeps its order behind the rest.
-    all.sort_by_key(|(name, _)| rank(name).unwrap_or(usize::MAX));
+    all.sort_by_key(|(name, _)| rank(name));
     all
 }
 
@@ -220,15 +225,15 @@ mod tests {
     #[test]
     fn declared_fields_come_first_and_in_their_order() {
         let fields =
-            json!({"other": 1, "url_verdict": "known bad", "empty": "", "user": "a.blanc"});
+            json!({"other": 1, "url_class": "known bad", "empty": "", "recipient": "a.blanc"});
         let click = event("2028-02-28T23:59:50Z", fields);
         let names: Vec<_> = super::fields(&click)
             .into_iter()
             .map(|(name, _)| name)
             .collect();
-        assert_eq!(names, ["user", "url_verdict", "other"]);
+        assert_eq!(names, ["recipient", "url_class", "other"]);
         let text = row(None, &click);
-        let end = "mail.click         user=a.blanc url_verdict=\"known bad\" other=1 src=mail";
+        let end = "mail.click         recipient=a.blanc url_class=\"known bad\" other=1 src=mail";
         assert!(
             text.starts_with("23:59:50 UTC L1-0  ") && text.ends_with(end),
             "{text}"

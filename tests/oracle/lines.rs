@@ -36,7 +36,7 @@ pub static FAMILIES: &[Family] = &[
             (
                 "lolbin_managed_parent",
                 "dismiss",
-                By(|event| event.has("ParentImage", &[r"C:\Windows\CCM\CcmExec.exe"])),
+                By(|event| event.lies_at("ParentImage", r"C:\Windows\CCM\CcmExec.exe")),
             ),
         ],
     },
@@ -82,7 +82,7 @@ pub static FAMILIES: &[Family] = &[
             (
                 "run_key_installer",
                 "dismiss",
-                By(|event| event.has("Image", &[r"C:\Windows\System32\msiexec.exe"])),
+                By(|event| event.lies_at("Image", r"C:\Windows\System32\msiexec.exe")),
             ),
         ],
     },
@@ -105,7 +105,7 @@ pub static FAMILIES: &[Family] = &[
             (
                 "service_system_dir",
                 "dismiss",
-                By(|event| event.below("ImagePath", r"C:\Windows\System32\")),
+                By(|event| event.file_in("ImagePath", r"C:\Windows\System32\")),
             ),
         ],
     },

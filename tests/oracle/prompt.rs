@@ -39,14 +39,32 @@ impl Event {
 
     /// Whether the last part of the path in the field is one of these.
     pub fn ends(&self, key: &str, parts: &[&str]) -> bool {
-        let last = self.word(key).and_then(|path| path.split('\\').next_back());
+        let path = self.path(key);
+        let last = path
+            .as_deref()
+            .and_then(|path| path.split('\\').next_back());
         last.is_some_and(|part| is_one_of(part, parts))
+    }
+
+    /// Whether the field is this path.
+    pub fn lies_at(&self, key: &str, whole: &str) -> bool {
+        self.path(key)
+            .is_some_and(|path| path.eq_ignore_ascii_case(whole))
     }
 
     /// Whether the path in the field begins with this folder, and does not go up anywhere.
     pub fn below(&self, key: &str, folder: &str) -> bool {
         self.downward(key)
             .is_some_and(|path| path.starts_with(&folder.to_ascii_lowercase()))
+    }
+
+    /// Whether the path in the field is this folder and the name of a file, without blanks.
+    pub fn file_in(&self, key: &str, folder: &str) -> bool {
+        let path = self.downward(key);
+        let name = path
+            .as_deref()
+            .and_then(|path| path.strip_prefix(&*folder.to_ascii_lowercase()));
+        name.is_some_and(|name| !name.is_empty() && !name.contains(['\\', ' ']))
     }
 
     /// Whether the path in the field holds this folder, and does not go up anywhere.
@@ -57,8 +75,14 @@ impl Event {
 
     /// The path in lower case, unless it goes up to a folder above.
     fn downward(&self, key: &str) -> Option<String> {
-        let path = self.word(key)?.to_ascii_lowercase();
-        (!path.contains(r"\..\")).then_some(path)
+        let path = self.path(key)?.to_ascii_lowercase();
+        (!path.split('\\').any(|part| part == "..")).then_some(path)
+    }
+
+    /// The path with backslashes only, and without the quotes around it.
+    fn path(&self, key: &str) -> Option<String> {
+        let path = self.word(key)?.replace('/', "\\");
+        Some(path.trim_matches('"').to_owned())
     }
 
     /// An IPv4 address written as an IPv6 one counts as what it stands for.
@@ -67,17 +91,22 @@ impl Event {
         Some(ip.to_canonical())
     }
 
+    fn folded(&self, key: &str) -> Option<String> {
+        Some(self.field(key)?.to_string().to_ascii_lowercase())
+    }
+
     /// Whether both lines print this field, with the same value: two lines without it share nothing.
     pub fn shares(&self, other: &Event, key: &str) -> bool {
         self.equals(key, other, key)
     }
 
-    /// Whether both lines print their field, with the same value. One address in two spellings is one, but names differ
-    /// by their case: only the words and paths that the table itself names are compared without regard to it.
+    /// Whether both lines print their field, with the same value. One address in two spellings is one, and so is a name in
+    /// upper and lower case.
     pub fn equals(&self, key: &str, other: &Event, other_key: &str) -> bool {
         let same_address =
             self.address(key).is_some() && self.address(key) == other.address(other_key);
-        let same_value = self.field(key).is_some() && self.field(key) == other.field(other_key);
+        let (mine, theirs) = (self.folded(key), other.folded(other_key));
+        let same_value = mine.is_some() && mine == theirs;
         same_address || same_value
     }
 }

@@ -131,7 +131,7 @@ const SERVICE: &[Detection] = &[
     detection(
         "service_system_dir",
         Dismiss,
-        &[r"C:\Windows\System32\"],
+        &[r"C:\Windows\System32\*"],
         "System service runs from the system folder.",
         &[],
     ),

@@ -72,7 +72,7 @@ struct Group {
     values: BTreeSet<String>,
 }
 
-/// The first event whose past, or who itself after enough of it, is what the detection says.
+/// The first event of which its past, or it itself after enough of that, is what the detection says.
 fn first_led(
     family: &Family,
     lead: Lead,
@@ -137,7 +137,8 @@ fn leads_before(lead: Lead, events: &[Event], position: usize) -> Vec<usize> {
         .collect()
 }
 
-/// What an event shows under `name`, spelled one way: an address in two spellings is one, and what is empty is not shown.
+/// What an event shows under `name`, spelled one way: an address in two spellings is one, accounts, machines and files are
+/// the same in any case, and what is empty is not shown.
 #[must_use]
 pub fn value(event: &Event, name: &str) -> Option<String> {
     let held = event.fields.get(name)?;
@@ -147,7 +148,7 @@ pub fn value(event: &Event, name: &str) -> Option<String> {
     let address = held.as_str().and_then(address::canonical);
     Some(match address {
         Some(address) => format!("\"{address}\""),
-        None => held.to_string(),
+        None => held.to_string().to_ascii_lowercase(),
     })
 }
 
@@ -185,7 +186,7 @@ fn has_context(family: &Family, detection: &Detection, event: &Event) -> bool {
 
 /// Whether one of `words` names what stands in a field: by its letters, in whatever case, and in a path by a part of it.
 fn is_one_of(event: &Event, field: &str, value: &str, words: &[&str]) -> bool {
-    let is_path = value.contains('\\') && is_program(event, field);
+    let is_path = value.contains(['\\', '/', '"']) && is_program(event, field);
     let is_it = |word: &&str| match is_path {
         true => is_named(value, word),
         false => value.eq_ignore_ascii_case(word),

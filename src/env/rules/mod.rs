@@ -150,7 +150,18 @@ impl Rule {
 #[must_use]
 pub fn decide(events: &[Event]) -> Option<(&'static Rule, Firing)> {
     let mut best: Option<(&'static Rule, Firing)> = None;
+    // Rules of one family stand together, and most families have no event here: they are looked for once.
+    let mut looked_for = ("", false);
     for rule in all() {
+        if let Condition::Context(family, _) = rule.condition {
+            if looked_for.0 != family.event_type {
+                let is_there = events.iter().any(|e| e.event_type == family.event_type);
+                looked_for = (family.event_type, is_there);
+            }
+            if !looked_for.1 {
+                continue;
+            }
+        }
         let is_costlier = best
             .as_ref()
             .is_none_or(|(held, _)| rule.action.cost() > held.action.cost());

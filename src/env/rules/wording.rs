@@ -92,7 +92,9 @@ fn named(event_type: &str, field: &str, words: &[&str]) -> String {
     let kind = events::find(event_type).and_then(|found| found.field(field));
     let is_path = kind.is_some_and(|field| field.kind == Kind::Program);
     let any = any(words);
-    if words.iter().all(|word| word.ends_with('\\')) {
+    if words.iter().all(|word| word.ends_with("\\*")) {
+        format!("{field} is a file in {}", any.replace('*', ""))
+    } else if words.iter().all(|word| word.ends_with('\\')) {
         let below = if words.iter().any(|word| word.starts_with('\\')) {
             "goes through"
         } else {

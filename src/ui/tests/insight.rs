@@ -1,8 +1,10 @@
 //! What the episodes screen tells of an alert in depth: probabilities, the table of log lines, all fields, copies.
 
+use crate::env::events::{self, Kind};
 use crate::link::{AdapterChoice, Command};
 use crate::ui::app::{App, update};
 use crate::ui::msg::Effect;
+use crate::ui::queue::Entry;
 use crate::ui::record::Role;
 use crate::ui::tests::fixtures::{
     answer, app, frame, press, ready, right, seen, text, theme, wrong,
@@ -149,18 +151,33 @@ fn all_fields_of_a_line_are_shown_copied_and_filtered_by() {
 #[test]
 fn the_list_of_fields_opens_on_a_value_and_keeps_its_name_from_line_to_line() {
     let mut app = answered();
-    let window = &app.queue.current().expect("an alert").episode.log_window;
-    let values: Vec<_> = window.iter().map(crate::ui::record::fields).collect();
-    let (name, value) = (values[0][0].0, values[1][0].1.as_str());
-    assert_eq!(values[1][0].0, name, "two of a kind");
-    let wanted = format!("{name}=\"{}\"", value.expect("text"));
-    let first = values[3][0].0;
-    assert!(values[3].iter().all(|(other, _)| *other != name));
-    let wanted_of_line_3 = format!("{first}=\"{}\"", values[3][0].1.as_str().expect("text"));
+    // The first field of each line, where all of them are text.
+    let first_of = |entry: &Entry| -> Option<Vec<(String, String)>> {
+        let lines = entry.episode.log_window.iter();
+        let first = lines.map(|event| {
+            let (name, value) = *crate::ui::record::fields(event).first()?;
+            Some((name.to_owned(), value.as_str()?.to_owned()))
+        });
+        first.collect()
+    };
+    let is_fit = |entry: &Entry| {
+        let other = entry.episode.log_window.get(3);
+        let lacks = |name: &str| other.is_some_and(|event| !event.fields.contains_key(name));
+        first_of(entry).is_some_and(|first| first[0].0 == first[1].0 && lacks(&first[0].0))
+    };
+    let at = app.queue.entries().iter().position(is_fit);
+    let at = at.expect("two of a kind first, and the fourth another");
+    app.queue.select(at);
+    let first = first_of(&app.queue.entries()[at]).expect("texts");
+    let term = |(name, value): &(String, String)| format!("{name}=\"{value}\"");
+    let (wanted, wanted_of_line_3) = (
+        term(&(first[0].0.clone(), first[1].1.clone())),
+        term(&first[3]),
+    );
     press(&mut app, "o l +");
     assert_eq!(app.queue.filter_text, wanted);
     press(&mut app, "Esc");
-    app.queue.select(0);
+    app.queue.select(at);
     press(&mut app, "o l l l +");
     assert_eq!(app.queue.filter_text, wanted_of_line_3);
 }
@@ -236,13 +253,12 @@ fn what_is_copied_tells_no_hidden_truth() {
 #[test]
 fn a_copied_case_can_be_defanged() {
     let mut app = answered();
-    let entry = app.queue.current().expect("an alert");
-    let address = entry
-        .lines
-        .iter()
-        .find_map(|line| line.split("ip=\"").nth(1));
-    let address = address.and_then(|rest| rest.split('"').next());
-    let address = address.expect("an address").to_owned();
+    let address = {
+        let entry = app.queue.current().expect("an alert");
+        let lines = entry.episode.log_window.iter();
+        let mut addresses = lines.flat_map(|event| events::texts(event, Kind::is_address));
+        addresses.next().expect("an address").1.to_owned()
+    };
     press(&mut app, "2 Enter");
     let case = copied(&mut app, "y j j j Enter");
     assert!(case.contains(&address), "{case}");

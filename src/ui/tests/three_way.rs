@@ -134,16 +134,18 @@ fn the_queue_has_the_columns_that_fit_and_ids_are_whole() {
     app.queue.select(1);
     let entry = app.queue.current().expect("an alert");
     let id = entry.episode.alert.alert_id.clone();
+    let category: String = entry.episode.alert.category.chars().take(8).collect();
+    let category = category.as_str();
     let verdict = app.queue.model_verdict(1).expect("answered");
     let said = verdict.action.expect("an action").as_str();
     let table: [(u16, u16, &[&str], &[&str]); 4] = [
-        (80, 24, &["✗ wrong", "you✓", "intrusion"], &["stage3"]),
+        (80, 24, &["✗ wrong", "you✓", category], &["stage3"]),
         (120, 35, &["✗✗ ", "you✓"], &["stage3", "holdout"]),
-        (160, 45, &["✗✗ ", "you✓", "intrusion"], &["holdout"]),
+        (160, 45, &["✗✗ ", "you✓", category], &["holdout"]),
         (
             200,
             60,
-            &["✗ wrong", "you✓", "intrusion", " 3 ", " hold "],
+            &["✗ wrong", "you✓", category, " 3 ", " hold "],
             &["stage3"],
         ),
     ];
