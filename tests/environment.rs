@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 const FROZEN: &str = include_str!("../assets/holdout_frozen.jsonl");
-const FROZEN_SHA256: &str = "4bbd5cfba5eac762f8dad270410ee8468f1deaae386f18b1097a4b3293e34d67";
+const FROZEN_SHA256: &str = "0339f2e4dca880ea8256af4617a9277284130d0c63830417d6bcb304dbbdcae0";
 const FROZEN_SEED: u64 = 2026;
 const PER_STAGE: u64 = 50;
 

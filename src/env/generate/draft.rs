@@ -32,13 +32,22 @@ const RELATED_FIFTHS: u64 = 3;
 
 /// Of eight windows of several deciding lines, so many surely go on after them.
 const FOLLOWED_EIGHTHS: u64 = 3;
-/// Of four windows with leads, in how many the first background lines are cold events of the type that decides.
-const LOOK_ALIKES_OF_LED: [u64; 2] = [3, 3];
+/// Of four windows of several deciding lines, in how many the first background lines are cold events of the type that decides.
+const LOOK_ALIKE_QUARTERS: [u64; 2] = [3, 3];
 
 /// What a window is about.
 enum Subject {
     Family(&'static Family),
     SignIn,
+}
+
+/// Fields of a line that are known before it is drawn.
+type Known = Vec<(&'static str, Value)>;
+
+/// Cold lines of the family that stand in the background: of a stranger who does less of the same, where there is one.
+struct LookAlikes {
+    family: &'static Family,
+    stranger: Known,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,12 +65,15 @@ pub(super) fn window(scene: &Scene, labels: Labels, stream: &mut Stream) -> Opti
         Subject::Family(family) => Draft {
             lines: match (family.repeat, family.lead) {
                 (Some(repeat), _) => {
-                    let core = repeated(scene, family, repeat, labels, room, stream);
-                    scattered(scene, core, count, Some(family), stream)
+                    let (core, stranger) = repeated(scene, family, repeat, labels, room, stream);
+                    let like = LookAlikes { family, stranger };
+                    scattered(scene, core, count, Some(like), stream)
                 }
                 (None, Some(_)) => {
                     let core = chain::lines(scene, family, labels, room, stream);
-                    scattered(scene, core, count, Some(family), stream)
+                    let stranger = Vec::new();
+                    let like = LookAlikes { family, stranger };
+                    scattered(scene, core, count, Some(like), stream)
                 }
                 (None, None) => family_lines(scene, family, labels, count, stream),
             },
@@ -135,7 +147,8 @@ fn family_lines(
     lines
 }
 
-/// Hot events of one actor, whose context is the same in all; where there is room one of another actor among them.
+/// Hot events of one actor, whose context is the same in all, and what those of another have in common; where there is room
+/// one of that other is among them.
 fn repeated(
     scene: &Scene,
     family: &'static Family,
@@ -143,7 +156,7 @@ fn repeated(
     labels: Labels,
     room: usize,
     stream: &mut Stream,
-) -> Vec<Line> {
+) -> (Vec<Line>, Known) {
     let mut others = other_contexts(family, labels, stream).into_iter().cycle();
     let trigger = trigger_context(family, labels, stream);
     let surface = fields::surface(family, true, scene.stage, stream);
@@ -162,7 +175,22 @@ fn repeated(
     if let Some(strange) = strange.filter(|_| room > lines.len()) {
         lines.insert(at, strange);
     }
-    lines
+    (lines, stranger)
+}
+
+impl LookAlikes {
+    fn line(&self, scene: &Scene, actor: &Person, stream: &mut Stream) -> Line {
+        let family = self.family;
+        let context = any_context(family, stream);
+        let surface = fields::surface(family, false, scene.stage, stream);
+        let mut known = self.stranger.clone();
+        known.retain(|(name, _)| *name != family.surface_field);
+        known.push((family.surface_field, surface));
+        // Of two values the first counts: a stranger's context is known.
+        known.push((family.context_field, context.into()));
+        let event_type = events::find(family.event_type).unwrap_or(&events::DETECTED[0]);
+        fields::line(scene, event_type, &known, actor, stream)
+    }
 }
 
 fn roles(count: usize, stream: &mut Stream) -> Vec<Role> {
@@ -223,7 +251,7 @@ fn shared_fields(
     surface: &Value,
     context: String,
     stream: &mut Stream,
-) -> Vec<(&'static str, Value)> {
+) -> Known {
     let mut shared = vec![
         (family.surface_field, surface.clone()),
         (family.context_field, context.into()),
@@ -343,7 +371,7 @@ fn scattered(
     scene: &Scene,
     core: Vec<Line>,
     count: usize,
-    family: Option<&'static Family>,
+    like: Option<LookAlikes>,
     stream: &mut Stream,
 ) -> Vec<Line> {
     let mut roles = vec![Role::Background; count.saturating_sub(core.len())];
@@ -363,8 +391,7 @@ fn scattered(
         }
     }
     let decoys = decoys(scene, &roles, stream);
-    let led = family.filter(|family| family.lead.is_some());
-    let mut look_alikes = LOOK_ALIKES_OF_LED.iter();
+    let mut look_alikes = LOOK_ALIKE_QUARTERS.iter();
     let mut core = core.into_iter();
     let mut lines = Vec::with_capacity(count);
     for (role, is_decoy) in roles.into_iter().zip(decoys) {
@@ -372,12 +399,12 @@ fn scattered(
         let mut line = next.unwrap_or_else(|| {
             let actor = actor(scene, is_decoy, stream);
             let share = look_alikes.next().copied().unwrap_or(0);
-            match led.filter(|_| stream.chance(share, 4)) {
-                Some(family) => {
-                    let context = any_context(family, stream);
-                    subject_line(scene, family, None, context, &actor, stream)
+            match like.as_ref().filter(|_| stream.chance(share, 4)) {
+                Some(like) => like.line(scene, &actor, stream),
+                None => {
+                    let family = like.as_ref().map(|like| like.family);
+                    background(scene, family, &actor, stream)
                 }
-                None => background(scene, family, &actor, stream),
             }
         });
         line.is_decoy = is_decoy;

@@ -3,6 +3,8 @@
 use super::organisation::{Organisation, Person};
 use super::{Draft, Scene};
 use crate::env::events::{self, Kind};
+use crate::env::families;
+use crate::env::login::{FAILURE, SUCCESS};
 use crate::env::plausible::CATEGORIES;
 use crate::env::pools::{self, word};
 use crate::env::schema::{Alert, Event, Split, Stage, Truth};
@@ -104,21 +106,47 @@ pub(super) fn scene(
     }
 }
 
-/// Whom the alert is about: who did what decides, by account, machine or address. Where that names nobody of the
-/// organisation, the server that saw it; it depends on the type of the event alone, so that no label shows in it.
-pub(super) fn about<'a>(scene: &'a Scene, truth: &Truth, window: &[Event]) -> &'a Person {
-    let people = &scene.organisation.people;
+/// Whom the alert is about: in half of the windows who did what decides, in the others somebody else whom lines of that kind
+/// name. Were it always the first, the header would say whose lines count, and none would have to be held against another.
+/// Where such lines name nobody of the organisation it is the server that saw them; all this knows no label.
+pub(super) fn about<'a>(
+    scene: &'a Scene,
+    truth: &Truth,
+    window: &[Event],
+    stream: &mut Stream,
+) -> &'a Person {
     let trigger = window
         .iter()
         .find(|event| event.log_id == truth.triggering_log_id);
+    let actor = trigger.and_then(|event| named(scene, event));
+    let is_of_kind = |event: &&Event| trigger.is_some_and(|trigger| are_of_a_kind(trigger, event));
+    let involved = window.iter().filter(is_of_kind);
+    let involved = involved.filter_map(|event| named(scene, event));
+    let others: Vec<&Person> = involved.filter(|person| Some(*person) != actor).collect();
+    let (is_actor, other) = (stream.chance(1, 2), stream.pick(&others).copied());
+    let about = if is_actor { actor } else { other.or(actor) };
+    about.unwrap_or_else(|| scene.organisation.service())
+}
+
+/// Who of the organisation a line names, by account, machine or address.
+fn named<'a>(scene: &'a Scene, event: &Event) -> Option<&'a Person> {
+    let people = &scene.organisation.people;
     let by = |is_asked: fn(Kind) -> bool, of: fn(&Person) -> &str| {
-        let mut named = trigger.into_iter().flat_map(|e| events::texts(e, is_asked));
-        named.find_map(|(_, text)| people.iter().find(|person| of(person) == text))
+        let mut texts = events::texts(event, is_asked);
+        texts.find_map(|(_, text)| people.iter().find(|person| of(person) == text))
     };
     by(Kind::is_account, |person| &person.user)
         .or_else(|| by(|kind| kind == Kind::Host, |person| &person.host))
         .or_else(|| by(|kind| kind == Kind::InternalIp, |person| &person.ip))
-        .unwrap_or_else(|| scene.organisation.service())
+}
+
+/// Whether an event is what the trigger is, or leads up to such.
+fn are_of_a_kind(trigger: &Event, event: &Event) -> bool {
+    let lead = families::find(&trigger.event_type).and_then(|family| family.lead);
+    let is_sign_in = |event: &Event| [FAILURE, SUCCESS].contains(&&*event.event_type);
+    event.event_type == trigger.event_type
+        || lead.is_some_and(|lead| lead.event_type == event.event_type)
+        || is_sign_in(trigger) && is_sign_in(event)
 }
 
 /// The header; its time is that of the last line.

@@ -205,7 +205,7 @@ fn finish(
     let severity = draft.severity;
     let (log_window, incident_events) = header::stamp(scene, draft, &mut stream);
     let truth = agreed_truth(&incident_events, &log_window)?;
-    let subject = header::about(scene, &truth, &log_window);
+    let subject = header::about(scene, &truth, &log_window, &mut stream);
     let alert = header::alert(scene, severity, subject, &log_window, &mut stream);
     let incident = Incident {
         category: alert.category.clone(),
