@@ -284,6 +284,8 @@ fn is_measured(kind: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::env::schema::Event;
+    use crate::env::verify;
     use serde_json::json;
 
     fn named(kind: &str, fields: Value) -> Value {
@@ -436,8 +438,17 @@ mod tests {
             !parent("C:\\Users\\Public\\CcmExec.exe"),
             "and clears nothing elsewhere"
         );
-        let service = |said: &str| is_withheld("service.install", "ImagePath", said);
-        assert!(!service("C:\\Windows\\System32\\a.exe"));
+        // What a service is told stands with its path, and the rule that clears asks for a path alone.
+        let service = |said: &str| {
+            let fields = json!({"AccountName": "LocalSystem", "ImagePath": said});
+            let event: Event = serde_json::from_value(json!({
+                "log_id": "L1-0", "timestamp": "2026-01-02T03:04:05Z", "source": "windows",
+                "event_type": "service.install", "fields": named("service.install", fields)
+            }))
+            .expect("an event");
+            verify::truth(&[event]).expect("sound").action
+        };
+        assert_eq!(service("C:\\Windows\\System32\\a.exe"), Action::Dismiss);
         for claim in [
             "C:\\Windows\\System32\\cmd.exe /c a",
             "\"C:\\Windows\\System32\\cmd.exe\" /c a",
@@ -446,7 +457,7 @@ mod tests {
             "\"C:\\Windows\\System32\\rundll32.exe\"a.dll,b",
             "C:\\Windows\\System32\\spool\\drivers\\color\\a.exe",
         ] {
-            assert!(service(claim), "{claim}");
+            assert_ne!(service(claim), Action::Dismiss, "{claim}");
         }
     }
 

@@ -235,7 +235,7 @@ fn what_could_not_have_happened_has_no_truth() {
     answer(&mut app, effects, wrong);
     for size in [(80, 24), (120, 35), (200, 60)] {
         let frame = seen(&app, size);
-        let source = format!("by {}", original.log_window[0].source);
+        let source = format!("{},", original.log_window[0].source);
         for wanted in ["implausible: ", &source, "`nowhere`", "no truth"] {
             assert!(
                 words(&frame).contains(wanted),
