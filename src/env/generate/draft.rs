@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::fields;
 use super::organisation::Person;
+use super::scattered::{LookAlikes, scattered};
 use super::{Draft, Labels, Line, Scene, chain, sign_in};
 use crate::env::events::{self, EventType};
 use crate::env::families::weights::weight;
@@ -30,11 +31,6 @@ const SIGN_IN_ONE_IN: u64 = 8;
 /// Of windows with room, in fives, how many take a family in which lines decide together, where the reach has both kinds.
 const RELATED_FIFTHS: u64 = 3;
 
-/// Of eight windows of several deciding lines, so many surely go on after them.
-const FOLLOWED_EIGHTHS: u64 = 3;
-/// Of four windows of several deciding lines, in how many the first background lines are cold events of the type that decides.
-const LOOK_ALIKE_QUARTERS: [u64; 2] = [3, 3];
-
 /// What a window is about.
 enum Subject {
     Family(&'static Family),
@@ -42,16 +38,10 @@ enum Subject {
 }
 
 /// Fields of a line that are known before it is drawn.
-type Known = Vec<(&'static str, Value)>;
-
-/// Cold lines of the family that stand in the background: of a stranger who does less of the same, where there is one.
-struct LookAlikes {
-    family: &'static Family,
-    stranger: Known,
-}
+pub(super) type Known = Vec<(&'static str, Value)>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
+pub(super) enum Role {
     Hot,
     LookAlike,
     Background,
@@ -178,21 +168,6 @@ fn repeated(
     (lines, stranger)
 }
 
-impl LookAlikes {
-    fn line(&self, scene: &Scene, actor: &Person, stream: &mut Stream) -> Line {
-        let family = self.family;
-        let context = any_context(family, stream);
-        let surface = fields::surface(family, false, scene.stage, stream);
-        let mut known = self.stranger.clone();
-        known.retain(|(name, _)| *name != family.surface_field);
-        known.push((family.surface_field, surface));
-        // Of two values the first counts: a stranger's context is known.
-        known.push((family.context_field, context.into()));
-        let event_type = events::find(family.event_type).unwrap_or(&events::DETECTED[0]);
-        fields::line(scene, event_type, &known, actor, stream)
-    }
-}
-
 fn roles(count: usize, stream: &mut Stream) -> Vec<Role> {
     let look_alikes = LOOK_ALIKES.min(count.saturating_sub(1));
     let mut roles = vec![Role::Background; count.saturating_sub(1 + look_alikes)];
@@ -203,7 +178,7 @@ fn roles(count: usize, stream: &mut Stream) -> Vec<Role> {
 }
 
 /// Which lines are decoys: as many as the stage has, never a hot one.
-fn decoys(scene: &Scene, roles: &[Role], stream: &mut Stream) -> Vec<bool> {
+pub(super) fn decoys(scene: &Scene, roles: &[Role], stream: &mut Stream) -> Vec<bool> {
     let mut benign: Vec<usize> = (0..roles.len())
         .filter(|&i| roles.get(i) != Some(&Role::Hot))
         .collect();
@@ -212,7 +187,7 @@ fn decoys(scene: &Scene, roles: &[Role], stream: &mut Stream) -> Vec<bool> {
     (0..roles.len()).map(|i| benign.contains(&i)).collect()
 }
 
-fn actor(scene: &Scene, is_decoy: bool, stream: &mut Stream) -> Person {
+pub(super) fn actor(scene: &Scene, is_decoy: bool, stream: &mut Stream) -> Person {
     let other = scene.organisation.other(stream);
     let subject = scene.organisation.subject();
     (if is_decoy { other } else { subject }).clone()
@@ -293,7 +268,7 @@ fn subject_line(
 }
 
 /// A line that has nothing to do with the subject and fires nothing.
-fn background(
+pub(super) fn background(
     scene: &Scene,
     besides: Option<&Family>,
     actor: &Person,
@@ -334,7 +309,7 @@ fn lead_alone(
     fields::line(scene, leading, known, actor, stream)
 }
 
-fn any_context(family: &Family, stream: &mut Stream) -> String {
+pub(super) fn any_context(family: &Family, stream: &mut Stream) -> String {
     let contexts = family.detections.iter().flat_map(|d| d.values);
     let contexts: Vec<&str> = contexts.copied().collect();
     word(&contexts, stream)
@@ -362,53 +337,4 @@ fn sign_in_lines(scene: &Scene, labels: Labels, count: usize, stream: &mut Strea
         core.splice(at..at, line);
     }
     scattered(scene, core, count, None, stream)
-}
-
-/// A window of `count` lines: the `core` in its order, background between, as many decoys as the stage has.
-///
-/// What decides comes last of the core, so some line mostly follows it; and one of its type, cold, mostly stands beside it.
-fn scattered(
-    scene: &Scene,
-    core: Vec<Line>,
-    count: usize,
-    like: Option<LookAlikes>,
-    stream: &mut Stream,
-) -> Vec<Line> {
-    let mut roles = vec![Role::Background; count.saturating_sub(core.len())];
-    roles.extend(vec![Role::Hot; core.len()]);
-    stream.shuffle(&mut roles);
-    let is_background = |role: &Role| *role == Role::Background;
-    let quiet = roles.iter().filter(|role| is_background(role)).count();
-    // One line after would make the last but one the one to guess.
-    let (is_followed, after) = (
-        stream.chance(FOLLOWED_EIGHTHS, 8),
-        stream.between(1, quiet.max(1) as u64),
-    );
-    for _ in 0..if is_followed { after } else { 0 } {
-        if let Some(at) = roles.iter().position(is_background) {
-            let last = roles.remove(at);
-            roles.push(last);
-        }
-    }
-    let decoys = decoys(scene, &roles, stream);
-    let mut look_alikes = LOOK_ALIKE_QUARTERS.iter();
-    let mut core = core.into_iter();
-    let mut lines = Vec::with_capacity(count);
-    for (role, is_decoy) in roles.into_iter().zip(decoys) {
-        let next = (role == Role::Hot).then(|| core.next()).flatten();
-        let mut line = next.unwrap_or_else(|| {
-            let actor = actor(scene, is_decoy, stream);
-            let share = look_alikes.next().copied().unwrap_or(0);
-            match like.as_ref().filter(|_| stream.chance(share, 4)) {
-                Some(like) => like.line(scene, &actor, stream),
-                None => {
-                    let family = like.as_ref().map(|like| like.family);
-                    background(scene, family, &actor, stream)
-                }
-            }
-        });
-        line.is_decoy = is_decoy;
-        lines.push(line);
-    }
-    lines
 }

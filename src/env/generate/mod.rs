@@ -8,6 +8,7 @@ mod draft;
 mod fields;
 mod header;
 mod organisation;
+mod scattered;
 mod sign_in;
 #[cfg(test)]
 mod tests;
