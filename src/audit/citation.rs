@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::env::prompt::event_line;
-use crate::env::schema::{Episode, Event};
+use crate::env::schema::{Alert, Episode, Event};
 use crate::stream::Stream;
 
 /// One such way.
@@ -28,13 +28,17 @@ pub enum Citer {
     Random,
     /// The last but one: where lines decide together the last of them comes late. Not of the contract's list: reported, not bounded.
     Penultimate,
+    /// The last event of the type most frequent in the window: a window has more of what it is about. Reported, not bounded.
+    CommonestType,
+    /// The last event that names the header's user or host. Reported, not bounded.
+    Header,
     /// The event whose type is most often the trigger where it occurs. Learns from truth: reported, not bounded.
     LikeliestType,
 }
 
 impl Citer {
     /// All of them.
-    pub const ALL: [Citer; 9] = [
+    pub const ALL: [Citer; 11] = [
         Citer::First,
         Citer::Last,
         Citer::LongestLine,
@@ -43,6 +47,8 @@ impl Citer {
         Citer::LargestNumber,
         Citer::Random,
         Citer::Penultimate,
+        Citer::CommonestType,
+        Citer::Header,
         Citer::LikeliestType,
     ];
 
@@ -58,6 +64,8 @@ impl Citer {
             Citer::LargestNumber => "largest_number",
             Citer::Random => "random",
             Citer::Penultimate => "penultimate",
+            Citer::CommonestType => "commonest_type",
+            Citer::Header => "header",
             Citer::LikeliestType => "likeliest_type",
         }
     }
@@ -65,16 +73,20 @@ impl Citer {
     /// Whether the contract bounds it.
     #[must_use]
     pub const fn is_bounded(self) -> bool {
-        !matches!(self, Citer::Penultimate | Citer::LikeliestType)
+        !matches!(
+            self,
+            Citer::Penultimate | Citer::CommonestType | Citer::Header | Citer::LikeliestType
+        )
     }
 
     /// The event it cites; `None` only of an empty window. Ties go to the earlier event, but where its name says otherwise.
     pub fn cite<'a>(
         self,
-        window: &'a [Event],
+        episode: &'a Episode,
         types: &TypeTable,
         stream: &mut Stream,
     ) -> Option<&'a Event> {
+        let window = episode.log_window.as_slice();
         match self {
             Citer::First => window.first(),
             Citer::Last => window.last(),
@@ -84,9 +96,26 @@ impl Citer {
             Citer::LargestNumber => best(window.iter(), largest_number),
             Citer::Random => stream.pick(window),
             Citer::Penultimate => window.get(window.len().saturating_sub(2)),
+            Citer::CommonestType => best(window.iter().rev(), |e| of_type(window, e)),
+            Citer::Header => {
+                let named = |e: &&Event| names(e, &episode.alert);
+                window.iter().rfind(named)
+            }
             Citer::LikeliestType => best(window.iter(), |e| types.trigger_rate(&e.event_type)),
         }
     }
+}
+
+/// How many events of the window are of this one's type.
+fn of_type(window: &[Event], event: &Event) -> f64 {
+    let alike = window.iter().filter(|e| e.event_type == event.event_type);
+    alike.count() as f64
+}
+
+/// Whether an event names whom the header names.
+fn names(event: &Event, alert: &Alert) -> bool {
+    let mut texts = event.fields.values().filter_map(Value::as_str);
+    texts.any(|text| text == alert.user || text == alert.host)
 }
 
 fn length(event: &Event) -> f64 {
@@ -159,7 +188,7 @@ pub fn hit_rate(
         .iter()
         .filter(|episode| {
             citer
-                .cite(&episode.log_window, types, stream)
+                .cite(episode, types, stream)
                 .is_some_and(|event| event.log_id == episode.truth.triggering_log_id)
         })
         .count();

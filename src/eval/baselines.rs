@@ -117,7 +117,7 @@ impl Baseline {
         let (action, cited, why) = match self {
             Baseline::Constant(action) => (*action, window.last(), "Always answered so."),
             Baseline::Keywords => keywords(window),
-            Baseline::Bag(bag) => bag.decide(window),
+            Baseline::Bag(bag) => bag.decide(episode),
         };
         let log_id = cited.map_or("", |event| event.log_id.as_str());
         format!("Action: {action}\nCitedLog: {log_id}\nRationale: {why}")
@@ -165,11 +165,12 @@ impl BagOfTokens {
         }
     }
 
-    fn decide<'a>(&self, window: &'a [Event]) -> (Action, Option<&'a Event>, &'static str) {
+    fn decide<'a>(&self, episode: &'a Episode) -> (Action, Option<&'a Event>, &'static str) {
+        let window = &episode.log_window;
         let action = self.classifier.predict(&self.columns.row(&bag(window)));
         // No draw is made by this citer; it only shares the signature of those that draw.
         let mut unused = Stream::named(0, &["eval", "baselines"]);
-        let cited = Citer::LikeliestType.cite(window, &self.types, &mut unused);
+        let cited = Citer::LikeliestType.cite(episode, &self.types, &mut unused);
         (action, cited, "Its tokens look like it.")
     }
 }
@@ -250,7 +251,7 @@ mod tests {
         let train = episodes(Leak::Token, 80, 800, 3);
         let test = episodes(Leak::Token, 80, 400, 4);
         let bag = BagOfTokens::fit(&train);
-        let right = |e: &&Episode| bag.decide(&e.log_window).0 == e.truth.action;
+        let right = |e: &&Episode| bag.decide(e).0 == e.truth.action;
         let accuracy = test.iter().filter(right).count() as f64 / 400.0;
         assert!((accuracy - ceiling(80)).abs() < 0.06, "{accuracy}");
         assert_eq!(Baseline::all(&train).len(), 7);
