@@ -151,6 +151,7 @@ fn assemble(
 
 mod tests {
     use super::*;
+    use crate::audit::citation::Citer;
     use crate::audit::{Options, Report, audit};
 
     fn report(leak: Leak, percent: u64) -> Report {
@@ -179,7 +180,7 @@ mod tests {
         let broken: Vec<_> = report.rows.iter().filter(|row| !row.ok).collect();
         assert!(broken.is_empty(), "{broken:#?}");
         assert!(report.ok, "{:#?}", report.balance);
-        assert_eq!(report.rows.len(), 8 + 9);
+        assert_eq!(report.rows.len(), 8 + Citer::ALL.len());
     }
 
     #[test]
