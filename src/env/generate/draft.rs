@@ -6,20 +6,18 @@
 
 use serde_json::Value;
 
+use super::background::{Known, Role, actor, background, decoys, subject_line};
 use super::fields;
 use super::organisation::Person;
 use super::scattered::{LookAlikes, scattered};
 use super::{Draft, Labels, Line, Scene, chain, sign_in};
-use crate::env::events::{self, EventType};
+use crate::env::events;
 use crate::env::families::weights::weight;
-use crate::env::families::{self, Family, Lead, Reach, Repeat};
+use crate::env::families::{self, Family, Reach, Repeat};
 use crate::env::pools::word;
 use crate::env::schema::{Action, Stage};
 use crate::stream::Stream;
 
-/// Of eight background lines, so many are cold events of other families, and so many what leads up to one.
-const COLD_EIGHTHS: u64 = 4;
-const LEAD_EIGHTHS: u64 = 2;
 /// Look-alikes beside a single-event subject, where the window has room.
 const LOOK_ALIKES: usize = 2;
 /// Sign-ins of a sign-in window.
@@ -35,16 +33,6 @@ const RELATED_FIFTHS: u64 = 3;
 enum Subject {
     Family(&'static Family),
     SignIn,
-}
-
-/// Fields of a line that are known before it is drawn.
-pub(super) type Known = Vec<(&'static str, Value)>;
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    Hot,
-    LookAlike,
-    Background,
 }
 
 /// Draws the window of an episode; `None` where the table has no family for its labels.
@@ -177,22 +165,6 @@ fn roles(count: usize, stream: &mut Stream) -> Vec<Role> {
     roles
 }
 
-/// Which lines are decoys: as many as the stage has, never a hot one.
-pub(super) fn decoys(scene: &Scene, roles: &[Role], stream: &mut Stream) -> Vec<bool> {
-    let mut benign: Vec<usize> = (0..roles.len())
-        .filter(|&i| roles.get(i) != Some(&Role::Hot))
-        .collect();
-    stream.shuffle(&mut benign);
-    benign.truncate(scene.stage.decoys());
-    (0..roles.len()).map(|i| benign.contains(&i)).collect()
-}
-
-pub(super) fn actor(scene: &Scene, is_decoy: bool, stream: &mut Stream) -> Person {
-    let other = scene.organisation.other(stream);
-    let subject = scene.organisation.subject();
-    (if is_decoy { other } else { subject }).clone()
-}
-
 /// Contexts of the labels that neither twin has, in random order.
 pub(super) fn other_contexts(family: &Family, labels: Labels, stream: &mut Stream) -> Vec<String> {
     let (first, second) = labels.pair();
@@ -244,87 +216,6 @@ fn shared_fields(
         }
     }
     shared
-}
-
-/// A line of the family: hot with the `shared` values, cold without.
-fn subject_line(
-    scene: &Scene,
-    family: &'static Family,
-    shared: Option<&[(&'static str, Value)]>,
-    context: String,
-    actor: &Person,
-    stream: &mut Stream,
-) -> Line {
-    let mut known = match shared {
-        Some(shared) => shared.to_vec(),
-        None => vec![(
-            family.surface_field,
-            fields::surface(family, false, scene.stage, stream),
-        )],
-    };
-    known.push((family.context_field, context.into()));
-    let event_type = events::find(family.event_type).unwrap_or(&events::DETECTED[0]);
-    fields::line(scene, event_type, &known, actor, stream)
-}
-
-/// A line that has nothing to do with the subject and fires nothing.
-pub(super) fn background(
-    scene: &Scene,
-    besides: Option<&Family>,
-    actor: &Person,
-    stream: &mut Stream,
-) -> Line {
-    let is_other = |family: &&'static Family| {
-        besides.is_none_or(|besides| besides.event_type != family.event_type)
-    };
-    let drawn = stream.below(8);
-    if drawn < COLD_EIGHTHS {
-        let others: Vec<&'static Family> = families::all().filter(is_other).collect();
-        if let Some(family) = stream.pick(&others) {
-            let context = any_context(family, stream);
-            return subject_line(scene, family, None, context, actor, stream);
-        }
-    } else if drawn < COLD_EIGHTHS + LEAD_EIGHTHS {
-        let led = families::all().filter(is_other);
-        let led: Vec<(&'static Family, Lead)> = led.filter_map(|f| Some((f, f.lead?))).collect();
-        if let Some((family, lead)) = stream.pick(&led) {
-            return lead_alone(scene, family, *lead, actor, stream);
-        }
-    }
-    fields::line(scene, quiet_type(scene, stream), &[], actor, stream)
-}
-
-/// What would lead up to an event of the family, which does not come.
-fn lead_alone(
-    scene: &Scene,
-    family: &'static Family,
-    lead: Lead,
-    actor: &Person,
-    stream: &mut Stream,
-) -> Line {
-    let context = any_context(family, stream);
-    let known = [(family.context_field, context.into())];
-    let known = if lead.holds_context { &known[..] } else { &[] };
-    let leading = events::find(lead.event_type).unwrap_or(&events::LEADS[0]);
-    fields::line(scene, leading, known, actor, stream)
-}
-
-pub(super) fn any_context(family: &Family, stream: &mut Stream) -> String {
-    let contexts = family.detections.iter().flat_map(|d| d.values);
-    let contexts: Vec<&str> = contexts.copied().collect();
-    word(&contexts, stream)
-}
-
-/// A background type; the last of them are kept for the hold-out's new templates.
-fn quiet_type(scene: &Scene, stream: &mut Stream) -> &'static EventType {
-    let new = if scene.is_new_template {
-        0
-    } else {
-        events::NEW
-    };
-    let known = events::BACKGROUND.len() - new;
-    let types = events::BACKGROUND.get(..known).unwrap_or_default();
-    stream.pick(types).unwrap_or(&events::BACKGROUND[0])
 }
 
 /// Four sign-ins in their order, scattered over the window; half the time with one of a bystander.

@@ -3,6 +3,7 @@
 //! Indices 2k and 2k+1 are twins: the same window but for one causal value, and another label. Ten indices from a multiple
 //! of ten hold every label twice. Window length, label and family are drawn in this order, so that none tells of the next.
 
+mod background;
 mod chain;
 mod draft;
 mod fields;

@@ -17,7 +17,7 @@ pub(crate) struct Person {
 /// People, servers and hours.
 #[derive(Clone, Debug)]
 pub(crate) struct Organisation {
-    /// The first is whom the alert is about, the last a service account.
+    /// The first does most of what a window of one deciding line shows, the last is a service account.
     pub people: Vec<Person>,
     /// Addresses of servers.
     pub servers: Vec<String>,
@@ -68,7 +68,7 @@ impl Organisation {
         }
     }
 
-    /// Whom the alert is about.
+    /// Who does most of it.
     pub fn subject(&self) -> &Person {
         // Never empty: `draw` fills it.
         &self.people[0]
@@ -84,7 +84,7 @@ impl Organisation {
         self.people.last() == Some(person)
     }
 
-    /// A person who is not whom the alert is about.
+    /// A person who is not the subject.
     pub fn colleague(&self) -> &Person {
         self.people.get(1).unwrap_or_else(|| self.subject())
     }
@@ -105,7 +105,7 @@ impl Organisation {
         (WORKING_HOURS.0..=WORKING_HOURS.1).contains(&self.opens_at)
     }
 
-    /// Everybody with an own machine in random order, whom the alert is about among the first three.
+    /// Everybody with an own machine in random order, the subject among the first three.
     pub fn staff(&self, stream: &mut Stream) -> Vec<Person> {
         let staff = self.people.iter().take(STAFF).skip(1);
         let mut staff: Vec<Person> = staff.cloned().collect();

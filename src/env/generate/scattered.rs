@@ -1,6 +1,6 @@
 //! Windows in which lines decide together: those in their order, and between them what goes on besides.
 
-use super::draft::{Known, Role, actor, any_context, background, decoys};
+use super::background::{Known, Role, actor, any_context, background, decoys};
 use super::organisation::Person;
 use super::{Line, Scene, fields};
 use crate::env::events;
