@@ -318,7 +318,11 @@ fn alert(mut object: Object) -> Result<Alert, Fault> {
     })
 }
 
-fn event(mut object: Object) -> Result<Event, Fault> {
+/// An event.
+///
+/// # Errors
+/// The first field that is missing, unknown or of another kind.
+pub fn event(mut object: Object) -> Result<Event, Fault> {
     object.only(&["log_id", "timestamp", "source", "event_type", "fields"])?;
     Ok(Event {
         log_id: object.text("log_id")?,

@@ -135,6 +135,10 @@ pub fn record(line: &str) -> Result<Imported, ImportError> {
         let incident = read::incident(object)?;
         return ours(header(&incident), incident.events);
     }
+    if object.has("log_id") {
+        let event = read::event(object)?;
+        return ours(of_one(&event), vec![event]);
+    }
     let value: Value =
         serde_json::from_str(line).map_err(|e| ImportError::at("", e.to_string()))?;
     if object.has("log_window") {
@@ -201,6 +205,21 @@ fn ours(alert: Alert, log_window: Vec<Event>) -> Result<Imported, ImportError> {
         log_window,
     }
     .checked()
+}
+
+/// The header of an event of ours that nobody has raised an alert about.
+fn of_one(event: &Event) -> Alert {
+    let category = event.event_type.split('.').next().unwrap_or_default();
+    let alone = Incident {
+        category: category.to_owned(),
+        target_label: Action::Dismiss,
+        narrative: String::new(),
+        events: vec![event.clone()],
+    };
+    Alert {
+        summary: format!("{} of {}", event.event_type, event.source),
+        ..header(&alone)
+    }
 }
 
 /// Hexadecimal digits of the hash of an incident, which name it.

@@ -30,6 +30,20 @@ fn refused(value: &Value) -> String {
 }
 
 #[test]
+fn an_event_of_ours_alone_is_something_to_decide_on() {
+    let episode = generate::episode(Stage::Basic, Split::Train, 3, 8);
+    let event = &episode.log_window[0];
+    let found = imported(&json!(event));
+    assert_eq!(found.log_window, episode.log_window);
+    assert_eq!(found.alert.timestamp, event.timestamp);
+    let (_, rule) = judged(&json!(event));
+    assert_eq!(rule, episode.truth.rule);
+    let mut odd = json!(event);
+    odd["mood"] = 1.into();
+    assert!(refused(&odd).contains("`mood`"), "{}", refused(&odd));
+}
+
+#[test]
 fn ours_come_as_episode_incident_and_alert_with_window() {
     let episode = generate::episode(Stage::Mixed, Split::Train, 3, 8);
     let whole = imported(&json!(episode));
