@@ -74,9 +74,7 @@ impl Kind {
             Kind::FreeText => "free text",
         }
     }
-}
 
-impl Kind {
     /// Whether it is somebody's account.
     #[must_use]
     pub const fn is_account(self) -> bool {

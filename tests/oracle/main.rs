@@ -1,7 +1,8 @@
 //! An independent oracle of the rule table. It reads only the prompt text that a model is shown, evaluates every rule
 //! as its sentence in `opensoc rules` says, and must name the action, log id and rule that the binary calls the truth.
 //! All words, numbers and the order of the table are typed again here: nothing is imported from the crate, and nothing
-//! here was written with its source open. A change of the table has to be made in both places.
+//! here was written with its source open, but for how paths are read and names compare (`prompt.rs`): who mended those in
+//! the verifier mended them here, from the sentences of the table. A change of the table has to be made in both places.
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
 

@@ -1,6 +1,6 @@
 //! The generator: an episode from stage, split, seed and index, the same bytes on every machine.
 //!
-//! Indices 2k and 2k+1 are twins: the same window but for one causal value, and another label. Ten indices from a multiple
+//! Indices 2k and 2k+1 are twins: the same window but for what one line or one actor says, and another label. Ten indices from a multiple
 //! of ten hold every label twice. Window length, label and family are drawn in this order, so that none tells of the next.
 
 mod background;
@@ -132,7 +132,7 @@ pub fn plain_sign_in(split: Split, seed: u64, index: u64) -> Episode {
     }
 }
 
-/// The twin of a generated episode: equal event types, one causal value changed, another label. `None` for an episode
+/// The twin of a generated episode: equal event types, one line or one actor changed, another label. `None` for an episode
 /// that this generator did not make.
 #[must_use]
 pub fn twin(episode: &Episode) -> Option<Episode> {
