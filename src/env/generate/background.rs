@@ -12,6 +12,7 @@ use crate::stream::Stream;
 /// Of eight background lines, so many are cold events of other families, and so many what leads up to one.
 const COLD_EIGHTHS: u64 = 4;
 const LEAD_EIGHTHS: u64 = 2;
+
 /// Fields of a line that are known before it is drawn.
 pub(super) type Known = Vec<(&'static str, Value)>;
 
@@ -39,25 +40,30 @@ pub(super) fn actor(scene: &Scene, is_decoy: bool, stream: &mut Stream) -> Perso
     (if is_decoy { other } else { subject }).clone()
 }
 
-/// A line of the family: hot with the `shared` values, cold without.
-pub(super) fn subject_line(
+/// A line of the family that raises no alert, with what is `known` of it.
+pub(super) fn cold_line(
     scene: &Scene,
     family: &'static Family,
-    shared: Option<&[(&'static str, Value)]>,
-    context: String,
+    mut known: Known,
     actor: &Person,
     stream: &mut Stream,
 ) -> Line {
-    let mut known = match shared {
-        Some(shared) => shared.to_vec(),
-        None => vec![(
-            family.surface_field,
-            fields::surface(family, false, scene.stage, stream),
-        )],
-    };
-    known.push((family.context_field, context.into()));
+    let surface = fields::surface(family, false, scene.stage, stream);
+    known.retain(|(name, _)| *name != family.surface_field);
+    known.push((family.surface_field, surface));
+    family_line(scene, family, &known, actor, stream)
+}
+
+/// A line of the family's type.
+pub(super) fn family_line(
+    scene: &Scene,
+    family: &'static Family,
+    known: &[(&'static str, Value)],
+    actor: &Person,
+    stream: &mut Stream,
+) -> Line {
     let event_type = events::find(family.event_type).unwrap_or(&events::DETECTED[0]);
-    fields::line(scene, event_type, &known, actor, stream)
+    fields::line(scene, event_type, known, actor, stream)
 }
 
 /// A line that has nothing to do with the subject and fires nothing.
@@ -75,7 +81,8 @@ pub(super) fn background(
         let others: Vec<&'static Family> = families::all().filter(is_other).collect();
         if let Some(family) = stream.pick(&others) {
             let context = any_context(family, stream);
-            return subject_line(scene, family, None, context, actor, stream);
+            let known = vec![(family.context_field, context.into())];
+            return cold_line(scene, family, known, actor, stream);
         }
     } else if drawn < COLD_EIGHTHS + LEAD_EIGHTHS {
         let led = families::all().filter(is_other);

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::background::{Known, Role, actor, background, decoys, subject_line};
+use super::background::{Known, Role, actor, background, cold_line, decoys, family_line};
 use super::fields;
 use super::organisation::Person;
 use super::scattered::{LookAlikes, scattered};
@@ -107,16 +107,20 @@ fn family_lines(
     let mut others = other_contexts(family, labels, stream).into_iter().cycle();
     let trigger = trigger_context(family, labels, stream);
     let surface = fields::surface(family, true, scene.stage, stream);
-    let hot = [(family.surface_field, surface)];
+    let hot = [
+        (family.surface_field, surface),
+        (family.context_field, trigger.into()),
+    ];
     let mut lines = Vec::with_capacity(count);
     for (role, is_decoy) in roles.into_iter().zip(decoys) {
         let actor = actor(scene, is_decoy, stream);
         let mut line = match role {
             Role::Background => background(scene, Some(family), &actor, stream),
-            Role::Hot => subject_line(scene, family, Some(&hot), trigger.clone(), &actor, stream),
+            Role::Hot => family_line(scene, family, &hot, &actor, stream),
             Role::LookAlike => {
                 let context = others.next().unwrap_or_default();
-                subject_line(scene, family, None, context, &actor, stream)
+                let known = vec![(family.context_field, context.into())];
+                cold_line(scene, family, known, &actor, stream)
             }
         };
         line.is_decoy = is_decoy;
@@ -142,9 +146,8 @@ fn repeated(
     let other = others.next().unwrap_or_default();
     let stranger = shared_fields(scene, family, repeat, &surface, other, stream);
     let staff = scene.organisation.staff(stream);
-    let event_type = events::find(family.event_type).unwrap_or(&events::DETECTED[0]);
     let mut line = |known: &[(&'static str, Value)], person: &Person| {
-        fields::line(scene, event_type, known, person, stream)
+        family_line(scene, family, known, person, stream)
     };
     let actors = staff.iter().take(repeat.count);
     let mut lines: Vec<Line> = actors.map(|person| line(&shared, person)).collect();

@@ -1,9 +1,8 @@
 //! Windows in which lines decide together: those in their order, and between them what goes on besides.
 
-use super::background::{Known, Role, actor, any_context, background, decoys};
+use super::background::{Known, Role, actor, any_context, background, cold_line, decoys};
 use super::organisation::Person;
-use super::{Line, Scene, fields};
-use crate::env::events;
+use super::{Line, Scene};
 use crate::env::families::Family;
 use crate::stream::Stream;
 
@@ -22,14 +21,10 @@ impl LookAlikes {
     fn line(&self, scene: &Scene, actor: &Person, stream: &mut Stream) -> Line {
         let family = self.family;
         let context = any_context(family, stream);
-        let surface = fields::surface(family, false, scene.stage, stream);
         let mut known = self.stranger.clone();
-        known.retain(|(name, _)| *name != family.surface_field);
-        known.push((family.surface_field, surface));
         // Of two values the first counts: a stranger's context is known.
         known.push((family.context_field, context.into()));
-        let event_type = events::find(family.event_type).unwrap_or(&events::DETECTED[0]);
-        fields::line(scene, event_type, &known, actor, stream)
+        cold_line(scene, family, known, actor, stream)
     }
 }
 

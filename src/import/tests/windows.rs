@@ -63,26 +63,6 @@ fn each_id_is_of_the_type_that_is_named_after_it() {
     ] {
         assert_eq!(event.text(field), Some(wanted), "{field}");
     }
-    let service = |path: &str| {
-        let data = json!({"ServiceName": "x", "ImagePath": path, "AccountName": "LocalSystem"});
-        judged(&security(7045, &data)).1
-    };
-    assert_eq!(service("C:\\Users\\Public\\x.exe"), "service_public_dir");
-    assert_eq!(
-        service("\\\\10.0.0.9\\ADMIN$\\x.exe"),
-        "service_admin_share"
-    );
-    assert_eq!(service("%public%\\x.exe -k"), "service_public_dir");
-    let system = "\"%SystemRoot%\\System32\\x.exe\"";
-    assert_eq!(service(system), "service_system_dir");
-    for other in [
-        "C:\\Windows\\System32\\cmd.exe /c x",
-        "C:\\Windows\\System32\\..\\Temp\\x.exe",
-        "System",
-        "x.exe",
-    ] {
-        assert_eq!(service(other), "service_other_dir", "{other}");
-    }
     let member = json!({"TargetUserName": "Domain Admins", "SubjectUserName": "Kim", "MemberName": "CN=Lee"});
     let (event, rule) = judged(&security(4728, &member));
     assert_eq!(rule, "grant_other_ticket", "no ticket stands in a record");
@@ -109,6 +89,30 @@ fn each_id_is_of_the_type_that_is_named_after_it() {
         judged(&sysmon(4624, &json!({}))).0.event_type,
         "windows.4624"
     );
+}
+
+#[test]
+fn a_service_is_judged_by_where_its_program_lies_and_what_it_is_told() {
+    let service = |path: &str| {
+        let data = json!({"ServiceName": "x", "ImagePath": path, "AccountName": "LocalSystem"});
+        judged(&security(7045, &data)).1
+    };
+    assert_eq!(service("C:\\Users\\Public\\x.exe"), "service_public_dir");
+    assert_eq!(
+        service("\\\\10.0.0.9\\ADMIN$\\x.exe"),
+        "service_admin_share"
+    );
+    assert_eq!(service("%public%\\x.exe -k"), "service_public_dir");
+    let system = "\"%SystemRoot%\\System32\\x.exe\"";
+    assert_eq!(service(system), "service_system_dir");
+    for other in [
+        "C:\\Windows\\System32\\cmd.exe /c x",
+        "C:\\Windows\\System32\\..\\Temp\\x.exe",
+        "System",
+        "x.exe",
+    ] {
+        assert_eq!(service(other), "service_other_dir", "{other}");
+    }
 }
 
 #[test]
