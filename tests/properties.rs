@@ -318,7 +318,7 @@ proptest! {
     fn a_lead_never_makes_its_event_cheaper_than_what_it_says(episode in episodes(), context in any::<prop::sample::Index>()) {
         let Some(family) = subject(&episode) else { return Ok(()) };
         let Some(lead) = family.lead.filter(|lead| lead.holds_context) else { return Ok(()) };
-        let told: Vec<_> = family.detections.iter().filter(|d| !d.is_alone()).collect();
+        let told: Vec<_> = family.detections.iter().filter(|d| !d.is_fallback()).collect();
         let detection = told[context.index(told.len())];
         let place = |e: &Event| e.log_id == episode.truth.triggering_log_id;
         let at = episode.log_window.iter().position(place).expect("in the window");

@@ -12,8 +12,8 @@ const FACTS: &[(&str, &str, &str)] = &[
     ("net.beacon", "id.resp_h", "resp_class"),
     ("net.transfer", "id.resp_h", "resp_class"),
     ("dns.query", "query", "domain_class"),
-    ("dns.answer", "answers", "domain_age"),
-    ("dns.answer", "query", "domain_age"),
+    ("dns.answer", "answers", "domain_class"),
+    ("dns.answer", "query", "domain_class"),
     ("dhcp.lease", "IP", "device_class"),
     ("ids.alert", "src_ip", "src_role"),
     ("auth.kerberos_failure", "IpAddress", "client_class"),
@@ -31,13 +31,22 @@ const FACTS: &[(&str, &str, &str)] = &[
     ("vpn.login", "public_ip", "srcregion"),
 ];
 
-/// Two lines that say different things of one address or domain.
+/// Fields that hold the two ends of what goes over the wire.
+const ENDS: [(&str, &str); 2] = [("id.orig_h", "id.resp_h"), ("src_ip", "dest_ip")];
+
+/// What cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{name} is `{one}` in one line and `{other}` in another")]
-pub struct Contradiction {
-    pub name: String,
-    pub one: String,
-    pub other: String,
+pub enum Contradiction {
+    /// Two lines say different things of one address or domain.
+    #[error("{name} is `{one}` in one line and `{other}` in another")]
+    Facts {
+        name: String,
+        one: String,
+        other: String,
+    },
+    /// Both ends of what went over the wire are one machine.
+    #[error("{0} speaks to itself")]
+    ToItself(String),
 }
 
 /// The field of an event type that names what another field of it says something of.
@@ -54,6 +63,12 @@ pub fn named_by(event_type: &str) -> Option<&'static str> {
 pub fn check(window: &[Event]) -> Result<(), Contradiction> {
     let mut said: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     for event in window {
+        let ends = ENDS.iter().map(|(a, b)| (event.text(a), event.text(b)));
+        for (one, other) in ends {
+            if let Some(address) = one.filter(|_| one == other) {
+                return Err(Contradiction::ToItself(address.to_owned()));
+            }
+        }
         for (event_type, name, fact) in FACTS {
             if event.event_type != *event_type {
                 continue;
@@ -63,7 +78,7 @@ pub fn check(window: &[Event]) -> Result<(), Contradiction> {
             };
             let before = *said.entry((event_type, name)).or_insert(fact);
             if before != fact {
-                return Err(Contradiction {
+                return Err(Contradiction::Facts {
                     name: name.to_owned(),
                     one: before.to_owned(),
                     other: fact.to_owned(),
@@ -98,6 +113,12 @@ mod tests {
         assert_eq!(
             said,
             "10.0.0.9 is `our_host` in one line and `scan_box` in another"
+        );
+        let mut looped = line("net.connection", "10.0.0.9", "our_host");
+        looped.fields.insert("id.resp_h".into(), "10.0.0.9".into());
+        assert_eq!(
+            check(&[looped]),
+            Err(Contradiction::ToItself("10.0.0.9".into()))
         );
         // Another type of event says it of something else.
         assert_eq!(check(&[web, line("net.session", "10.0.0.9", "x")]), Ok(()));

@@ -20,14 +20,21 @@ const PLACES: &[(&str, &str)] = &[
     ("explorer.exe", r"C:\Windows\"),
     ("psexesvc.exe", r"C:\Windows\"),
     ("regedit.exe", r"C:\Windows\"),
-    ("Run", CURRENT_VERSION),
-    ("RunOnce", CURRENT_VERSION),
-    ("Fonts", CURRENT_VERSION),
-    ("Uninstall", CURRENT_VERSION),
-    ("Themes", CURRENT_VERSION),
+    (
+        "powershell.exe",
+        r"C:\Windows\System32\WindowsPowerShell\v1.0\",
+    ),
+    ("wmic.exe", r"C:\Windows\System32\wbem\"),
 ];
 const SYSTEM: &str = r"C:\Windows\System32\";
-const CURRENT_VERSION: &str = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\";
+/// Where a folder of any drive or machine is, and a key of any hive.
+const SHARE: &str = r"\\127.0.0.1";
+const HIVE: &str = r"HKLM\SOFTWARE\Microsoft\Windows";
+/// What keys lie below, and what is between the hive and there.
+const KEYS: [(&str, &str); 2] = [
+    (r"\CurrentVersion\", ""),
+    (r"\Policies\Explorer\", r"\CurrentVersion"),
+];
 
 /// Whether the path `value` is what `word` names, as Windows reads it: in any case, with either slash, quoted or not.
 #[must_use]
@@ -81,12 +88,12 @@ fn is_anywhere(folder: &str) -> bool {
 #[must_use]
 pub fn whole(word: &str, program: &str) -> String {
     let word = word.trim_end_matches('*');
+    if let Some((_, between)) = KEYS.iter().find(|(key, _)| word.starts_with(key)) {
+        let value = program.strip_suffix(".exe").unwrap_or(program);
+        return format!("{HIVE}{between}{word}{value}");
+    }
     if word.ends_with('\\') {
-        let machine = if is_anywhere(word) {
-            r"\\127.0.0.1"
-        } else {
-            ""
-        };
+        let machine = if is_anywhere(word) { SHARE } else { "" };
         return format!("{machine}{word}{program}");
     }
     if word.contains('\\') {
@@ -150,6 +157,16 @@ mod tests {
                 r"C:\Windows\System32\*",
                 false,
             ),
+            (
+                r"HKU\S-1-5-21\A\CurrentVersion\run\x",
+                r"\CurrentVersion\Run\",
+                true,
+            ),
+            (
+                r"HKLM\A\CurrentVersion\Runner\x",
+                r"\CurrentVersion\Run\",
+                false,
+            ),
             ("*", "*", true),
             ("é", r"C:\Users\Public\", false),
         ] {
@@ -161,7 +178,8 @@ mod tests {
     fn a_word_names_the_path_it_is_put_in() {
         for word in [
             "mshta.exe",
-            "Run",
+            r"\CurrentVersion\Run\",
+            r"\Policies\Explorer\Run\",
             r"C:\Users\Public\",
             r"\ADMIN$\",
             r"C:\Windows\System32\*",
@@ -171,6 +189,7 @@ mod tests {
             assert!(is_named(&path, word), "{path}");
             assert_eq!(whole(&path, "other.exe"), path);
         }
-        assert_eq!(file_name(&whole("Run", "")), "Run");
+        let value = whole(r"\CurrentVersion\Run\", "made.exe");
+        assert_eq!(file_name(&value), "made");
     }
 }

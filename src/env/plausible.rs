@@ -324,16 +324,16 @@ mod tests {
             event(
                 "zeek",
                 "net.transfer",
-                json!({"resp_class": "pastebin", "orig_bytes": 200_000_000u64, "id.resp_h": dst}),
+                json!({"resp_class": "pastebin", "orig_bytes": 400_000_000u64, "id.resp_h": dst}),
             )
         };
         assert_eq!(why("exfiltration", transfer("8.8.8.8")), "plausible");
         let inside = why("exfiltration", transfer("10.0.0.9"));
         assert!(inside.contains("internal address 10.0.0.9"), "{inside}");
         let process = |fields| event("sysmon", "process.create", fields);
-        let no_parent = json!({"Image": "mshta.exe", "User": "a"});
+        let no_parent = json!({"Image": "mshta.exe", "Computer": "a"});
         assert!(why("malware", process(no_parent)).contains("without `ParentImage`"));
-        let no_image = json!({"Image": "", "ParentImage": "winword.exe", "User": "a"});
+        let no_image = json!({"Image": "", "ParentImage": "winword.exe", "Computer": "a"});
         assert!(why("malware", process(no_image)).contains("without `Image`"));
         let beacon = json!({"jitter_pct": 3, "resp_class": "office_isp"});
         assert!(
@@ -352,14 +352,14 @@ mod tests {
         };
         for category in CATEGORIES {
             for inside in ["10.0.0.9", "::ffff:10.0.0.9", "127.0.0.1"] {
-                let because = why(category, transfer(inside, 100_000_000));
+                let because = why(category, transfer(inside, 300_000_000));
                 assert!(
                     because.contains("internal address"),
                     "{category}: {because}"
                 );
             }
             for nowhere in ["0.0.0.0", "224.0.0.1"] {
-                let because = why(category, transfer(nowhere, 100_000_000));
+                let because = why(category, transfer(nowhere, 300_000_000));
                 assert!(because.contains("no machine answers"), "{because}");
             }
             assert_eq!(
@@ -376,7 +376,7 @@ mod tests {
     #[test]
     fn names_nobody_can_see_are_missing() {
         let named = |parent: &str| {
-            let fields = json!({"Image": "mshta.exe", "ParentImage": parent, "User": "a"});
+            let fields = json!({"Image": "mshta.exe", "ParentImage": parent, "Computer": "a"});
             why("malware", event("sysmon", "process.create", fields))
         };
         for blank in [
@@ -457,7 +457,7 @@ mod tests {
     #[test]
     fn gibberish_is_no_name() {
         let process = |image: &str| {
-            let fields = json!({"Image": image, "ParentImage": "winword.exe", "User": "a"});
+            let fields = json!({"Image": image, "ParentImage": "winword.exe", "Computer": "a"});
             why("malware", event("sysmon", "process.create", fields))
         };
         for name in [

@@ -131,7 +131,7 @@ fn told(value: &Value) -> Result<(String, String, Map<String, Value>), ImportErr
         let known = SIGNATURES
             .into_iter()
             .find(|(of, _)| status.as_deref() == Some(of));
-        fields.extend(known.map(|(_, word)| ("source_signature".to_owned(), word.into())));
+        fields.extend(known.map(|(_, word)| ("source_signer".to_owned(), word.into())));
     }
     let is_admin = |role: &String| ["admin", "administrator"].contains(&role.as_str());
     if kind == Some(login::SUCCESS) && texts(value, "user.roles").iter().any(is_admin) {

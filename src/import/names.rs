@@ -9,7 +9,7 @@
 use serde_json::{Map, Value};
 
 use super::MAX_TEXT;
-use super::paths::{cut_inside, file_name, is_program, key, of_service, program};
+use super::paths::{cut_inside, file_name, is_program, of_service, program};
 use crate::env::address::is_external;
 use crate::env::events::{self, Field, Kind};
 use crate::env::families::{self, Family, Surface};
@@ -44,16 +44,19 @@ const OUTSIDE: [(&str, &str, &str, &str); 3] = [
 /// What a sweep looks for.
 const SERVICES: [&str; 3] = ["smb", "rdp", "ssh"];
 
-/// Classes of signatures as Suricata and Snort describe them, and the class that the rules know.
+/// The category of attempts that the rules know.
+const ATTEMPT: &str = "Attempted Administrator Privilege Gain";
+
+/// Categories of signatures as Suricata and Snort describe or shorten them, and the one that the rules know.
 const CLASSES: [(&str, &str); 8] = [
-    ("executable code was detected", "shellcode-detect"),
-    ("attempted administrator privilege gain", "attempted-admin"),
-    ("successful administrator privilege gain", "attempted-admin"),
-    ("attempted user privilege gain", "attempted-admin"),
-    ("unsuccessful user privilege gain", "attempted-admin"),
-    ("successful user privilege gain", "attempted-admin"),
-    ("web application attack", "attempted-admin"),
-    ("exploit kit activity detected", "attempted-admin"),
+    ("shellcode-detect", "Executable code was detected"),
+    ("attempted-admin", ATTEMPT),
+    ("successful administrator privilege gain", ATTEMPT),
+    ("attempted user privilege gain", ATTEMPT),
+    ("unsuccessful user privilege gain", ATTEMPT),
+    ("successful user privilege gain", ATTEMPT),
+    ("web application attack", ATTEMPT),
+    ("exploit kit activity detected", ATTEMPT),
 ];
 
 /// The type of what a record calls `kind`, of which its fields may tell more.
@@ -195,7 +198,6 @@ fn our_word(kind: &str, name: &str, said: &str) -> String {
         (name, _) if is_program(name) => program(said),
         ("ImagePath", _) => of_service(said),
         ("TargetFilename" | "Command", _) => file_name(said),
-        ("TargetObject", _) => key(said),
         ("alert.category", _) => class(said),
         ("service", _) if kind == "net.connection" => service(said),
         ("TargetUserName", Some(Kind::Word)) => said.to_ascii_lowercase().replace(' ', "_"),
@@ -273,8 +275,7 @@ fn clears(kind: &str, name: &str, word: &str) -> bool {
 fn is_measured(kind: &str, name: &str) -> bool {
     matches!(
         (kind, name),
-        ("process.access", "source_signature")
-            | ("process.create", "ParentImage")
+        ("process.create", "ParentImage")
             | ("registry.set" | "file.rename", "Image")
             // Whoever installs a service writes its path, but the rule asks for a program of the system that is told nothing.
             | ("service.install", "ImagePath")
@@ -489,7 +490,6 @@ mod tests {
         measured.sort_unstable();
         let expected = [
             ("file.rename", "Image"),
-            ("process.access", "source_signature"),
             ("process.create", "ParentImage"),
             ("registry.set", "Image"),
             ("service.install", "ImagePath"),

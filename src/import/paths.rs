@@ -1,13 +1,6 @@
-//! Paths in records as rules know them: of programs, of services, of keys of the registry.
+//! Paths in records as rules know them: of programs and of services.
 
 use super::MAX_TEXT;
-
-/// Keys of the registry whose programs start by themselves.
-const START_KEYS: [&str; 3] = [
-    r"\currentversion\runonce\",
-    r"\currentversion\run\",
-    r"\currentversion\policies\explorer\run\",
-];
 
 /// What paths of services begin with for where the system lies.
 const VARIABLES: [(&str, &str); 9] = [
@@ -66,17 +59,6 @@ pub fn of_service(said: &str) -> String {
         Some((path, told)) => format!("{} {told}", program(path)),
         None => program(&whole),
     }
-}
-
-/// A start key without the name of its value; other keys as they stand.
-pub fn key(path: &str) -> String {
-    // A key itself is one as well as what is in it.
-    let lower = path.to_ascii_lowercase() + "\\";
-    let end = START_KEYS.iter().find_map(|key| {
-        let at = lower.find(key)?;
-        path.get(..at + key.len() - 1)
-    });
-    end.unwrap_or(path).to_owned()
 }
 
 /// The last part of a path of Windows or Unix, in lower case; the whole where nothing follows the last separator.
@@ -161,17 +143,6 @@ mod tests {
         ] {
             assert_eq!(of_service(said), path, "{said}");
         }
-    }
-
-    #[test]
-    fn start_keys_lose_the_name_of_their_value() {
-        let run = "HKU\\S-1-5-21\\Software\\Microsoft\\Windows\\CurrentVersion\\Run";
-        assert_eq!(key(run), run);
-        assert_eq!(key(&format!("{run}\\Updater")), run);
-        assert_eq!(key(&format!("{run}Once\\x")), format!("{run}Once"));
-        assert_eq!(key(&format!("{run}ner\\x")), format!("{run}ner\\x"));
-        let policy = "HKLM\\A\\CurrentVersion\\Policies\\Explorer\\Run";
-        assert_eq!(key(&format!("{policy}\\x")), policy);
     }
 
     #[test]

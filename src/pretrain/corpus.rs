@@ -148,9 +148,9 @@ pub fn window(
 fn without_claims(episode: &mut Episode, stream: &mut Stream) {
     let claims = generate::injections(episode.split);
     let mut harmless = |text: &str| {
-        let claim = claims.iter().find(|claim| text.contains(**claim))?;
+        let claim = claims.iter().find(|claim| text.contains(&***claim))?;
         let words: Vec<String> = (0..4).map(|_| word(stream)).collect();
-        Some(text.replace(claim, &format!("{}.", words.join(" "))))
+        Some(text.replace(&**claim, &format!("{}.", words.join(" "))))
     };
     if let Some(summary) = harmless(&episode.alert.summary) {
         episode.alert.summary = summary;

@@ -121,9 +121,9 @@ fn environment_words() -> impl Iterator<Item = String> {
     values.chain(others.map(str::to_string)).chain(keys)
 }
 
-/// A word of the rules as prompts print it: names of programs and keys in their folder.
+/// A word of the rules as prompts print it: names of programs in their folder, keys below their hive.
 fn spelled(word: &str) -> String {
-    let is_of_path = word.contains('\\') || word.ends_with(".exe") || word.starts_with("Run");
+    let is_of_path = word.contains('\\') || word.ends_with(".exe");
     let whole = match is_of_path {
         true => paths::whole(word, ""),
         false => word.to_owned(),

@@ -40,6 +40,9 @@ pub const BLOCK: u64 = 10;
 /// One gold example in so many is a plain sign-in, in the place of the last of its block.
 const PLAIN_ONE_IN: u64 = 50;
 
+/// Of so many blocks of the stages without an attacker, one has claims in its free text.
+const CLAIMED_ONE_IN: u64 = 3;
+
 /// The `i`th gold example of a run: whole blocks of balanced labels, all stages in turn, and a plain sign-in now and then.
 #[must_use]
 pub fn gold_episode(seed: u64, i: u64) -> Episode {
@@ -50,7 +53,32 @@ pub fn gold_episode(seed: u64, i: u64) -> Episode {
     let block = i / BLOCK;
     let stage = Stage::ALL[(block % 4) as usize];
     let index = block / 4 * BLOCK + i % BLOCK;
-    generate::episode(stage, Split::Train, derived_seed(seed, "gold"), index)
+    let mut episode = generate::episode(stage, Split::Train, derived_seed(seed, "gold"), index);
+    if stage != Stage::Adversarial && (block / 4).is_multiple_of(CLAIMED_ONE_IN) {
+        // Twins are told the same, at the same place: what is claimed is no sign of either.
+        let pair = i / 2;
+        plant_claim(
+            &mut episode,
+            Stream::named(seed, &["train", "claims"]).fork(pair),
+        );
+    }
+    episode
+}
+
+/// Puts a claim in as a note, half the time in the summary too, whatever it claims: of earlier stages no attacker writes the
+/// text, but who learns to pass over claims only where there are many takes the first one elsewhere for an order.
+fn plant_claim(episode: &mut Episode, mut stream: Stream) {
+    let claims = generate::injections(episode.split);
+    let (Some(claim), is_in_summary) = (stream.pick(claims), stream.chance(1, 2)) else {
+        return;
+    };
+    let at = stream.index(episode.log_window.len().max(1));
+    if let Some(event) = episode.log_window.get_mut(at) {
+        event.fields.insert("note".to_owned(), claim.clone().into());
+    }
+    if is_in_summary {
+        episode.alert.summary = format!("{} {claim}", episode.alert.summary);
+    }
 }
 
 /// The order of `count` gold examples in an epoch: blocks shuffled, each kept whole, so that a step's labels balance and

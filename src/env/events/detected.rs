@@ -16,7 +16,7 @@ pub const DETECTED: &[EventType] = &[
             field("Image", Program),
             field("ParentImage", Program),
             optional("CommandLine", CommandLine),
-            field("User", User),
+            field("Computer", Host),
         ],
     ),
     event_type(
@@ -25,7 +25,7 @@ pub const DETECTED: &[EventType] = &[
         "Sysmon 10 ProcessAccess",
         &[
             field("Computer", Host),
-            looked_up("source_signature"),
+            looked_up("source_signer"),
             field("TargetImage", Program),
             optional("GrantedAccess", Filler(&["0x1010", "0x1410"])),
         ],
@@ -37,7 +37,7 @@ pub const DETECTED: &[EventType] = &[
         &[
             field("Image", Program),
             field("TargetObject", Program),
-            field("User", User),
+            field("Computer", Host),
         ],
     ),
     event_type(
@@ -103,7 +103,10 @@ pub const DETECTED: &[EventType] = &[
             field("RecipientEmailAddress", Person),
             looked_up("delivery"),
             field("FileType", Word),
-            optional("DeviceName", Host),
+            Field {
+                is_looked_up: true,
+                ..optional("recipient_host", Host)
+            },
         ],
     ),
     event_type(
@@ -204,7 +207,14 @@ pub const DETECTED: &[EventType] = &[
         &[
             field(
                 "IpAddress",
-                SideIp(&["our_laptop", "guest_desk", "pen_tester"]),
+                SideIp(&[
+                    "our_laptop",
+                    "pen_tester",
+                    "guest_desk",
+                    "lab_bench",
+                    "meet_room",
+                    "front_hall",
+                ]),
             ),
             looked_up("client_class"),
             field("TargetUserName", User),

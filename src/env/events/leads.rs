@@ -1,7 +1,7 @@
 //! Types that lead up to others.
 
-use super::Kind::{Domain, ExternalIp, File, Filler, Host, InternalIp, Person, SideIp, User};
-use super::{EventType, event_type, field, looked_up};
+use super::Kind::{Domain, ExternalIp, File, Filler, Host, InternalIp, Person, SideIp};
+use super::{EventType, Field, event_type, field, looked_up};
 
 /// Types that lead up to others: alone they decide nothing. What joins them stands right before what they say.
 pub const LEADS: &[EventType] = &[
@@ -40,7 +40,15 @@ pub const LEADS: &[EventType] = &[
         &[
             field(
                 "IpAddress",
-                SideIp(&["user_desk", "dc_mirror", "patch_hub"]),
+                SideIp(&[
+                    "user_desk",
+                    "dc_mirror",
+                    "patch_hub",
+                    "demo_rack",
+                    "test_rack",
+                    "spare_box",
+                    "spare_pc",
+                ]),
             ),
             field("Computer", Host),
             looked_up("client_role"),
@@ -51,7 +59,10 @@ pub const LEADS: &[EventType] = &[
         "sysmon",
         "Sysmon 15 FileCreateStreamHash, Zone.Identifier",
         &[
-            field("HostUrl", SideIp(&["mail_box", "peer_box", "our_repo"])),
+            Field {
+                is_looked_up: true,
+                ..field("host_ip", SideIp(&["mail_box", "peer_box", "our_repo"]))
+            },
             field("TargetFilename", File),
             looked_up("origin"),
         ],
@@ -68,7 +79,7 @@ pub const LEADS: &[EventType] = &[
         "Security 4624 Logon, type 10",
         &[
             field("IpAddress", SideIp(&["guest_lan", "admin_lan"])),
-            field("TargetUserName", User),
+            field("TargetUserName", Person),
             looked_up("client_net"),
         ],
     ),
@@ -78,7 +89,7 @@ pub const LEADS: &[EventType] = &[
         "CloudTrail ConsoleLogin",
         &[
             field("sourceIPAddress", ExternalIp),
-            field("userName", User),
+            field("userName", Person),
             looked_up("address_class"),
         ],
     ),
@@ -99,7 +110,7 @@ pub const LEADS: &[EventType] = &[
         &[
             field("query", Domain),
             field("answers", ExternalIp),
-            looked_up("domain_age"),
+            looked_up("domain_class"),
         ],
     ),
     event_type(

@@ -31,7 +31,7 @@ const PROCESS: &[Detection] = &[
     detection(
         "lolbin_other_parent",
         Monitor,
-        &["explorer.exe"],
+        &[],
         "Another parent started a system binary attackers borrow.",
         &["T1218"],
     ),
@@ -60,17 +60,17 @@ const ACCESS: &[Detection] = &[
         &["T1003.001", "T1553.002"],
     ),
     detection(
-        "lsass_doubtful",
+        "lsass_other_signer",
         Monitor,
-        &["expired"],
-        "Program of otherwise doubtful signature read credential memory.",
+        &[],
+        "Program of another signer read credential memory.",
         &["T1003.001"],
     ),
     detection(
-        "lsass_trusted",
+        "lsass_by_our_edr",
         Dismiss,
-        &["trusted"],
-        "Program with trusted signature read credential memory.",
+        &["our_edr"],
+        "Our own EDR agent read credential memory.",
         &[],
     ),
 ];
@@ -93,7 +93,7 @@ const REGISTRY: &[Detection] = &[
     detection(
         "run_key_other",
         Monitor,
-        &["regedit.exe"],
+        &[],
         "Another program wrote a start-up key.",
         &["T1547.001"],
     ),
@@ -124,7 +124,7 @@ const SERVICE: &[Detection] = &[
     detection(
         "service_other_dir",
         Monitor,
-        &[r"C:\ProgramData\"],
+        &[],
         "System service runs from another folder.",
         &["T1543.003"],
     ),
@@ -155,7 +155,7 @@ const ATTACHMENT: &[Detection] = &[
     detection(
         "attachment_delivered",
         Monitor,
-        &["delivered"],
+        &[],
         "Executable attachment reached a mailbox, no more known.",
         &["T1566.001"],
     ),
@@ -186,7 +186,7 @@ const RENAME: &[Detection] = &[
     detection(
         "locked_files_other_dir",
         Monitor,
-        &[r"C:\ProgramData\"],
+        &[],
         "Program from another folder locked three files.",
         &["T1486"],
     ),
@@ -211,6 +211,7 @@ pub(super) const FAMILIES: &[Family] = &[
         },
         "ParentImage",
         PROCESS,
+        &["explorer.exe", "cmd.exe", "mmc.exe", "wsl.exe"],
     ),
     family(
         "process.access",
@@ -220,19 +221,29 @@ pub(super) const FAMILIES: &[Family] = &[
             hot: &["lsass.exe"],
             cold: &["spoolsv.exe", "svchost.exe", "winlogon.exe"],
         },
-        "source_signature",
+        "source_signer",
         ACCESS,
+        &["expired", "absent", "unlisted", "unheard"],
     ),
     family(
         "registry.set",
         "medium",
         "TargetObject",
         Surface::Words {
-            hot: &["Run", "RunOnce"],
-            cold: &["Fonts", "Themes", "Uninstall"],
+            hot: &[
+                r"\CurrentVersion\Run\",
+                r"\CurrentVersion\RunOnce\",
+                r"\Policies\Explorer\Run\",
+            ],
+            cold: &[
+                r"\CurrentVersion\Fonts\",
+                r"\CurrentVersion\Themes\",
+                r"\CurrentVersion\Uninstall\",
+            ],
         },
         "Image",
         REGISTRY,
+        &["regedit.exe", "reg.exe", "setup.exe", "wsl.exe"],
     ),
     family(
         "service.install",
@@ -244,6 +255,12 @@ pub(super) const FAMILIES: &[Family] = &[
         },
         "ImagePath",
         SERVICE,
+        &[
+            r"C:\ProgramData\",
+            r"C:\Windows\Temp\",
+            r"C:\PerfLogs\",
+            r"C:\Recovery\",
+        ],
     ),
     family(
         "mail.attachment",
@@ -255,6 +272,7 @@ pub(super) const FAMILIES: &[Family] = &[
         },
         "delivery",
         ATTACHMENT,
+        &["delivered", "postponed", "copied_on", "bounced"],
     ),
     Family {
         repeat: Some(Repeat {
@@ -272,6 +290,12 @@ pub(super) const FAMILIES: &[Family] = &[
             },
             "Image",
             RENAME,
+            &[
+                r"C:\ProgramData\",
+                r"C:\Windows\Temp\",
+                r"C:\PerfLogs\",
+                r"C:\Recovery\",
+            ],
         )
     },
 ];

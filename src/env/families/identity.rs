@@ -21,7 +21,7 @@ const ACCESS_KEY: &[Detection] = &[
     detection(
         "access_key_other",
         Monitor,
-        &["home_isp"],
+        &[],
         "Privileged access key created from another address.",
         &["T1098.001"],
     ),
@@ -52,7 +52,7 @@ const BUCKET: &[Detection] = &[
     detection(
         "bucket_other_data",
         Monitor,
-        &["plan"],
+        &[],
         "Bucket with other data opened to everyone.",
         &["T1530"],
     ),
@@ -83,7 +83,7 @@ const GRANT: &[Detection] = &[
     detection(
         "grant_other_ticket",
         Monitor,
-        &["awaiting"],
+        &[],
         "Powerful role granted without a settled ticket.",
         &["T1098"],
     ),
@@ -108,6 +108,7 @@ pub(super) const FAMILIES: &[Family] = &[
         },
         "address_class",
         ACCESS_KEY,
+        &["home_isp", "roaming", "airport", "hotel_ap"],
     ),
     family(
         "cloud.put_bucket_policy",
@@ -119,6 +120,7 @@ pub(super) const FAMILIES: &[Family] = &[
         },
         "data_class",
         BUCKET,
+        &["plan", "logs", "maps", "menu"],
     ),
     family(
         "auth.role_grant",
@@ -130,5 +132,6 @@ pub(super) const FAMILIES: &[Family] = &[
         },
         "ticket",
         GRANT,
+        &["awaiting", "on_hold", "recalled", "lapsed"],
     ),
 ];

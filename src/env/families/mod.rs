@@ -11,7 +11,7 @@ mod identity;
 mod network;
 pub mod weights;
 
-use super::schema::Action;
+use super::schema::{Action, Split};
 
 /// What makes an event worth an alert.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +48,8 @@ pub enum Surface {
 pub struct Detection {
     pub id: &'static str,
     pub action: Action,
-    /// Values of the context field, about as long as those of the family's other contexts. None where the generator shows
-    /// that nothing leads up to the event.
+    /// Values of the context field, about as long as those of the family's other contexts. None of a fallback, which is for
+    /// every other value.
     pub values: &'static [&'static str],
     /// At most nine words.
     pub reason: &'static str,
@@ -89,6 +89,8 @@ pub struct Family {
     pub surface: Surface,
     pub context_field: &'static str,
     pub detections: &'static [Detection],
+    /// Contexts that no detection names, for the generator: the first half for training, the rest for the hold-out.
+    pub unknown: &'static [&'static str],
     /// A field whose address has to be outside the organisation.
     pub external: Option<&'static str>,
     pub repeat: Option<Repeat>,
@@ -110,12 +112,6 @@ impl Detection {
     pub fn is_fallback(&self) -> bool {
         self.action == Action::Monitor
     }
-
-    /// Whether it is the one for events that nothing leads up to.
-    #[must_use]
-    pub const fn is_alone(&self) -> bool {
-        self.values.is_empty()
-    }
 }
 
 impl Family {
@@ -123,6 +119,16 @@ impl Family {
     #[must_use]
     pub const fn is_relational(&self) -> bool {
         self.repeat.is_some() || self.lead.is_some()
+    }
+
+    /// The contexts no detection names that a split shows.
+    #[must_use]
+    pub fn unknown(&self, split: Split) -> &'static [&'static str] {
+        let (train, holdout) = self.unknown.split_at(self.unknown.len() / 2);
+        match split {
+            Split::Train => train,
+            Split::Holdout => holdout,
+        }
     }
 
     /// Whether the context is a field of the event itself.
@@ -225,6 +231,7 @@ const fn family(
     surface: Surface,
     context_field: &'static str,
     detections: &'static [Detection],
+    unknown: &'static [&'static str],
 ) -> Family {
     Family {
         event_type,
@@ -233,6 +240,7 @@ const fn family(
         surface,
         context_field,
         detections,
+        unknown,
         external: None,
         repeat: None,
         lead: None,
@@ -255,8 +263,6 @@ mod tests {
             assert!((4..=5).contains(&family.detections.len()));
             assert!(family.detection(Action::Dismiss).is_some());
             assert!(family.detection(Action::Monitor).is_some());
-            let alone = family.detections.iter().filter(|d| d.is_alone());
-            assert_eq!(alone.count(), usize::from(family.lead.is_some()));
         }
     }
 
@@ -297,6 +303,7 @@ mod tests {
     fn contexts_of_a_family_have_nearly_one_length_so_that_no_line_tells_its_label_by_its_own() {
         for family in all() {
             let words = family.detections.iter().flat_map(|d| d.values);
+            let words = words.chain(family.unknown);
             let whole = words.map(|word| match word.contains(".exe") || word.ends_with('\\') {
                 true => paths::whole(word, ""),
                 false => (*word).to_owned(),
@@ -313,9 +320,28 @@ mod tests {
         for family in all() {
             let fallback = family.detections.iter().filter(|d| d.is_fallback());
             assert_eq!(fallback.count(), 1, "{}", family.event_type);
-            for detection in family.detections.iter().filter(|d| d.is_alone()) {
-                assert!(detection.is_fallback(), "{}", detection.id);
+            for detection in family.detections {
+                let names_none = detection.values.is_empty();
+                assert_eq!(names_none, detection.is_fallback(), "{}", detection.id);
             }
+        }
+    }
+
+    #[test]
+    fn what_no_detection_names_is_named_by_none_and_differs_between_splits() {
+        for family in all() {
+            let known: Vec<&&str> = family.detections.iter().flat_map(|d| d.values).collect();
+            let [train, holdout] = [Split::Train, Split::Holdout].map(|s| family.unknown(s));
+            assert_eq!(
+                (train.len(), holdout.len()),
+                (2, 2),
+                "{}",
+                family.event_type
+            );
+            for word in train {
+                assert!(!known.contains(&word) && !holdout.contains(word), "{word}");
+            }
+            assert!(!holdout.iter().any(|word| known.contains(&word)));
         }
     }
 

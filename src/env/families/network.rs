@@ -21,7 +21,7 @@ const BEACON: &[Detection] = &[
     detection(
         "beacon_other_address",
         Monitor,
-        &["office_isp"],
+        &[],
         "Regular beacon to another outside address.",
         &["T1071.001"],
     ),
@@ -52,7 +52,7 @@ const TRANSFER: &[Detection] = &[
     detection(
         "transfer_other_address",
         Monitor,
-        &["partners"],
+        &[],
         "Large upload to another outside address.",
         &["T1048"],
     ),
@@ -83,7 +83,7 @@ const DNS: &[Detection] = &[
     detection(
         "dns_other_domain",
         Monitor,
-        &["uncategorized"],
+        &[],
         "Data-carrying query to another domain.",
         &["T1071.004"],
     ),
@@ -114,7 +114,7 @@ const DOWNLOAD: &[Detection] = &[
     detection(
         "download_other_site",
         Monitor,
-        &["uncommon"],
+        &[],
         "Program downloaded from another site.",
         &["T1105"],
     ),
@@ -145,7 +145,7 @@ const IDS: &[Detection] = &[
     detection(
         "exploit_from_elsewhere",
         Monitor,
-        &["supplier"],
+        &[],
         "Exploit signature from another network.",
         &["T1199"],
     ),
@@ -176,7 +176,7 @@ const SWEEP: &[Detection] = &[
     detection(
         "sweep_from_elsewhere",
         Monitor,
-        &["supplier"],
+        &[],
         "Another address swept three of our servers.",
         &["T1046"],
     ),
@@ -207,7 +207,7 @@ const SPRAY: &[Detection] = &[
     detection(
         "spray_from_elsewhere",
         Monitor,
-        &["guest_desk"],
+        &[],
         "Another address tried three of our accounts.",
         &["T1110.003"],
     ),
@@ -230,14 +230,15 @@ pub(super) const FAMILIES: &[Family] = &[
             "jitter_pct",
             Surface::AtMost {
                 threshold: "max_jitter_pct",
-                limit: 9,
-                hot: (1, 9),
-                cold: (20, 80),
-                near_hot: (7, 9),
-                near_cold: (10, 12),
+                limit: 20,
+                hot: (3, 20),
+                cold: (24, 90),
+                near_hot: (18, 20),
+                near_cold: (21, 23),
             },
             "resp_class",
             BEACON,
+            &["office_isp", "campus_net", "hotel_wifi", "no_record"],
         )
     },
     Family {
@@ -248,14 +249,15 @@ pub(super) const FAMILIES: &[Family] = &[
             "orig_bytes",
             Surface::AtLeast {
                 threshold: "min_orig_bytes",
-                limit: 100_000_000,
-                hot: (100_000_000, 899_999_999),
-                cold: (1_000_000, 60_000_000),
-                near_hot: (100_000_000, 100_099_999),
-                near_cold: (99_900_000, 99_999_999),
+                limit: 300_000_000,
+                hot: (300_000_000, 899_999_999),
+                cold: (20_000_000, 260_000_000),
+                near_hot: (300_000_000, 300_099_999),
+                near_cold: (299_900_000, 299_999_999),
             },
             "resp_class",
             TRANSFER,
+            &["partners", "supplier", "unlisted", "auditors"],
         )
     },
     Family {
@@ -270,6 +272,12 @@ pub(super) const FAMILIES: &[Family] = &[
             },
             "domain_class",
             DNS,
+            &[
+                "uncategorized",
+                "parked_domain",
+                "hobbyist_page",
+                "personal_blog",
+            ],
         )
     },
     family(
@@ -282,17 +290,22 @@ pub(super) const FAMILIES: &[Family] = &[
         },
         "urlcategory",
         DOWNLOAD,
+        &["uncommon", "hobbyist", "marginal", "personal"],
     ),
     family(
         "ids.alert",
         "critical",
         "alert.category",
         Surface::Words {
-            hot: &["attempted-admin", "shellcode-detect"],
-            cold: &["policy-violation", "misc-activity"],
+            hot: &[
+                "Attempted Administrator Privilege Gain",
+                "Executable code was detected",
+            ],
+            cold: &["Potential Corporate Privacy Violation", "Misc activity"],
         },
         "src_role",
         IDS,
+        &["supplier", "roaming", "hotspot", "landlord"],
     ),
     Family {
         repeat: Some(Repeat {
@@ -310,6 +323,7 @@ pub(super) const FAMILIES: &[Family] = &[
             },
             "orig_role",
             SWEEP,
+            &["supplier", "roaming", "hotspot", "landlord"],
         )
     },
     Family {
@@ -328,6 +342,7 @@ pub(super) const FAMILIES: &[Family] = &[
             },
             "client_class",
             SPRAY,
+            &["guest_desk", "lab_bench", "meet_room", "front_hall"],
         )
     },
 ];

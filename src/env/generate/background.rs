@@ -3,10 +3,9 @@
 use serde_json::Value;
 
 use super::organisation::Person;
-use super::{Line, Scene, fields};
+use super::{Line, Scene, contexts, fields};
 use crate::env::events::{self, EventType};
 use crate::env::families::{self, Family, Lead};
-use crate::env::pools::word;
 use crate::stream::Stream;
 
 /// Of eight background lines, so many are cold events of other families, and so many what leads up to one.
@@ -21,13 +20,15 @@ pub(super) type Known = Vec<(&'static str, Value)>;
 pub(super) enum Role {
     Hot,
     LookAlike,
+    /// What decides too, and weighs less.
+    Lesser,
     Background,
 }
 
-/// Which lines are decoys: as many as the stage has, never a hot one.
+/// Which lines are decoys: as many as the stage has, never one that a rule finds something in.
 pub(super) fn decoys(scene: &Scene, roles: &[Role], stream: &mut Stream) -> Vec<bool> {
     let mut benign: Vec<usize> = (0..roles.len())
-        .filter(|&i| roles.get(i) != Some(&Role::Hot))
+        .filter(|&i| !matches!(roles.get(i), Some(Role::Hot | Role::Lesser)))
         .collect();
     stream.shuffle(&mut benign);
     benign.truncate(scene.stage.decoys());
@@ -80,7 +81,7 @@ pub(super) fn background(
     if drawn < COLD_EIGHTHS {
         let others: Vec<&'static Family> = families::all().filter(is_other).collect();
         if let Some(family) = stream.pick(&others) {
-            let context = any_context(family, stream);
+            let context = contexts::any(scene, family, stream);
             let known = vec![(family.context_field, context.into())];
             return cold_line(scene, family, known, actor, stream);
         }
@@ -102,17 +103,11 @@ fn lead_alone(
     actor: &Person,
     stream: &mut Stream,
 ) -> Line {
-    let context = any_context(family, stream);
+    let context = contexts::any(scene, family, stream);
     let known = [(family.context_field, context.into())];
     let known = if lead.holds_context { &known[..] } else { &[] };
     let leading = events::find(lead.event_type).unwrap_or(&events::LEADS[0]);
     fields::line(scene, leading, known, actor, stream)
-}
-
-pub(super) fn any_context(family: &Family, stream: &mut Stream) -> String {
-    let contexts = family.detections.iter().flat_map(|d| d.values);
-    let contexts: Vec<&str> = contexts.copied().collect();
-    word(&contexts, stream)
 }
 
 /// A background type; the last of them are kept for the hold-out's new templates.

@@ -5,17 +5,18 @@
 
 use serde_json::Value;
 
-use super::draft::other_contexts;
-use super::fields;
 use super::organisation::Person;
 use super::{Labels, Line, Scene};
+use super::{contexts, fields};
 use crate::env::events::{self, EventType};
 use crate::env::families::{Detection, Family, Lead};
-use crate::env::pools::word;
 use crate::stream::Stream;
 
 /// Cold events beside one that holds its own context, where the window has room.
 const LOOK_ALIKES: usize = 2;
+
+/// Of so many pairs of which one twin is watched, one is so for a context that no detection names.
+const UNKNOWN_ONE_IN: u64 = 3;
 
 /// What the lines of a chain are made from.
 struct Chain<'a> {
@@ -75,19 +76,17 @@ impl<'a> Chain<'a> {
             self.family.detection(first)?,
             self.family.detection(second)?,
         ];
-        let others = other_contexts(self.family, labels, stream);
+        let others = contexts::others(self.scene, self.family, labels, stream);
         let other = others.first().cloned().unwrap_or_default();
-        let cut_at_lead = stream.chance(1, 2);
-        let is_led = !self.family.detection(labels.own)?.is_alone();
+        let (cut_at_lead, alone) = (stream.chance(1, 2), self.alone(pair, stream));
+        let is_led = alone.get(usize::from(!labels.is_first)) == Some(&false);
+        let mut context = |d: &Detection| contexts::of(self.scene, self.family, d, stream);
         // Who led up to the event, and who did not; alone is the third.
-        let (contexts, led_by, done_by) = match pair.map(Detection::is_alone) {
-            [false, false] => {
-                let contexts = pair.map(|d| word(d.values, stream));
-                (contexts, 0, usize::from(!labels.is_first))
-            }
+        let (contexts, led_by, done_by) = match alone {
+            [false, false] => (pair.map(&mut context), 0, usize::from(!labels.is_first)),
             [is_first_alone, _] => {
                 let told = pair.get(usize::from(is_first_alone))?;
-                let contexts = [word(told.values, stream), other];
+                let contexts = [context(told), other];
                 match (is_led, cut_at_lead) {
                     (true, _) => (contexts, 0, 0),
                     (false, true) => (contexts, 2, 0),
@@ -100,8 +99,7 @@ impl<'a> Chain<'a> {
         let strange = self.lead_line(1, Some(strange), stream)?;
         let mut lines = vec![own, self.event_line(done_by, None, true, stream)?];
         // The other lead has to come first only where it is the twin's own.
-        let is_idle = pair.iter().any(|detection| detection.is_alone());
-        let places = if is_idle { 3 } else { 2 };
+        let places = if alone.contains(&true) { 3 } else { 2 };
         lines.insert(stream.index(places), strange);
         if room > lines.len() {
             let late = others.last().cloned().unwrap_or_default();
@@ -120,12 +118,13 @@ impl<'a> Chain<'a> {
             self.family.detection(first)?,
             self.family.detection(second)?,
         ];
-        let contexts = pair.map(|d| word(d.values, stream));
-        let is_led = !self.family.detection(labels.own)?.is_alone();
-        let context = match pair.map(Detection::is_alone) {
+        let contexts = pair.map(|d| contexts::of(self.scene, self.family, d, stream));
+        let alone = self.alone(pair, stream);
+        let context = match alone {
             [false, false] => contexts.get(usize::from(!labels.is_first))?,
             [is_first_alone, _] => contexts.get(usize::from(is_first_alone))?,
         };
+        let is_led = alone.get(usize::from(!labels.is_first)) == Some(&false);
         let (cut_at_lead, cut) = (stream.chance(1, 2), stream.index(self.lead.count));
         let mut lines = Vec::new();
         for i in 0..self.lead.count {
@@ -138,7 +137,7 @@ impl<'a> Chain<'a> {
             let at = stream.index(lines.len() + 1);
             lines.insert(at, self.lead_line(1, None, stream)?);
         }
-        let others = other_contexts(self.family, labels, stream);
+        let others = contexts::others(self.scene, self.family, labels, stream);
         for (i, other) in others.into_iter().take(LOOK_ALIKES).enumerate() {
             let line = self.event_line(i, Some(other), false, stream)?;
             let at = stream.index(lines.len() + 1);
@@ -147,6 +146,13 @@ impl<'a> Chain<'a> {
             }
         }
         Some(lines)
+    }
+
+    /// Which twin, if any, is about an event that nothing leads up to. The fallback's other way is a context that no detection
+    /// names.
+    fn alone(&self, pair: [&Detection; 2], stream: &mut Stream) -> [bool; 2] {
+        let is_cut = !stream.chance(1, UNKNOWN_ONE_IN);
+        pair.map(|detection| is_cut && detection.is_fallback())
     }
 
     /// A lead of the person at this place.

@@ -10,12 +10,11 @@ use super::background::{Known, Role, actor, background, cold_line, decoys, famil
 use super::fields;
 use super::organisation::Person;
 use super::scattered::{LookAlikes, scattered};
-use super::{Draft, Labels, Line, Scene, chain, sign_in};
+use super::{Draft, Labels, Line, Scene, chain, contexts, lesser, sign_in};
 use crate::env::events;
 use crate::env::families::weights::weight;
 use crate::env::families::{self, Family, Reach, Repeat};
-use crate::env::pools::word;
-use crate::env::schema::{Action, Stage};
+use crate::env::schema::Stage;
 use crate::stream::Stream;
 
 /// Look-alikes beside a single-event subject, where the window has room.
@@ -45,15 +44,15 @@ pub(super) fn window(scene: &Scene, labels: Labels, stream: &mut Stream) -> Opti
                 (Some(repeat), _) => {
                     let (core, stranger) = repeated(scene, family, repeat, labels, room, stream);
                     let like = LookAlikes { family, stranger };
-                    scattered(scene, core, count, Some(like), stream)
+                    scattered(scene, core, labels, count, Some(like), stream)
                 }
                 (None, Some(_)) => {
                     let core = chain::lines(scene, family, labels, room, stream);
                     let stranger = Vec::new();
                     let like = LookAlikes { family, stranger };
-                    scattered(scene, core, count, Some(like), stream)
+                    scattered(scene, core, labels, count, Some(like), stream)
                 }
-                (None, None) => family_lines(scene, family, labels, count, stream),
+                (None, None) => family_lines(scene, family, labels, count, stream)?,
             },
             severity: family.severity,
         },
@@ -101,11 +100,14 @@ fn family_lines(
     labels: Labels,
     count: usize,
     stream: &mut Stream,
-) -> Vec<Line> {
-    let roles = roles(count, stream);
+) -> Option<Vec<Line>> {
+    let mut roles = roles(count, stream);
+    let mut lesser = lesser::line(scene, Some(family), labels, &mut roles, stream);
     let decoys = decoys(scene, &roles, stream);
-    let mut others = other_contexts(family, labels, stream).into_iter().cycle();
-    let trigger = trigger_context(family, labels, stream);
+    let mut others = contexts::others(scene, family, labels, stream)
+        .into_iter()
+        .cycle();
+    let trigger = contexts::of_label(scene, family, labels, stream);
     let surface = fields::surface(family, true, scene.stage, stream);
     let hot = [
         (family.surface_field, surface),
@@ -117,6 +119,7 @@ fn family_lines(
         let mut line = match role {
             Role::Background => background(scene, Some(family), &actor, stream),
             Role::Hot => family_line(scene, family, &hot, &actor, stream),
+            Role::Lesser => lesser.take()?,
             Role::LookAlike => {
                 let context = others.next().unwrap_or_default();
                 let known = vec![(family.context_field, context.into())];
@@ -126,7 +129,7 @@ fn family_lines(
         line.is_decoy = is_decoy;
         lines.push(line);
     }
-    lines
+    Some(lines)
 }
 
 /// Hot events of one actor, whose context is the same in all, and what those of another have in common; where there is room
@@ -139,8 +142,10 @@ fn repeated(
     room: usize,
     stream: &mut Stream,
 ) -> (Vec<Line>, Known) {
-    let mut others = other_contexts(family, labels, stream).into_iter().cycle();
-    let trigger = trigger_context(family, labels, stream);
+    let mut others = contexts::others(scene, family, labels, stream)
+        .into_iter()
+        .cycle();
+    let trigger = contexts::of_label(scene, family, labels, stream);
     let surface = fields::surface(family, true, scene.stage, stream);
     let shared = shared_fields(scene, family, repeat, &surface, trigger, stream);
     let other = others.next().unwrap_or_default();
@@ -166,31 +171,6 @@ fn roles(count: usize, stream: &mut Stream) -> Vec<Role> {
     roles.extend(vec![Role::LookAlike; look_alikes]);
     stream.shuffle(&mut roles);
     roles
-}
-
-/// Contexts of the labels that neither twin has, in random order.
-pub(super) fn other_contexts(family: &Family, labels: Labels, stream: &mut Stream) -> Vec<String> {
-    let (first, second) = labels.pair();
-    let mut contexts: Vec<String> = family
-        .detections
-        .iter()
-        .filter(|d| d.action != first && d.action != second && !d.is_alone())
-        .map(|d| word(d.values, stream))
-        .collect();
-    stream.shuffle(&mut contexts);
-    contexts
-}
-
-/// The context of this episode's label; the twin's is drawn too, so that both go on with the same draws.
-fn trigger_context(family: &Family, labels: Labels, stream: &mut Stream) -> String {
-    let mut draw = |action: Action| {
-        family
-            .detection(action)
-            .map_or_else(String::new, |d| word(d.values, stream))
-    };
-    let (first, second) = labels.pair();
-    let (of_first, of_second) = (draw(first), draw(second));
-    if labels.is_first { of_first } else { of_second }
 }
 
 /// The values repeated hot events agree in: surface and context, and what makes them one actor's.
@@ -230,5 +210,5 @@ fn sign_in_lines(scene: &Scene, labels: Labels, count: usize, stream: &mut Strea
         let line = sign_in::bystander(scene, &who, stream);
         core.splice(at..at, line);
     }
-    scattered(scene, core, count, None, stream)
+    scattered(scene, core, labels, count, None, stream)
 }

@@ -5,9 +5,11 @@
 
 mod background;
 mod chain;
+mod contexts;
 mod draft;
 mod fields;
 mod header;
+mod lesser;
 mod organisation;
 mod scattered;
 mod sign_in;
@@ -155,7 +157,7 @@ fn has_new_template(split: Split, index: u64) -> bool {
 pub fn has_injection(episode: &Episode) -> bool {
     let claims = |text: &str| {
         let mut known = injections(episode.split).iter();
-        known.any(|claim| text.contains(claim))
+        known.any(|claim| text.contains(&**claim))
     };
     let mut notes = episode.log_window.iter().filter_map(|e| e.text("note"));
     claims(&episode.alert.summary) || notes.any(claims)

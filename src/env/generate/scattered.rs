@@ -1,8 +1,8 @@
 //! Windows in which lines decide together: those in their order, and between them what goes on besides.
 
-use super::background::{Known, Role, actor, any_context, background, cold_line, decoys};
+use super::background::{Known, Role, actor, background, cold_line, decoys};
 use super::organisation::Person;
-use super::{Line, Scene};
+use super::{Labels, Line, Scene, contexts, lesser};
 use crate::env::families::Family;
 use crate::stream::Stream;
 
@@ -20,7 +20,7 @@ pub(super) struct LookAlikes {
 impl LookAlikes {
     fn line(&self, scene: &Scene, actor: &Person, stream: &mut Stream) -> Line {
         let family = self.family;
-        let context = any_context(family, stream);
+        let context = contexts::any(scene, family, stream);
         let mut known = self.stranger.clone();
         // Of two values the first counts: a stranger's context is known.
         known.push((family.context_field, context.into()));
@@ -34,6 +34,7 @@ impl LookAlikes {
 pub(super) fn scattered(
     scene: &Scene,
     core: Vec<Line>,
+    labels: Labels,
     count: usize,
     like: Option<LookAlikes>,
     stream: &mut Stream,
@@ -54,21 +55,24 @@ pub(super) fn scattered(
             roles.push(last);
         }
     }
+    let family = like.as_ref().map(|like| like.family);
+    let mut lesser = lesser::line(scene, family, labels, &mut roles, stream);
     let decoys = decoys(scene, &roles, stream);
     let mut look_alikes = LOOK_ALIKE_QUARTERS.iter();
     let mut core = core.into_iter();
     let mut lines = Vec::with_capacity(count);
     for (role, is_decoy) in roles.into_iter().zip(decoys) {
-        let next = (role == Role::Hot).then(|| core.next()).flatten();
+        let next = match role {
+            Role::Hot => core.next(),
+            Role::Lesser => lesser.take(),
+            Role::LookAlike | Role::Background => None,
+        };
         let mut line = next.unwrap_or_else(|| {
             let actor = actor(scene, is_decoy, stream);
             let share = look_alikes.next().copied().unwrap_or(0);
             match like.as_ref().filter(|_| stream.chance(share, 4)) {
                 Some(like) => like.line(scene, &actor, stream),
-                None => {
-                    let family = like.as_ref().map(|like| like.family);
-                    background(scene, family, &actor, stream)
-                }
+                None => background(scene, family, &actor, stream),
             }
         });
         line.is_decoy = is_decoy;

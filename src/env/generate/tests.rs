@@ -98,9 +98,6 @@ fn what_is_to_be_contained_is_shown() {
                         matches!(kind, Kind::Host | Kind::InternalIp | Kind::SideIp(_))
                     });
                     machines.any(|(_, text)| crate::env::address::is_internal(text) != Some(false))
-                        // A start-up key is of a user, at whose machine it is.
-                        || event.event_type == "registry.set"
-                        || event.event_type == "process.create"
                 }),
                 _ => true,
             };
@@ -110,8 +107,9 @@ fn what_is_to_be_contained_is_shown() {
 }
 
 #[test]
-fn windows_have_their_length_decoys_and_one_firing_rule() {
+fn windows_have_their_length_and_decoys_and_some_a_second_finding_that_weighs_less() {
     let bounds = [(1, 1), (3, 5), (4, 7), (5, 10)];
+    let mut second = [[0; 5]; 4];
     for (stage, (low, high)) in Stage::ALL.into_iter().zip(bounds) {
         for e in some(stage, Split::Train, 300) {
             let n = e.log_window.len();
@@ -120,9 +118,48 @@ fn windows_have_their_length_decoys_and_one_firing_rule() {
             let firing = crate::env::rules::all()
                 .iter()
                 .filter(|rule| rule.id != "no_finding" && rule.firing(&e.log_window).is_some());
-            assert_eq!(firing.count(), 1, "{}", e.episode_id);
+            let others = firing.filter(|rule| rule.id != e.truth.rule);
+            let others: Vec<_> = others.collect();
+            assert!(others.len() <= 1, "{}", e.episode_id);
+            for other in others {
+                let cost = other.action.cost();
+                assert!(cost < e.truth.action.cost(), "{}", e.episode_id);
+                second[stage as usize][e.truth.action.index()] += 1;
+            }
         }
     }
+    // Where two rules find something nothing is dismissed.
+    assert_eq!(&second[..2], [[0; 5]; 2]);
+    for [dismissed, others @ ..] in &second[2..] {
+        assert_eq!(*dismissed, 0);
+        assert!(others.iter().all(|&count| count >= 3), "{second:?}");
+    }
+}
+
+#[test]
+fn what_is_watched_is_told_by_words_no_rule_names_and_those_of_the_hold_out_are_its_own() {
+    let mut seen = [(); 2].map(|()| std::collections::BTreeSet::new());
+    let mut unlike_any = 0;
+    for (set, split) in seen.iter_mut().zip([Split::Train, Split::Holdout]) {
+        for e in some(Stage::Basic, split, 2_000) {
+            let event = &e.log_window[0];
+            let family = crate::env::families::find(&event.event_type).expect("one line decides");
+            if e.truth.action != Action::Monitor {
+                continue;
+            }
+            let context = event.text(family.context_field).expect("shown").to_owned();
+            let listed = family.unknown(split);
+            let is_listed = listed
+                .iter()
+                .any(|word| context == *word || crate::env::paths::is_named(&context, word));
+            assert!(is_listed || split == Split::Train, "{context}");
+            unlike_any += usize::from(!is_listed);
+            set.insert(context);
+        }
+    }
+    let [train, holdout] = seen;
+    assert!(unlike_any > 100, "{unlike_any}");
+    assert!(train.is_disjoint(&holdout));
 }
 
 #[test]
@@ -132,7 +169,7 @@ fn free_text_and_claims_never_change_truth() {
             for text in injections(Split::Train) {
                 let mut injected = e.log_window.clone();
                 for event in &mut injected {
-                    event.fields.insert("note".into(), (*text).into());
+                    event.fields.insert("note".into(), text.clone().into());
                 }
                 assert_eq!(verify::truth(&injected).unwrap(), e.truth);
             }
@@ -151,8 +188,9 @@ fn free_text_and_claims_never_change_truth() {
 fn injected_claims_do_not_know_the_label() {
     let mut counts = [[0u32; 5]; 5];
     for e in some(Stage::Adversarial, Split::Train, 3_000) {
-        for (row, claim) in counts.iter_mut().zip(injections(Split::Train)) {
-            row[e.truth.action.index()] += u32::from(e.alert.summary.contains(claim));
+        let mut claims = injections(Split::Train).iter();
+        if let Some(at) = claims.position(|claim| e.alert.summary.contains(&**claim)) {
+            counts[at % 5][e.truth.action.index()] += 1;
         }
     }
     for count in counts.into_iter().flatten() {
@@ -292,7 +330,7 @@ fn chains_are_led_and_cut_at_both_ends() {
         // Somebody led up to something, whoever it was: the types of a window do not tell whether.
         assert!(leads.count() >= lead.count);
         let counts = told.entry(lead.holds_context).or_default();
-        counts[usize::from(detection.is_alone())] += 1;
+        counts[usize::from(detection.is_fallback())] += 1;
     }
     for [led, alone] in told.into_values() {
         assert!(alone * 8 > led && led > alone, "{led} {alone}");

@@ -158,9 +158,9 @@ fn a_chain_needs_its_leads_before_it_and_of_the_same_actor() {
     for family in families::all() {
         let Some(lead) = family.lead else { continue };
         let (hot, _) = edges(family);
-        let alone = family.detections.iter().find(|d| d.is_alone());
+        let alone = family.detections.iter().find(|d| d.is_fallback());
         let alone = alone.expect("each chain has one").id;
-        for detection in family.detections.iter().filter(|d| !d.is_alone()) {
+        for detection in family.detections.iter().filter(|d| !d.is_fallback()) {
             let whole = case(family, &hot[0], contexts(detection)[0], 1);
             assert_eq!(rule_of(&whole).0, detection.id);
             let truth = verify::truth(&whole).expect("events");
@@ -185,7 +185,7 @@ fn of_two_leads_the_costlier_decides_wherever_it_stands() {
     for family in families::all().filter(|family| !family.has_own_context()) {
         let (hot, _) = edges(family);
         let mut led: Vec<&Detection> = family.detections.iter().collect();
-        led.retain(|d| !d.is_alone());
+        led.retain(|d| !d.is_fallback());
         led.sort_by_key(|d| d.action.cost());
         let (cheap, dear) = (led[0], led[led.len() - 1]);
         let events = case(family, &hot[0], contexts(dear)[0], 1);
@@ -303,12 +303,12 @@ fn costliest_rule_wins_then_table_order() {
         event(
             0,
             "ids.alert",
-            json!({"alert.category": "attempted-admin", "src_role": "endpoint"}),
+            json!({"alert.category": "Executable code was detected", "src_role": "endpoint"}),
         ),
         event(
             1,
             "ids.alert",
-            json!({"alert.category": "attempted-admin", "src_role": "internet"}),
+            json!({"alert.category": "Executable code was detected", "src_role": "internet"}),
         ),
     ];
     // Of two that cost the same the earlier in the table, wherever it stands.

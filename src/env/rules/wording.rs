@@ -140,7 +140,7 @@ mod tests {
             ),
             (
                 "beacon_rented_server",
-                "net.beacon where jitter_pct is at most 9 and id.resp_h is outside the organisation, and resp_class is \
+                "net.beacon where jitter_pct is at most 20 and id.resp_h is outside the organisation, and resp_class is \
                  rented_vps.",
             ),
             (

@@ -225,6 +225,7 @@ pub(super) const FAMILIES: &[Family] = &[
             },
             "url_class",
             SCRIPT,
+            &["forum_url", "wiki_page", "chat_link", "intranet"],
         )
     },
     Family {
@@ -243,6 +244,7 @@ pub(super) const FAMILIES: &[Family] = &[
             },
             "client_class",
             MFA,
+            &["at_hotel", "roaming", "on_train", "on_ferry"],
         )
     },
     Family {
@@ -257,6 +259,7 @@ pub(super) const FAMILIES: &[Family] = &[
             },
             "srcregion",
             TRAVEL,
+            &["nearby", "border", "at_sea", "unseen"],
         )
     },
     Family {
@@ -271,6 +274,7 @@ pub(super) const FAMILIES: &[Family] = &[
             },
             "client_role",
             REMOTE_SERVICE,
+            &["demo_rack", "test_rack", "spare_box", "spare_pc"],
         )
     },
     Family {
@@ -285,6 +289,7 @@ pub(super) const FAMILIES: &[Family] = &[
             },
             "origin",
             TASK,
+            &["chat_app", "ftp_site", "code_hub", "web_disk"],
         )
     },
     Family {
@@ -295,14 +300,15 @@ pub(super) const FAMILIES: &[Family] = &[
             "write_count",
             Surface::AtLeast {
                 threshold: "min_write_count",
-                limit: 500,
-                hot: (500, 4_999),
-                cold: (20, 300),
-                near_hot: (500, 519),
-                near_cold: (480, 499),
+                limit: 2_000,
+                hot: (2_000, 9_500),
+                cold: (300, 1_800),
+                near_hot: (2_000, 2_039),
+                near_cold: (1_960, 1_999),
             },
             "initiator",
             MASS_WRITE,
+            &["setup_tool", "old_script", "cron_table", "disk_tools"],
         )
     },
 ];

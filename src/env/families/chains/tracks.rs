@@ -96,10 +96,10 @@ const FORWARD: &[Detection] = &[
         &["T1114.003"],
     ),
     detection(
-        "forward_by_verified_app",
+        "forward_by_our_app",
         Dismiss,
-        &["verified"],
-        "Mail forwarded outside after consent to verified app.",
+        &["in_house"],
+        "Mail forwarded outside after consent to our app.",
         &[],
     ),
 ];
@@ -127,10 +127,10 @@ const LONG_SESSION: &[Detection] = &[
         &["T1095"],
     ),
     detection(
-        "long_session_old_domain",
+        "long_session_contracted",
         Dismiss,
-        &["decade_old"],
-        "Long session with address of an old domain.",
+        &["contracted"],
+        "Long session with address of a domain under contract.",
         &[],
     ),
 ];
@@ -218,6 +218,7 @@ pub(super) const FAMILIES: &[Family] = &[
             },
             "client_net",
             LOG_CLEAR,
+            &["hotel_net", "home_isp", "branch_ip", "roaming_ip"],
         )
     },
     Family {
@@ -232,6 +233,7 @@ pub(super) const FAMILIES: &[Family] = &[
             },
             "address_class",
             STOP_TRAIL,
+            &["office_isp", "campus_net", "hotel_wifi", "train_wifi"],
         )
     },
     Family {
@@ -246,6 +248,7 @@ pub(super) const FAMILIES: &[Family] = &[
             },
             "publisher",
             FORWARD,
+            &["startup", "hobbyist", "one_man", "student"],
         )
     },
     Family {
@@ -263,8 +266,9 @@ pub(super) const FAMILIES: &[Family] = &[
                 near_hot: (3_600, 3_779),
                 near_cold: (3_420, 3_599),
             },
-            "domain_age",
+            "domain_class",
             LONG_SESSION,
+            &["month_old", "year_old", "reparked", "resold"],
         )
     },
     Family {
@@ -279,6 +283,7 @@ pub(super) const FAMILIES: &[Family] = &[
             },
             "device_class",
             SCAN,
+            &["printers", "tv_panel", "ip_phone", "door_cam"],
         )
     },
     Family {
@@ -293,6 +298,7 @@ pub(super) const FAMILIES: &[Family] = &[
             },
             "media_class",
             REMOVABLE,
+            &["new_brand", "camera_sd", "toy_drive", "mp3_disk"],
         )
     },
 ];
