@@ -123,7 +123,7 @@ const LONG_SESSION: &[Detection] = &[
         "long_session_unresolved",
         Monitor,
         &[],
-        "Long session with an address of unknown name.",
+        "Long session that no known domain explains.",
         &["T1095"],
     ),
     detection(
@@ -192,7 +192,7 @@ const REMOVABLE: &[Detection] = &[
         "copy_to_unknown_media",
         Monitor,
         &[],
-        "Labelled file copied to media nobody saw mounted.",
+        "Labelled file copied to media of unknown origin.",
         &["T1052.001"],
     ),
     detection(
