@@ -301,7 +301,7 @@ pub(super) const FAMILIES: &[Family] = &[
                 "Attempted Administrator Privilege Gain",
                 "Executable code was detected",
             ],
-            cold: &["Potential Corporate Privacy Violation", "Misc activity"],
+            cold: &["Not Suspicious Traffic", "Misc activity"],
         },
         "src_role",
         IDS,
