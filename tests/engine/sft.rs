@@ -151,6 +151,26 @@ fn prompts_and_completions_are_the_tokens_that_trl_makes() {
     }
 }
 
+/// The rows of a step in TRL's micro-batches, each of which tells what TRL's did.
+fn in_parts(
+    learner: &mut Learner,
+    batch: &[Sequence],
+    parts: &[Value],
+    what: &str,
+) -> Result<BatchStats, Box<dyn std::error::Error>> {
+    let (mut told, mut rest) = (BatchStats::default(), batch);
+    for part in parts {
+        let (own, later) = rest.split_at(count(&part["rows"]));
+        rest = later;
+        let stats = learner.supervised(own, completion_tokens(batch))?;
+        let entropy = stats.told.mean(stats.told.entropy);
+        assert_near(what, stats.loss, number(&part["loss"]), 1e-5);
+        assert_near(what, entropy, number(&part["entropy"]), 1e-5);
+        told.add(&stats);
+    }
+    Ok(told)
+}
+
 /// Runs TRL's steps, each in TRL's micro-batches or in one packing.
 fn train(fixture: &Value, run: &Value, is_one_packing: bool) -> Outcome {
     let (config, base) = (config(&run["options"]), open(text(&run["model"])));
@@ -170,21 +190,10 @@ fn train(fixture: &Value, run: &Value, is_one_packing: bool) -> Outcome {
         seen += batch.iter().map(Sequence::tokens).sum::<usize>();
         let tokens = completion_tokens(batch);
         assert_eq!(tokens, count(&step["items"]), "{what}");
-        let mut told = BatchStats::default();
-        if is_one_packing {
-            told = learner.supervised(batch, tokens)?;
-        } else {
-            let mut batch = batch;
-            for part in parts {
-                let (own, later) = batch.split_at(count(&part["rows"]));
-                batch = later;
-                let stats = learner.supervised(own, tokens)?;
-                let entropy = stats.told.mean(stats.told.entropy);
-                assert_near(&what, stats.loss, number(&part["loss"]), 1e-5);
-                assert_near(&what, entropy, number(&part["entropy"]), 1e-5);
-                told.add(&stats);
-            }
-        }
+        let told = match is_one_packing {
+            true => learner.supervised(batch, tokens)?,
+            false => in_parts(&mut learner, batch, parts, &what)?,
+        };
         let gradients = learner.gathered().ok_or("none")?;
         for ((of, name, _), want) in vars.iter().zip(list(&step["gradients"])) {
             assert_tensor(
