@@ -287,6 +287,51 @@ fn without_sft_the_weights_decay_as_grpo_says_from_the_first_step_on() {
 }
 
 #[test]
+fn a_step_of_sft_tells_the_same_in_one_micro_batch_and_in_many() {
+    let root = tempfile::tempdir().expect("a folder");
+    let rows = |name: &str, tokens: u64| {
+        let mut config = short();
+        config.sft.examples = 16;
+        config.grpo.steps_per_stage = 0;
+        // So little that what rounds otherwise stays small.
+        config.sft.lr = 1e-9;
+        config.micro_batch_tokens = tokens;
+        let dir = root.path().join(name);
+        train_as(config, &dir, false, None);
+        metric_rows(&dir)
+    };
+    let (one, many) = (rows("one", 100_000), rows("many", 1));
+    assert!(one.len() > 1 && one.len() == many.len());
+    for (one, many) in one.iter().zip(&many) {
+        for name in ["loss", "grad_norm", "entropy", "num_tokens"] {
+            let [one, many] = [one, many].map(|row| row[name].as_f64().expect(name));
+            let error = (one - many).abs() / one.abs();
+            assert!(error < 1e-4, "{name}: {one} {many}");
+        }
+    }
+}
+
+#[test]
+fn each_phase_steps_with_its_own_adam() {
+    let root = tempfile::tempdir().expect("a folder");
+    let adapters = |name: &str, sft: f64, grpo: f64| {
+        let mut config = short();
+        (config.sft.adam_epsilon, config.grpo.adam_epsilon) = (sft, grpo);
+        // Equal rewards must not leave a stage without a gradient.
+        config.grpo.entropy_coef = 0.01;
+        let dir = root.path().join(name);
+        train_as(config, &dir, false, None);
+        ["sft", "stage1_basic"]
+            .map(|phase| bytes(&dir, &format!("adapters/{phase}/adapter_model.safetensors")))
+    };
+    let plain = adapters("plain", 1e-8, 1e-8);
+    let (sft, grpo) = (adapters("sft", 1e-2, 1e-8), adapters("grpo", 1e-8, 1e-2));
+    assert_ne!(sft[0], plain[0]);
+    assert_eq!(grpo[0], plain[0]);
+    assert_ne!(grpo[1], plain[1]);
+}
+
+#[test]
 fn passes_over_the_same_rollouts_are_logged_as_their_mean() {
     let root = tempfile::tempdir().expect("a folder");
     let rows = |name: &str, iterations: u64, updates: u64| {

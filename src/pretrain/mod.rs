@@ -32,6 +32,7 @@ use crate::model::tensors::{NamedTensors, TensorSource, to_safetensors};
 use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Weights;
 use crate::stream::Stream;
+use crate::train::config::AdamOptions;
 use crate::train::optim::{AdamW, Gradients, read_state};
 
 /// Everything pretraining depends on.
@@ -200,8 +201,11 @@ impl<'a> Trainer<'a> {
             .into_iter()
             .partition(|(name, var)| name.contains("_proj") && var.rank() == 2);
         let muon = Muon::new(&matrices);
-        let mut adam = AdamW::new(&others, 0.0);
-        adam.beta2 = 0.98;
+        let longer = AdamOptions {
+            beta2: 0.98,
+            ..AdamOptions::default()
+        };
+        let adam = AdamW::new(&others, longer);
         Ok(Self {
             options,
             tokenizer,

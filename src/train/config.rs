@@ -3,6 +3,7 @@
 //! Here are the typed sections and the plan that follows from them; [`presets`] holds recipes, [`fields`] what may stand under
 //! each key, [`resolve`] layers the sources. Knows nothing of models, files of a run, or terminals.
 
+pub mod adam;
 pub mod fields;
 pub mod presets;
 pub mod resolve;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::env::schema::Stage;
 use crate::link::{PhasePlan, Plan};
 
+pub use adam::AdamOptions;
 pub use presets::Preset;
 pub use resolve::{ConfigError, Source, lay, resolve};
 
@@ -122,6 +124,12 @@ pub struct SftConfig {
     pub warmup_steps: u64,
     pub lr_scheduler_type: Schedule,
     pub weight_decay: f64,
+    #[serde(default = "adam::beta1")]
+    pub adam_beta1: f64,
+    #[serde(default = "adam::beta2")]
+    pub adam_beta2: f64,
+    #[serde(default = "adam::epsilon")]
+    pub adam_epsilon: f64,
     pub max_grad_norm: f64,
 }
 
@@ -178,6 +186,12 @@ pub struct GrpoConfig {
     /// From the first stage to the last.
     pub lr_scheduler_type: Schedule,
     pub weight_decay: f64,
+    #[serde(default = "adam::beta1")]
+    pub adam_beta1: f64,
+    #[serde(default = "adam::beta2")]
+    pub adam_beta2: f64,
+    #[serde(default = "adam::epsilon")]
+    pub adam_epsilon: f64,
     pub max_grad_norm: f64,
     /// Weight of the entropy bonus.
     pub entropy_coef: f64,
@@ -237,7 +251,7 @@ pub enum Schedule {
 
 impl Schedule {
     /// Share of the learning rate at `step` (from 0) of `steps`, the first `warmup` of which rise in a line; every step
-    /// has more than 0.
+    /// has more than 0. (TRL's first step of a warm-up has 0, and each of the others what the one before has here.)
     #[must_use]
     pub fn share(self, step: u64, steps: u64, warmup: u64) -> f64 {
         if step < warmup {

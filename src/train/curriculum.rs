@@ -177,7 +177,7 @@ impl<'a> Run<'a> {
         let mut learner = Learner::fresh(model, &config)?;
         let phase = found.as_ref().map_or(0, |found| found.position.phase);
         if plan.phases.get(phase).is_none_or(|phase| phase.name != SFT) {
-            learner.reset_optimizer(config.grpo.weight_decay);
+            learner.reset_optimizer(config.grpo.adam());
         }
         let position = match found {
             Some(found) => {
@@ -309,7 +309,7 @@ impl<'a> Run<'a> {
         ))?;
         self.forget_skip(name)?;
         if name == SFT {
-            self.learner.reset_optimizer(self.config.grpo.weight_decay);
+            self.learner.reset_optimizer(self.config.grpo.adam());
         }
         self.position.phase += 1;
         self.position.phase_step = 0;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{Tensor, Var};
 
-use super::config::{GrpoConfig, TrainConfig};
+use super::config::{AdamOptions, GrpoConfig, TrainConfig};
 use super::error::Result;
 use super::grpo::{self, BatchTerms, LossStats};
 use super::optim::{AdamW, Gradients};
@@ -28,6 +28,13 @@ impl Sequence {
     pub fn tokens(&self) -> usize {
         self.prompt.len() + self.completions.iter().map(Vec::len).sum::<usize>()
     }
+}
+
+/// The tokens that are learned from: what the losses of a step's micro-batches are divided by.
+#[must_use]
+pub fn completion_tokens(sequences: &[Sequence]) -> usize {
+    let completions = sequences.iter().flat_map(|s| &s.completions);
+    completions.map(Vec::len).sum()
 }
 
 /// Packs sequences, what their prompts begin with alike once, and lists the completion tokens to score, in order.
@@ -111,12 +118,12 @@ pub struct Learner {
 impl Learner {
     /// Trains the adapter in effect in `decoder`.
     #[must_use]
-    pub fn new(decoder: Decoder, weight_decay: f64) -> Self {
+    pub fn new(decoder: Decoder, options: AdamOptions) -> Self {
         let vars = decoder
             .adapter()
             .map(|adapter| adapter.named())
             .unwrap_or_default();
-        let adam = AdamW::new(&vars, weight_decay);
+        let adam = AdamW::new(&vars, options);
         Self {
             decoder,
             vars,
@@ -149,7 +156,7 @@ impl Learner {
         let decoder = base.with_adapter(Some(adapter))?;
         Ok(Self {
             checkpointing: config.gradient_checkpointing,
-            ..Self::new(decoder, config.sft.weight_decay)
+            ..Self::new(decoder, config.sft.adam())
         })
     }
 
@@ -160,11 +167,12 @@ impl Learner {
     }
 
     /// A fresh optimiser for the same variables.
-    pub fn reset_optimizer(&mut self, weight_decay: f64) {
-        self.adam = AdamW::new(&self.vars, weight_decay);
+    pub fn reset_optimizer(&mut self, options: AdamOptions) {
+        self.adam = AdamW::new(&self.vars, options);
     }
 
-    /// Cross-entropy over completion tokens, divided by `tokens` (those of the whole step).
+    /// Cross-entropy over completion tokens, the end token among them, divided by `tokens` (the [`completion_tokens`] of the
+    /// whole step): a token weighs the same whichever micro-batch it is in, as in TRL.
     ///
     /// # Errors
     /// When the model cannot be run, or a variable gets no finite gradient.
@@ -234,6 +242,12 @@ impl Learner {
             Some(pending) => pending.add(&gradients),
             None => self.pending = Some(gradients),
         }
+    }
+
+    /// What micro-batches have gathered since the last step, in the order of [`Self::vars`].
+    #[must_use]
+    pub fn gathered(&self) -> Option<&Gradients> {
+        self.pending.as_ref()
     }
 
     /// Clips and applies what micro-batches gathered; returns the gradient's length before clipping. Without any it does

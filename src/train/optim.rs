@@ -6,6 +6,7 @@ use std::path::Path;
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 
+use super::config::AdamOptions;
 use crate::model::error::{ModelError, Result};
 use crate::model::tensors::{NamedTensors, TensorSource};
 
@@ -74,10 +75,7 @@ impl Gradients {
 /// AdamW (Loshchilov & Hutter 2019) with bias correction, as PyTorch computes it.
 #[derive(Clone, Debug)]
 pub struct AdamW {
-    pub beta1: f64,
-    pub beta2: f64,
-    pub eps: f64,
-    pub weight_decay: f64,
+    options: AdamOptions,
     steps: u64,
     moments: Vec<(Vec<f32>, Vec<f32>)>,
 }
@@ -85,17 +83,14 @@ pub struct AdamW {
 impl AdamW {
     /// Zero moments for `vars`.
     #[must_use]
-    pub fn new(vars: &[(String, Var)], weight_decay: f64) -> Self {
+    pub fn new(vars: &[(String, Var)], options: AdamOptions) -> Self {
         let zeros = |var: &Var| vec![0f32; var.elem_count()];
         let moments = vars
             .iter()
             .map(|(_, var)| (zeros(var), zeros(var)))
             .collect();
         Self {
-            beta1: 0.9,
-            beta2: 0.999,
-            eps: 1e-8,
-            weight_decay,
+            options,
             steps: 0,
             moments,
         }
@@ -108,13 +103,14 @@ impl AdamW {
     pub fn step(&mut self, vars: &[(String, Var)], gradients: &Gradients, lr: f64) -> Result<()> {
         self.steps += 1;
         let t = self.steps as i32;
-        let (bias1, bias2) = (1.0 - self.beta1.powi(t), 1.0 - self.beta2.powi(t));
-        let (b1, b2) = (self.beta1 as f32, self.beta2 as f32);
+        let of = self.options;
+        let (bias1, bias2) = (1.0 - of.beta1.powi(t), 1.0 - of.beta2.powi(t));
+        let (b1, b2) = (of.beta1 as f32, of.beta2 as f32);
         let size = (lr / bias1) as f32;
         let (root, eps, keep) = (
             bias2.sqrt() as f32,
-            self.eps as f32,
-            (1.0 - lr * self.weight_decay) as f32,
+            of.epsilon as f32,
+            (1.0 - lr * of.weight_decay) as f32,
         );
         for (((_, var), gradient), (m, v)) in
             vars.iter().zip(&gradients.parts).zip(&mut self.moments)
@@ -197,7 +193,13 @@ mod tests {
     fn two_steps_give_pytorchs_numbers() -> Result<()> {
         // torch.optim.AdamW([1., -2.], lr=0.1, weight_decay=0.01), gradients [0.5, -1.], then [0.25, 2.]
         let vars = vec![("w".to_string(), var(&[1.0, -2.0])?)];
-        let mut adam = AdamW::new(&vars, 0.01);
+        let mut adam = AdamW::new(
+            &vars,
+            AdamOptions {
+                weight_decay: 0.01,
+                ..AdamOptions::default()
+            },
+        );
         for gradient in [[0.5f32, -1.0], [0.25, 2.0]] {
             let gradients = Gradients {
                 parts: vec![gradient.to_vec()],
@@ -210,6 +212,29 @@ mod tests {
             got.iter().zip(want).all(|(g, w)| (g - w).abs() < 1e-5),
             "{got:?}"
         );
+        Ok(())
+    }
+
+    #[test]
+    fn each_of_its_options_moves_a_step_as_by_hand() -> Result<()> {
+        let all = AdamOptions {
+            beta1: 0.5,
+            beta2: 0.75,
+            epsilon: 0.5,
+            weight_decay: 0.1,
+        };
+        // From 2 by a first gradient of 1/2: the moments are 1/4 and 1/16 and, with their biases off, 1/2 and 1/4. So 2 loses
+        // 2 * 0.1 * 0.1 to decay and 0.1 * 0.5 / (0.5 + 0.5) to the update. After a second of -1 they are -3/8 and 19/64, that
+        // is -1/2 and 19/28, and 1.93 becomes 1.9107 + 0.1 * 0.5 / (sqrt(19 / 28) + 0.5).
+        let second = 1.9107 + 0.05 / ((19.0f32 / 28.0).sqrt() + 0.5);
+        let vars = vec![("w".to_string(), var(&[2.0])?)];
+        let mut adam = AdamW::new(&vars, all);
+        for (gradient, want) in [(0.5, 1.93), (-1.0, second)] {
+            let parts = vec![vec![gradient]];
+            adam.step(&vars, &Gradients { parts }, 0.1)?;
+            let got = vars[0].1.to_vec1::<f32>()?[0];
+            assert!((got - want).abs() < 1e-6, "{got} {want}");
+        }
         Ok(())
     }
 

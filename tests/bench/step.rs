@@ -21,7 +21,7 @@ use opensoc::model::sampler::Sampling;
 use opensoc::model::tensors::NamedTensors;
 use opensoc::model::weights::Weights;
 use opensoc::stream::Stream;
-use opensoc::train::config::TrainConfig;
+use opensoc::train::config::{AdamOptions, TrainConfig};
 use opensoc::train::grpo::{self, BatchTerms, ResponseTerms, StepTotals};
 use opensoc::train::learner::{Learner, Sequence};
 
@@ -136,7 +136,10 @@ fn learner(Case { config, kept, .. }: &Case) -> Learner {
     };
     let adapter = Adapter::fresh(lora, config, &mut stream, &Device::Cpu).expect("adapter");
     let decoder = Decoder::new(config.clone(), weights);
-    Learner::new(decoder.with_adapter(Some(adapter)).expect("fits"), 0.0)
+    Learner::new(
+        decoder.with_adapter(Some(adapter)).expect("fits"),
+        AdamOptions::default(),
+    )
 }
 
 fn roll_out(learner: &Learner, prompt: &[u32], step: u64) -> Vec<Sample> {

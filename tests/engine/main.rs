@@ -12,6 +12,7 @@ mod memory;
 mod merge;
 mod packing;
 mod reference;
+mod sft;
 mod tiny;
 mod trl;
 mod twin;

@@ -47,6 +47,10 @@ const PROJECTIONS: [&str; 7] = {
 /// The least learning rate: zero would train nothing and look like a run.
 const LR: Kind = Kind::Real(1e-9, 1.0);
 const SCHEDULE: Kind = Kind::Word(&["constant", "linear", "cosine"]);
+/// So far below 1 that f32, in which moments are kept, has what is left of 1 to a part in 300.
+const BETA: Kind = Kind::Real(0.0, 0.999_99);
+/// So far above 0 that a gradient whose square is 0 in f32 moves nothing, and none at all is not divided by 0.
+const EPSILON: Kind = Kind::Real(1e-20, 1.0);
 const STEPS: Kind = Kind::Whole(0, 1_000_000);
 
 const fn field(key: &'static str, kind: Kind, about: &'static str) -> Field {
@@ -74,6 +78,9 @@ pub const FIELDS: &[Field] = &[
     field("sft.warmup_steps", STEPS, "optimiser updates over which the learning rate rises"),
     field("sft.lr_scheduler_type", SCHEDULE, "how it falls afterwards"),
     field("sft.weight_decay", Kind::Real(0.0, 1.0), "AdamW weight decay"),
+    field("sft.adam_beta1", BETA, "what AdamW keeps of the gradients' mean"),
+    field("sft.adam_beta2", BETA, "what AdamW keeps of the mean of their squares"),
+    field("sft.adam_epsilon", EPSILON, "added to the root that AdamW divides by"),
     field("sft.max_grad_norm", Kind::Real(1e-6, 1e6), "gradients are scaled down to this norm"),
     field("grpo.steps_per_stage", STEPS, "generations of rollouts in each of the four stages; num_iterations x steps_per_generation updates each"),
     field("grpo.prompts_per_step", Kind::Whole(1, 4096), "groups per generation of rollouts, shared out over steps_per_generation updates"),
@@ -98,6 +105,9 @@ pub const FIELDS: &[Field] = &[
     field("grpo.warmup_steps", STEPS, "generations of rollouts over which the learning rate rises"),
     field("grpo.lr_scheduler_type", SCHEDULE, "how it falls afterwards, over the generations of all stages"),
     field("grpo.weight_decay", Kind::Real(0.0, 1.0), "AdamW weight decay"),
+    field("grpo.adam_beta1", BETA, "what AdamW keeps of the gradients' mean"),
+    field("grpo.adam_beta2", BETA, "what AdamW keeps of the mean of their squares"),
+    field("grpo.adam_epsilon", EPSILON, "added to the root that AdamW divides by"),
     field("grpo.max_grad_norm", Kind::Real(1e-6, 1e6), "gradients are scaled down to this norm"),
     field("grpo.entropy_coef", Kind::Real(0.0, 10.0), "weight of the entropy bonus"),
     field("grpo.stage_mix", Kind::Real(0.0, 1.0), "share of a step's prompts drawn from earlier stages"),
@@ -311,6 +321,12 @@ mod tests {
         refused(|c| c.grpo.lr = f64::NAN, "grpo.lr");
         refused(|c| c.sft.lr = f64::INFINITY, "sft.lr");
         refused(|c| c.grpo.num_generations = 1, "grpo.num_generations");
+        refused(|c| c.sft.adam_beta1 = 1.0, "sft.adam_beta1");
+        refused(|c| c.sft.adam_beta2 = -0.1, "sft.adam_beta2");
+        refused(|c| c.sft.adam_epsilon = 0.0, "sft.adam_epsilon");
+        refused(|c| c.grpo.adam_beta1 = -0.1, "grpo.adam_beta1");
+        refused(|c| c.grpo.adam_beta2 = 1.0, "grpo.adam_beta2");
+        refused(|c| c.grpo.adam_epsilon = -1e-8, "grpo.adam_epsilon");
         refused(|c| c.lora.targets.clear(), "lora.targets");
         refused(|c| c.lora.targets.push(Projection::QProj), "lora.targets");
         refused(|c| c.grpo.epsilon_high = Some(0.1), "grpo.epsilon_high");

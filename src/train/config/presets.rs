@@ -75,16 +75,7 @@ impl TrainConfig {
             base_dtype: BaseDtype::Auto,
             gradient_checkpointing: false,
             lora: LoraConfig::rank_16(),
-            sft: SftConfig {
-                examples: 1_800,
-                epochs: 22,
-                lr: 5e-3,
-                batch: 20,
-                warmup_steps: 30,
-                lr_scheduler_type: Schedule::Linear,
-                weight_decay: 0.0,
-                max_grad_norm: 1.0,
-            },
+            sft: Self::nano_sft(),
             grpo: GrpoConfig {
                 steps_per_stage: 200,
                 prompts_per_step: 32,
@@ -109,6 +100,9 @@ impl TrainConfig {
                 warmup_steps: 10,
                 lr_scheduler_type: Schedule::Linear,
                 weight_decay: 0.0,
+                adam_beta1: 0.9,
+                adam_beta2: 0.999,
+                adam_epsilon: 1e-8,
                 max_grad_norm: 1.0,
                 entropy_coef: 0.0,
                 stage_mix: 0.25,
@@ -122,6 +116,22 @@ impl TrainConfig {
                 episodes: 200,
                 final_episodes: 2_000,
             },
+        }
+    }
+
+    fn nano_sft() -> SftConfig {
+        SftConfig {
+            examples: 1_800,
+            epochs: 22,
+            lr: 5e-3,
+            batch: 20,
+            warmup_steps: 30,
+            lr_scheduler_type: Schedule::Linear,
+            weight_decay: 0.0,
+            adam_beta1: 0.9,
+            adam_beta2: 0.999,
+            adam_epsilon: 1e-8,
+            max_grad_norm: 1.0,
         }
     }
 

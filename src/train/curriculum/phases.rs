@@ -15,7 +15,7 @@ use crate::train::config::GrpoConfig;
 use crate::train::error::{Result, TrainError};
 use crate::train::extra;
 use crate::train::grpo;
-use crate::train::learner::{BatchStats, Sequence};
+use crate::train::learner::{BatchStats, Sequence, completion_tokens};
 use crate::train::task::{self, Draw};
 
 impl Run<'_> {
@@ -33,11 +33,7 @@ impl Run<'_> {
         let start = (first * config.batch) as usize;
         let end = (start + config.batch as usize).min(order.len());
         let examples: Vec<Sequence> = order[start..end].iter().map(|&i| self.example(i)).collect();
-        let tokens: usize = examples
-            .iter()
-            .flat_map(|e| &e.completions)
-            .map(Vec::len)
-            .sum();
+        let tokens = completion_tokens(&examples);
         let mut stats = BatchStats::default();
         // Between two packings the host may answer a screen.
         for batch in packings(&examples, self.config.micro_batch_tokens, Sequence::tokens) {
