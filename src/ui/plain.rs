@@ -70,6 +70,10 @@ pub(super) fn run<R: BufRead + Send + 'static>(
     let (labels, clerk) = clerk::start(store, annotator, inputs.sender)?;
     // A clerk that is gone is told of when a label is to be written.
     let _ = labels.send(Request::Recall);
+    let heard = Heard {
+        asked_labels: 1,
+        ..Heard::default()
+    };
     let outside = Outside {
         inputs: inputs.received,
         facts: session.facts,
@@ -89,7 +93,7 @@ pub(super) fn run<R: BufRead + Send + 'static>(
         is_prompted: talk.is_prompted,
         facts_open: true,
         notes: Vec::new(),
-        heard: Heard::default(),
+        heard,
         clerk,
         folder,
         shown: String::new(),
@@ -127,9 +131,10 @@ fn read_lines(mut input: impl BufRead + Send + 'static) -> io::Result<Receiver<S
     Ok(lines)
 }
 
-/// How often the other threads have answered.
+/// How often the clerk was asked, and how often the other threads have answered.
 #[derive(Default)]
 struct Heard {
+    asked_labels: usize,
     labels: usize,
     lists: usize,
 }
@@ -191,7 +196,7 @@ impl Plain<'_> {
     fn converse(&mut self) -> io::Result<Exit> {
         self.put("OpenSOC workbench, plain. help lists the commands, quit ends it.")?;
         // What was decided in an earlier sitting stands before anything is told.
-        self.wait(|plain| plain.heard.labels > 0)?;
+        self.wait_for_clerk()?;
         self.tell_alert()?;
         while self.exit.is_none() {
             self.tell_notes()?;
@@ -272,6 +277,8 @@ impl Plain<'_> {
 
     fn act(&mut self, effects: Vec<Effect>) -> io::Result<()> {
         for effect in effects {
+            // Each of them is answered once.
+            self.heard.asked_labels += usize::from(matches!(effect, Effect::Label(_)));
             let exit = perform_effect(&mut self.app, effect, &mut NoScreen, &self.outside)?;
             self.exit = exit.or(self.exit);
         }
@@ -293,7 +300,7 @@ impl Plain<'_> {
     fn tell_notes(&mut self) -> io::Result<()> {
         for note in std::mem::take(&mut self.notes) {
             let word = if note.is_bad { "error" } else { "note" };
-            self.put(&format!("{word}: {}", note.text))?;
+            self.put(&format!("{word}: {}", running::in_words(&note.text)))?;
         }
         Ok(())
     }

@@ -89,7 +89,7 @@ impl Plain<'_> {
 
     /// What is decided now, unless something stood against it; on disk where it is a label.
     fn tell_standing(&mut self) -> io::Result<()> {
-        self.wait_until_kept()?;
+        self.wait_for_clerk()?;
         let lines = telling::standing(&self.app);
         if self.notes.iter().any(|note| note.is_bad) {
             return Ok(());

@@ -73,7 +73,7 @@ impl Plain<'_> {
         if has_changed && telling::place(&self.app) == self.shown {
             self.put_all(&telling::standing(&self.app))?;
         }
-        self.wait_until_kept()
+        self.wait_for_clerk()
     }
 
     fn toggle_blind(&mut self) -> io::Result<()> {
@@ -87,7 +87,7 @@ impl Plain<'_> {
     fn show_labelling(&mut self) -> io::Result<()> {
         let effects = verbs::show(&mut self.app);
         self.act(effects)?;
-        self.wait_for_labels()?;
+        self.wait_for_clerk()?;
         self.put_all(&telling::counts(&self.app))
     }
 

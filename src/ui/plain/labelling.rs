@@ -12,34 +12,14 @@ use crate::ui::labelling::{Access, Item, adding, deciding};
 use crate::ui::layer::LineOf;
 
 impl Plain<'_> {
-    /// Until the folder of labels is read, or cannot be.
-    pub(super) fn wait_for_labels(&mut self) -> io::Result<()> {
-        self.wait(|plain| !matches!(plain.app.labelling.access, Access::Closed | Access::Opening))
-    }
-
-    /// Until what was decided here is on disk, or is not.
-    pub(super) fn wait_until_kept(&mut self) -> io::Result<()> {
-        let id = self
-            .app
-            .labelling
-            .current()
-            .map(|item| item.entry.episode.episode_id.clone());
-        match id.filter(|_| self.app.screen == ScreenName::Labelling) {
-            Some(id) => self.wait_for_label(&id),
-            None => Ok(()),
-        }
+    /// Until the clerk has answered all that was asked: what was decided is on disk, or it has been said why not.
+    pub(super) fn wait_for_clerk(&mut self) -> io::Result<()> {
+        self.wait(|plain| plain.heard.labels >= plain.heard.asked_labels)
     }
 
     fn item(&self, id: &str) -> Option<&Item> {
         let mut items = self.app.labelling.items().iter();
         items.find(|item| item.entry.episode.episode_id == id)
-    }
-
-    fn wait_for_label(&mut self, id: &str) -> io::Result<()> {
-        self.wait(|plain| {
-            let item = plain.item(id);
-            item.is_none_or(|item| item.saved >= item.revision || item.trouble.is_some())
-        })
     }
 
     /// Submits the present decision as a label.
@@ -72,11 +52,7 @@ impl Plain<'_> {
         );
         let effects = adding::label(&mut self.app);
         self.act(effects)?;
-        let wanted = id.clone();
-        self.wait(move |plain| {
-            let is_refused = plain.notes.iter().any(|note| note.is_bad);
-            is_refused || plain.app.labelling.is_selected(&wanted)
-        })?;
+        self.wait_for_clerk()?;
         if self.app.labelling.is_selected(&id) {
             // Where it went is told by what comes of it.
             self.notes.retain(|note| note.is_bad);
@@ -127,7 +103,7 @@ impl Plain<'_> {
             let effects = deciding::typed(&mut self.app, of, rationale);
             self.act(effects)?;
         }
-        self.wait_for_label(&id)?;
+        self.wait_for_clerk()?;
         let folder = self.folder.clone();
         let told = self
             .item(&id)
@@ -149,7 +125,7 @@ impl Plain<'_> {
         };
         let effects = deciding::typed(&mut self.app, of, text);
         self.act(effects)?;
-        self.wait_until_kept()?;
+        self.wait_for_clerk()?;
         self.put_all(&telling::standing(&self.app))
     }
 }

@@ -94,6 +94,23 @@ impl Plain<'_> {
     }
 }
 
+/// Keys that are told of a run on the screens, and the words for them here: other keys mean other things on episodes.
+const IN_WORDS: [(&str, &str); 5] = [
+    ("t and then Enter continues", "train continue continues"),
+    ("t continues the run", "train continue continues the run"),
+    ("t starts one", "train start begins one"),
+    ("p resumes it", "resume lets it go on"),
+    ("x stops; ", "stop stops; "),
+];
+
+/// What is said of runs on the screens, in words.
+pub(super) fn in_words(text: &str) -> String {
+    let told = text.to_owned();
+    IN_WORDS
+        .iter()
+        .fold(told, |told, (keys, words)| told.replace(keys, words))
+}
+
 /// How the run goes, a fact a line.
 fn run(app: &App) -> Vec<String> {
     let training = &app.training;
@@ -116,10 +133,10 @@ fn run(app: &App) -> Vec<String> {
         .filter(|_| !run.is_silent());
     lines.extend(left.map(|seconds| format!("Time left: {}", clock(seconds))));
     let why = run.reason();
-    lines.extend((!why.is_empty()).then(|| format!("Reason: {why}")));
+    lines.extend((!why.is_empty()).then(|| format!("Reason: {}", in_words(&why))));
     lines.extend(
         run.signs()
-            .map(|sign| format!("Sign: {}", sign.text(run.is_in_progress()))),
+            .map(|sign| format!("Sign: {}", in_words(&sign.text(run.is_in_progress())))),
     );
     lines
 }

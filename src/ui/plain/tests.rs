@@ -280,6 +280,7 @@ fn a_label_is_told_to_be_on_disk_when_it_is() {
     assert_eq!(label.decision.state, State::Submitted);
     assert_eq!(label.decision.rationale, "A large upload.");
     assert!(!text.contains("error:"), "{text}");
+    assert!(!text.contains("is in the labelling queue"), "{text}");
     // The same desk in another sitting, from the other side.
     let text = bench.told("labelling\nnext\n1\ncite 1\nrationale Known.\nlabel\nundo\nq\n");
     in_order(
@@ -389,7 +390,7 @@ fn a_run_is_told_and_steered_and_asked_about_before_the_end() {
             "note: a checkpoint is written after this step",
             "A run is in progress: quit leave",
             "quit takes leave or stop, not x",
-            "note: stopping after a checkpoint",
+            "note: stopping after a checkpoint; train continue continues the run later",
             "note: a run is in progress already",
         ],
     );
