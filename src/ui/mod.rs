@@ -2,7 +2,7 @@
 //!
 //! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`labelling`], [`runs`], [`marks`], [`tending`], [`told`], [`layer`], [`leaving`], [`line_edit`], `typing`, [`palette`],
 //! [`detail`], [`copying`], [`editing`], [`order`], [`scroll`], [`sifting`], [`searching`], [`hearing`], [`curves`], [`view`]) are state without I/O; [`screen`] and [`widget`]
-//! draw it; [`errand`] looks after run folders, [`clerk`] after labels; [`term`], [`input`], [`editor`] and [`plain`] touch the terminal,
+//! draw it; [`errand`] looks after run folders, [`clerk`] after labels; [`term`], [`input`], [`editor`] and `plain` touch the terminal,
 //! [`keyboard`] says who reads keys; [`keys`],
 //! [`decode`], [`filter`], [`record`], [`defang`], [`theme`], [`gate`], [`average`], [`catalogue`], [`signs`], [`toast`] and [`pace`] are
 //! pure; [`preferences`] is what the user set down; `effects` does what the state wants, `pulse` says when to look again. Threads: the loop (here), `keys` and `signals` (see [`input`]), `errands` (see

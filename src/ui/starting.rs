@@ -153,10 +153,8 @@ impl Form {
             key: EXTRA,
             of_preset: extra.as_ref().map(|_| NO_FILE.to_owned()),
             value: extra.unwrap_or_else(|| NO_FILE.to_owned()),
-            about: "labelled examples that SFT learns from too, as train --sft-extra",
-            allowed:
-                "a file such as `opensoc label export --format prompt-completion` writes, or none"
-                    .to_owned(),
+            about: "labelled examples for SFT too (train --sft-extra)",
+            allowed: "a file such as `opensoc label export` writes, or none".to_owned(),
         };
         let pairs = values.into_iter().zip(recipe);
         let others = FIELDS

@@ -213,7 +213,7 @@ fn own_labels(app: &App) -> String {
         .count()
     {
         0 => String::new(),
-        count => format!("; {count} of yours to export"),
+        count => format!("; {count} of yours"),
     }
 }
 
