@@ -15,7 +15,10 @@ use crate::ui::gate::clean_lines;
 /// Generate SOC alerts, have a model triage them, verify the answers, train on the reward.
 #[derive(Debug, Parser)]
 #[command(name = "opensoc", version, args_conflicts_with_subcommands = true)]
-#[command(after_help = "Without a command: the workbench.\nExample: opensoc --seed 7")]
+#[command(
+    after_help = "Without a command: the workbench. With --plain, or where no screens can be shown, a line is a command (help lists \
+                  them) and the end of the input is the end.\nExample: opensoc --seed 7\nExample: printf 'block_ip L1-0\\nreveal\\n' | opensoc --plain"
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

@@ -24,7 +24,7 @@ pub enum Command {
     /// Start a run, or continue the one in `run_dir`.
     Train(Box<TrainRequest>),
     /// Say what a run of this configuration would need.
-    Fit(Box<TrainConfig>),
+    Fit(Box<FitRequest>),
     /// Steer the run in progress; without one it is ignored.
     Control(Control),
     /// Follow and steer the run in this folder, which another process works on; ignored while a run goes on here.
@@ -89,6 +89,14 @@ pub struct TrainRequest {
     pub sft_extra: Option<PathBuf>,
 }
 
+/// What a run would be started with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FitRequest {
+    pub config: TrainConfig,
+    /// As in [`TrainRequest`].
+    pub sft_extra: Option<PathBuf>,
+}
+
 /// Which weights answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdapterChoice {
@@ -150,11 +158,13 @@ pub enum Fact {
     },
     /// No answer: why, and what to do.
     InferenceFailed { id: u64, message: String },
-    /// What a run of this configuration needs of the memory there is, in words, and whether that suffices.
+    /// What a run of this configuration needs of the memory there is, in words, and whether that suffices; and how many labelled
+    /// examples its file holds, or why none can be read.
     Fitted {
-        config: Box<TrainConfig>,
+        request: Box<FitRequest>,
         told: String,
         fits: bool,
+        labels: Result<u64, String>,
     },
     /// A fact of the run in this process; already on disk when it arrives here.
     Run(RunFact),

@@ -154,13 +154,13 @@ fn of_terminal(terminal: &Terminal, var: impl Fn(&str) -> Option<String> + Copy)
         Check::warn(
             "terminal",
             "stdout is none",
-            "the workbench prints plain text here; run it without a pipe for the screens",
+            "the workbench takes and tells lines here, as with --plain; run it without a pipe for the screens",
         )
     } else if term.is_empty() || term == "dumb" {
         Check::warn(
             "terminal",
             format!("TERM={term}"),
-            "the workbench prints plain text here; set TERM to what the terminal is, e.g. xterm-256color",
+            "the workbench takes and tells lines here, as with --plain; set TERM to what the terminal is, e.g. xterm-256color",
         )
     } else {
         Check::ok("terminal", format!("TERM={term}"))

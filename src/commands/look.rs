@@ -14,7 +14,7 @@ pub struct Look {
     /// braille, blocks or ascii
     #[arg(long)]
     pub symbols: Option<Symbols>,
-    /// Numbered lines without boxes, for screen readers; as where stdout is no terminal
+    /// Lines in, lines out, for screen readers and pipes: `help` lists the commands; as where stdout is no terminal or TERM=dumb
     #[arg(long)]
     pub plain: bool,
 }

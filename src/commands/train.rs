@@ -19,6 +19,7 @@ use crate::train::config::{BaseDtype, Preset, TrainConfig, resolve};
 use crate::train::curriculum::{self, Host};
 use crate::train::extra::Extra;
 use crate::ui::term;
+use crate::ui::widget::chart::clock;
 
 /// Where the configuration starts unless said otherwise.
 const DEFAULT_PRESET: &str = "nano";
@@ -287,9 +288,8 @@ pub fn told(fact: &RunFact) -> Option<String> {
             format!("run {} | {}", run_dir.display(), phases.join(", "))
         }
         RunFact::Status(status) => {
-            let left = status
-                .eta_s
-                .map_or(String::new(), |s| format!(", about {} s left", s.max(0.0).round() as u64));
+            let left = status.eta_s.map(|s| format!(", about {} left", clock(s)));
+            let left = left.unwrap_or_default();
             format!(
                 "{} {}/{} {}: {}{left}",
                 status.phase,
@@ -371,6 +371,23 @@ mod tests {
     fn checked(line: &str) -> Result<(), NotResumed> {
         let words = ["train"].into_iter().chain(line.split_whitespace());
         Line::parse_from(words).args.check_resumed()
+    }
+
+    #[test]
+    fn time_left_is_told_in_hours_and_minutes() {
+        let status = crate::link::Status {
+            state: RunState::Running,
+            phase: "sft".into(),
+            step: 3,
+            total_steps: 9,
+            elapsed_s: 1.0,
+            eta_s: Some(7_385.4),
+            heartbeat: 0,
+            pid: 1,
+            reason: "training".into(),
+        };
+        let said = told(&RunFact::Status(status)).expect("a line");
+        assert_eq!(said, "sft 3/9 running: training, about 2h03m left");
     }
 
     #[test]

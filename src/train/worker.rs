@@ -8,10 +8,12 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::thread::JoinHandle;
 
-use super::config::TrainConfig;
 use super::curriculum::{self, Host};
 use super::desk::Desk;
-use crate::link::{AdapterChoice, Command, Control, Fact, RunFact, RunState, Status, TrainRequest};
+use super::extra::Extra;
+use crate::link::{
+    AdapterChoice, Command, Control, Fact, FitRequest, RunFact, RunState, Status, TrainRequest,
+};
 use crate::model::decoder::Decoder;
 use crate::model::error::Result;
 use crate::model::lora::{Adapter, AdapterInfo};
@@ -88,7 +90,7 @@ fn serve(
         match command {
             Command::Quit | Command::QuitAfterRun => return Ok(()),
             Command::Control(_) | Command::Follow(_) => {}
-            Command::Fit(config) => tell(fitted(&model, config)),
+            Command::Fit(request) => tell(fitted(&model, request)),
             Command::Infer(request) => tell(desk.answer(&request, None)),
             Command::Offer(offered) => tell(desk.offer(offered)),
             Command::Train(request) => {
@@ -101,15 +103,26 @@ fn serve(
     Ok(())
 }
 
-fn fitted(model: &LoadedModel, config: Box<TrainConfig>) -> Fact {
-    let (told, fits) = match curriculum::fit(model, &config) {
+fn fitted(model: &LoadedModel, request: Box<FitRequest>) -> Fact {
+    let (told, fits) = match curriculum::fit(model, &request.config) {
         Ok(fit) => {
             let device = device_name(model.decoder.device());
             (format!("needs about {fit} on {device}"), fit.fits())
         }
         Err(error) => (error.to_string(), false),
     };
-    Fact::Fitted { config, told, fits }
+    let labels = match &request.sft_extra {
+        None => Ok(0),
+        Some(file) => Extra::read(file)
+            .map(|extra| extra.examples.len() as u64)
+            .map_err(|error| error.to_string()),
+    };
+    Fact::Fitted {
+        request,
+        told,
+        fits,
+        labels,
+    }
 }
 
 /// Trains with the screens listening; true when the thread is to end after it.
@@ -196,7 +209,7 @@ impl Host for InProcess<'_, '_> {
                     (self.tell)(fact);
                 }
                 Ok(Command::Offer(offered)) => (self.tell)(self.desk.offer(offered)),
-                Ok(Command::Fit(config)) => (self.tell)(fitted(self.model, config)),
+                Ok(Command::Fit(request)) => (self.tell)(fitted(self.model, request)),
                 Ok(Command::Train(_)) => {
                     let message =
                         "a run is in progress; stop it before starting another".to_string();

@@ -36,9 +36,18 @@ pub(super) fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
             app.complain(gate::clean(&message));
             Vec::new()
         }
-        Fact::Fitted { config, told, fits } => {
-            let config = *config;
-            app.fitted = Some(Fitted { config, told, fits });
+        Fact::Fitted {
+            request,
+            told,
+            fits,
+            labels,
+        } => {
+            app.fitted = Some(Fitted {
+                request: *request,
+                told,
+                fits,
+                labels,
+            });
             if matches!(app.layers.last(), Some(Layer::Start { .. })) {
                 app.touch(Urgency::Data);
             }

@@ -84,25 +84,13 @@ impl Listener {
     pub fn start(inputs: &UnboundedSender<Input>, keyboard: &Arc<Keyboard>) -> io::Result<Self> {
         let fd = terminal_fd()?;
         let is_over = Arc::new(AtomicBool::new(false));
-        let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT, SIGTSTP, SIGCONT, SIGWINCH])?;
-        let handle = signals.handle();
         let (sender, over) = (inputs.clone(), Arc::clone(&is_over));
         let board = Arc::clone(keyboard);
         std::thread::Builder::new()
             .name("keys".to_owned())
             .spawn(move || read_keys(&fd, &board, &sender, &over))?;
-        let (sender, board) = (inputs.clone(), Arc::clone(keyboard));
-        std::thread::Builder::new()
-            .name("signals".to_owned())
-            .spawn(move || {
-                let mut told = signals.forever().filter_map(|signal| heard(signal, &board));
-                // Ends when the handle is closed or nobody listens any more.
-                let _ended = told.any(|input| sender.send(input).is_err());
-            })?;
-        Ok(Self {
-            signals: handle,
-            is_over,
-        })
+        let signals = listen(inputs, &SCREEN, keyboard)?;
+        Ok(Self { signals, is_over })
     }
 }
 
@@ -111,6 +99,34 @@ impl Drop for Listener {
         self.is_over.store(true, Ordering::Relaxed);
         self.signals.close();
     }
+}
+
+/// Those that ask for the end.
+pub const ENDING: [i32; 3] = [SIGHUP, SIGTERM, SIGINT];
+
+/// The same, and those that mean something to a screen.
+const SCREEN: [i32; 6] = [SIGHUP, SIGTERM, SIGINT, SIGTSTP, SIGCONT, SIGWINCH];
+
+/// Starts the thread that turns signals into messages; it ends when the handle is closed.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn listen(
+    inputs: &UnboundedSender<Input>,
+    signals: &[i32],
+    keyboard: &Arc<Keyboard>,
+) -> io::Result<Handle> {
+    let mut signals = Signals::new(signals)?;
+    let handle = signals.handle();
+    let (sender, board) = (inputs.clone(), Arc::clone(keyboard));
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            let mut told = signals.forever().filter_map(|signal| heard(signal, &board));
+            // Ends when the handle is closed or nobody listens any more.
+            let _ended = told.any(|input| sender.send(input).is_err());
+        })?;
+    Ok(handle)
 }
 
 /// What a signal says to the workbench. While an editor has the terminal its keys reach this process too: ctrl-c is the

@@ -2,7 +2,7 @@
 //!
 //! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`labelling`], [`runs`], [`marks`], [`tending`], [`told`], [`layer`], [`leaving`], [`line_edit`], `typing`, [`palette`],
 //! [`detail`], [`copying`], [`editing`], [`order`], [`scroll`], [`sifting`], [`searching`], [`hearing`], [`curves`], [`view`]) are state without I/O; [`screen`] and [`widget`]
-//! draw it; [`errand`] looks after run folders, [`clerk`] after labels; [`term`], [`input`], [`editor`] and [`plain`] touch the terminal,
+//! draw it; [`errand`] looks after run folders, [`clerk`] after labels; [`term`], [`input`], [`editor`] and `plain` touch the terminal,
 //! [`keyboard`] says who reads keys; [`keys`],
 //! [`decode`], [`filter`], [`record`], [`defang`], [`theme`], [`gate`], [`average`], [`catalogue`], [`signs`], [`toast`] and [`pace`] are
 //! pure; [`preferences`] is what the user set down; `effects` does what the state wants, `pulse` says when to look again. Threads: the loop (here), `keys` and `signals` (see [`input`]), `errands` (see
@@ -40,7 +40,7 @@ pub mod order;
 pub mod pace;
 pub mod palette;
 pub mod perform;
-pub mod plain;
+mod plain;
 pub mod preferences;
 mod pulse;
 pub mod queue;
@@ -83,7 +83,7 @@ use crate::ui::app::{App, ScreenName, update};
 use crate::ui::clerk::Request;
 use crate::ui::effects::{perform_effect, send};
 use crate::ui::errand::Errand;
-use crate::ui::input::{Input, Listener};
+use crate::ui::input::{ENDING, Input, Listener};
 use crate::ui::keyboard::Keyboard;
 use crate::ui::keys::{KeyTableError, Keymap};
 use crate::ui::labelling::Labelling;
@@ -152,11 +152,7 @@ pub enum UiError {
 pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError> {
     let var = |name: &str| std::env::var(name).ok();
     if options.plain || !term::takes_screens() {
-        plain_text(&options, session)?;
-        return Ok(Exit {
-            reason: ExitReason::Plain,
-            run: RunFate::None,
-        });
+        return plain_text(options, session);
     }
     let mut preferences = Preferences::read(preferences::folder().as_deref())?;
     let (name, theme, looks) = surface::look(&options, &mut preferences, var)?;
@@ -201,15 +197,20 @@ pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError>
     Ok(exit)
 }
 
-/// The same without screens: a dialog where somebody sits at both ends, else a text.
-fn plain_text(options: &WorkbenchOptions, session: Session) -> io::Result<()> {
-    let (source, stage) = (options.source, options.stage);
-    let mut model = plain::Asked::new(session.commands, session.facts);
-    let mut out = io::stdout().lock();
-    if io::stdin().is_terminal() && io::stdout().is_terminal() {
-        return plain::converse(source, stage, &mut model, &mut io::stdin().lock(), &mut out);
-    }
-    plain::print(source, stage, &mut model, &mut out)
+/// The same without screens: lines in, lines out.
+fn plain_text(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError> {
+    let preferences = Preferences::read(preferences::folder().as_deref())?;
+    let (sender, received) = unbounded_channel();
+    let signals = input::listen(&sender, &ENDING, &Arc::default())?;
+    let talk = plain::Talk {
+        input: io::BufReader::new(io::stdin()),
+        is_prompted: io::stdin().is_terminal() && io::stdout().is_terminal(),
+    };
+    let inputs = plain::Inputs { sender, received };
+    let mut out = io::BufWriter::new(io::stdout());
+    let exit = plain::run(options, preferences.keymap, session, inputs, talk, &mut out);
+    signals.close();
+    Ok(exit?)
 }
 
 fn app_for(options: WorkbenchOptions, keymap: Keymap, shipped: Option<ShippedRun>) -> App {

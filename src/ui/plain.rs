@@ -1,400 +1,358 @@
-//! The workbench as plain text: for pipes a few alerts with truth and the model's answers, on a terminal a small dialog.
+//! The workbench as lines, for screen readers, pipes and terminals that show no screens: a line in is a command, lines out are
+//! what it told. The same state and the same verbs as on the screens; only the words are here.
 //!
-//! For logs, screen readers and terminals that show no screens: numbered lines, no boxes, no escape sequences. A reader that
-//! closes the pipe ends it quietly.
+//! No colour, no boxes, nothing drawn again; every line passes the gate. The end of the input is the end.
 
-mod asked;
-
-use std::io::{self, BufRead, Write};
-
-pub use asked::Asked;
-
-use crate::env::prompt;
-use crate::env::schema::{Action, Episode, Stage, Verdict};
-use crate::env::verdict;
-use crate::ui::gate::clean;
-use crate::ui::queue::EpisodeSource;
-
-/// Episodes printed where nobody can answer.
-const EPISODES: u64 = 3;
-
-/// An id that no line has: of a decision without a citation.
-const NOTHING_CITED: &str = "L0-0";
-
-/// What can be typed.
-const PROMPT: &str = "1 dismiss, 2 monitor, 3 quarantine_host, 4 block_ip, 5 escalate; the number of a line behind it cites that \
-                      line, as in 4 2. n is the next alert, s the next stage, q the end.";
-
-/// Prints a few alerts, then truth and the model's answers, to `out`; a closed pipe is not an error.
-pub fn print(
-    source: EpisodeSource,
-    stage: Stage,
-    model: &mut Asked,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    quietly(write(source, stage, model, out).and_then(|()| out.flush()))
-}
-
-/// Has alerts decided on by what is typed into `input`, one a line, until it ends; a closed pipe is not an error.
-pub fn converse(
-    source: EpisodeSource,
-    stage: Stage,
-    model: &mut Asked,
-    input: &mut impl BufRead,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let mut dialog = Dialog {
-        source,
-        stage,
-        index: 0,
-        model,
-    };
-    quietly(dialog.run(input, out))
-}
-
-fn quietly(ended: io::Result<()>) -> io::Result<()> {
-    match ended {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
-    }
-}
-
-fn write(
-    source: EpisodeSource,
-    stage: Stage,
-    model: &mut Asked,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    writeln!(
-        out,
-        "OpenSOC workbench. The screens need a terminal; this is the plain text."
-    )?;
-    let actions: Vec<_> = Action::ALL.iter().map(|action| action.as_str()).collect();
-    writeln!(
-        out,
-        "Decide each alert ({}) and cite the log line that decides it.",
-        actions.join(", ")
-    )?;
-    for index in 0..EPISODES {
-        writeln!(out)?;
-        put_alert(&source.episode(stage, index), stage, index, out)?;
-    }
-    writeln!(out)?;
-    writeln!(out, "The verifier's truth, and what the model says:")?;
-    for index in 0..EPISODES {
-        let episode = source.episode(stage, index);
-        writeln!(out, "  Alert {}: {}", index + 1, truth(&episode))?;
-        writeln!(out, "  Model: {}", model.words(&episode))?;
-    }
-    writeln!(out)?;
-    writeln!(
-        out,
-        "Without a terminal, train with: opensoc train --headless"
-    )?;
-    writeln!(out, "All commands: opensoc --help")
-}
-
-/// Header and numbered log lines.
-fn put_alert(episode: &Episode, stage: Stage, index: u64, out: &mut impl Write) -> io::Result<()> {
-    let alert = &episode.alert;
-    writeln!(
-        out,
-        "Alert {}: {}, {stage}, severity {}, category {}, host {}, user {}",
-        index + 1,
-        clean(&alert.alert_id),
-        clean(&alert.severity),
-        clean(&alert.category),
-        clean(&alert.host),
-        clean(&alert.user)
-    )?;
-    writeln!(out, "Summary: {}", clean(&alert.summary))?;
-    for (at, event) in episode.log_window.iter().enumerate() {
-        writeln!(out, "  {}. {}", at + 1, clean(&prompt::event_line(event)))?;
-    }
-    Ok(())
-}
-
-fn truth(episode: &Episode) -> String {
-    let truth = &episode.truth;
-    let text = format!(
-        "{} because of {} (rule {}): {}",
-        truth.action, truth.triggering_log_id, truth.rule, truth.reason
-    );
-    clean(&text).into_owned()
-}
-
-/// What was typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Typed {
-    /// An action, and the position of the line cited.
-    Decision(Action, Option<usize>),
-    Next,
-    NextStage,
-    End,
-}
-
-impl Typed {
-    /// Reads a line typed about an alert of so many log lines; else what to type instead.
-    fn read(text: &str, lines: usize) -> Result<Self, String> {
-        let mut words = text.split_whitespace();
-        let (first, second) = (words.next().unwrap_or_default(), words.next());
-        match (first, second) {
-            ("n" | "next", None) => return Ok(Self::Next),
-            ("s" | "stage", None) => return Ok(Self::NextStage),
-            ("q" | "quit", None) => return Ok(Self::End),
-            _ => {}
-        }
-        let number = |word: &str| word.parse::<usize>().ok()?.checked_sub(1);
-        let action = number(first).and_then(|at| Action::ALL.get(at));
-        let Some(&action) = action.filter(|_| words.next().is_none()) else {
-            return Err(PROMPT.to_owned());
-        };
-        let cited = match second.map(number) {
-            None => None,
-            Some(Some(line)) if line < lines => Some(line),
-            Some(_) => return Err(format!("the lines have the numbers 1 to {lines}")),
-        };
-        Ok(Self::Decision(action, cited))
-    }
-}
-
-/// One alert after the other.
-struct Dialog<'a> {
-    source: EpisodeSource,
-    stage: Stage,
-    index: u64,
-    model: &'a mut Asked,
-}
-
-impl Dialog<'_> {
-    fn run(&mut self, input: &mut impl BufRead, out: &mut impl Write) -> io::Result<()> {
-        writeln!(
-            out,
-            "OpenSOC workbench, plain. Decide each alert and cite the line that decides it."
-        )?;
-        writeln!(out, "{PROMPT}")?;
-        loop {
-            let episode = self.source.episode(self.stage, self.index);
-            writeln!(out)?;
-            put_alert(&episode, self.stage, self.index, out)?;
-            match ask(episode.log_window.len(), input, out)? {
-                Typed::End => return Ok(()),
-                Typed::Next => {}
-                Typed::NextStage => {
-                    let mut later = Stage::ALL.into_iter().skip_while(|s| *s != self.stage);
-                    self.stage = later.nth(1).unwrap_or(Stage::Basic);
-                    self.index = 0;
-                    continue;
-                }
-                Typed::Decision(action, cited) => self.judge(&episode, action, cited, out)?,
-            }
-            self.index += 1;
-        }
-    }
-
-    fn judge(
-        &mut self,
-        episode: &Episode,
-        action: Action,
-        cited: Option<usize>,
-        out: &mut impl Write,
-    ) -> io::Result<()> {
-        writeln!(out, "You: {}", own(episode, action, cited))?;
-        writeln!(out, "Truth: {}", truth(episode))?;
-        // The weights may still be on their way.
-        out.flush()?;
-        writeln!(out, "Model: {}", self.model.words(episode))
-    }
-}
-
-/// A decision of one's own, judged like a response.
-fn own(episode: &Episode, action: Action, cited: Option<usize>) -> String {
-    let event = cited.and_then(|at| episode.log_window.get(at));
-    let id = event.map_or(NOTHING_CITED, |event| event.log_id.as_str());
-    let response = format!("Action: {action}\nCitedLog: {id}\nRationale: analyst's decision");
-    let own = Verdict {
-        rationale: None,
-        cited_log_id: event.map(|event| event.log_id.clone()),
-        ..verdict::judge(episode, &response)
-    };
-    asked::words(&own)
-}
-
-/// Asks until an answer makes sense; the end of the input is one.
-fn ask(lines: usize, input: &mut impl BufRead, out: &mut impl Write) -> io::Result<Typed> {
-    loop {
-        write!(out, "Decision: ")?;
-        out.flush()?;
-        let mut text = String::new();
-        if input.read_line(&mut text)? == 0 {
-            writeln!(out)?;
-            return Ok(Typed::End);
-        }
-        match Typed::read(&text, lines) {
-            Ok(typed) => return Ok(typed),
-            Err(instead) => writeln!(out, "{instead}")?,
-        }
-    }
-}
+mod deciding;
+mod doing;
+mod labelling;
+mod running;
+mod telling;
+mod words;
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc::{Receiver, channel};
+mod tests;
 
-    use tokio::sync::mpsc::unbounded_channel;
+use std::io::{self, BufRead, Read, Write};
+use std::thread::JoinHandle;
 
-    use super::*;
-    use crate::env::schema::Split;
-    use crate::link::{AdapterChoice, Command, Fact};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, channel};
 
-    const SOURCE: EpisodeSource = EpisodeSource {
-        split: Split::Holdout,
-        seed: 5,
+use super::{Outside, Session, WorkbenchOptions, app_for, lost};
+use crate::ui::app::{App, ScreenName, Toast, update};
+use crate::ui::clerk::{self, Request};
+use crate::ui::effects::perform_effect;
+use crate::ui::errand::{self, Report};
+use crate::ui::gate::clean;
+use crate::ui::input::Input;
+use crate::ui::keys::{Keymap, Verb};
+use crate::ui::msg::{Effect, Exit, ExitReason, Msg};
+use crate::ui::perform::perform;
+use crate::ui::surface::Surface;
+use crate::ui::theme::ThemeError;
+
+/// The longest line that is read; what is longer comes as several, none of them a command.
+const MAX_LINE: u64 = 4_096;
+
+/// Said where somebody sits at both ends.
+const PROMPT: &str = "> ";
+
+/// What the loop waits on beside the session: the other threads' word, and how they send it.
+pub(super) struct Inputs {
+    pub sender: UnboundedSender<Input>,
+    pub received: UnboundedReceiver<Input>,
+}
+
+/// Who talks to us.
+pub(super) struct Talk<R> {
+    pub input: R,
+    /// Somebody waits for a sign that it is their turn.
+    pub is_prompted: bool,
+}
+
+/// Does what the lines of `input` say, until they end, one of them is `quit`, or a signal asks for the end.
+///
+/// # Errors
+/// Where a thread cannot be started or `out` not written; a closed pipe is the end, no error.
+pub(super) fn run<R: BufRead + Send + 'static>(
+    options: WorkbenchOptions,
+    keymap: Keymap,
+    session: Session,
+    inputs: Inputs,
+    talk: Talk<R>,
+    out: &mut dyn Write,
+) -> io::Result<Exit> {
+    let run_root = options.run_root.clone();
+    let (store, annotator) = (options.labels.clone(), options.annotator.clone());
+    let folder = store.path().display().to_string();
+    let errands = errand::start(run_root.clone(), inputs.sender.clone())?;
+    let (labels, clerk) = clerk::start(store, annotator, inputs.sender)?;
+    // A clerk that is gone is told of when a label is to be written.
+    let _ = labels.send(Request::Recall);
+    let heard = Heard {
+        asked_labels: 1,
+        ..Heard::default()
     };
-
-    struct ClosedPipe;
-
-    impl Write for ClosedPipe {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::BrokenPipe.into())
+    let outside = Outside {
+        inputs: inputs.received,
+        facts: session.facts,
+        commands: session.commands,
+        errands,
+        labels,
+        run_root,
+    };
+    let mut app = app_for(options, keymap, session.shipped);
+    app.screen = ScreenName::Episodes;
+    let mut plain = Plain {
+        app,
+        outside,
+        lines: read_lines(talk.input)?,
+        runtime: tokio::runtime::Builder::new_current_thread().build()?,
+        out,
+        is_prompted: talk.is_prompted,
+        facts_open: true,
+        notes: Vec::new(),
+        heard,
+        clerk,
+        folder,
+        shown: String::new(),
+        is_warned: false,
+        exit: None,
+    };
+    let exit = match plain.converse() {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            lost(&mut plain.app, &plain.outside)
         }
+        other => other?,
+    };
+    let Plain { outside, clerk, .. } = plain;
+    drop(outside);
+    // What was asked last is to be on disk before the process ends.
+    let _ = clerk.join();
+    Ok(exit)
+}
 
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
+/// A thread that reads lines, no faster than they are obeyed.
+fn read_lines(mut input: impl BufRead + Send + 'static) -> io::Result<Receiver<String>> {
+    let (sender, lines) = channel(1);
+    let reader = std::thread::Builder::new().name("lines".into());
+    reader.spawn(move || {
+        loop {
+            let mut bytes = Vec::new();
+            let read = input.by_ref().take(MAX_LINE).read_until(b'\n', &mut bytes);
+            let is_over = !matches!(read, Ok(count) if count > 0);
+            let line = String::from_utf8_lossy(&bytes).into_owned();
+            if is_over || sender.blocking_send(line).is_err() {
+                return;
+            }
         }
-    }
+    })?;
+    Ok(lines)
+}
 
-    /// A model whose thread is gone.
-    fn nobody() -> Asked {
-        Asked::new(channel().0, unbounded_channel().1)
-    }
+/// How often the clerk was asked, and how often the other threads have answered.
+#[derive(Default)]
+struct Heard {
+    asked_labels: usize,
+    labels: usize,
+    lists: usize,
+}
 
-    /// A model that answers the first `count` questions before they are asked, always `monitor`, citing the first line.
-    fn somebody(stage: Stage, count: u64) -> (Asked, Receiver<Command>) {
-        let (commands, received) = channel();
-        let (facts, heard) = unbounded_channel();
-        let send = |fact| assert!(facts.send(fact).is_ok());
-        send(Fact::ModelReady {
-            model: "nano".into(),
-            parameters: 1,
-            adapters: Vec::new(),
-            default_adapter: AdapterChoice::Base,
-        });
-        send(Fact::Noted {
-            message: "adapter x: it was made for y".into(),
-        });
-        for id in 1..=count {
-            let episode = SOURCE.episode(stage, id - 1);
-            let response = "Action: monitor\nCitedLog: L1-0\nRationale: as I see it";
-            send(Fact::Inference {
-                id,
-                adapter: "base".into(),
-                response: response.into(),
-                verdict: Box::new(verdict::judge(&episode, response)),
-                probabilities: None,
-                millis: 1,
-            });
+/// The state, and both ends of the conversation.
+struct Plain<'a> {
+    app: App,
+    outside: Outside,
+    lines: Receiver<String>,
+    runtime: Runtime,
+    out: &'a mut dyn Write,
+    is_prompted: bool,
+    facts_open: bool,
+    /// What the state has said and is not told yet.
+    notes: Vec<Toast>,
+    heard: Heard,
+    clerk: JoinHandle<()>,
+    /// Of labels.
+    folder: String,
+    /// Which alert was told last.
+    shown: String,
+    /// That something is lost by quitting has been told.
+    is_warned: bool,
+    exit: Option<Exit>,
+}
+
+/// What woke the loop.
+enum Woken {
+    Message(Msg),
+    Line(Option<String>),
+    /// A wish to draw, which means nothing here.
+    Nothing,
+}
+
+/// Waits for what comes first; lines only where they are wanted.
+async fn woken(
+    outside: &mut Outside,
+    facts_open: bool,
+    lines: Option<&mut Receiver<String>>,
+) -> Woken {
+    let has_lines = lines.is_some();
+    let line = async {
+        match lines {
+            Some(lines) => lines.recv().await,
+            None => None,
         }
-        (Asked::new(commands, heard), received)
-    }
-
-    fn typed(text: &str, model: &mut Asked) -> String {
-        let mut out = Vec::new();
-        converse(SOURCE, Stage::Multi, model, &mut text.as_bytes(), &mut out).expect("written");
-        String::from_utf8(out).expect("text")
-    }
-
-    #[test]
-    fn the_text_has_alerts_truth_and_the_models_answers_and_no_escapes() {
-        let mut out = Vec::new();
-        let (mut model, _asked) = somebody(Stage::Multi, EPISODES);
-        print(SOURCE, Stage::Multi, &mut model, &mut out).expect("a vector takes all");
-        let text = String::from_utf8(out).expect("text");
-        let truth = SOURCE.episode(Stage::Multi, 2).truth;
-        assert!(text.contains(&truth.rule) && text.contains(truth.action.as_str()));
-        assert!(!text.chars().any(|c| c != '\n' && c.is_control()), "{text}");
-        assert!(text.find("Alert 3") < text.find("The verifier's truth"));
-        assert_eq!(text.matches("Model: base: monitor (").count(), 3, "{text}");
-        assert_eq!(text.matches("note: adapter x").count(), 1, "{text}");
-        let mut out = Vec::new();
-        print(SOURCE, Stage::Multi, &mut nobody(), &mut out).expect("written");
-        let text = String::from_utf8(out).expect("text");
-        assert!(
-            text.contains("Model: no answer: the model thread"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn a_closed_pipe_is_no_error() {
-        let mut model = nobody();
-        assert!(print(SOURCE, Stage::Basic, &mut model, &mut ClosedPipe).is_ok());
-        let mut input: &[u8] = b"1\n";
-        assert!(
-            converse(
-                SOURCE,
-                Stage::Basic,
-                &mut model,
-                &mut input,
-                &mut ClosedPipe
-            )
-            .is_ok()
-        );
-    }
-
-    #[test]
-    fn a_decision_is_judged_and_truth_and_model_are_told_after_it() {
-        let episode = SOURCE.episode(Stage::Multi, 0);
-        let truth = &episode.truth;
-        let mut window = episode.log_window.iter();
-        let line = window.position(|event| event.log_id == truth.triggering_log_id);
-        let line = line.expect("in the window") + 1;
-        let (mut model, asked) = somebody(Stage::Multi, 1);
-        let decision = truth.action.index() + 1;
-        let said = typed(&format!("{decision} {line}\nq\n"), &mut model);
-        let own = format!(
-            "You: {} (right), citing {} (right), reward +1.10",
-            truth.action, truth.triggering_log_id
-        );
-        let place = |text: &str| said.find(text).unwrap_or_else(|| panic!("{text}:\n{said}"));
-        assert!(place("Alert 1: ") < place(&own));
-        assert!(place(&own) < place(&truth.reason));
-        assert!(place(&truth.reason) < place("Model: base: monitor ("));
-        assert!(place("Model: ") < place("Alert 2: "), "it goes on");
-        assert!(!said.contains("The screens need a terminal"));
-        assert_eq!(asked.try_iter().count(), 1, "asked once");
-        let said = typed(&format!("{decision}\n"), &mut nobody());
-        assert!(
-            said.contains("(right), citing nothing (wrong), reward +1.00"),
-            "{said}"
-        );
-    }
-
-    #[test]
-    fn what_makes_no_sense_is_asked_again_and_the_end_of_input_ends_it() {
-        let lines = SOURCE.episode(Stage::Multi, 0).log_window.len();
-        let wrong = format!("the lines have the numbers 1 to {lines}");
-        for (text, wanted) in [
-            ("6", PROMPT),
-            ("0", PROMPT),
-            ("block", PROMPT),
-            ("1 1 1", PROMPT),
-            ("", PROMPT),
-            ("1 0", &wrong),
-            ("1 99", &wrong),
-            ("1 x", &wrong),
-        ] {
-            assert_eq!(Typed::read(text, lines).expect_err(text), wanted, "{text}");
+    };
+    tokio::select! {
+        biased;
+        Some(input) = outside.inputs.recv() => input.message().map_or(Woken::Nothing, Woken::Message),
+        fact = outside.facts.recv(), if facts_open => {
+            Woken::Message(fact.map_or(Msg::FactsEnded, Msg::Fact))
         }
-        let said = typed("what\nn\ns\n", &mut nobody());
-        assert_eq!(said.matches(PROMPT).count(), 2, "{said}");
-        assert!(
-            said.contains("Alert 2: ") && said.contains("stage3_mixed"),
-            "{said}"
-        );
-        assert!(
-            said.ends_with("Decision: \n") && !said.contains("Truth: "),
-            "{said}"
-        );
+        line = line, if has_lines => Woken::Line(line),
+    }
+}
+
+impl Plain<'_> {
+    fn converse(&mut self) -> io::Result<Exit> {
+        self.put("OpenSOC workbench, plain. help lists the commands, quit ends it.")?;
+        // What was decided in an earlier sitting stands before anything is told.
+        self.wait_for_clerk()?;
+        self.tell_alert()?;
+        while self.exit.is_none() {
+            self.tell_notes()?;
+            if self.is_prompted {
+                write!(self.out, "{PROMPT}")?;
+            }
+            self.out.flush()?;
+            let Some(line) = self.next_line()? else {
+                break;
+            };
+            self.obey(&line)?;
+        }
+        self.tell_notes()?;
+        if self.exit.is_none() {
+            self.leave(ExitReason::Plain, false)?;
+        }
+        self.out.flush()?;
+        Ok(self
+            .exit
+            .unwrap_or_else(|| lost(&mut self.app, &self.outside)))
+    }
+
+    /// Ends, whatever goes on; a run in progress goes on, or stops after a checkpoint.
+    fn leave(&mut self, reason: ExitReason, stop: bool) -> io::Result<()> {
+        let effects = self.app.leave(reason, stop);
+        self.act(effects)
+    }
+
+    /// The next line; none where they have ended, or everything has.
+    fn next_line(&mut self) -> io::Result<Option<String>> {
+        while self.exit.is_none() {
+            let lines = Some(&mut self.lines);
+            let woken = woken(&mut self.outside, self.facts_open, lines);
+            match self.runtime.block_on(woken) {
+                Woken::Line(line) => return Ok(line),
+                Woken::Message(message) => self.take(message)?,
+                Woken::Nothing => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes in what comes until `is_there`, or nothing more can come.
+    fn wait(&mut self, is_there: impl Fn(&Self) -> bool) -> io::Result<()> {
+        while self.exit.is_none() && !is_there(self) && !self.clerk.is_finished() {
+            let woken = woken(&mut self.outside, self.facts_open, None);
+            if let Woken::Message(message) = self.runtime.block_on(woken) {
+                self.take(message)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, message: Msg) -> io::Result<()> {
+        match &message {
+            Msg::FactsEnded => self.facts_open = false,
+            Msg::Label(_) => self.heard.labels += 1,
+            Msg::Report(Report::Listed(_) | Report::Failed(_)) => self.heard.lists += 1,
+            _ => {}
+        }
+        let effects = update(&mut self.app, message);
+        self.act(effects)
+    }
+
+    /// Does what a verb does on the screen that is in front.
+    fn verb(&mut self, verb: Verb) -> io::Result<()> {
+        let effects = perform(&mut self.app, verb);
+        self.act(effects)
+    }
+
+    /// The same on another screen than the one in front.
+    fn verb_on(&mut self, screen: ScreenName, verb: Verb) -> io::Result<()> {
+        let before = std::mem::replace(&mut self.app.screen, screen);
+        let done = self.verb(verb);
+        self.app.screen = before;
+        done
+    }
+
+    fn act(&mut self, effects: Vec<Effect>) -> io::Result<()> {
+        for effect in effects {
+            // Each of them is answered once.
+            self.heard.asked_labels += usize::from(matches!(effect, Effect::Label(_)));
+            let exit = perform_effect(&mut self.app, effect, &mut NoScreen, &self.outside)?;
+            self.exit = exit.or(self.exit);
+        }
+        let said = self.app.toast.take();
+        self.notes
+            .extend(said.filter(|said| self.notes.last() != Some(said)));
+        Ok(())
+    }
+
+    /// One line, through the gate.
+    fn put(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{}", clean(text))
+    }
+
+    fn put_all(&mut self, lines: &[String]) -> io::Result<()> {
+        lines.iter().try_for_each(|line| self.put(line))
+    }
+
+    fn tell_notes(&mut self) -> io::Result<()> {
+        for note in std::mem::take(&mut self.notes) {
+            let word = if note.is_bad { "error" } else { "note" };
+            self.put(&format!("{word}: {}", running::in_words(&note.text)))?;
+        }
+        Ok(())
+    }
+
+    /// Tells the alert in front, and remembers that.
+    fn tell_alert(&mut self) -> io::Result<()> {
+        self.shown = telling::place(&self.app);
+        let lines = telling::alert(&self.app);
+        self.put_all(&lines)
+    }
+
+    /// Obeys a line; then what the state has to say of it, and the alert where it is another one.
+    fn obey(&mut self, line: &str) -> io::Result<()> {
+        match words::read(line, &self.app) {
+            Ok((word, rest)) => self.perform(word, rest)?,
+            Err(instead) => self.put(&instead)?,
+        }
+        // Questions are asked in words here, never over a screen.
+        self.app.layers.clear();
+        self.tell_notes()?;
+        if self.exit.is_none() && telling::place(&self.app) != self.shown {
+            self.tell_alert()?;
+        }
+        Ok(())
+    }
+}
+
+/// There is no screen: nothing is drawn, copied or edited.
+struct NoScreen;
+
+impl Surface for NoScreen {
+    fn draw(&mut self, _app: &App) -> io::Result<(u16, u16)> {
+        Ok((0, 0))
+    }
+
+    fn redraw(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn copy(&mut self, _text: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn edit(&mut self, _text: &str) -> io::Result<Result<String, String>> {
+        Ok(Err("an editor needs the screens".to_owned()))
+    }
+
+    fn use_theme(&mut self, _name: &str) -> Result<(), ThemeError> {
+        Ok(())
     }
 }

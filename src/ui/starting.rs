@@ -3,7 +3,9 @@
 //! A change is checked by what checks `--set`, laid over what the workbench was opened with: so what starts here is what
 //! `train --set` would start.
 
-use crate::link::Command;
+use std::path::PathBuf;
+
+use crate::link::{Command, FitRequest};
 use crate::run::compare::nearest_preset;
 use crate::train::config::fields::FIELDS;
 use crate::train::config::{Preset, TrainConfig, lay};
@@ -18,6 +20,12 @@ use crate::ui::scroll::stride;
 
 /// The first line: not a key of the configuration, but where its values come from.
 const PRESET: &str = "preset";
+
+/// The line after it: labelled examples that SFT learns from beside the gold ones, a file and no key either.
+pub const EXTRA: &str = "sft_extra";
+
+/// Said where there is no such file.
+const NO_FILE: &str = "none";
 
 /// Keys that the loaded model and the running threads have settled already.
 const SETTLED: [&str; 2] = ["threads", "base_dtype"];
@@ -44,6 +52,9 @@ pub struct Form {
     preset: Option<Preset>,
     /// `key=value`, one a changed key, in the order they were changed.
     sets: Vec<String>,
+    /// The file of labelled examples, and the one that the form was opened with.
+    extra: Option<PathBuf>,
+    given_extra: Option<PathBuf>,
 }
 
 /// One line of the form.
@@ -69,12 +80,32 @@ impl Setting {
 /// What a configuration needs, as the model thread says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fitted {
-    pub config: TrainConfig,
+    pub request: FitRequest,
     pub told: String,
     pub fits: bool,
+    /// How many labelled examples its file holds, or why none can be read.
+    pub labels: Result<u64, String>,
 }
 
 impl Form {
+    /// A form that begins with this file of labelled examples.
+    fn with(extra: Option<PathBuf>) -> Self {
+        Self {
+            given_extra: extra.clone(),
+            extra,
+            ..Self::default()
+        }
+    }
+
+    /// What would be started.
+    #[must_use]
+    pub fn request(&self, given: &TrainConfig) -> FitRequest {
+        FitRequest {
+            config: self.config(given),
+            sft_extra: self.extra.clone(),
+        }
+    }
+
     /// The configuration that would start; `given` is the one that the workbench was opened with.
     #[must_use]
     pub fn config(&self, given: &TrainConfig) -> TrainConfig {
@@ -101,7 +132,7 @@ impl Form {
     /// Whether it would start something else than what the workbench was opened with.
     #[must_use]
     pub fn is_changed(&self, given: &TrainConfig) -> bool {
-        self.config(given) != *given
+        self.config(given) != *given || self.extra != self.given_extra
     }
 
     /// The lines that the filter lets through.
@@ -116,6 +147,14 @@ impl Form {
             of_preset: None,
             about: "the recipe that the values below come from",
             allowed: format!("one of {}", Preset::ALL.map(Preset::as_str).join(", ")),
+        };
+        let extra = self.extra.as_ref().map(|file| file.display().to_string());
+        let second = Setting {
+            key: EXTRA,
+            of_preset: extra.as_ref().map(|_| NO_FILE.to_owned()),
+            value: extra.unwrap_or_else(|| NO_FILE.to_owned()),
+            about: "labelled examples for SFT too (train --sft-extra)",
+            allowed: "a file such as `opensoc label export` writes, or none".to_owned(),
         };
         let pairs = values.into_iter().zip(recipe);
         let others = FIELDS
@@ -135,7 +174,7 @@ impl Form {
                     false => field.kind.allowed(),
                 },
             });
-        let all = std::iter::once(first).chain(others);
+        let all = [first, second].into_iter().chain(others);
         all.filter(|line| line.holds(&self.filter)).collect()
     }
 
@@ -182,6 +221,11 @@ impl Form {
                 "{0} is settled once the workbench is open: opensoc --set {0}={typed}",
                 line.key
             ));
+        }
+        if line.key == EXTRA {
+            let is_none = typed.is_empty() || typed == NO_FILE;
+            self.extra = (!is_none).then(|| PathBuf::from(typed));
+            return Ok(());
         }
         let mut changed = self.clone();
         if line.key == PRESET {
@@ -295,8 +339,8 @@ pub(super) fn ask_fit(app: &App) -> Vec<Effect> {
     let is_ready = matches!(app.queue.model, Model::Ready { .. });
     match app.layers.last() {
         Some(Layer::Start { form }) if is_ready => {
-            let config = Box::new(form.config(&app.config));
-            vec![Effect::Send(Command::Fit(config))]
+            let request = Box::new(form.request(&app.config));
+            vec![Effect::Send(Command::Fit(request))]
         }
         _ => Vec::new(),
     }
@@ -305,9 +349,19 @@ pub(super) fn ask_fit(app: &App) -> Vec<Effect> {
 /// Opens the form.
 pub(super) fn open(app: &mut App) -> Vec<Effect> {
     app.layers.push(Layer::Start {
-        form: Form::default(),
+        form: Form::with(app.sft_extra.clone()),
     });
     ask_fit(app)
+}
+
+/// Why the labelled examples of the form in front cannot be read, as far as that is known; the trainer looks again.
+fn wrong_labels(app: &App) -> Option<String> {
+    let Some(Layer::Start { form }) = app.layers.last() else {
+        return None;
+    };
+    let fitted = app.fitted.as_ref();
+    let fitted = fitted.filter(|fitted| fitted.request == form.request(&app.config))?;
+    fitted.labels.clone().err()
 }
 
 fn start(app: &mut App, continues: bool) -> Vec<Effect> {
@@ -315,6 +369,10 @@ fn start(app: &mut App, continues: bool) -> Vec<Effect> {
     let continue_in = continued.and_then(|run| run.run_dir.clone());
     if continues && continue_in.is_none() {
         app.say("there is no stopped run to continue");
+        return Vec::new();
+    }
+    if let Some(why) = wrong_labels(app).filter(|_| !continues) {
+        app.complain(gate::clean(&format!("no run is started: {why}")));
         return Vec::new();
     }
     let form = match app.layers.pop() {
@@ -328,6 +386,7 @@ fn start(app: &mut App, continues: bool) -> Vec<Effect> {
     }
     if !continues {
         app.config = form.config(&app.config);
+        app.sft_extra = form.extra;
     }
     app.training.begin(continues);
     app.is_elsewhere = false;

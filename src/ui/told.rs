@@ -16,6 +16,7 @@ use crate::run::reader::tells_of_crash;
 use crate::run::shipped::ShippedRun;
 use crate::ui::curves::Curves;
 use crate::ui::signs::{Chronicle, Sign, repetition, signs, standstill};
+use crate::ui::told::trouble::in_keys;
 use crate::ui::view::{Extent, x_end};
 
 /// Groups kept for looking back.
@@ -204,7 +205,8 @@ impl Watching {
             RunFact::Warning { step, message } => self.warn(step, message),
             RunFact::Forget(kind) => self.forget(kind),
             RunFact::Silent { message } => {
-                self.silence = Some(Sign::of(self.last_step, message));
+                let said = in_keys(&message, self.run_dir.as_deref());
+                self.silence = Some(Sign::of(self.last_step, said));
             }
         }
     }

@@ -56,6 +56,24 @@ fn a_silent_run_stands_in_every_frame_until_its_next_sign_of_life() {
 }
 
 #[test]
+fn what_to_do_about_a_silent_run_is_told_in_keys() {
+    let mut app = app();
+    train(&mut app, 120);
+    let dir = app.training.live().and_then(|run| run.run_dir.clone());
+    let dir = crate::run::RunDir::new(dir.expect("a folder"));
+    let status = status(120, RunState::Running);
+    let message = crate::run::reader::silence_words(&dir, &status, 30);
+    assert!(message.contains("opensoc train --resume"), "{message}");
+    tell(&mut app, RunFact::Silent { message });
+    let said = toast(&app);
+    let ends = "end that process; t and then Enter continues the run from the last checkpoint";
+    assert!(
+        said.ends_with(ends) && !said.contains("opensoc train"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_crashed_run_that_is_continued_elsewhere_is_in_progress_again() {
     let mut app = app();
     train(&mut app, 100);

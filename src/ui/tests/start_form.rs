@@ -1,6 +1,6 @@
 //! Key scripts and frames of the form before a run.
 
-use crate::link::{Command, Fact};
+use crate::link::{Command, Fact, FitRequest};
 use crate::train::config::{Preset, TrainConfig, resolve};
 use crate::ui::app::{App, update};
 use crate::ui::layer::{Layer, train_command};
@@ -30,7 +30,7 @@ fn handed_over(app: &App) -> TrainConfig {
 
 fn fitted(effects: &[Effect]) -> Vec<&TrainConfig> {
     let asked = effects.iter().filter_map(|effect| match effect {
-        Effect::Send(Command::Fit(config)) => Some(&**config),
+        Effect::Send(Command::Fit(request)) => Some(&request.config),
         _ => None,
     });
     asked.collect()
@@ -131,9 +131,13 @@ fn memory_and_device_are_asked_for_and_shown_for_just_what_stands_there() {
     let effects = update(&mut app, ready());
     assert_eq!(fitted(&effects), [&TrainConfig::nano()]);
     let fact = |fits| Fact::Fitted {
-        config: Box::new(TrainConfig::nano()),
+        request: Box::new(FitRequest {
+            config: TrainConfig::nano(),
+            sft_extra: None,
+        }),
         told: "needs about 0.3 GB of 8.0 GB on cpu".into(),
         fits,
+        labels: Ok(0),
     };
     update(&mut app, Msg::Fact(fact(true)));
     assert!(seen(&app, SMALL).contains("needs about 0.3 GB of 8.0 GB on cpu"));
@@ -170,4 +174,81 @@ fn changes_mean_a_new_run_also_where_a_stopped_one_could_go_on() {
             .iter()
             .any(|layer| matches!(layer, Layer::Start { .. }))
     );
+}
+
+/// The answer to what was asked last about the form.
+fn labels_are(app: &mut App, effects: &[Effect], labels: Result<u64, String>) {
+    let asked = effects.iter().find_map(|effect| match effect {
+        Effect::Send(Command::Fit(request)) => Some(request.clone()),
+        _ => None,
+    });
+    let fact = Fact::Fitted {
+        request: asked.expect("asked about"),
+        told: "needs about 0.3 GB".into(),
+        fits: true,
+        labels,
+    };
+    update(app, Msg::Fact(fact));
+}
+
+fn extra_of(app: &App) -> Option<std::path::PathBuf> {
+    match train_command(app, "/tmp/run".into(), false) {
+        Command::Train(request) => request.sft_extra,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_file_of_labels_is_learned_from_and_one_that_is_none_says_why_before_a_run_is_started() {
+    let mut app = app();
+    update(&mut app, ready());
+    press(&mut app, "F2 t / s f t _ e x t r a Enter");
+    let shown = seen(&app, SMALL);
+    assert!(
+        shown.contains("sft_extra") && shown.contains(" none"),
+        "{shown}"
+    );
+    assert!(shown.contains("label export"), "{shown}");
+    let effects = press(&mut app, "e ctrl-u o w n . j s o n l Enter");
+    let why = "own.jsonl: there is no such file";
+    labels_are(&mut app, &effects, Err(why.into()));
+    let shown = seen(&app, SMALL);
+    assert!(
+        shown.contains(why) && shown.contains("* sft_extra"),
+        "{shown}"
+    );
+    press(&mut app, "Enter");
+    assert_eq!(said(&app), format!("no run is started: {why}"));
+    assert!(
+        matches!(app.layers.last(), Some(Layer::Start { .. })),
+        "it stays open"
+    );
+    assert!(!app.training.is_in_progress());
+    // The same file, written meanwhile: 100 examples more are 20 steps of SFT's passes more.
+    let effects = press(&mut app, "d e ctrl-u o w n . j s o n l Enter");
+    let steps = |app: &App| {
+        let shown = seen(app, SMALL);
+        let line = shown
+            .lines()
+            .find(|line| line.contains("optimiser steps in this"));
+        let line = line
+            .expect("told")
+            .trim_start_matches([' ', '│'])
+            .to_owned();
+        line.split(' ')
+            .next()
+            .and_then(|n| n.parse::<u64>().ok())
+            .expect("a number")
+    };
+    let config = TrainConfig::nano();
+    labels_are(&mut app, &effects[effects.len() - 1..], Ok(100));
+    assert_eq!(steps(&app), config.plan(100).total_steps());
+    assert!(config.plan(100).total_steps() > config.plan(0).total_steps());
+    assert!(seen(&app, SMALL).contains("100 labelled examples of own.jsonl"));
+    let effects = press(&mut app, "Enter");
+    assert!(matches!(
+        effects[..],
+        [Effect::StartRun { continue_in: None }]
+    ));
+    assert_eq!(extra_of(&app), Some("own.jsonl".into()));
 }

@@ -4,13 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
-use crate::link::Plan;
-use crate::train::config::TrainConfig;
+use crate::label::State;
+use crate::link::{FitRequest, Plan};
 use crate::ui::app::App;
 use crate::ui::line_edit::LineEdit;
 use crate::ui::queue::Model;
 use crate::ui::screen::state_word;
-use crate::ui::starting::{Form, Mode, Setting};
+use crate::ui::starting::{EXTRA, Fitted, Form, Mode, Setting};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::dialog::open;
 use crate::ui::widget::text::{column, cut, lines, more, page_of, select_row, span, wrap};
@@ -59,12 +59,15 @@ pub fn draw(app: &App, form: &Form, theme: &Theme, area: Rect, buf: &mut Buffer)
         select_row(list, (form.cursor - first) as u16, theme, buf);
     }
     let under_cursor = settings.get(form.cursor);
-    lines(foot(under_cursor, theme, width), below, buf);
+    lines(foot(app, under_cursor, theme, width), below, buf);
 }
 
 /// What Enter does, what is trained, and what that needs.
 fn head(app: &App, form: &Form, theme: &Theme, width: usize) -> Vec<Line<'static>> {
-    let config = form.config(&app.config);
+    let request = form.request(&app.config);
+    let fitted = app.fitted.as_ref();
+    let fitted = fitted.filter(|fitted| fitted.request == request);
+    let labelled = fitted.and_then(|fitted| fitted.labels.clone().ok());
     let keys = match (app.training.can_continue(), form.is_changed(&app.config)) {
         (Some(run), false) => format!(
             "Enter continues {}, {} at step {}, from its last checkpoint, with its own settings; n starts a new run with those below; e changes one; Esc leaves this.",
@@ -90,7 +93,7 @@ fn head(app: &App, form: &Form, theme: &Theme, width: usize) -> Vec<Line<'static
             phases(&run.plan)
         ),
         None => {
-            let plan = config.plan(0);
+            let plan = request.config.plan(labelled.unwrap_or(0));
             format!(
                 "{} optimiser steps in this process: {}",
                 plan.total_steps(),
@@ -98,16 +101,19 @@ fn head(app: &App, form: &Form, theme: &Theme, width: usize) -> Vec<Line<'static
             )
         }
     };
-    let (needs, token) = needs(app, &config);
+    let (needs, token) = needs(app, fitted);
     let needs = match continued {
         Some(_) => format!("a new run: {needs}"),
         None => needs,
     };
     let said = [(keys, Token::Text), (steps, Token::Text), (needs, token)];
-    let wrapped = said.into_iter().flat_map(|(text, token)| {
-        let rows = wrap(&text, width).into_iter();
-        rows.map(move |row| Line::from(span(row, theme.style(token))))
-    });
+    let wrapped = said
+        .into_iter()
+        .chain(labels(fitted, &request))
+        .flat_map(|(text, token)| {
+            let rows = wrap(&text, width).into_iter();
+            rows.map(move |row| Line::from(span(row, theme.style(token))))
+        });
     wrapped.collect()
 }
 
@@ -119,9 +125,9 @@ fn phases(plan: &Plan) -> String {
 }
 
 /// Memory and device, as far as they are known for just this configuration.
-fn needs(app: &App, config: &TrainConfig) -> (String, Token) {
-    match &app.fitted {
-        Some(fitted) if fitted.config == *config => {
+fn needs(app: &App, fitted: Option<&Fitted>) -> (String, Token) {
+    match fitted {
+        Some(fitted) => {
             let token = if fitted.fits {
                 Token::Faint
             } else {
@@ -136,6 +142,16 @@ fn needs(app: &App, config: &TrainConfig) -> (String, Token) {
             "memory and device: known once the weights are loaded".to_owned(),
             Token::Faint,
         ),
+    }
+}
+
+/// How many labelled examples are learned from, or why none are; nothing where none are asked for.
+fn labels(fitted: Option<&Fitted>, request: &FitRequest) -> Option<(String, Token)> {
+    let file = request.sft_extra.as_ref()?.display();
+    match &fitted?.labels {
+        Ok(1) => Some((format!("1 labelled example of {file}"), Token::Faint)),
+        Ok(count) => Some((format!("{count} labelled examples of {file}"), Token::Faint)),
+        Err(why) => Some((why.clone(), Token::Bad)),
     }
 }
 
@@ -188,9 +204,26 @@ fn setting_row(
     Line::from(spans)
 }
 
+/// How many of the annotator's labels an export would hold, once they are read.
+fn own_labels(app: &App) -> String {
+    let labelling = &app.labelling;
+    let labels = labelling.labels().of(&labelling.annotator);
+    match labels
+        .filter(|label| label.decision.state == State::Submitted)
+        .count()
+    {
+        0 => String::new(),
+        count => format!("; {count} of yours"),
+    }
+}
+
 /// What the setting is, and what it takes.
-fn foot(setting: Option<&Setting>, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+fn foot(app: &App, setting: Option<&Setting>, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     let said = match setting {
+        Some(setting) if setting.key == EXTRA => [
+            format!("{}: {}{}", setting.key, setting.about, own_labels(app)),
+            format!("takes {}", setting.allowed),
+        ],
         Some(setting) => [
             format!("{}: {}", setting.key, setting.about),
             format!("takes {}", setting.allowed),

@@ -1,0 +1,283 @@
+//! The commands by word: what can be typed, what it takes, and where it works. Pure.
+//!
+//! A word may be cut short as long as one word alone begins so; keys of the screens stand for the words that do the same.
+
+use crate::env::schema::Action;
+use crate::train::config::fields::edit_distance;
+use crate::ui::app::{App, ScreenName};
+use crate::ui::keys::{Chord, Lookup, Verb};
+
+/// What a line asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    Accept,
+    Again,
+    Answer,
+    Blind,
+    Cite,
+    Decide(Action),
+    Discard,
+    Episodes,
+    Fields,
+    Filter,
+    Flag,
+    Generated,
+    Help,
+    Label,
+    Labelling,
+    Line,
+    Mismatch,
+    Model,
+    Next,
+    Note,
+    Pause,
+    Pending,
+    Previous,
+    Quit,
+    Rationale,
+    Redo,
+    Resume,
+    Reveal,
+    Rule,
+    Runs,
+    Save,
+    Score,
+    Show,
+    Skip,
+    Split,
+    Stage,
+    Stop,
+    Submit,
+    Train,
+    Undo,
+}
+
+/// Where a word works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum On {
+    Both,
+    Episodes,
+    Labelling,
+}
+
+/// A line of the table.
+pub(super) struct Entry {
+    pub name: &'static str,
+    pub word: Word,
+    /// What may follow it.
+    pub takes: &'static str,
+    on: On,
+    pub help: &'static str,
+}
+
+impl Entry {
+    /// Where it works, where that is one place only.
+    pub const fn place(&self) -> Option<&'static str> {
+        match self.on {
+            On::Both => None,
+            On::Episodes => Some("episodes"),
+            On::Labelling => Some("labelling"),
+        }
+    }
+
+    fn works_on(&self, screen: ScreenName) -> bool {
+        match self.on {
+            On::Both => true,
+            On::Episodes => screen == ScreenName::Episodes,
+            On::Labelling => screen == ScreenName::Labelling,
+        }
+    }
+}
+
+const fn entry(
+    name: &'static str,
+    word: Word,
+    takes: &'static str,
+    on: On,
+    help: &'static str,
+) -> Entry {
+    Entry {
+        name,
+        word,
+        takes,
+        on,
+        help,
+    }
+}
+
+/// Every word, in the order of help.
+#[rustfmt::skip]
+pub(super) const WORDS: [Entry; 44] = [
+    entry("dismiss", Word::Decide(Action::Dismiss), "[LINE]", On::Both, "decide; a line behind it is cited"),
+    entry("monitor", Word::Decide(Action::Monitor), "[LINE]", On::Both, "decide"),
+    entry("quarantine_host", Word::Decide(Action::QuarantineHost), "[LINE]", On::Both, "decide"),
+    entry("block_ip", Word::Decide(Action::BlockIp), "[LINE]", On::Both, "decide"),
+    entry("escalate", Word::Decide(Action::Escalate), "[LINE]", On::Both, "decide"),
+    entry("cite", Word::Cite, "LINE", On::Both, "cite a log line, by its id or its number"),
+    entry("line", Word::Line, "LINE", On::Both, "go to a log line and read it; it counts where none is cited"),
+    entry("submit", Word::Submit, "", On::Both, "submit the decision: truth and score, or a label with a rationale"),
+    entry("reveal", Word::Reveal, "", On::Episodes, "the truth and the model's answer; a decision that stands is submitted"),
+    entry("answer", Word::Answer, "", On::Both, "what the model says of this alert"),
+    entry("again", Word::Again, "", On::Episodes, "ask the model again"),
+    entry("rule", Word::Rule, "", On::Episodes, "the rule behind the truth, its reason and techniques"),
+    entry("fields", Word::Fields, "[LINE]", On::Both, "all fields of a log line"),
+    entry("show", Word::Show, "", On::Both, "the alert again"),
+    entry("next", Word::Next, "", On::Both, "the next alert, of those the filter lets through"),
+    entry("previous", Word::Previous, "", On::Both, "the alert before"),
+    entry("mismatch", Word::Mismatch, "", On::Episodes, "the next alert the model got wrong"),
+    entry("stage", Word::Stage, "[1-4]", On::Episodes, "the next stage, or that one"),
+    entry("split", Word::Split, "[train|holdout]", On::Episodes, "the other split, or that one; only train alerts are labelled"),
+    entry("filter", Word::Filter, "[TEXT]", On::Both, "only what TEXT lets through, as after / on the screens; without one everything"),
+    entry("blind", Word::Blind, "", On::Episodes, "hide the model's answer until the reveal, or show it"),
+    entry("model", Word::Model, "[NAME|next|previous]", On::Both, "who can be asked, or ask that adapter from now on"),
+    entry("score", Word::Score, "", On::Episodes, "you, the model and the truth over the revealed alerts of this stage"),
+    entry("undo", Word::Undo, "", On::Both, "take the last change back"),
+    entry("redo", Word::Redo, "", On::Both, "bring it again"),
+    entry("label", Word::Label, "[RATIONALE]", On::Both, "submit the decision as a label that models learn from"),
+    entry("rationale", Word::Rationale, "TEXT", On::Labelling, "the one sentence of a label"),
+    entry("note", Word::Note, "[TEXT]", On::Labelling, "a note for people"),
+    entry("accept", Word::Accept, "", On::Labelling, "take the model's answer over, after a choice of your own"),
+    entry("skip", Word::Skip, "", On::Labelling, "leave the alert for later, or take that back"),
+    entry("discard", Word::Discard, "", On::Labelling, "nobody should learn from the alert, or take that back"),
+    entry("flag", Word::Flag, "", On::Labelling, "flag the alert for somebody to look at, or take that back"),
+    entry("pending", Word::Pending, "", On::Labelling, "the next alert that waits for its label"),
+    entry("generated", Word::Generated, "", On::Labelling, "generated alerts behind the imported ones, or none"),
+    entry("episodes", Word::Episodes, "", On::Both, "alerts whose truth is known (F1)"),
+    entry("labelling", Word::Labelling, "", On::Both, "alerts that wait for labels, imported ones too (F3)"),
+    entry("train", Word::Train, "[start|continue|skip]", On::Both, "how the run goes; start one, continue one, or end its stage early"),
+    entry("pause", Word::Pause, "", On::Both, "pause the run after its step"),
+    entry("resume", Word::Resume, "", On::Both, "let a paused run go on"),
+    entry("save", Word::Save, "", On::Both, "have the run write a checkpoint"),
+    entry("stop", Word::Stop, "", On::Both, "stop the run after a checkpoint"),
+    entry("runs", Word::Runs, "", On::Both, "the runs there are"),
+    entry("help", Word::Help, "[WORD]", On::Both, "these words, or that one"),
+    entry("quit", Word::Quit, "[leave|stop]", On::Both, "the end; a run in progress goes on, or stops after a checkpoint"),
+];
+
+/// The line that does what a key of the screens does, where there is one.
+const fn of_verb(verb: Verb) -> Option<&'static str> {
+    Some(match verb {
+        Verb::ChooseDismiss => "dismiss",
+        Verb::ChooseMonitor => "monitor",
+        Verb::ChooseQuarantineHost => "quarantine_host",
+        Verb::ChooseBlockIp => "block_ip",
+        Verb::ChooseEscalate => "escalate",
+        Verb::Mark => "cite",
+        Verb::Submit => "submit",
+        Verb::Reveal => "reveal",
+        Verb::NextMismatch => "mismatch",
+        Verb::NextAlert | Verb::NextMatch => "next",
+        Verb::PreviousAlert | Verb::PreviousMatch => "previous",
+        Verb::Undo => "undo",
+        Verb::Redo => "redo",
+        Verb::NextStage => "stage next",
+        Verb::PreviousStage => "stage previous",
+        Verb::NextAdapter => "model next",
+        Verb::PreviousAdapter => "model previous",
+        Verb::ToggleBlind => "blind",
+        Verb::AskAgain => "again",
+        Verb::ShowThreeWay => "score",
+        Verb::OpenDetail => "fields",
+        Verb::ToggleSplit => "split",
+        Verb::LabelAlert => "label",
+        Verb::Search => "filter",
+        Verb::EditRationale => "rationale",
+        Verb::WriteNote => "note",
+        Verb::AcceptAnswer => "accept",
+        Verb::SkipAlert => "skip",
+        Verb::DiscardAlert => "discard",
+        Verb::FlagAlert => "flag",
+        Verb::NextPending => "pending",
+        Verb::ToggleGenerated => "generated",
+        Verb::ShowEpisodes => "episodes",
+        Verb::ShowLabelling => "labelling",
+        Verb::ShowTraining => "train",
+        Verb::ShowRuns => "runs",
+        Verb::Help => "help",
+        Verb::Quit | Verb::Interrupt => "quit",
+        _ => return None,
+    })
+}
+
+/// What a line asks for, and what stands behind the word.
+///
+/// # Errors
+/// What to type instead, in words.
+pub(super) fn read<'a>(line: &'a str, app: &App) -> Result<(Word, &'a str), String> {
+    let line = line.trim();
+    // A filter may stand right behind its sign.
+    let (first, rest) = match line.strip_prefix('/') {
+        Some(text) => ("filter", text.trim()),
+        None => halves(line),
+    };
+    if first.is_empty() {
+        return Err("nothing typed: help lists the commands".to_owned());
+    }
+    let exact = WORDS.iter().find(|entry| entry.name == first);
+    if let Some(found) = exact {
+        return placed(found, rest, app);
+    }
+    if let Some(of_key) = by_key(first, app) {
+        let (word, implied) = halves(of_key?);
+        let rest = if rest.is_empty() { implied } else { rest };
+        return placed(named(word)?, rest, app);
+    }
+    placed(named(&first.to_lowercase())?, rest, app)
+}
+
+/// The first word, and what is behind it.
+fn halves(line: &str) -> (&str, &str) {
+    let (first, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    (first, rest.trim())
+}
+
+/// The line that a key stands for where one is; none where `name` is no key.
+fn by_key(name: &str, app: &App) -> Option<Result<&'static str, String>> {
+    let chord = Chord::parse(name)?;
+    let Lookup::Verb(verb) = app.keymap.lookup(app.screen.place(), &[chord]) else {
+        return None;
+    };
+    let needs_screens = || {
+        format!(
+            "{name} is {}, which needs the screens: help lists what works here",
+            verb.words()
+        )
+    };
+    Some(of_verb(verb).ok_or_else(needs_screens))
+}
+
+/// The word that `name` is, or alone begins so.
+pub(super) fn named(name: &str) -> Result<&'static Entry, String> {
+    let begun: Vec<&Entry> = WORDS.iter().filter(|e| e.name.starts_with(name)).collect();
+    let exact = begun.iter().find(|entry| entry.name == name);
+    match (exact, &begun[..]) {
+        (Some(found), _) | (None, [found]) => Ok(found),
+        (None, []) => {
+            let nearest = WORDS
+                .iter()
+                .min_by_key(|entry| edit_distance(name, entry.name));
+            let nearest = nearest.map_or("help", |entry| entry.name);
+            Err(format!(
+                "no command {name}, the nearest is {nearest}: help lists them"
+            ))
+        }
+        (None, several) => {
+            let names: Vec<&str> = several.iter().map(|entry| entry.name).collect();
+            Err(format!(
+                "{name} begins several commands: {}",
+                names.join(", ")
+            ))
+        }
+    }
+}
+
+/// What it asks for, where it works here.
+fn placed<'a>(entry: &Entry, rest: &'a str, app: &App) -> Result<(Word, &'a str), String> {
+    match entry.place().filter(|_| !entry.works_on(app.screen)) {
+        Some(place) => Err(format!(
+            "{} works on {place}: {place} goes there",
+            entry.name
+        )),
+        None => Ok((entry.word, rest)),
+    }
+}
