@@ -36,21 +36,8 @@ pub(super) fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
             app.complain(gate::clean(&message));
             Vec::new()
         }
-        Fact::Fitted {
-            request,
-            told,
-            fits,
-            labels,
-        } => {
-            app.fitted = Some(Fitted {
-                request: *request,
-                told,
-                fits,
-                labels,
-            });
-            if matches!(app.layers.last(), Some(Layer::Start { .. })) {
-                app.touch(Urgency::Data);
-            }
+        fact @ Fact::Fitted { .. } => {
+            on_fitted(app, fact);
             Vec::new()
         }
         Fact::Inference {
@@ -83,6 +70,28 @@ pub(super) fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
             app.thread_ended(&message);
             Vec::new()
         }
+    }
+}
+
+/// What a run of these settings needs is shown where it is asked for.
+fn on_fitted(app: &mut App, fact: Fact) {
+    let Fact::Fitted {
+        request,
+        told,
+        fits,
+        labels,
+    } = fact
+    else {
+        return;
+    };
+    app.fitted = Some(Fitted {
+        request: *request,
+        told,
+        fits,
+        labels,
+    });
+    if matches!(app.layers.last(), Some(Layer::Start { .. })) {
+        app.touch(Urgency::Data);
     }
 }
 

@@ -124,9 +124,9 @@ fn told(lines: &str) -> String {
 fn in_order(text: &str, wanted: &[&str]) {
     let mut left = text;
     for line in wanted {
-        let found = left.find(line);
-        let at = found.unwrap_or_else(|| panic!("no {line} here or too early:\n{text}"));
-        left = &left[at + line.len()..];
+        let found = left.split_once(line);
+        let (_, after) = found.unwrap_or_else(|| panic!("no {line} here or too early:\n{text}"));
+        left = after;
     }
 }
 
@@ -170,8 +170,8 @@ fn a_decision_and_a_citation_are_judged_and_truth_and_model_told_after_them() {
             &format!("Rule: {}\n", truth.rule),
         ],
     );
-    let before = text.find("You: ").expect("told");
-    assert!(!text[..before].contains("(right)") && !text[..before].contains(&truth.rule));
+    let (before, _) = text.split_once("You: ").expect("told");
+    assert!(!before.contains("(right)") && !before.contains(&truth.rule));
     assert!(!text.contains("Alert 1 "), "nothing after quit:\n{text}");
     assert!(!text.chars().any(|c| c != '\n' && c.is_control()), "{text}");
 }
