@@ -242,7 +242,7 @@ pub static CHAINS: &[Chain] = &[
         surface: |event| {
             event
                 .number("write_count")
-                .is_some_and(|count| count >= 500)
+                .is_some_and(|count| count >= 2000)
         },
         lead: "shadow.resize",
         same: ("Computer", "Computer"),
@@ -311,7 +311,7 @@ pub static CHAINS: &[Chain] = &[
             ("forward_after_unsigned_app", "block_ip", Says("unsigned")),
             ("forward_after_namesake_app", "escalate", Says("namesake")),
             ("forward_unexplained", "monitor", Otherwise),
-            ("forward_by_verified_app", "dismiss", AllSay("verified")),
+            ("forward_by_our_app", "dismiss", AllSay("in_house")),
         ],
     },
     Chain {
@@ -325,7 +325,7 @@ pub static CHAINS: &[Chain] = &[
         lead: "dns.answer",
         same: ("id.resp_h", "answers"),
         enough: 1,
-        context: Context::InLead("domain_age"),
+        context: Context::InLead("domain_class"),
         rules: &[
             ("long_session_new_domain", "block_ip", Says("born_today")),
             (
@@ -334,7 +334,7 @@ pub static CHAINS: &[Chain] = &[
                 Says("dga_styled"),
             ),
             ("long_session_unresolved", "monitor", Otherwise),
-            ("long_session_old_domain", "dismiss", AllSay("decade_old")),
+            ("long_session_contracted", "dismiss", AllSay("contracted")),
         ],
     },
     Chain {
