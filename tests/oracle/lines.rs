@@ -52,7 +52,11 @@ pub static FAMILIES: &[Family] = &[
             ),
             ("lsass_revoked", "escalate", Is("source_signer", "revoked")),
             ("lsass_other_signer", "monitor", Otherwise),
-            ("lsass_by_our_edr", "dismiss", Is("source_signer", "our_edr")),
+            (
+                "lsass_by_our_edr",
+                "dismiss",
+                Is("source_signer", "our_edr"),
+            ),
         ],
     },
     Family {
