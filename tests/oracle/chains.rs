@@ -119,6 +119,16 @@ impl Chain {
         })
     }
 
+    /// Whether the event has enough leads, and the context is there in it, or in each of them.
+    pub fn is_told_all(&self, window: &[Event], at: usize) -> bool {
+        let leads = self.leads(window, at);
+        let told = match self.context {
+            Context::InLead(key) => leads.iter().all(|lead| lead.word(key).is_some()),
+            Context::InEvent(key) => window[at].word(key).is_some(),
+        };
+        told && leads.len() >= self.enough
+    }
+
     /// The type of the line that the context stands in, and its field.
     pub fn context(&self) -> (&'static str, &'static str) {
         match self.context {

@@ -9,7 +9,7 @@ use crate::{answer, sample};
 
 /// Of each event type that rules are about: the fields of its context and of what all its rules ask for, with a value
 /// that they do not. The context of a chain may stand in its leads, and numbers are no words.
-const FIELDS: [(&str, &str, &str, &str); 28] = [
+pub const FIELDS: [(&str, &str, &str, &str); 28] = [
     ("process.create", "ParentImage", "Image", "chrome.exe"),
     ("process.access", "source_signer", "TargetImage", "x.exe"),
     (
