@@ -119,6 +119,16 @@ impl Chain {
         })
     }
 
+    /// Whether the event has enough leads, and the context is there in it, or in each of them.
+    pub fn is_told_all(&self, window: &[Event], at: usize) -> bool {
+        let leads = self.leads(window, at);
+        let told = match self.context {
+            Context::InLead(key) => leads.iter().all(|lead| lead.word(key).is_some()),
+            Context::InEvent(key) => window[at].word(key).is_some(),
+        };
+        told && leads.len() >= self.enough
+    }
+
     /// The type of the line that the context stands in, and its field.
     pub fn context(&self) -> (&'static str, &'static str) {
         match self.context {
@@ -242,7 +252,7 @@ pub static CHAINS: &[Chain] = &[
         surface: |event| {
             event
                 .number("write_count")
-                .is_some_and(|count| count >= 500)
+                .is_some_and(|count| count >= 2000)
         },
         lead: "shadow.resize",
         same: ("Computer", "Computer"),
@@ -311,7 +321,7 @@ pub static CHAINS: &[Chain] = &[
             ("forward_after_unsigned_app", "block_ip", Says("unsigned")),
             ("forward_after_namesake_app", "escalate", Says("namesake")),
             ("forward_unexplained", "monitor", Otherwise),
-            ("forward_by_verified_app", "dismiss", AllSay("verified")),
+            ("forward_by_our_app", "dismiss", AllSay("in_house")),
         ],
     },
     Chain {
@@ -325,7 +335,7 @@ pub static CHAINS: &[Chain] = &[
         lead: "dns.answer",
         same: ("id.resp_h", "answers"),
         enough: 1,
-        context: Context::InLead("domain_age"),
+        context: Context::InLead("domain_class"),
         rules: &[
             ("long_session_new_domain", "block_ip", Says("born_today")),
             (
@@ -334,7 +344,7 @@ pub static CHAINS: &[Chain] = &[
                 Says("dga_styled"),
             ),
             ("long_session_unresolved", "monitor", Otherwise),
-            ("long_session_old_domain", "dismiss", AllSay("decade_old")),
+            ("long_session_contracted", "dismiss", AllSay("contracted")),
         ],
     },
     Chain {

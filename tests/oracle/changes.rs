@@ -9,10 +9,15 @@ use crate::{answer, sample};
 
 /// Of each event type that rules are about: the fields of its context and of what all its rules ask for, with a value
 /// that they do not. The context of a chain may stand in its leads, and numbers are no words.
-const FIELDS: [(&str, &str, &str, &str); 28] = [
+pub const FIELDS: [(&str, &str, &str, &str); 28] = [
     ("process.create", "ParentImage", "Image", "chrome.exe"),
-    ("process.access", "source_signature", "TargetImage", "x.exe"),
-    ("registry.set", "Image", "TargetObject", "Fonts"),
+    ("process.access", "source_signer", "TargetImage", "x.exe"),
+    (
+        "registry.set",
+        "Image",
+        "TargetObject",
+        r"HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Fonts\\Run",
+    ),
     ("service.install", "ImagePath", "AccountName", "Guest"),
     ("mail.attachment", "delivery", "FileType", "pdf"),
     ("file.rename", "Image", "extension", "bak"),
@@ -20,7 +25,7 @@ const FIELDS: [(&str, &str, &str, &str); 28] = [
     ("net.transfer", "resp_class", "id.resp_h", "10.0.0.1"),
     ("dns.query", "domain_class", "qtype_name", "A"),
     ("http.download", "urlcategory", "contenttype", "text/html"),
-    ("ids.alert", "src_role", "alert.category", "misc-activity"),
+    ("ids.alert", "src_role", "alert.category", "Misc activity"),
     ("net.connection", "orig_role", "service", "dns"),
     ("auth.kerberos_failure", "client_class", "Status", "0x12"),
     (
@@ -173,7 +178,6 @@ fn a_program_is_known_without_its_folder_unless_the_table_names_that() {
         (ids("process.create").as_slice(), "Image"),
         (&loose, "ParentImage"),
         (&ids("process.access"), "TargetImage"),
-        (&ids("registry.set"), "TargetObject"),
         (&["run_key_script", "run_key_remote_tool"], "Image"),
     ] {
         assert_none(key, changed(rules, editing(key, last_part)));
@@ -194,6 +198,33 @@ fn going_up(path: &str) -> String {
     format!(r"{folder}\\..\\{last}")
 }
 
+/// The path without its last part, as quoted JSON.
+fn folder_only(path: &str) -> String {
+    let folder = path.trim_matches('"').rsplit_once(r"\\");
+    format!("\"{}\"", folder.map_or(path, |(folder, _)| folder))
+}
+
+/// The path with one more folder before its last part, as quoted JSON.
+fn longer(path: &str) -> String {
+    let (folder, last) = path.rsplit_once(r"\\").unwrap_or(("", path));
+    format!(r"{folder}\\novel\\{last}")
+}
+
+#[test]
+fn a_start_up_key_is_known_by_the_folders_that_its_path_goes_through() {
+    let rules = ids("registry.set");
+    for change in [last_part, folder_only, going_up] {
+        assert_mostly(
+            "registry.set",
+            changed(&rules, editing("TargetObject", change)),
+        );
+    }
+    assert_none(
+        "registry.set",
+        changed(&rules, editing("TargetObject", longer)),
+    );
+}
+
 #[test]
 fn a_path_that_goes_up_is_in_no_folder() {
     for (family, (event, key, ..)) in FAMILIES.iter().zip(FIELDS) {
@@ -208,9 +239,9 @@ fn a_path_that_goes_up_is_in_no_folder() {
 #[test]
 fn a_number_beyond_the_threshold_changes_the_answer() {
     for (event, key, beyond, on) in [
-        ("net.beacon", "jitter_pct", "10", "9"),
-        ("net.transfer", "orig_bytes", "99999999", "100000000"),
-        ("file.mass_write", "write_count", "499", "500"),
+        ("net.beacon", "jitter_pct", "21", "20"),
+        ("net.transfer", "orig_bytes", "299999999", "300000000"),
+        ("file.mass_write", "write_count", "1999", "2000"),
         ("net.session", "duration", "3599", "3600"),
     ] {
         assert_mostly_changed(&ids(event), key, beyond);

@@ -48,24 +48,27 @@ pub static FAMILIES: &[Family] = &[
             (
                 "lsass_invalid",
                 "quarantine_host",
-                Is("source_signature", "invalid"),
+                Is("source_signer", "invalid"),
             ),
+            ("lsass_revoked", "escalate", Is("source_signer", "revoked")),
+            ("lsass_other_signer", "monitor", Otherwise),
             (
-                "lsass_revoked",
-                "escalate",
-                Is("source_signature", "revoked"),
-            ),
-            ("lsass_doubtful", "monitor", Otherwise),
-            (
-                "lsass_trusted",
+                "lsass_by_our_edr",
                 "dismiss",
-                Is("source_signature", "trusted"),
+                Is("source_signer", "our_edr"),
             ),
         ],
     },
     Family {
         event: "registry.set",
-        surface: |event| event.ends("TargetObject", &["Run", "RunOnce"]),
+        surface: |event| {
+            let keys = [
+                r"\CurrentVersion\Run\",
+                r"\CurrentVersion\RunOnce\",
+                r"\Policies\Explorer\Run\",
+            ];
+            keys.iter().any(|key| event.through("TargetObject", key))
+        },
         group: None,
         rules: &[
             (
@@ -158,7 +161,9 @@ pub static FAMILIES: &[Family] = &[
     Family {
         event: "net.beacon",
         surface: |event| {
-            event.number("jitter_pct").is_some_and(|jitter| jitter <= 9)
+            event
+                .number("jitter_pct")
+                .is_some_and(|jitter| jitter <= 20)
                 && outside(event, "id.resp_h")
         },
         group: None,
@@ -182,7 +187,7 @@ pub static FAMILIES: &[Family] = &[
         surface: |event| {
             event
                 .number("orig_bytes")
-                .is_some_and(|bytes| bytes >= 100_000_000)
+                .is_some_and(|bytes| bytes >= 300_000_000)
                 && outside(event, "id.resp_h")
         },
         group: None,
@@ -248,7 +253,13 @@ pub static FAMILIES: &[Family] = &[
     },
     Family {
         event: "ids.alert",
-        surface: |event| event.has("alert.category", &["attempted-admin", "shellcode-detect"]),
+        surface: |event| {
+            let exploits = [
+                "Attempted Administrator Privilege Gain",
+                "Executable code was detected",
+            ];
+            event.has("alert.category", &exploits)
+        },
         group: None,
         rules: &[
             (

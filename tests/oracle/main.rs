@@ -146,3 +146,57 @@ fn every_generated_rule_decides_at_least_once() {
         );
     }
 }
+
+/// In one half of a stage of the sample.
+const HALF: usize = 250;
+
+#[test]
+fn a_second_finding_costs_less_and_comes_from_stage_three_on() {
+    for (half, cases) in sample().chunks(HALF).enumerate() {
+        let mut seen = BTreeSet::new();
+        for case in cases {
+            let window = prompt::read(&case.message).expect("the oracle can read the prompt");
+            let firing = rules::firing(&window);
+            // Leads that say different things let several rules fire at one line.
+            let others = firing
+                .iter()
+                .filter(|(_, at)| window[*at].log_id != case.truth.log_id);
+            for (rule, _) in others {
+                let cheaper = rules::cost(rule.action) < rules::cost(&case.truth.action);
+                assert!(cheaper, "{} beside {:?}", rule.id, case.truth);
+                seen.insert(rule.action);
+            }
+        }
+        let actions: &[_] = if half < 4 {
+            &[]
+        } else {
+            &["dismiss", "monitor"]
+        };
+        assert!(seen.iter().eq(actions), "half {half}: {seen:?}");
+    }
+}
+
+/// What is left over is told from the rest by no word of its own, so a model cannot learn it as one.
+#[test]
+fn what_is_left_over_has_words_of_many_kinds_or_none() {
+    for (event, context, ..) in changes::FIELDS {
+        let rules = rules::left_over(event);
+        let of_type = |case: &&Case| rules.contains(&case.truth.rule.as_str());
+        let cases: Vec<_> = sample().iter().filter(of_type).collect();
+        assert!(!cases.is_empty(), "{event}");
+        if !context.is_empty() {
+            let words = cases.iter().filter_map(|case| word_of(case, context));
+            let words: BTreeSet<_> = words.collect();
+            assert!(words.len() >= 3, "{event} {context}: {words:?}");
+        }
+    }
+}
+
+/// What the line that decides has in that field.
+fn word_of(case: &Case, key: &str) -> Option<String> {
+    let window = prompt::read(&case.message).expect("the oracle can read the prompt");
+    let mut lines = window
+        .iter()
+        .filter(|line| line.log_id == case.truth.log_id);
+    lines.next()?.word(key).map(str::to_owned)
+}

@@ -30,17 +30,17 @@ badge.entry badge reader=lobby|dock cardholder=a|b|B|c|
 vpn.login vpn status=success|success|SUCCESS|failure srcregion=hosted|abroad|onsite|Onsite|nearby| srcuser=a|b|B|c|
 share.access windows client_role=user_desk|public_ip|dc_mirror|patch_hub|patch_hub|Patch_Hub|unknown| Computer=h|h|k|H|
 service.start windows param1=PSEXESVC|psexesvc|winexesvc|spooler Computer=h|h|k|H|
-file.download sysmon TargetFilename=x.exe|x.exe|C:\y\x.exe|c:\Y\x.exe|7| origin=mail_box|bare_url|peer_box|our_repo|our_repo|OUR_REPO|intranet|
+file.download sysmon host_ip=10.0.0.1|8.8.8.8| TargetFilename=x.exe|x.exe|C:\y\x.exe|c:\Y\x.exe|7| origin=mail_box|bare_url|peer_box|our_repo|our_repo|OUR_REPO|intranet|
 task.create windows Trigger=LogonTrigger|boottrigger|TimeTrigger Command=x.exe|x.exe|C:\y\x.exe|C:\Y\X.exe|7|"7"|
 shadow.resize sysmon Computer=h|h|k|H| initiator=user_shell|remote_cli|backup_job|backup_job|Backup_Job|unknown|
-file.mass_write fim write_count=499|500|500|501|9000|-1|500.0|"500"| Computer=h|h|k|H|
+file.mass_write fim write_count=500|1999|2000|2000|2001|9000|-1|2000.0|"2000"| Computer=h|h|k|H|
 rdp.logon windows TargetUserName=a|a|b|A| client_net=guest_lan|public_ip|vendor_ip|admin_lan|admin_lan|ADMIN_LAN|unknown|
 log.clear windows Channel=Security|system|Setup SubjectUserName=a|a|b|A|
 cloud.console_login cloudtrail userName=a|a|b|A| address_class=rented_vps|mobile_net|our_runner|our_runner|Our_Runner|home_isp|
 cloud.stop_trail cloudtrail trail_scope=all_regions|ORG_WIDE|sandbox userName=a|a|b|A|
-cloud.consent entra userPrincipalName=a|a|b|A| publisher=unsigned|namesake|verified|verified|VERIFIED|unknown|
+cloud.consent entra userPrincipalName=a|a|b|A| publisher=unsigned|namesake|in_house|in_house|IN_HOUSE|unknown|
 mail.forward_rule mail ForwardTo=webmail|External|internal UserId=a|a|b|A|
-dns.answer zeek answers=8.8.8.8|::ffff:8.8.8.8|2600::a|2600:0::A|10.0.0.1|mail.example| domain_age=born_today|dga_styled|decade_old|decade_old|Decade_Old|week_old|
+dns.answer zeek answers=8.8.8.8|::ffff:8.8.8.8|2600::a|2600:0::A|10.0.0.1|mail.example| domain_class=born_today|dga_styled|contracted|contracted|Contracted|week_old||
 net.session zeek duration=3599|3600|3600|3601|90000|-1|3600.0|"3600"| id.resp_h=8.8.8.8|::FFFF:808:808|2600::A|9.9.9.9|10.0.0.1|mail.example|
 dhcp.lease dhcp IP=10.0.0.1|::ffff:10.0.0.1|fe80::b|10.0.0.2|phone|Phone| device_class=staff_pc|byod_tab|our_host|scan_box|scan_box|Scan_Box|printer|
 ids.scan suricata alert.signature=port_scan|HOST_SWEEP|arp_probe src_ip=10.0.0.1|::FFFF:a00:1|FE80:0::B|10.0.0.2|8.8.8.8|phone|
@@ -50,16 +50,16 @@ file.copy dlp SensitivityLabel=secret|Restricted|public Computer=h|h|k|H|
 
 /// Paths with and without folders, those that only look like the ones asked for, and those that go up again.
 const OTHERS: &str = r#"
-process.create sysmon Image=C:\Windows\System32\mshta.exe|C:\x\RUNDLL32.EXE|regsvr32.exe|CertUtil.exe|\\h\s\powershell.exe|C:\a\..\wmic.exe|C:\mshta.exe\chrome.exe|C:\Windows\System32\mshta.exe\|C:/x/mshta.exe|"C:\x\mshta.exe" ParentImage=C:\Office\winword.exe|OUTLOOK.EXE|C:\x\Excel.exe|C:\Tomcat\tomcat9.exe|w3wp.exe|C:\Windows\CCM\CcmExec.exe|c:\windows\ccm\CCMEXEC.EXE|C:\Temp\CcmExec.exe|C:/Windows/CCM/CcmExec.exe|CcmExec.exe|C:\Windows\x\..\CCM\CcmExec.exe|C:\Windows\explorer.exe|C:\winword.exe\x.exe|7| CommandLine=/quiet User=a|b
-process.access sysmon Computer=h source_signature=invalid|Invalid|revoked|expired|trusted|TRUSTED| TargetImage=C:\Windows\System32\lsass.exe|LSASS.exe|C:\lsass.exe\x|C:\Windows\System32\svchost.exe
-registry.set sysmon Image=C:\Windows\System32\cscript.exe|WScript.exe|C:\Windows\PSEXESVC.exe|C:\Windows\System32\msiexec.exe|C:\WINDOWS\System32\MsiExec.exe|C:\Temp\msiexec.exe|msiexec.exe|C:\Windows\regedit.exe| TargetObject=HKLM\SOFTWARE\Run|HKLM\SOFTWARE\runonce|Run|HKLM\Run\Fonts|HKLM\Fonts User=a|b
+process.create sysmon Image=C:\Windows\System32\mshta.exe|C:\x\RUNDLL32.EXE|regsvr32.exe|CertUtil.exe|\\h\s\powershell.exe|C:\a\..\wmic.exe|C:\mshta.exe\chrome.exe|C:\Windows\System32\mshta.exe\|C:/x/mshta.exe|"C:\x\mshta.exe" ParentImage=C:\Office\winword.exe|OUTLOOK.EXE|C:\x\Excel.exe|C:\Tomcat\tomcat9.exe|w3wp.exe|C:\Windows\CCM\CcmExec.exe|c:\windows\ccm\CCMEXEC.EXE|C:\Temp\CcmExec.exe|C:/Windows/CCM/CcmExec.exe|CcmExec.exe|C:\Windows\x\..\CCM\CcmExec.exe|C:\Windows\explorer.exe|C:\winword.exe\x.exe|7| CommandLine=/quiet Computer=h
+process.access sysmon Computer=h source_signer=invalid|Invalid|revoked|expired|our_edr|OUR_EDR| TargetImage=C:\Windows\System32\lsass.exe|LSASS.exe|C:\lsass.exe\x|C:\Windows\System32\svchost.exe
+registry.set sysmon Image=C:\Windows\System32\cscript.exe|WScript.exe|C:\Windows\PSEXESVC.exe|C:\Windows\System32\msiexec.exe|C:\WINDOWS\System32\MsiExec.exe|C:\Temp\msiexec.exe|msiexec.exe|C:\Windows\regedit.exe| TargetObject=HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Run\tray|HKU\.DEFAULT\CurrentVersion\Run\a\b|HKLM\SOFTWARE\currentversion\RUN\tray|HKLM/SOFTWARE/CurrentVersion/RunOnce/x|"HKCU\CurrentVersion\runonce\x"|HKLM\Policies\Explorer\Run\viewer|HKLM\CurrentVersion\Policies\Explorer\Run\|\CurrentVersion\Run\|CurrentVersion\Run\x|HKLM\CurrentVersion\Run|HKLM\CurrentVersion\Run\..\Run\x|HKLM\CurrentVersion\Run\a..b|HKLM\CurrentVersion\RunOnceEx\x|HKLM\MyCurrentVersion\Run\x|HKLM\Explorer\Run\x|HKLM\CurrentVersion\Fonts\Run|HKLM\CurrentVersion\Run~\x|Run| Computer=h
 service.install windows Computer=h AccountName=LocalSystem|localsystem|LocalService ImagePath=C:\Users\Public\a.exe|C:/Users/Public/a.exe|"C:\Windows\System32\a.exe"|C:\Windows\System32\a/../b.exe|c:\users\public\a.exe|C:\Users\Public|C:\Users\Public\..\a.exe|\\127.0.0.1\ADMIN$\a.exe|\\127.0.0.1\admin$\b\a.exe|C:\ADMIN$|ADMIN$\a.exe|\\h\ADMIN$\..\a.exe|C:\Windows\System32\a.exe|C:\WINDOWS\system32\b\a.exe|C:\Windows\System32\..\a.exe|D:\C:\Windows\System32\a.exe|C:\Users\Public\ADMIN$\a.exe|C:\Windows\System32\ADMIN$\a.exe|C:\Windows\System32\..|C:\ProgramData\a.exe|a.exe|
-mail.attachment mail RecipientEmailAddress=a|b delivery=extracted|Extracted|forwarded|delivered|sandboxed|SANDBOXED| FileType=iso|JS|hta|pdf DeviceName=h
-net.beacon zeek id.resp_h=@ jitter_pct=0|8|9|9|10|-1|8.0|"8" resp_class=rented_vps|shared_cdn|Shared_Cdn|office_isp|our_vendor|OUR_VENDOR|
-net.transfer zeek resp_class=home_box|Home_Box|pastebin|partners|archives|ARCHIVES| orig_bytes=99999999|100000000|100000000|100000001|-1|100000000.0|"100000000" id.resp_h=@
+mail.attachment mail RecipientEmailAddress=a|b delivery=extracted|Extracted|forwarded|delivered|sandboxed|SANDBOXED| FileType=iso|JS|hta|pdf recipient_host=h|k
+net.beacon zeek id.resp_h=@ jitter_pct=0|9|10|19|20|20|21|-1|20.0|"20" resp_class=rented_vps|shared_cdn|Shared_Cdn|office_isp|our_vendor|OUR_VENDOR|
+net.transfer zeek resp_class=home_box|Home_Box|pastebin|partners|archives|ARCHIVES| orig_bytes=100000000|299999999|300000000|300000000|300000001|-1|300000000.0|"300000000" id.resp_h=@
 dns.query zeek id.resp_h=@ query=x.com qtype_name=TXT|Txt|NULL|A domain_class=newly_created|machine_named|Machine_Named|uncategorized|vendor_hosted|VENDOR_HOSTED|
 http.download proxy urlcategory=no_name|No_Name|file_hub|uncommon|software|SOFTWARE| contenttype=application/x-dosexec|Application/HTA|text/html devicehostname=h
-ids.alert suricata src_role=internet|endpoint|Endpoint|supplier|red_team|RED_TEAM| alert.category=attempted-admin|Shellcode-Detect|misc-activity dest_ip=@
+ids.alert suricata src_role=internet|endpoint|Endpoint|supplier|red_team|RED_TEAM| alert.category=Attempted~Administrator~Privilege~Gain|Executable~Code~Was~Detected|attempted-admin|Executable~code|Misc~activity dest_ip=@
 cloud.create_access_key cloudtrail requestParameters.userName=root|Admin|developer address_class=tor_exit|far_isp|Far_Isp|home_isp|key_vault|KEY_VAULT| userName=a|b
 cloud.put_bucket_policy cloudtrail data_class=keys|card|Card|plan|news|NEWS| Principal=*|*|billing userName=a|b
 auth.role_grant identity SubjectUserName=a|b TargetUserName=domain_admins|Global_Admin|helpdesk ticket=tampered|Tampered|unlogged|awaiting|approved|APPROVED|

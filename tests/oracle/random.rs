@@ -1,7 +1,8 @@
 //! Random windows, drawn from few values so that rules meet: several fire at once, at equal cost too, groups are split,
 //! joined and come back to what they have, sign-ins reset failures, leads hold, break, contradict each other or come
-//! too late, contexts are unknown, and values lie on both sides of every limit, go up a path, change their case or are
-//! missing. The generator avoids most of that, so only here are the order of the table and the odd cases of its
+//! too late, contexts are unknown, made up or words of another field, findings that cost less stand before and behind
+//! the one that decides, and values lie on both sides of every limit, go up a path, change their case or are missing. The
+//! generator avoids most of that, so only here are the order of the table and the odd cases of its
 //! preamble compared.
 
 use std::collections::BTreeSet;
@@ -10,10 +11,12 @@ use serde_json::{Map, Value, json};
 
 use crate::binary;
 use crate::chains::CHAINS;
+use crate::changes::FIELDS;
 use crate::groups::{LOCKED_FILES, SPRAY, SWEEP};
+use crate::lines::FAMILIES;
 use crate::pools::{self, Kind, Kinds, NOTES};
-use crate::prompt;
-use crate::rules::{self, Answer, RULES};
+use crate::prompt::{self, Event};
+use crate::rules::{self, Answer, RULES, Rule};
 
 /// SplitMix64: small enough to be typed here, and the same windows on every machine.
 struct Draw(u64);
@@ -60,6 +63,35 @@ fn some_kinds<'a>(draw: &mut Draw, kinds: &'a Kinds) -> Vec<&'a Kind> {
     }
 }
 
+/// A word that no rule asks for where it stands, though some look much like one that does.
+fn strange(draw: &mut Draw, value: &str, kinds: &Kinds) -> Value {
+    let shorter = || value.char_indices().next_back();
+    let end = shorter().map_or(0, |(at, _)| at);
+    json!(match draw.below(10) {
+        0..=2 => made_up(draw),
+        3..=5 => return foreign(draw, kinds),
+        6 => value.get(..end).unwrap_or_default().to_owned(),
+        7 => format!("{value}{}", draw.pick(&["s", "_", ".", " ", "\u{a0}"])),
+        8 => format!("{}{value}", draw.pick(&["x", " ", "\""])),
+        // Letters that become a k and an s in lower or upper case, but are none of a to z.
+        _ => value.replace('k', "\u{212a}").replace('s', "\u{17f}"),
+    })
+}
+
+/// A word that nobody knows.
+fn made_up(draw: &mut Draw) -> String {
+    let syllables = ["bra", "tou", "xis", "kon", "fet", "lu", "gai", "shen"];
+    let count = 1 + draw.below(3);
+    (0..count).map(|_| *draw.pick(&syllables)).collect()
+}
+
+/// A value of another field, mostly of another type.
+fn foreign(draw: &mut Draw, kinds: &Kinds) -> Value {
+    let kind = *draw.pick(&kinds.all());
+    let (_, pool) = draw.pick(&kind.fields);
+    draw.pick(pool).clone()
+}
+
 fn window(draw: &mut Draw, kinds: &Kinds) -> Vec<Value> {
     let (mostly, all) = (some_kinds(draw, kinds), kinds.all());
     let strays = draw.one_in(2);
@@ -72,17 +104,20 @@ fn window(draw: &mut Draw, kinds: &Kinds) -> Vec<Value> {
     let events = (0..length).map(|at| {
         let stray = strays && draw.one_in(5);
         let kind = *draw.pick(if stray { &all } else { &mostly });
-        event(draw, at, kind)
+        event(draw, at, kind, kinds)
     });
     events.collect()
 }
 
-fn event(draw: &mut Draw, at: usize, kind: &Kind) -> Value {
+fn event(draw: &mut Draw, at: usize, kind: &Kind, kinds: &Kinds) -> Value {
     let mut fields = Map::new();
     for (key, pool) in &kind.fields {
         // Any field can be missing, also one that an event of its type has to have.
         if !draw.one_in(25) {
-            fields.insert((*key).to_owned(), draw.pick(pool).clone());
+            let known = draw.pick(pool).clone();
+            let word = known.as_str().filter(|_| draw.one_in(16));
+            let value = word.map(|word| strange(draw, word, kinds));
+            fields.insert((*key).to_owned(), value.unwrap_or(known));
         }
     }
     if draw.one_in(20) {
@@ -148,6 +183,10 @@ struct Tally {
     reversed: BTreeSet<&'static str>,
     /// Chains of which one lead of an event cleared it, and another did not.
     disputed: BTreeSet<&'static str>,
+    /// Event types of which an event was left over though its context, or that of its leads, was there.
+    unknown: BTreeSet<&'static str>,
+    /// The action that decided, one that costs less, and whether the line of that came first.
+    second: BTreeSet<(&'static str, &'static str, bool)>,
 }
 
 impl Tally {
@@ -202,6 +241,39 @@ impl Tally {
         self.reversed.extend(reversed.map(|chain| chain.event));
         let disputed = CHAINS.iter().filter(|chain| chain.is_disputed(&window));
         self.disputed.extend(disputed.map(|chain| chain.event));
+        self.add_unknown(&window, &firing);
+        self.add_second(&firing, answer);
+    }
+
+    fn add_unknown(&mut self, window: &[Event], firing: &[(&Rule, usize)]) {
+        let left_over = |ids: &[&str]| {
+            let mut rules = firing.iter().filter(|(rule, _)| ids.contains(&rule.id));
+            rules.next().map(|&(_, at)| at)
+        };
+        for (family, (event, context, ..)) in FAMILIES.iter().zip(FIELDS) {
+            let at = left_over(&family.ids(true));
+            if at.is_some_and(|at| window[at].word(context).is_some()) {
+                self.unknown.insert(event);
+            }
+        }
+        for chain in CHAINS {
+            let at = left_over(&chain.ids(false));
+            if at.is_some_and(|at| chain.is_told_all(window, at)) {
+                self.unknown.insert(chain.event);
+            }
+        }
+    }
+
+    fn add_second(&mut self, firing: &[(&'static Rule, usize)], answer: &Answer) {
+        let decisive = firing.iter().find(|(rule, _)| rule.id == answer.rule);
+        if let Some((rule, at)) = decisive {
+            let cheaper = |other: &Rule| rules::cost(other.action) < rules::cost(rule.action);
+            let others = firing
+                .iter()
+                .filter(|(other, there)| cheaper(other) && there != at);
+            self.second
+                .extend(others.map(|(other, there)| (rule.action, other.action, there < at)));
+        }
     }
 
     /// Windows in which rules do not meet would prove little.
@@ -222,6 +294,10 @@ impl Tally {
         let mut counting = of_groups(&["locked_files_", "sweep_", "spray_"]);
         let alone = counting.all(|id| self.alone.contains(id));
         assert!(alone, "{:?}", self.alone);
+        let types = FAMILIES.len() + CHAINS.len();
+        assert_eq!(self.unknown.len(), types, "{:?}", self.unknown);
+        // Monitor over dismiss, two over both, escalate over all four, each before and behind.
+        assert_eq!(self.second.len(), 2 * (1 + 2 * 2 + 4), "{:?}", self.second);
         assert_eq!(self.broken.len(), CHAINS.len(), "{:?}", self.broken);
         assert_eq!(self.reversed.len(), CHAINS.len(), "{:?}", self.reversed);
         let told_by_leads = CHAINS.iter().filter(|chain| chain.is_told_by_leads());

@@ -152,6 +152,20 @@ pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     in_families().chain(chained()).chain(last).collect()
 });
 
+/// The ids of the rules for what is left over of an event type.
+pub fn left_over(event: &str) -> Vec<&'static str> {
+    let otherwise = |condition| match condition {
+        Condition::Line(_, told) => matches!(told, families::Told::Otherwise),
+        Condition::Chained(_, told) => matches!(told, chains::Told::Otherwise),
+        Condition::SignIn(_) | Condition::Nothing => false,
+    };
+    let rules = RULES.iter();
+    rules
+        .filter(|rule| rule.event() == Some(event) && otherwise(rule.condition))
+        .map(|rule| rule.id)
+        .collect()
+}
+
 const fn rule(id: &'static str, action: &'static str, condition: Condition) -> Rule {
     Rule {
         id,
