@@ -311,7 +311,7 @@ mod tests {
         });
         assert_eq!(found, expected);
         let order: Vec<_> = found.as_object().expect("fields").keys().collect();
-        assert_eq!(order[..4], ["Image", "ParentImage", "CommandLine", "User"]);
+        assert_eq!(order[..3], ["Image", "ParentImage", "CommandLine"]);
     }
 
     #[test]

@@ -344,11 +344,11 @@ mod tests {
             ),
             (
                 "net.transfer",
-                json!({"resp_class": "pastebin", "orig_bytes": 99_999_999, "id.resp_h": "8.8.8.8"}),
+                json!({"resp_class": "pastebin", "orig_bytes": 299_999_999, "id.resp_h": "8.8.8.8"}),
             ),
             (
                 "net.transfer",
-                json!({"resp_class": "pastebin", "orig_bytes": 100_000_000, "id.resp_h": "8.8.8.8"}),
+                json!({"resp_class": "pastebin", "orig_bytes": 300_000_000, "id.resp_h": "8.8.8.8"}),
             ),
             ("image.load", json!({"ImageLoaded": "ntdll.dll"})),
             (

@@ -223,7 +223,8 @@ fn narrow(app: &mut App, row: &Row, is_excluded: bool) -> Vec<Effect> {
 /// `name="value"`; none where filters could not read it back.
 fn term(row: &Row) -> Option<String> {
     let name = row.filtered_as.as_deref()?;
-    let is_plain = |c: char| c.is_alphanumeric() || c == '_';
+    // Fields of records have dots in their names: `id.orig_h`.
+    let is_plain = |c: char| c.is_alphanumeric() || ['_', '.'].contains(&c);
     let is_sound = !name.is_empty() && name.chars().all(is_plain) && !row.value.contains('"');
     (is_sound && !row.value.is_empty()).then(|| format!("{name}=\"{}\"", row.value))
 }

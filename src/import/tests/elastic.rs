@@ -87,12 +87,12 @@ fn which_records_of_processes_are_which() {
 #[test]
 fn a_program_that_opens_another_has_the_signature_its_agent_found() {
     for (status, rule) in [
-        ("trusted", "lsass_trusted"),
+        ("trusted", "lsass_other_signer"),
         ("errorBadDigest", "lsass_invalid"),
-        ("errorExpired", "lsass_doubtful"),
-        ("errorUntrustedRoot", "lsass_doubtful"),
-        ("trusted ", "lsass_doubtful"),
-        ("revoked", "lsass_doubtful"),
+        ("errorExpired", "lsass_other_signer"),
+        ("errorUntrustedRoot", "lsass_other_signer"),
+        ("trusted ", "lsass_other_signer"),
+        ("revoked", "lsass_other_signer"),
     ] {
         let mut record = process(&json!({}));
         record["event"]["type"] = json!(["access"]);

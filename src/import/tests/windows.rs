@@ -54,7 +54,7 @@ fn each_id_is_of_the_type_that_is_named_after_it() {
     let (event, rule) = judged(&sysmon(10, &lsass));
     assert_eq!(
         (event.event_type.as_str(), rule.as_str()),
-        ("process.access", "lsass_doubtful")
+        ("process.access", "lsass_other_signer")
     );
     for (field, wanted) in [
         ("TargetImage", "C:\\Windows\\System32\\lsass.exe"),

@@ -307,7 +307,7 @@ mod tests {
             "a whole number, zero or more"
         );
         let known = expected(&event, &field("resp_class"));
-        assert_eq!(known, "known: archives, home_box, partners, pastebin");
+        assert_eq!(known, "known: archives, home_box, pastebin");
         assert_eq!(expected(&event, &Part::Source), "known: zeek");
         let types = expected(&event, &Part::EventType);
         assert!(
