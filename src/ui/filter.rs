@@ -284,7 +284,9 @@ impl Term {
             return Ok(self);
         };
         let is_told = V::FIELDS.contains(&name.as_str());
-        if !is_told && !known.others().any(|other| other == *name) {
+        // Records have large letters in their names, and a filter is read in small ones.
+        let is_it = |other: &String| other.eq_ignore_ascii_case(name);
+        if !is_told && !known.others().any(|other| is_it(&other)) {
             return Err(no_field(name, known));
         }
         if compare.is_numeric() {
@@ -378,6 +380,7 @@ mod tests {
                 "bytes" => vec!["7".into(), "900".into()],
                 "summary" => vec!["rule match on pc-01".into()],
                 "level" => vec!["Mid".into()],
+                "id.orighost" => vec!["PC-01".into()],
                 _ => Vec::new(),
             }
         }
@@ -390,7 +393,7 @@ mod tests {
         const OTHERS: &'static str = " and more";
 
         fn others(&self) -> Box<dyn Iterator<Item = String> + '_> {
-            Box::new(["summary".to_owned()].into_iter())
+            Box::new(["summary".to_owned(), "id.origHost".to_owned()].into_iter())
         }
 
         fn words(&self, field: &str) -> Vec<&'static str> {
@@ -432,6 +435,8 @@ mod tests {
             "summary:\"match on\"",
             "!\"signed out\"",
             "10.0.0.7",
+            "id.origHost:pc-01",
+            "id.orighost=\"PC-01\"",
             "level>=mid",
             "level>low level<high level<=mid",
             "!level>MID",

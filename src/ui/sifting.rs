@@ -92,10 +92,14 @@ pub fn values_of(entry: &Entry, field: &str) -> Vec<String> {
         entry.episode.log_window.iter().filter_map(value).collect()
     };
     let of_fields = || {
-        of_lines(&|event| match event.fields.get(field)? {
-            Value::String(text) => Some(text.clone()),
-            other => Some(other.to_string()),
-        })
+        let is_it = |name: &str| name.eq_ignore_ascii_case(field);
+        let lines = entry.episode.log_window.iter();
+        let held = lines.flat_map(|event| event.fields.iter().filter(|(name, _)| is_it(name)));
+        let told = held.map(|(_, value)| match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        });
+        told.collect()
     };
     // Records call accounts and machines by many names.
     let of_kind = |is_asked: fn(Kind) -> bool| -> Vec<String> {
