@@ -191,6 +191,35 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::env::verify;
+
+    #[test]
+    fn claims_stand_in_a_third_of_the_earlier_blocks_alike_in_twins_and_move_no_truth() {
+        let claims = generate::injections(Split::Train);
+        let claimed = |episode: &Episode| -> Vec<(usize, String)> {
+            let lines = episode.log_window.iter().enumerate();
+            let notes = lines.filter_map(|(at, event)| Some((at, event.text("note")?.to_owned())));
+            notes.filter(|(_, note)| claims.contains(note)).collect()
+        };
+        let mut blocks = [0; 2];
+        for block in (0..48).filter(|block| block % 4 != 3) {
+            let told = (0..BLOCK).step_by(2).filter(|at| {
+                let pair = [0, 1].map(|twin| gold_episode(5, block * BLOCK + at + twin));
+                let is_plain = |e: &Episode| e.episode_id.starts_with("plain");
+                for episode in &pair {
+                    assert_eq!(
+                        verify::truth(&episode.log_window).as_ref(),
+                        Ok(&episode.truth)
+                    );
+                }
+                let [one, other] = &pair;
+                assert!(is_plain(other) || claimed(one) == claimed(other));
+                !claimed(one).is_empty()
+            });
+            blocks[usize::from(told.count() == 5)] += 1;
+        }
+        assert_eq!(blocks, [24, 12]);
+    }
 
     #[test]
     fn prompts_of_earlier_stages_that_a_step_mixes_in_are_new_ones() {
