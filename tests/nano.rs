@@ -2,10 +2,15 @@
 
 #![expect(clippy::expect_used, reason = "a test stops where it goes wrong")]
 
+use std::path::Path;
+
+use candle_core::Device;
 use opensoc::env::generate;
 use opensoc::env::schema::{Action, Episode, Split, Stage};
 use opensoc::model::nano;
+use opensoc::model::placement::Placement;
 use opensoc::model::source::LoadedModel;
+use opensoc::pretrain;
 use opensoc::train::{evaluate, task};
 
 fn holdout(count: u64) -> Vec<Episode> {
@@ -81,4 +86,46 @@ fn the_shipped_adapters_answer_in_format() {
             .count();
         assert!(in_format >= 34, "{name}: {in_format} of 40");
     }
+}
+
+/// Four small steps of pretraining that goes on from nano; what `out` holds after two of them is copied to `half`.
+fn further(out: &Path, half: Option<&Path>) -> Result<(), Box<dyn std::error::Error>> {
+    let options = pretrain::Options {
+        seed: 3,
+        steps: 4,
+        windows: 1,
+        notes: 4,
+        echoes: 1,
+        lr: 1e-3,
+        probe_every: 2,
+        out: out.to_path_buf(),
+        from: Some(nano::NAME.into()),
+        device: Device::Cpu,
+    };
+    pretrain::run(&options, |progress| {
+        assert_eq!(progress.phase, 2, "the windows are long at once");
+        let name = "checkpoint.safetensors";
+        if let (2, Some(half)) = (progress.step, half) {
+            std::fs::copy(out.join(name), half.join(name)).expect("saved at the probe");
+        }
+    })?;
+    Ok(())
+}
+
+#[test]
+fn pretraining_goes_on_from_a_model_and_from_its_own_checkpoint()
+-> Result<(), Box<dyn std::error::Error>> {
+    let (whole, half) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    further(whole.path(), Some(half.path()))?;
+    let open = |dir: &Path| LoadedModel::open(&dir.display().to_string(), &Placement::cpu());
+    let (nano, model) = (LoadedModel::nano()?, open(whole.path())?);
+    assert_eq!(model.tokenizer.to_json()?, nano.tokenizer.to_json()?);
+    let logits = |model: &LoadedModel| model.decoder.logits(&[40, 41, 42, 40, 41]);
+    let (before, after) = (logits(&nano)?, logits(&model)?);
+    let pairs = before.iter().zip(&after);
+    let moved = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(moved > 1e-3 && moved < 5.0, "{moved}");
+    further(half.path(), None)?;
+    assert_eq!(logits(&open(half.path())?)?, after);
+    Ok(())
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::Outcome;
+use crate::model::placement::DeviceChoice;
 use crate::pretrain::corpus::Words;
 use crate::pretrain::{self, Options, Progress};
 
@@ -34,6 +35,12 @@ pub struct Args {
     /// Steps between probes and checkpoints
     #[arg(long, default_value_t = 250)]
     pub probe_every: u64,
+    /// Go on with this model instead of beginning from nothing: `nano`, or a folder
+    #[arg(long, value_name = "MODEL")]
+    pub from: Option<String>,
+    /// auto, cpu, cuda:N or metal
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceChoice,
     /// Print this many documents of what it reads, and stop
     #[arg(long, value_name = "N")]
     pub corpus: Option<u64>,
@@ -56,6 +63,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         lr: args.lr,
         probe_every: args.probe_every,
         out: args.out.clone(),
+        from: args.from.clone(),
+        device: args.device.open()?,
     };
     let mut written = Ok(());
     pretrain::run(&options, |progress| {

@@ -10,7 +10,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use super::config::{ModelConfig, Projection};
 use super::error::{ModelError, Result};
 use super::lora::Adapter;
-use super::ops::{self, Attention};
+use super::ops::{self, Attention, Heads};
 use super::pack::{Asking, Packed};
 use super::rope::RopeTable;
 use super::tensors::NamedTensors;
@@ -212,30 +212,30 @@ impl Decoder {
         Ok(rows.to_dtype(DType::F32)?)
     }
 
+    /// How its attention is divided.
+    pub(super) fn attention_heads(&self) -> Heads {
+        Heads {
+            queries: self.config.heads,
+            keys: self.config.kv_heads,
+            width: self.config.head_dim(),
+        }
+    }
+
     /// What attention needs to know in every layer.
     pub(super) fn layer_specs(&self, packed: &Arc<Packed>, asking: Asking) -> LayerSpecs {
-        let inner = Attention {
-            packed: packed.clone(),
-            asking: Arc::new(Asking::all(packed)),
-            rope: self.rope.clone(),
-            heads: self.config.heads,
-            kv_heads: self.config.kv_heads,
-            head_dim: self.config.head_dim(),
-        };
-        let last = Attention {
-            asking: Arc::new(asking),
-            ..inner.clone()
-        };
+        let all = Arc::new(Asking::all(packed));
+        let heads = self.attention_heads();
+        let inner = Attention::new(packed.clone(), all, self.rope.clone(), heads);
         LayerSpecs {
+            last: inner.of(asking),
             inner,
-            last,
             layers: self.config.layers,
         }
     }
 
     pub(super) fn layer(&self, i: usize, x: &Tensor, spec: &Attention) -> Result<Tensor> {
         let (h, k, v) = self.keys_and_values(i, x)?;
-        let (x, h) = (asking(x, &spec.asking)?, asking(&h, &spec.asking)?);
+        let (x, h) = (asking(x, spec.asking())?, asking(&h, spec.asking())?);
         let q = self.project(i, Projection::Q, &h)?;
         let attended = ops::attention(&q, &k, &v, spec)?;
         self.finish_layer(i, &x, &attended)

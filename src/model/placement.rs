@@ -118,9 +118,9 @@ impl DeviceChoice {
         match self {
             Self::Cpu => Ok(Device::Cpu),
             Self::Cuda(_) if !candle_core::utils::cuda_is_available() => Err(built_without("cuda")),
-            Self::Cuda(index) => Device::new_cuda(index).map_err(|e| refuse(e.to_string())),
+            Self::Cuda(index) => Device::new_cuda(index).map_err(|e| refuse(reason(&e))),
             Self::Metal if !candle_core::utils::metal_is_available() => Err(built_without("metal")),
-            Self::Metal => Device::new_metal(0).map_err(|e| refuse(e.to_string())),
+            Self::Metal => Device::new_metal(0).map_err(|e| refuse(reason(&e))),
             Self::Auto => {
                 let gpus = [Self::Cuda(0), Self::Metal];
                 let found = gpus.into_iter().find_map(|choice| choice.open().ok());
@@ -128,6 +128,13 @@ impl DeviceChoice {
             }
         }
     }
+}
+
+/// What a driver said, without the stack that candle may add, and what to do.
+fn reason(error: &candle_core::Error) -> String {
+    let told = error.to_string();
+    let first = told.lines().next().unwrap_or_default();
+    format!("{first}; look at its driver, or take `--device cpu`")
 }
 
 /// What a device is called in run files: `cpu`, `cuda:0`, `metal`.

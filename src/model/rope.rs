@@ -39,11 +39,17 @@ impl RopeTable {
         self.cos.len().checked_div(self.half).unwrap_or(0)
     }
 
+    /// Cosines and sines of a position, one an angle.
+    #[must_use]
+    pub fn angles(&self, position: usize) -> (&[f32], &[f32]) {
+        let angles = position * self.half..(position + 1) * self.half;
+        (&self.cos[angles.clone()], &self.sin[angles])
+    }
+
     /// Rotates one row of heads in place; `direction` is 1 for forward, -1 for the gradient's way back.
     #[inline]
     pub fn rotate(&self, row: &mut [f32], position: usize, direction: f32) {
-        let angles = position * self.half..(position + 1) * self.half;
-        let (cos, sin) = (&self.cos[angles.clone()], &self.sin[angles]);
+        let (cos, sin) = self.angles(position);
         for head in row.chunks_exact_mut(2 * self.half) {
             let (low, high) = head.split_at_mut(self.half);
             for (((l, h), &c), &s) in low.iter_mut().zip(high).zip(cos).zip(sin) {

@@ -32,11 +32,11 @@ const LOOK_BACK: f32 = 0.1;
 /// How strongly a match copies.
 const COPY: f32 = 0.5;
 
-/// Random weights with look-back and matching heads.
+/// Random weights with look-back and matching heads, on a device.
 ///
 /// # Errors
 /// When memory for a tensor cannot be had.
-pub fn weights(config: &ModelConfig, seed: u64) -> Result<Weights> {
+pub fn weights(config: &ModelConfig, seed: u64, device: &Device) -> Result<Weights> {
     let mut stream = Stream::named(seed, &["pretrain", "weights"]);
     let base = Decoder::random(config, STD, &mut stream, &Device::Cpu)?;
     let mut tensors: BTreeMap<String, Tensor> = base.named().into_iter().collect();
@@ -45,6 +45,8 @@ pub fn weights(config: &ModelConfig, seed: u64) -> Result<Weights> {
         heads.look_back(&mut tensors)?;
         heads.matching(&mut tensors)?;
     }
+    let there = |(name, tensor): (String, Tensor)| Ok((name, tensor.to_device(device)?));
+    let tensors = tensors.into_iter().map(there).collect::<Result<_>>()?;
     let mut named = NamedTensors::new(tensors, Path::new("memory"));
     Weights::from_named(config, &mut named, DType::F32)
 }

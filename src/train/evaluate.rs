@@ -21,8 +21,18 @@ use crate::stream::Stream;
 pub const MAX_TOKENS: usize = 64;
 /// Episodes decoded together.
 const BATCH: usize = 32;
-/// Episodes whose actions are scored together.
+/// Episodes whose tokens are scored together; fewer on devices whose attention scores every row against every other.
 const SCORED: usize = 16;
+const SCORED_ELSEWHERE: usize = 4;
+
+/// How many episodes to score together.
+#[must_use]
+pub fn scored_together(decoder: &Decoder) -> usize {
+    match decoder.device().is_cpu() {
+        true => SCORED,
+        false => SCORED_ELSEWHERE,
+    }
+}
 
 /// Greedy responses and their verdicts. `between` runs between batches; where it says stop, what is there so far returns.
 ///
@@ -141,7 +151,7 @@ pub fn judged<'a>(
     mut between: impl FnMut() -> bool,
 ) -> Result<Vec<Judged>> {
     let mut log_probs = Vec::with_capacity(episodes.len());
-    for batch in episodes.chunks(SCORED) {
+    for batch in episodes.chunks(scored_together(decoder)) {
         log_probs.extend(log_probs_of_actions(decoder, tokenizer, batch)?);
         if !between() {
             break;

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::fixture::{CPU, Outcome};
 
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/tiny")
 }
 

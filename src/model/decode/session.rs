@@ -45,14 +45,9 @@ impl<'a> Prefix<'a> {
         let config = &decoder.config;
         let tokens = packed.tokens().to_vec();
         let last_rows = Asking::some(&packed, ends.iter().copied());
-        let mut spec = Attention {
-            asking: Arc::new(Asking::all(&packed)),
-            packed: Arc::new(packed),
-            rope: decoder.rope().clone(),
-            heads: config.heads,
-            kv_heads: config.kv_heads,
-            head_dim: config.head_dim(),
-        };
+        let all = Arc::new(Asking::all(&packed));
+        let rope = decoder.rope().clone();
+        let mut spec = Attention::new(Arc::new(packed), all, rope, decoder.attention_heads());
         let mut prefix = Self {
             config,
             rope: decoder.rope(),
@@ -70,7 +65,7 @@ impl<'a> Prefix<'a> {
                 // Only keys and values of the other rows are wanted from here on.
                 let d = config.hidden_size;
                 (x, q) = (rows_of(&x, &last_rows, d), rows_of(&q, &last_rows, d));
-                spec.asking = Arc::new(last_rows.clone());
+                spec = spec.of(last_rows.clone());
             }
             let (out, k) = attend(q, k, &v, &spec);
             caches.push(PromptCache { k, v });

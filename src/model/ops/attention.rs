@@ -17,24 +17,63 @@ use crate::model::kernels::{self, Threads, View, ViewMut, matmul};
 use crate::model::pack::{Asking, Packed, Segment};
 use crate::model::rope::RopeTable;
 use backward::Given;
+pub use composed::Angles;
+use composed::Placed;
 use composed::composed;
-pub use composed::rotated;
 
 /// Query rows handled at a time.
 const BLOCK: usize = 64;
 
+/// How many heads there are, and how wide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heads {
+    /// Of queries.
+    pub queries: usize,
+    /// Of keys and values; divides `queries`.
+    pub keys: usize,
+    pub width: usize,
+}
+
 /// What attention needs to know besides queries, keys and values.
 #[derive(Clone)]
 pub struct Attention {
-    pub packed: Arc<Packed>,
-    /// The rows that queries come from; keys and values come from all.
-    pub asking: Arc<Asking>,
-    pub rope: Arc<RopeTable>,
-    /// Query heads.
-    pub heads: usize,
-    /// Key and value heads; divides `heads`.
-    pub kv_heads: usize,
-    pub head_dim: usize,
+    packed: Arc<Packed>,
+    asking: Arc<Asking>,
+    rope: Arc<RopeTable>,
+    heads: Heads,
+    placed: Arc<Placed>,
+}
+
+impl Attention {
+    /// Queries come from the rows that ask, keys and values from all.
+    #[must_use]
+    pub fn new(
+        packed: Arc<Packed>,
+        asking: Arc<Asking>,
+        rope: Arc<RopeTable>,
+        heads: Heads,
+    ) -> Self {
+        Self {
+            packed,
+            asking,
+            rope,
+            heads,
+            placed: Arc::default(),
+        }
+    }
+
+    /// The same where other rows ask.
+    #[must_use]
+    pub fn of(&self, asking: Asking) -> Self {
+        let (packed, rope) = (self.packed.clone(), self.rope.clone());
+        Self::new(packed, Arc::new(asking), rope, self.heads)
+    }
+
+    /// The rows that queries come from.
+    #[must_use]
+    pub fn asking(&self) -> &Asking {
+        &self.asking
+    }
 }
 
 /// q `[asking, heads * head_dim]`, k and v `[rows, kv_heads * head_dim]`, all before rotation; the result has q's shape.
@@ -43,7 +82,8 @@ pub struct Attention {
 /// On shapes that do not fit the packing, or positions beyond the rope table.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result<Tensor> {
     let (asking, rows) = (spec.asking.len(), spec.packed.len());
-    let (width, kv_width) = (spec.heads * spec.head_dim, spec.kv_heads * spec.head_dim);
+    let heads = spec.heads;
+    let (width, kv_width) = (heads.queries * heads.width, heads.keys * heads.width);
     if q.dims() != [asking, width] || k.dims() != [rows, kv_width] || v.dims() != [rows, kv_width] {
         candle_core::bail!(
             "attention: q {:?} k {:?} v {:?} for {rows} rows",
@@ -169,7 +209,8 @@ impl Fused {
     /// All rows: the output, and what backward needs. Takes queries and keys before rotation.
     fn forward(&self, mut q: Vec<f32>, mut k: Vec<f32>, v: &[f32]) -> (Vec<f32>, KeptForward) {
         let spec = &self.spec;
-        let (width, kv_width) = (spec.heads * spec.head_dim, spec.kv_heads * spec.head_dim);
+        let heads = spec.heads;
+        let (width, kv_width) = (heads.queries * heads.width, heads.keys * heads.width);
         spec.rope
             .rotate_rows(&mut q, width, spec.asking.positions(), 1.0);
         spec.rope
@@ -182,10 +223,10 @@ impl Fused {
             .collect();
         let (mut out, mut lse) = (
             vec![0f32; q.len()],
-            vec![0f32; spec.asking.len() * spec.heads],
+            vec![0f32; spec.asking.len() * heads.queries],
         );
         let outs = split_rows(&mut out, &blocks, width);
-        let lses = split_rows(&mut lse, &blocks, spec.heads);
+        let lses = split_rows(&mut lse, &blocks, heads.queries);
         blocks
             .par_iter()
             .zip(outs)
@@ -197,21 +238,20 @@ impl Fused {
     }
 
     fn group_size(&self) -> usize {
-        self.spec.heads / self.spec.kv_heads
+        self.spec.heads.queries / self.spec.heads.keys
     }
 
     fn scale(&self) -> f32 {
-        1.0 / (self.spec.head_dim as f32).sqrt()
+        1.0 / (self.spec.heads.width as f32).sqrt()
     }
 
     /// Raw scores of a block for one head into `scores` `[block, keys]`.
     fn scores(&self, block: &Block, head: usize, q: &[f32], k: &[f32], scores: &mut [f32]) {
-        let Attention {
-            heads,
-            kv_heads,
-            head_dim: d,
-            ..
-        } = self.spec;
+        let Heads {
+            queries: heads,
+            keys: kv_heads,
+            width: d,
+        } = self.spec.heads;
         let (n, keys, kv) = (block.queries.len(), block.keys(), head / self.group_size());
         let q = head_view(q, &block.queries, heads * d, head, d);
         for (part, offset) in &block.parts {
@@ -230,12 +270,11 @@ impl Fused {
         out: &mut [f32],
         lse: &mut [f32],
     ) {
-        let Attention {
-            heads,
-            kv_heads,
-            head_dim: d,
-            ..
-        } = self.spec;
+        let Heads {
+            queries: heads,
+            keys: kv_heads,
+            width: d,
+        } = self.spec.heads;
         let (n, keys) = (block.queries.len(), block.keys());
         let mut scores = vec![0f32; n * keys];
         for head in 0..heads {
@@ -317,6 +356,14 @@ mod tests {
     use crate::model::testing::{assert_close, randn};
     use candle_core::Var;
 
+    fn shape(queries: usize, keys: usize, width: usize) -> Heads {
+        Heads {
+            queries,
+            keys,
+            width,
+        }
+    }
+
     /// Lengths of a prompt and its completions, group by group.
     fn packed(groups: &[&[usize]]) -> Packed {
         let mut packed = Packed::default();
@@ -348,14 +395,7 @@ mod tests {
                 let rows = packed.len();
                 let rope = Arc::new(RopeTable::new(d, 10_000.0, 256));
                 let asking = Arc::new(Asking::all(&packed));
-                let spec = Attention {
-                    packed,
-                    asking,
-                    rope,
-                    heads,
-                    kv_heads,
-                    head_dim: d,
-                };
+                let spec = Attention::new(packed, asking, rope, shape(heads, kv_heads, d));
                 let q = Var::from_tensor(&randn(1, &[rows, heads * d])?)?;
                 let k = Var::from_tensor(&randn(2, &[rows, kv_heads * d])?)?;
                 let v = Var::from_tensor(&randn(3, &[rows, kv_heads * d])?)?;
@@ -389,13 +429,10 @@ mod tests {
         let packed = Arc::new(sharing.finish());
         let (heads, kv_heads, d, rows) = (4, 2, 8, packed.len());
         let asking = Arc::new(Asking::some(&packed, wanted.into_iter()));
-        let spec = |asking: &Arc<Asking>| Attention {
-            packed: packed.clone(),
-            asking: asking.clone(),
-            rope: Arc::new(RopeTable::new(d, 10_000.0, 256)),
-            heads,
-            kv_heads,
-            head_dim: d,
+        let spec = |asking: &Arc<Asking>| {
+            let rope = Arc::new(RopeTable::new(d, 10_000.0, 256));
+            let heads = shape(heads, kv_heads, d);
+            Attention::new(packed.clone(), asking.clone(), rope, heads)
         };
         let q = Var::from_tensor(&randn(1, &[rows, heads * d])?)?;
         let k = Var::from_tensor(&randn(2, &[rows, kv_heads * d])?)?;
@@ -424,14 +461,7 @@ mod tests {
         let packed = Arc::new(packed(&[&[9]]));
         let rope = Arc::new(RopeTable::new(4, 10_000.0, 8));
         let asking = Arc::new(Asking::all(&packed));
-        let spec = Attention {
-            packed,
-            asking,
-            rope,
-            heads: 1,
-            kv_heads: 1,
-            head_dim: 4,
-        };
+        let spec = Attention::new(packed, asking, rope, shape(1, 1, 4));
         let x = randn(1, &[9, 4])?;
         assert!(attention(&x, &x, &x, &spec).is_err());
         assert!(attention(&randn(1, &[8, 4])?, &x, &x, &spec).is_err());

@@ -14,7 +14,7 @@ use candle_core::{CpuStorage, DType, Layout, Result, Shape, Storage, Tensor};
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
-pub use attention::{Attention, attend, attention, rotated};
+pub use attention::{Angles, Attention, Heads, attend, attention};
 pub use linear::{Lora, full_linear, linear};
 pub use log_probs::{log_probs, log_probs_composed};
 pub use rms_norm::rms_norm;

@@ -20,9 +20,12 @@ pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
             eps: eps as f32,
             inverse: Kept::default(),
         };
-        x.contiguous()?.apply_op2(weight, op)
-    } else {
-        composed(x, weight, eps)
+        return x.contiguous()?.apply_op2(weight, op);
+    }
+    // candle's own fused norm has no gradient.
+    match x.track_op() || weight.track_op() {
+        true => composed(x, weight, eps),
+        false => candle_nn::ops::rms_norm(&x.contiguous()?, &weight.contiguous()?, eps as f32),
     }
 }
 

@@ -157,7 +157,7 @@ impl Run<'_> {
             .map(|e| task::gold_sequence(tokenizer, e))
             .collect();
         let (mut sum, mut tokens) = (0f64, 0usize);
-        for batch in examples.chunks(16) {
+        for batch in examples.chunks(evaluate::scored_together(&self.learner.decoder)) {
             let scores = Learner::score(&self.learner.decoder, batch, 1.0)?;
             sum -= scores.iter().map(|&s| f64::from(s)).sum::<f64>();
             tokens += scores.len();

@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::{Attention, Block, Fused, KeptForward, blocks, head_view};
+use super::{Attention, Block, Fused, Heads, KeptForward, blocks, head_view};
 use crate::model::kernels::{self, Threads, View, ViewMut, matmul};
 
 impl Fused {
     /// Row and head: output · its gradient.
     pub(super) fn deltas(&self, y: &[f32], dy: &[f32]) -> Vec<f32> {
-        let d = self.spec.head_dim;
+        let d = self.spec.heads.width;
         let pairs = y.par_chunks_exact(d).zip(dy.par_chunks_exact(d));
         pairs.map(|(y, dy)| kernels::dot(y, dy)).collect()
     }
@@ -21,11 +21,14 @@ impl Fused {
             packed,
             asking,
             rope,
-            heads,
-            kv_heads,
-            head_dim: d,
+            ..
         } = &self.spec;
-        let (heads, kv_heads, d, size) = (*heads, *kv_heads, *d, self.group_size());
+        let Heads {
+            queries: heads,
+            keys: kv_heads,
+            width: d,
+        } = self.spec.heads;
+        let size = self.group_size();
         let tasks: Vec<(&Range<usize>, usize)> = packed
             .groups()
             .iter()
@@ -54,7 +57,7 @@ impl Fused {
 
     /// Gradients of one group of segments for one key-value head.
     fn backward_task(&self, group: &Range<usize>, kv: usize, given: &Given<'_>) -> TaskGradients {
-        let d = self.spec.head_dim;
+        let d = self.spec.heads.width;
         let size = self.group_size();
         let rows = self.spec.packed.rows_of(group);
         let queries = self.spec.asking.of_group(group);
@@ -84,12 +87,11 @@ impl Fused {
         p: &mut [f32],
         ds: &mut [f32],
     ) {
-        let Attention {
-            heads,
-            kv_heads,
-            head_dim: d,
-            ..
-        } = self.spec;
+        let Heads {
+            queries: heads,
+            keys: kv_heads,
+            width: d,
+        } = self.spec.heads;
         let (n, keys) = (block.queries.len(), block.keys());
         self.scores(block, head, &given.kept.q, &given.kept.k, p);
         let dy = head_view(given.dy, &block.queries, heads * d, head, d);
@@ -123,12 +125,11 @@ impl Fused {
         (p, ds): (&[f32], &[f32]),
         out: &mut TaskGradients,
     ) {
-        let Attention {
-            heads,
-            kv_heads,
-            head_dim: d,
-            ..
-        } = self.spec;
+        let Heads {
+            queries: heads,
+            keys: kv_heads,
+            width: d,
+        } = self.spec.heads;
         let (n, keys, kv, size) = (
             block.queries.len(),
             block.keys(),
