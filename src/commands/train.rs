@@ -14,7 +14,7 @@ use crate::model::decoder::Decoder;
 use crate::model::nano;
 use crate::model::placement::{DtypeChoice, Placement};
 use crate::model::source::LoadedModel;
-use crate::run::{Manifest, RunDir, layout};
+use crate::run::{HEADLINES, Manifest, RunDir, layout};
 use crate::train::config::{BaseDtype, Preset, TrainConfig, resolve};
 use crate::train::curriculum::{self, Host};
 use crate::train::extra::Extra;
@@ -300,7 +300,7 @@ pub fn told(fact: &RunFact) -> Option<String> {
             )
         }
         RunFact::Metrics(row) => {
-            let values = LOGGED
+            let values = HEADLINES
                 .iter()
                 .filter_map(|name| row.values.get_key_value(*name));
             format!("{} {} | {}", row.stage, row.step, listed(values))
@@ -321,17 +321,6 @@ pub fn told(fact: &RunFact) -> Option<String> {
         | RunFact::Forget(_) => return None,
     })
 }
-
-/// Metrics of a step that the log shows.
-const LOGGED: [&str; 7] = [
-    "reward",
-    "loss",
-    "format_ok",
-    "accuracy",
-    "citation_accuracy",
-    "entropy",
-    "grad_norm",
-];
 
 fn listed<'a>(values: impl Iterator<Item = (&'a String, &'a f64)>) -> String {
     let values: Vec<String> = values

@@ -30,5 +30,16 @@ pub use manifest::Manifest;
 pub use reader::RunReader;
 pub use writer::RunWriter;
 
+/// The metrics that say in one line how a run goes, on a terminal that shows lines.
+pub const HEADLINES: [&str; 7] = [
+    "reward",
+    "loss",
+    "format_ok",
+    "accuracy",
+    "citation_accuracy",
+    "entropy",
+    "grad_norm",
+];
+
 /// The longest line a run file may hold; writers refuse to write and readers to keep a longer one.
 pub const MAX_LINE: usize = 1 << 20;

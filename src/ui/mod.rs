@@ -277,7 +277,8 @@ async fn drive(app: &mut App, mut surface: impl Surface, mut outside: Outside) -
         }
         let now = began.elapsed();
         pulse.follow(tending::wants_looks(app), now);
-        let timer = [pace.wait(now), toast.wait(now), pulse.wait(now)];
+        let at_once = app.is_looking_through().then_some(Duration::ZERO);
+        let timer = [pace.wait(now), toast.wait(now), pulse.wait(now), at_once];
         let timer = timer.into_iter().flatten().min();
         let woken = tokio::select! {
             biased;
@@ -289,6 +290,9 @@ async fn drive(app: &mut App, mut surface: impl Surface, mut outside: Outside) -
         let now = began.elapsed();
         let mut messages = gather(woken, &mut outside, &mut pace, &toast, now);
         messages.extend(pulse.is_due(now).then_some(Msg::LookAgain));
+        if messages.is_empty() && app.is_looking_through() {
+            app.look_further();
+        }
         for message in messages {
             for effect in update(app, message) {
                 match perform_effect(app, effect, &mut surface, &outside) {

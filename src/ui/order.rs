@@ -89,14 +89,12 @@ impl Queue {
     }
 
     /// Lists by the next of the orders; the selected alert stays. All alerts are listed that a filter looks through: else the
-    /// first of an order would be the first of those that happen to be there, and the list would grow under the cursor.
+    /// first of an order would be the first of those that happen to be there. The loop has those generated that are missing
+    /// ([`App::look_further`](crate::ui::app::App::look_further)).
     pub fn step_order(&mut self) {
         let at = Order::ALL.iter().position(|order| *order == self.order);
         let next = Order::ALL.iter().cycle().nth(at.map_or(0, |at| at + 1));
         self.order = next.copied().unwrap_or_default();
-        if self.order != Order::Queue {
-            self.look_through();
-        }
         self.look_around();
     }
 

@@ -22,6 +22,7 @@ use crate::ui::queue::sittings::{Kept, restore};
 use crate::ui::queue::splits::Shelf;
 use crate::ui::queue::what_if::WhatIf;
 use crate::ui::scroll::Scroll;
+use crate::ui::sifting::LOOKED_THROUGH;
 
 pub use sittings::ToKeep;
 
@@ -235,11 +236,11 @@ impl Queue {
 
     /// Makes the alert at `at` the selected one, generating as far as needed.
     pub fn select(&mut self, at: usize) {
-        match self.order {
-            Order::Queue => self.generate(at + READY),
-            // Another stage may not have been looked through yet.
-            _ => self.look_through(),
-        }
+        self.generate(match self.order {
+            Order::Queue => at + READY,
+            // Its list ends where looking through does, wherever the cursor is in it.
+            _ => (at + READY).min(LOOKED_THROUGH).max(at + 1),
+        });
         self.selected.insert(self.stage, at);
         self.look_around();
         self.rest();

@@ -14,6 +14,9 @@ use crate::ui::scroll::Scroll;
 /// Alerts generated in search of those that a filter admits, at most.
 pub(super) const LOOKED_THROUGH: usize = 2_000;
 
+/// Alerts generated between two looks at the keyboard: a few milliseconds' worth.
+const SLICE: usize = 40;
+
 /// Alerts beyond the selected one that are kept in sight of a filter, while there are more to generate.
 const AHEAD: usize = 20;
 
@@ -301,9 +304,17 @@ impl Queue {
         self.filter.is_empty() || self.filter.admits(&Alert { queue, at, entry })
     }
 
-    /// Generates all alerts that a filter looks through.
-    pub(super) fn look_through(&mut self) {
-        self.generate(LOOKED_THROUGH);
+    /// Whether alerts are still to be generated of those that a filter looks through.
+    pub(super) fn lacks_alerts(&self) -> bool {
+        self.entries().len() < LOOKED_THROUGH
+    }
+
+    /// Generates some more of them.
+    pub(super) fn look_further(&mut self) {
+        self.generate((self.entries().len() + SLICE).min(LOOKED_THROUGH));
+        if !self.is_looking {
+            self.look_around();
+        }
     }
 
     /// Generates until enough alerts ahead are admitted, or enough have been looked through.

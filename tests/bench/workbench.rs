@@ -235,6 +235,24 @@ fn keys(what: &str, app: &mut App, screen: KeyCode, keys: &[char]) {
     report(what, times, KEY);
 }
 
+/// What a key for another order takes, and each slice of the alerts that the list lacks, with its frame.
+fn orders() {
+    let mut app = watching(1);
+    let mut canvas = Canvas::new(BIG);
+    press(&mut app, KeyCode::F(1));
+    let began = Instant::now();
+    press(&mut app, KeyCode::Char('O'));
+    canvas.draw(&app);
+    let mut times = vec![began.elapsed()];
+    while app.is_looking_through() {
+        let began = Instant::now();
+        app.look_further();
+        canvas.draw(&app);
+        times.push(began.elapsed());
+    }
+    report("a key for another order, or a slice of it", times, KEY);
+}
+
 fn main() {
     let mut app = watching(STEPS);
     charts("six charts of 100,000 steps, whole frame", &mut app);
@@ -253,4 +271,5 @@ fn main() {
     for (what, screen, chosen) in open {
         keys(what, &mut app, screen, chosen);
     }
+    orders();
 }

@@ -5,6 +5,7 @@ use std::io;
 use super::Plain;
 use super::words::Word;
 use crate::link::RunState;
+use crate::run::HEADLINES;
 use crate::run::series::Point;
 use crate::run::summary::Summary;
 use crate::ui::app::{App, ScreenName};
@@ -13,17 +14,6 @@ use crate::ui::msg::Effect;
 use crate::ui::tending;
 use crate::ui::told::Watching;
 use crate::ui::widget::chart::clock;
-
-/// Metrics that say how a run goes, in the line of them.
-const METRICS: [&str; 7] = [
-    "reward",
-    "loss",
-    "format_ok",
-    "accuracy",
-    "citation_accuracy",
-    "entropy",
-    "grad_norm",
-];
 
 impl Plain<'_> {
     /// How the run goes, or what is asked of it.
@@ -156,7 +146,7 @@ fn metrics(run: &Watching) -> Option<String> {
         let point = run.curves.get(name)?.newest().filter(Point::is_drawn)?;
         Some(format!("{name} {:.3}", point.value))
     };
-    let told: Vec<String> = METRICS.iter().filter_map(newest).collect();
+    let told: Vec<String> = HEADLINES.iter().filter_map(newest).collect();
     (!told.is_empty()).then(|| format!("Metrics: {}", told.join(", ")))
 }
 

@@ -82,10 +82,9 @@ impl Queue {
     }
 }
 
-/// Opens the list: grouped as the queue is listed, else by category. All alerts are counted that a filter looks through, so
-/// that the filter by a group lists as many as the group is said to have.
+/// Opens the list: grouped as the queue is listed, else by category. All alerts are counted that a filter looks through, as
+/// soon as the loop has had them generated.
 pub fn open(app: &mut App) {
-    app.queue.look_through();
     let by = app.queue.order();
     let by = if by == Order::Queue {
         Order::Category

@@ -114,10 +114,22 @@ pub fn event(name: &str) -> KeyEvent {
     KeyEvent::new(chord.code, modifiers)
 }
 
-/// Presses keys, named as in the key table with spaces between; gives what is to be done.
+/// Presses keys, named as in the key table with spaces between, and rests after each as the loop does; gives what is to be
+/// done.
 pub fn press(app: &mut App, keys: &str) -> Vec<Effect> {
-    let presses = keys.split(' ').map(event);
-    presses.flat_map(|key| update(app, Msg::Key(key))).collect()
+    let mut effects = Vec::new();
+    for key in keys.split(' ').map(event) {
+        effects.extend(update(app, Msg::Key(key)));
+        rest(app);
+    }
+    effects
+}
+
+/// Lets the loop do what it does while nothing comes in.
+pub fn rest(app: &mut App) {
+    while app.is_looking_through() {
+        app.look_further();
+    }
 }
 
 pub fn frame(app: &App, theme: &Theme, size: (u16, u16)) -> Buffer {

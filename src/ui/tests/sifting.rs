@@ -5,7 +5,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use crate::env::schema::Episode;
 use crate::ui::app::{App, update};
 use crate::ui::msg::Msg;
-use crate::ui::tests::fixtures::{answer, app, press, ready, right, seen, wrong};
+use crate::ui::tests::fixtures::{answer, app, event, press, ready, right, seen, wrong};
 
 fn said(app: &App) -> &str {
     app.toast.as_ref().map_or("", |toast| toast.text.as_str())
@@ -142,8 +142,6 @@ fn a_filter_measures_from_where_it_was_begun_and_esc_goes_back_there() {
 #[test]
 fn the_nearest_alert_is_that_of_the_list_not_of_the_numbers() {
     let mut app = app();
-    // A filter looks through more alerts than were there: all of them are to be.
-    app.queue.look_through();
     press(&mut app, "O O O g g");
     let host = |app: &App, at: usize| app.queue.entries()[at].episode.alert.host.clone();
     let mut listed: Vec<usize> = (0..app.queue.entries().len()).collect();
@@ -161,6 +159,33 @@ fn the_nearest_alert_is_that_of_the_list_not_of_the_numbers() {
     press(&mut app, "/");
     type_text(&mut app, &filter);
     assert_eq!(app.queue.selected(), next, "after {here}");
+}
+
+#[test]
+fn no_key_waits_for_all_alerts_that_an_order_or_groups_list() {
+    for key in ["O", "b"] {
+        let mut app = app();
+        press(&mut app, "j j");
+        let before = app.queue.entries().len();
+        update(&mut app, Msg::Key(event(key)));
+        assert!(app.is_looking_through(), "{key}");
+        let mut slices = 0;
+        while app.is_looking_through() {
+            let had = app.queue.entries().len();
+            app.look_further();
+            let made = app.queue.entries().len() - had;
+            assert!((1..=50).contains(&made), "{key}: {made} at once");
+            slices += 1;
+        }
+        assert!(before < 100 && slices > 30, "{key}: {before}, {slices}");
+        assert_eq!(
+            (app.queue.entries().len(), app.queue.selected()),
+            (2_000, 2)
+        );
+        // Once they are there nothing is left to do.
+        press(&mut app, key);
+        assert!(!app.is_looking_through());
+    }
 }
 
 #[test]
