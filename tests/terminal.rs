@@ -62,6 +62,7 @@ fn child() {
         train_config: TrainConfig::nano(),
         is_read_only: false,
         start_on_training: false,
+        sft_extra: None,
     };
     let session = Session {
         commands,

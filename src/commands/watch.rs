@@ -100,6 +100,7 @@ fn show(
         train_config,
         is_read_only: true,
         start_on_training: true,
+        sft_extra: None,
     };
     crate::ui::run(options, session)?;
     Ok(Outcome::Complete)

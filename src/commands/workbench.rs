@@ -121,6 +121,7 @@ pub fn open(
     check(args)?;
     use_threads(train_config.threads);
     let starts_training = start.is_some();
+    let sft_extra = start.as_ref().and_then(|start| start.sft_extra.clone());
     let (commands, received) = channel();
     if let Some(request) = start {
         commands.send(Command::Train(Box::new(request)))?;
@@ -150,6 +151,7 @@ pub fn open(
     };
     let options = WorkbenchOptions {
         start_on_training: starts_training,
+        sft_extra,
         ..options(args, train_config)?
     };
     let exit = crate::ui::run(options, session)?;
@@ -196,6 +198,7 @@ fn options(args: &Args, train_config: TrainConfig) -> anyhow::Result<WorkbenchOp
         train_config,
         is_read_only: false,
         start_on_training: false,
+        sft_extra: None,
     })
 }
 

@@ -35,7 +35,8 @@ pub enum Kind {
     Domain,
     /// A file name.
     File,
-    /// The path of a program, with a word that a family or the rules know: its name, or the folder it lies in.
+    /// The path of a program, or of a registry value, with a word that a family or the rules know: its name, or the folder
+    /// (key) it lies in.
     Program,
     /// What a program was started with.
     CommandLine,
@@ -65,7 +66,7 @@ impl Kind {
             Kind::Domain => "domain",
             Kind::SideIp(_) => "address inside or outside",
             Kind::File => "file",
-            Kind::Program => "path of a program",
+            Kind::Program => "path of a program or of a registry value",
             Kind::CommandLine => "command line",
             Kind::Word => "word the rules know",
             Kind::Filler(_) => "word no rule looks at",

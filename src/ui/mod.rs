@@ -126,6 +126,8 @@ pub struct WorkbenchOptions {
     pub is_read_only: bool,
     /// A run is started with the workbench: its screen comes first.
     pub start_on_training: bool,
+    /// Labelled examples that the form before a run offers.
+    pub sft_extra: Option<PathBuf>,
 }
 
 /// The other end: the model thread, or a followed run folder.
@@ -227,6 +229,7 @@ fn app_for(options: WorkbenchOptions, keymap: Keymap, shipped: Option<ShippedRun
         options.is_read_only,
     );
     app.labelling = Labelling::new(options.annotator, options.source.seed);
+    app.sft_extra = options.sft_extra;
     if options.start_on_training {
         app.screen = ScreenName::Training;
         // The shipped run, which is watched alone, has ended long ago.

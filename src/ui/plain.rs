@@ -32,8 +32,13 @@ use crate::ui::perform::perform;
 use crate::ui::surface::Surface;
 use crate::ui::theme::ThemeError;
 
-/// The longest line that is read; what is longer comes as several, none of them a command.
+/// The longest line that is read, in bytes; a longer one is passed over whole.
 const MAX_LINE: u64 = 4_096;
+
+/// A line that was longer.
+struct TooLong;
+
+type Line = Result<String, TooLong>;
 
 /// Said where somebody sits at both ends.
 const PROMPT: &str = "> ";
@@ -114,21 +119,37 @@ pub(super) fn run<R: BufRead + Send + 'static>(
 }
 
 /// A thread that reads lines, no faster than they are obeyed.
-fn read_lines(mut input: impl BufRead + Send + 'static) -> io::Result<Receiver<String>> {
+fn read_lines(mut input: impl BufRead + Send + 'static) -> io::Result<Receiver<Line>> {
     let (sender, lines) = channel(1);
     let reader = std::thread::Builder::new().name("lines".into());
     reader.spawn(move || {
-        loop {
-            let mut bytes = Vec::new();
-            let read = input.by_ref().take(MAX_LINE).read_until(b'\n', &mut bytes);
-            let is_over = !matches!(read, Ok(count) if count > 0);
-            let line = String::from_utf8_lossy(&bytes).into_owned();
-            if is_over || sender.blocking_send(line).is_err() {
+        while let Some(line) = read_line(&mut input) {
+            if sender.blocking_send(line).is_err() {
                 return;
             }
         }
     })?;
     Ok(lines)
+}
+
+/// The next line; none at the end, or where nothing more can be read.
+fn read_line(input: &mut impl BufRead) -> Option<Line> {
+    let mut bytes = Vec::new();
+    let mut piece = |bytes: &mut Vec<u8>| {
+        let read = input.by_ref().take(MAX_LINE).read_until(b'\n', bytes);
+        read.ok().filter(|count| *count > 0)
+    };
+    piece(&mut bytes)?;
+    let is_whole = |bytes: &[u8]| bytes.ends_with(b"\n") || (bytes.len() as u64) < MAX_LINE;
+    if is_whole(&bytes) {
+        return Some(Ok(String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    loop {
+        bytes.clear();
+        if piece(&mut bytes).is_none() || is_whole(&bytes) {
+            return Some(Err(TooLong));
+        }
+    }
 }
 
 /// How often the clerk was asked, and how often the other threads have answered.
@@ -143,7 +164,7 @@ struct Heard {
 struct Plain<'a> {
     app: App,
     outside: Outside,
-    lines: Receiver<String>,
+    lines: Receiver<Line>,
     runtime: Runtime,
     out: &'a mut dyn Write,
     is_prompted: bool,
@@ -164,7 +185,7 @@ struct Plain<'a> {
 /// What woke the loop.
 enum Woken {
     Message(Msg),
-    Line(Option<String>),
+    Line(Option<Line>),
     /// A wish to draw, which means nothing here.
     Nothing,
 }
@@ -173,7 +194,7 @@ enum Woken {
 async fn woken(
     outside: &mut Outside,
     facts_open: bool,
-    lines: Option<&mut Receiver<String>>,
+    lines: Option<&mut Receiver<Line>>,
 ) -> Woken {
     let has_lines = lines.is_some();
     let line = async {
@@ -231,7 +252,13 @@ impl Plain<'_> {
             let lines = Some(&mut self.lines);
             let woken = woken(&mut self.outside, self.facts_open, lines);
             match self.runtime.block_on(woken) {
-                Woken::Line(line) => return Ok(line),
+                Woken::Line(Some(Err(TooLong))) => {
+                    self.put(&format!(
+                        "That line is longer than {MAX_LINE} bytes and was not obeyed."
+                    ))?;
+                    self.out.flush()?;
+                }
+                Woken::Line(line) => return Ok(line.and_then(Result::ok)),
                 Woken::Message(message) => self.take(message)?,
                 Woken::Nothing => {}
             }

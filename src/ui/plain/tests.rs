@@ -57,6 +57,7 @@ impl Bench {
             train_config: TrainConfig::nano(),
             is_read_only: false,
             start_on_training: false,
+            sft_extra: None,
         }
     }
 
@@ -471,4 +472,15 @@ fn every_word_is_read_as_itself_and_every_key_it_names_means_it() {
     ] {
         assert_eq!(read(line, &app), Ok((word, rest)), "{line}");
     }
+}
+
+#[test]
+fn a_line_that_is_too_long_is_passed_over_whole() {
+    // What would be a command of its own is the end of the line.
+    let text = told(&format!("{}dismiss\nscore\n", "x".repeat(4_096)));
+    in_order(&text, &["longer than 4096 bytes", "Stage: stage2_multi"]);
+    assert!(
+        !text.contains("Decided") && !text.contains("no command"),
+        "{text}"
+    );
 }

@@ -185,6 +185,21 @@ fn a_flood_of_facts_is_drawn_ten_times_a_second_at_most_and_keys_get_through() {
 }
 
 #[test]
+fn alerts_that_a_list_lacks_come_while_nothing_else_does_and_keys_get_through() {
+    let mut app = app();
+    update(&mut app, Msg::Key(event("O")));
+    assert!(app.is_looking_through());
+    let (frames, exit, _) = run_loop(app, |inputs, facts| {
+        std::thread::sleep(Duration::from_millis(400));
+        inputs.send(Input::Key(event("q"))).expect("heard");
+        drop(facts);
+    });
+    // The first, and those that show more of the list.
+    assert!((2..=8).contains(&frames), "{frames} frames");
+    assert_eq!(exit.reason, ExitReason::Quit);
+}
+
+#[test]
 fn a_terminal_that_takes_no_bytes_ends_the_loop_and_leaves_the_run() {
     let mut app = app();
     train(&mut app, 1);
@@ -295,9 +310,15 @@ fn a_workbench_that_trains_opens_on_training() {
             train_config: config(),
             is_read_only,
             start_on_training,
+            sft_extra: start_on_training.then(|| "labels.jsonl".into()),
         };
         let app = app_for(options, Keymap::embedded().expect("sound"), None);
         assert_eq!(app.screen, screen);
+        assert_eq!(
+            app.sft_extra.is_some(),
+            start_on_training,
+            "the form offers it again"
+        );
         assert_eq!(
             app.training.is_in_progress(),
             start_on_training,
