@@ -291,10 +291,6 @@ impl Plain<'_> {
     /// Does what a verb does on the screen that is in front.
     fn verb(&mut self, verb: Verb) -> io::Result<()> {
         let effects = perform(&mut self.app, verb);
-        // What is told of a list is told of all of it.
-        while self.app.is_looking_through() {
-            self.app.look_further();
-        }
         self.act(effects)
     }
 
