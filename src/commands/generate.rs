@@ -64,8 +64,8 @@ pub fn parse_split(text: &str) -> Result<Split, String> {
 /// # Errors
 /// When `out` cannot be written.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-    for index in 0..args.count {
-        let episode = generate::episode(args.stage, args.split, args.seed, index);
+    let episodes = generate::episodes(args.stage, args.split, args.seed, 0);
+    for episode in episodes.take(args.count as usize) {
         match args.format {
             Format::Episodes => serde_json::to_writer(&mut *out, &episode)?,
             Format::Sft => serde_json::to_writer(&mut *out, &sft_example(&episode))?,

@@ -3,7 +3,9 @@
 //! Failures are counted since the user's last success. Who signs in from where is read from typed fields alone.
 
 use super::address::is_internal;
-use super::rules::{Firing, value};
+use serde_json::Value;
+
+use super::rules::{Firing, is_same, shown};
 use super::schema::{Action, Event};
 
 /// The event type of a failed sign-in.
@@ -152,7 +154,7 @@ fn single_internal(events: &[Event]) -> Option<Firing> {
 /// What a success at `position` amounts to, with its failures and itself as evidence.
 fn after_failures(events: &[Event], position: usize) -> Option<(Case, Vec<usize>)> {
     let success = events.get(position).filter(|e| e.event_type == SUCCESS)?;
-    let mut evidence = failures_before(events, position, &value(success, USER)?);
+    let mut evidence = failures_before(events, position, shown(success, USER)?);
     let case = match evidence.len() {
         0 => return None,
         n if n < GUESSES => Case::Mistyped,
@@ -176,13 +178,13 @@ fn after_failures(events: &[Event], position: usize) -> Option<(Case, Vec<usize>
 fn guessing(events: &[Event]) -> Option<Firing> {
     (0..events.len()).find_map(|position| {
         let event = events.get(position).filter(|e| e.event_type == FAILURE)?;
-        let user = value(event, USER)?;
-        let mut evidence = failures_before(events, position, &user);
+        let user = shown(event, USER)?;
+        let mut evidence = failures_before(events, position, user);
         evidence.push(position);
         let is_followed = events
             .iter()
             .skip(position)
-            .any(|e| e.event_type == SUCCESS && value(e, USER).as_ref() == Some(&user));
+            .any(|e| e.event_type == SUCCESS && is_of(e, user));
         (evidence.len() == GUESSES && !is_followed).then_some(Firing {
             trigger: position,
             evidence,
@@ -191,17 +193,19 @@ fn guessing(events: &[Event]) -> Option<Firing> {
 }
 
 /// Failures of `user` before `position`, since that user's last success.
-fn failures_before(events: &[Event], position: usize, user: &str) -> Vec<usize> {
+fn failures_before(events: &[Event], position: usize, user: &Value) -> Vec<usize> {
     let mut failures = Vec::new();
     for (i, event) in events.iter().enumerate().take(position) {
-        if value(event, USER).as_deref() != Some(user) {
-            continue;
-        }
         match event.event_type.as_str() {
-            FAILURE => failures.push(i),
-            SUCCESS => failures.clear(),
+            FAILURE if is_of(event, user) => failures.push(i),
+            SUCCESS if is_of(event, user) => failures.clear(),
             _ => {}
         }
     }
     failures
+}
+
+/// Whether a sign-in is one of `user`.
+fn is_of(event: &Event, user: &Value) -> bool {
+    shown(event, USER).is_some_and(|held| is_same(held, user))
 }

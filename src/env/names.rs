@@ -11,13 +11,22 @@ const ENDINGS: [&str; 8] = ["", "", "", "n", "r", "s", "t", "x"];
 
 /// One to three syllables.
 pub fn word(stream: &mut Stream) -> String {
-    (0..stream.between(1, 3))
-        .map(|_| syllable(stream))
-        .collect()
+    let mut word = String::new();
+    for _ in 0..stream.between(1, 3) {
+        push_syllable(&mut word, stream);
+    }
+    word
 }
 
 /// Consonant, vowel, and perhaps an ending.
 pub fn syllable(stream: &mut Stream) -> String {
-    let mut letters = |of: &[&'static str]| stream.pick(of).copied().unwrap_or("");
-    [letters(&CONSONANTS), letters(&VOWELS), letters(&ENDINGS)].concat()
+    let mut made = String::new();
+    push_syllable(&mut made, stream);
+    made
+}
+
+fn push_syllable(word: &mut String, stream: &mut Stream) {
+    for letters in [&CONSONANTS[..], &VOWELS, &ENDINGS] {
+        word.push_str(stream.pick(letters).copied().unwrap_or_default());
+    }
 }

@@ -250,19 +250,19 @@ impl Pools {
 
     /// An address outside the organisation.
     pub fn external_ip(&self, stream: &mut Stream) -> String {
-        let first = public_octet(stream);
-        let network = self.network(&format!("{first}.{}", stream.between(0, 255)), stream);
-        format!("{network}.{}", stream.between(1, 254))
+        let (first, second) = (public_octet(stream), stream.between(0, 255));
+        let third = self.third_octet(stream);
+        format!("{first}.{second}.{third}.{}", stream.between(1, 254))
     }
 
     /// The first three octets of a network inside the organisation.
     pub fn internal_network(&self, stream: &mut Stream) -> String {
-        let head = match stream.below(3) {
-            0 => format!("10.{}", stream.between(0, 63)),
-            1 => format!("172.{}", stream.between(16, 31)),
-            _ => "192.168".to_owned(),
+        let (first, second) = match stream.below(3) {
+            0 => (10, stream.between(0, 63)),
+            1 => (172, stream.between(16, 31)),
+            _ => (192, 168),
         };
-        self.network(&head, stream)
+        format!("{first}.{second}.{}", self.third_octet(stream))
     }
 
     /// An address inside the organisation.
@@ -271,9 +271,9 @@ impl Pools {
         format!("{network}.{}", stream.between(1, 254))
     }
 
-    fn network(&self, head: &str, stream: &mut Stream) -> String {
-        let third = stream.below(128) * 2 + self.octet_parity;
-        format!("{head}.{third}")
+    /// Of one parity in each split: they share no network.
+    fn third_octet(&self, stream: &mut Stream) -> u64 {
+        stream.below(128) * 2 + self.octet_parity
     }
 }
 

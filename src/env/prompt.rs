@@ -2,29 +2,34 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
-
 use super::schema::{Alert, Event};
 
 /// The fixed system message.
 pub const SYSTEM: &str = include_str!("../../assets/system.txt").trim_ascii();
+
+/// About what a header and a log line take: room for them is made once.
+const HEADER_BYTES: usize = 256;
+const LINE_BYTES: usize = 256;
 
 const CLOSING: &str = "Triage this alert in three lines.";
 
 /// The user message of an episode.
 #[must_use]
 pub fn user_message(alert: &Alert, window: &[Event]) -> String {
-    let mut text = format!(
-        "Alert {} | severity={} | category={}\nHost: {} | User: {}\nSummary: {}\n\nLog window:\n",
-        one_line(&alert.alert_id),
-        one_line(&alert.severity),
-        one_line(&alert.category),
-        one_line(&alert.host),
-        one_line(&alert.user),
-        one_line(&alert.summary),
-    );
+    let mut text = String::with_capacity(HEADER_BYTES + LINE_BYTES * window.len());
+    for (label, shown) in [
+        ("Alert ", &alert.alert_id),
+        (" | severity=", &alert.severity),
+        (" | category=", &alert.category),
+        ("\nHost: ", &alert.host),
+        (" | User: ", &alert.user),
+        ("\nSummary: ", &alert.summary),
+    ] {
+        push(&mut text, label, shown);
+    }
+    text.push_str("\n\nLog window:\n");
     for event in window {
-        text.push_str(&event_line(event));
+        push_line(&mut text, event);
         text.push('\n');
     }
     text.push('\n');
@@ -35,33 +40,34 @@ pub fn user_message(alert: &Alert, window: &[Event]) -> String {
 /// One log line: strings JSON-quoted, other values bare, empty fields dropped.
 #[must_use]
 pub fn event_line(event: &Event) -> String {
-    let mut line = format!(
-        "[{}] {} src={} type={}",
-        one_line(&event.timestamp),
-        one_line(&event.log_id),
-        one_line(&event.source),
-        one_line(&event.event_type)
-    );
-    for (key, value) in &event.fields {
-        let is_empty = value.is_null() || value.as_str().is_some_and(str::is_empty);
-        if !is_empty {
-            // Writing to a String cannot fail.
-            let _ = write!(line, " {}={}", one_line(key), printed(value));
-        }
-    }
+    let mut line = String::with_capacity(LINE_BYTES);
+    push_line(&mut line, event);
     line
 }
 
-/// `Value`'s own `Display` is compact JSON: quoted strings, bare numbers and booleans.
-fn printed(value: &Value) -> String {
-    value.to_string()
+fn push_line(line: &mut String, event: &Event) {
+    push(line, "[", &event.timestamp);
+    push(line, "] ", &event.log_id);
+    push(line, " src=", &event.source);
+    push(line, " type=", &event.event_type);
+    for (key, value) in &event.fields {
+        let is_empty = value.is_null() || value.as_str().is_some_and(str::is_empty);
+        if !is_empty {
+            push(line, " ", key);
+            // `Value`'s own `Display` is compact JSON: quoted strings, bare numbers and booleans. Writing to a String
+            // cannot fail.
+            let _ = write!(line, "={value}");
+        }
+    }
 }
 
-/// Imported text must not add lines to the layout.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+/// A label and what it is followed by, on one line: imported text must not add lines to the layout.
+fn push(line: &mut String, label: &str, text: &str) {
+    line.push_str(label);
+    match text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        true => line.push_str(text),
+        false => line.extend(text.chars().map(|c| if c.is_control() { ' ' } else { c })),
+    }
 }
 
 #[cfg(test)]

@@ -192,11 +192,17 @@ pub struct Event {
 }
 
 impl Event {
+    /// What stands under `name`. Records have some ten fields: looking them through is quicker than hashing the name.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        let mut fields = self.fields.iter();
+        fields.find_map(|(held, value)| (held == name).then_some(value))
+    }
+
     /// The string field `name`, when there is one and it is not empty.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.fields
-            .get(name)
+        self.value(name)
             .and_then(Value::as_str)
             .filter(|text| !text.is_empty())
     }
@@ -204,13 +210,13 @@ impl Event {
     /// The whole-number field `name`.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<u64> {
-        self.fields.get(name).and_then(Value::as_u64)
+        self.value(name).and_then(Value::as_u64)
     }
 
     /// The boolean field `name`.
     #[must_use]
     pub fn flag(&self, name: &str) -> Option<bool> {
-        self.fields.get(name).and_then(Value::as_bool)
+        self.value(name).and_then(Value::as_bool)
     }
 }
 

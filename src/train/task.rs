@@ -142,10 +142,12 @@ pub fn step_episodes(seed: u64, stage: Stage, draw: &Draw, count: u64, mix: f64)
     let mut episodes = Vec::with_capacity(count as usize);
     for pair in 0..pairs {
         let stage = mixed(stage, mix, &mut stream);
-        let index = (number * pairs + pair) * 2;
-        episodes.extend(
-            [0, 1].map(|twin| generate::episode(stage, Split::Train, source, index + twin)),
-        );
+        episodes.extend(generate::pair(
+            stage,
+            Split::Train,
+            source,
+            number * pairs + pair,
+        ));
     }
     if count % 2 == 1 {
         episodes.push(lone_episode(seed, stage, draw, mix));

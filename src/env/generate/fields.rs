@@ -86,7 +86,7 @@ fn beside(
     stream: &mut Stream,
 ) -> Value {
     let outside = pools::of(scene.split).external_ip(stream);
-    let server = stream.pick(&scene.organisation.servers).cloned();
+    let server = scene.organisation.servers.pick(stream);
     let said = |words: &[&str]| {
         let mut said = known.iter().filter_map(|(_, value)| value.as_str());
         said.any(|word| words.contains(&word))
@@ -120,7 +120,7 @@ pub(super) fn draw(
         Kind::User | Kind::Person => actor.user.clone().into(),
         Kind::Host => actor.host.clone().into(),
         Kind::InternalIp => actor.ip.clone().into(),
-        Kind::ServerIp => stream.pick(&scene.organisation.servers)?.clone().into(),
+        Kind::ServerIp => scene.organisation.servers.pick(stream)?.into(),
         Kind::ExternalIp => pools.external_ip(stream).into(),
         Kind::Domain => pools.domain(stream).into(),
         Kind::File => pools.file(stream).into(),

@@ -78,21 +78,44 @@ impl Labels {
     }
 }
 
-/// The episode at `index`.
+/// The episode at `index`. Its twin has to be drawn too: [`pair`] and [`episodes`] give both for one drawing.
 #[must_use]
 pub fn episode(stage: Stage, split: Split, seed: u64, index: u64) -> Episode {
+    let [first, second] = pair(stage, split, seed, index / 2);
+    match index % 2 {
+        0 => first,
+        _ => second,
+    }
+}
+
+/// The episodes from `first` on.
+pub fn episodes(
+    stage: Stage,
+    split: Split,
+    seed: u64,
+    first: u64,
+) -> impl Iterator<Item = Episode> {
+    (first / 2..)
+        .flat_map(move |number| pair(stage, split, seed, number))
+        .skip((first % 2) as usize)
+}
+
+/// The twins at indices `2 * number` and `2 * number + 1`.
+#[must_use]
+pub fn pair(stage: Stage, split: Split, seed: u64, number: u64) -> [Episode; 2] {
+    let index = 2 * number;
     let labels = labels(stage, split, seed, index);
     let mut attempt = 0u64;
     // Ends at the first draw in nearly every case: what is drawn again is chance coincidence, such as equal addresses.
     loop {
         let attempt_name = attempt.to_string();
         let path = ["episode", stage.as_str(), split.as_str(), &attempt_name];
-        let mut stream = Stream::named(seed, &path).fork(index / 2);
+        let mut stream = Stream::named(seed, &path).fork(number);
         let scene = header::scene(stage, split, has_new_template(split, index), &mut stream);
-        let own = assemble(&scene, seed, index, labels, stream.clone());
-        let twin = assemble(&scene, seed, index ^ 1, labels.swapped(), stream);
-        if let (Some(own), Some(_)) = (own, twin) {
-            return own;
+        let first = assemble(&scene, seed, index, labels, stream.clone());
+        let second = || assemble(&scene, seed, index + 1, labels.swapped(), stream);
+        if let Some(twins) = first.and_then(|first| Some([first, second()?])) {
+            return twins;
         }
         attempt += 1;
     }
@@ -138,8 +161,13 @@ pub fn plain_sign_in(split: Split, seed: u64, index: u64) -> Episode {
 /// that this generator did not make.
 #[must_use]
 pub fn twin(episode: &Episode) -> Option<Episode> {
-    let make = |index| self::episode(episode.stage, episode.split, episode.seed, index);
-    (make(episode.index) == *episode).then(|| make(episode.index ^ 1))
+    let number = episode.index / 2;
+    let [first, second] = pair(episode.stage, episode.split, episode.seed, number);
+    match (first == *episode, second == *episode) {
+        (true, _) => Some(second),
+        (_, true) => Some(first),
+        _ => None,
+    }
 }
 
 /// Whether a hold-out episode uses templates training never sees: one pair in four.

@@ -19,10 +19,26 @@ pub(crate) struct Person {
 pub(crate) struct Organisation {
     /// The first does most of what a window of one deciding line shows, the last is a service account.
     pub people: Vec<Person>,
-    /// Addresses of servers.
-    pub servers: Vec<String>,
+    pub servers: Servers,
     /// When the window opens, in seconds of the day.
     pub opens_at: u64,
+}
+
+/// The servers: many more than a window shows, so each has its address written out when it is picked.
+#[derive(Clone, Debug)]
+pub(crate) struct Servers {
+    /// The first three octets.
+    network: String,
+    /// The last, of each.
+    octets: Vec<u64>,
+}
+
+impl Servers {
+    /// The address of one of them; none where there are none.
+    pub fn pick(&self, stream: &mut Stream) -> Option<String> {
+        let octet = stream.pick(&self.octets)?;
+        Some(format!("{}.{octet}", self.network))
+    }
 }
 
 /// People with an own machine, the service account not counted.
@@ -63,7 +79,10 @@ impl Organisation {
         }
         Self {
             people,
-            servers: octets.map(|octet| format!("{racks}.{octet}")).collect(),
+            servers: Servers {
+                octets: octets.collect(),
+                network: racks,
+            },
             opens_at: opening(stream),
         }
     }
@@ -153,7 +172,12 @@ mod tests {
                 let users: BTreeSet<_> = drawn.people.iter().map(|p| &p.user).collect();
                 let hosts: BTreeSet<_> = drawn.people.iter().map(|p| &p.host).collect();
                 let staff = drawn.people.iter().map(|p| &p.ip);
-                let addresses: BTreeSet<_> = staff.chain(&drawn.servers).collect();
+                let servers = &drawn.servers;
+                let of_servers = servers
+                    .octets
+                    .iter()
+                    .map(|n| format!("{}.{n}", servers.network));
+                let addresses: BTreeSet<_> = staff.cloned().chain(of_servers).collect();
                 assert_eq!(users.len(), STAFF + 1);
                 assert_eq!(hosts.len(), STAFF + 1);
                 assert_eq!(addresses.len(), STAFF + 1 + SERVERS);

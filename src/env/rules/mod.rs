@@ -6,9 +6,10 @@
 mod firing;
 mod wording;
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
-pub use self::firing::{has_hot_surface, is_hot, value};
+pub use self::firing::{has_hot_surface, is_hot, is_same, shown};
 use super::families::{self, Detection, Family, Surface};
 use super::login::{self, Case};
 use super::schema::{Action, Event};
@@ -60,6 +61,23 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         .chain([no_finding()])
         .collect()
 });
+
+/// For each event type a rule decides about, the rules that do, with their places in the table.
+static BY_EVENT_TYPE: LazyLock<HashMap<&'static str, Vec<(usize, &'static Rule)>>> =
+    LazyLock::new(|| {
+        let mut deciding: HashMap<&'static str, Vec<_>> = HashMap::new();
+        for (place, rule) in all().iter().enumerate() {
+            let types: &[&'static str] = match rule.condition {
+                Condition::Context(family, _) => &[family.event_type],
+                Condition::Login(_) => &[login::FAILURE, login::SUCCESS],
+                Condition::Otherwise => &[],
+            };
+            for event_type in types {
+                deciding.entry(event_type).or_default().push((place, rule));
+            }
+        }
+        deciding
+    });
 
 /// The rule table, in order.
 #[must_use]
@@ -149,27 +167,27 @@ impl Rule {
 /// The costliest rule that fires, the earlier in the table among equals. `None` for no events.
 #[must_use]
 pub fn decide(events: &[Event]) -> Option<(&'static Rule, Firing)> {
-    let mut best: Option<(&'static Rule, Firing)> = None;
-    // Rules of one family stand together, and most families have no event here: they are looked for once.
-    let mut looked_for = ("", false);
-    for rule in all() {
-        if let Condition::Context(family, _) = rule.condition {
-            if looked_for.0 != family.event_type {
-                let is_there = events.iter().any(|e| e.event_type == family.event_type);
-                looked_for = (family.event_type, is_there);
+    let mut best: Option<(usize, &'static Rule, Firing)> = None;
+    // Only rules about what is there can fire, and each type of event is asked for once.
+    for (position, event) in events.iter().enumerate() {
+        let is_again = |earlier: &Event| earlier.event_type == event.event_type;
+        let is_new = !events.iter().take(position).any(is_again);
+        let deciding = BY_EVENT_TYPE.get(event.event_type.as_str());
+        for (place, rule) in deciding.filter(|_| is_new).into_iter().flatten() {
+            let is_better = best.as_ref().is_none_or(|(before, held, _)| {
+                let (cost, held) = (rule.action.cost(), held.action.cost());
+                cost > held || cost == held && place < before
+            });
+            if is_better && let Some(firing) = rule.firing(events) {
+                best = Some((*place, rule, firing));
             }
-            if !looked_for.1 {
-                continue;
-            }
-        }
-        let is_costlier = best
-            .as_ref()
-            .is_none_or(|(held, _)| rule.action.cost() > held.action.cost());
-        if is_costlier && let Some(firing) = rule.firing(events) {
-            best = Some((rule, firing));
         }
     }
-    best
+    let found = best.map(|(_, rule, firing)| (rule, firing));
+    found.or_else(|| {
+        let otherwise = all().last()?;
+        Some((otherwise, otherwise.firing(events)?))
+    })
 }
 
 #[cfg(test)]

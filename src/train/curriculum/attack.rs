@@ -79,10 +79,9 @@ impl Run<'_> {
     fn crafted(&mut self, arm: Arm, stream: &Stream) -> Result<[Episode; 2], String> {
         let source = task::derived_seed(self.config.seed, "attacker");
         for _ in 0..MOST_DRAWN {
-            let index = 2 * self.position.attacker.drawn;
+            let number = self.position.attacker.drawn;
             self.position.attacker.drawn += 1;
-            let twin = |i| generate::episode(Stage::Adversarial, Split::Train, source, index + i);
-            let twins = [twin(0), twin(1)];
+            let twins = generate::pair(Stage::Adversarial, Split::Train, source, number);
             if attacker::template(&twins[0]) != Some(arm.template) {
                 continue;
             }
