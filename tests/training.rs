@@ -73,6 +73,7 @@ fn config() -> TrainConfig {
     let mut config = TrainConfig::nano();
     config.seed = 11;
     config.save_steps = 2;
+    config.log_rollouts_groups = 2;
     config.sft.examples = 24;
     config.sft.batch = 8;
     config.sft.epochs = 1;
@@ -194,7 +195,7 @@ fn a_run_is_a_function_of_its_seed_and_survives_stops_and_kills() {
     let (state, heard) = train(&straight, false, None);
     assert_eq!(state, RunState::Finished);
     // 3 SFT steps and 4 stages of 2; evaluations after every step and at the end of each phase
-    assert_eq!((heard.steps, heard.rollouts), (11, 8));
+    assert_eq!((heard.steps, heard.rollouts), (11, 16));
     assert_eq!(heard.evaluations, 3 + 4 * 2);
 
     let card = String::from_utf8(bytes(&straight, "adapters/best/README.md")).expect("text");
@@ -822,7 +823,7 @@ fn dismissed_after_sft(labels: Option<&Path>) -> [f64; 2] {
     let dir = tempfile::tempdir().expect("a folder");
     let mut config = config();
     config.sft = TrainConfig::nano().sft;
-    config.sft.epochs = 8;
+    config.sft.examples = 8_000;
     config.grpo.steps_per_stage = 1;
     config.eval.every_steps = 0;
     let model = LoadedModel::nano().expect("nano");
@@ -858,7 +859,7 @@ fn dismissed_after_sft(labels: Option<&Path>) -> [f64; 2] {
 }
 
 #[test]
-#[ignore = "slow proof: two SFT phases, ten minutes"]
+#[ignore = "slow proof: two SFT phases, twenty minutes"]
 fn twenty_labels_against_a_rule_move_it_and_little_else() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("labels.jsonl");

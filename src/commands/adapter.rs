@@ -134,7 +134,7 @@ fn merge(args: &MergeArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let adapter = adapter(&args.adapter, &model)?;
     let decoder = model.decoder.with_adapter(Some(adapter))?;
     export(&model, &decoder, &args.out, args.dtype.dtype())?;
-    let (name, base) = (&args.adapter, &args.base.model);
+    let (name, base) = (&args.adapter, args.base.model());
     writeln!(out, "{}: {base} with {name} merged in", args.out.display())?;
     Ok(Outcome::Complete)
 }

@@ -4,13 +4,15 @@ use crate::model::error::Result;
 use crate::model::nano;
 use crate::model::placement::{DeviceChoice, DtypeChoice, Placement};
 use crate::model::source::LoadedModel;
+use crate::train::config::Preset;
 
 /// `--model` and `--device`, which every command that runs a model takes.
 #[derive(Clone, Debug, clap::Args)]
 pub struct BaseModel {
-    /// `nano`, a Hugging Face folder, a GGUF file, or `owner/model` in the Hugging Face cache
-    #[arg(long, default_value = nano::NAME)]
-    pub model: String,
+    /// `nano`, a Hugging Face folder, a GGUF file, or `owner/model` in the Hugging Face cache; without it nano, or what the
+    /// preset is for
+    #[arg(long = "model", value_name = "MODEL")]
+    pub named: Option<String>,
     /// auto, cpu, cuda:N or metal
     #[arg(long, default_value = "auto")]
     pub device: DeviceChoice,
@@ -19,18 +21,40 @@ pub struct BaseModel {
 impl Default for BaseModel {
     fn default() -> Self {
         Self {
-            model: nano::NAME.into(),
+            named: None,
             device: DeviceChoice::Auto,
         }
     }
 }
 
 impl BaseModel {
+    /// The model asked for.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        self.named.as_deref().unwrap_or(nano::NAME)
+    }
+
+    /// The same, but where none was named the one that `preset` is for.
+    #[must_use]
+    pub fn or_of(&self, preset: Preset) -> Self {
+        let of_preset = preset.model().map(str::to_owned);
+        Self {
+            named: self.named.clone().or(of_preset),
+            ..self.clone()
+        }
+    }
+
+    /// Whether it is the one in the binary.
+    #[must_use]
+    pub fn is_nano(&self) -> bool {
+        self.model() == nano::NAME
+    }
+
     /// Whether `adapter` is the name of one that is shipped with this model: it is there without a folder.
     #[must_use]
     pub fn has_shipped(&self, adapter: &str) -> bool {
         let mut shipped = nano::adapter_files().iter();
-        self.model == nano::NAME && shipped.any(|(name, ..)| *name == adapter)
+        self.is_nano() && shipped.any(|(name, ..)| *name == adapter)
     }
 
     /// Opens it.
@@ -39,7 +63,7 @@ impl BaseModel {
     /// Names the device, file, field or tensor that is wrong.
     pub fn open(&self, dtype: DtypeChoice) -> Result<LoadedModel> {
         let placement = Placement::of(self.device.open()?, dtype);
-        LoadedModel::open(&self.model, &placement)
+        LoadedModel::open(self.model(), &placement)
     }
 }
 
@@ -53,9 +77,22 @@ mod tests {
         assert!(nano.has_shipped("sft") && nano.has_shipped("stage4_adversarial"));
         assert!(!nano.has_shipped("sft/") && !nano.has_shipped("./sft"));
         let other = BaseModel {
-            model: "some/folder".into(),
+            named: Some("some/folder".into()),
             ..BaseModel::default()
         };
         assert!(!other.has_shipped("sft"));
+    }
+
+    #[test]
+    fn a_preset_brings_its_model_where_none_is_named() {
+        let of = |base: &BaseModel, preset| base.or_of(preset).model().to_owned();
+        let none = BaseModel::default();
+        assert_eq!(of(&none, Preset::Nano), "nano");
+        assert_eq!(of(&none, Preset::Qwen3b), "Qwen/Qwen2.5-3B-Instruct");
+        let named = BaseModel {
+            named: Some("nano".into()),
+            ..BaseModel::default()
+        };
+        assert_eq!(of(&named, Preset::Smol), "nano");
     }
 }

@@ -24,7 +24,7 @@ const REFUSAL: Duration = Duration::from_secs(1);
 /// When the process cannot be started.
 pub fn go_on(base: &BaseModel, run_dir: &Path) -> anyhow::Result<String> {
     let mut args: Vec<OsString> = vec!["train".into(), "--headless".into(), "--resume".into()];
-    args.extend(["--model".into(), base.model.clone().into()]);
+    args.extend(["--model".into(), base.model().into()]);
     args.extend(["--device".into(), base.device.to_string().into()]);
     let dir = std::path::absolute(run_dir)?;
     let child = spawn(args, &dir)?;

@@ -340,7 +340,7 @@ fn alive(root: &Path) -> Check {
 }
 
 fn model(args: &Args) -> Check {
-    let name = &args.base.model;
+    let name = args.base.model();
     match args.base.open(DtypeChoice::Auto) {
         Ok(model) => {
             let hashes = model.hashes.iter();

@@ -87,7 +87,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     if !args.no_baselines {
         answers.extend(of_baselines(args, stages, &episodes));
     }
-    let report = Report::build(&args.base.model, args.split, args.seed, &answers)?;
+    let report = Report::build(args.base.model(), args.split, args.seed, &answers)?;
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {

@@ -90,10 +90,8 @@ fn of_folder(dir: &RunDir, args: &Args) -> anyhow::Result<Exported> {
 fn of_shipped(what: What) -> anyhow::Result<Exported> {
     let run = shipped::run().context("this binary holds no readable run")?;
     let times = export::beginning(&run.created);
-    let rows = export::shipped_rows(run, what);
-    let rows = rows.context("the shipped run keeps metrics and eval only")?;
     Ok(Exported {
-        rows,
+        rows: export::shipped_rows(run, what),
         broken: None,
         times,
     })

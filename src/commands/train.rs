@@ -11,7 +11,6 @@ use super::base::BaseModel;
 use super::{Outcome, detach, workbench};
 use crate::link::{Control, RunFact, RunState, TrainRequest};
 use crate::model::decoder::Decoder;
-use crate::model::nano;
 use crate::model::placement::{DtypeChoice, Placement};
 use crate::model::source::LoadedModel;
 use crate::run::{HEADLINES, Manifest, RunDir, layout};
@@ -150,17 +149,16 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     }
     let run_dir = args.folder(config.seed)?;
     if args.detach {
-        check_room(&args.base, &config).inspect_err(|_| drop_if_empty(&run_dir))?;
+        let base = args.base.or_of(Preset::from_name(&args.preset)?);
+        check_room(&base, &config).inspect_err(|_| drop_if_empty(&run_dir))?;
         writeln!(out, "{}", detach::train(&run_dir)?)?;
         return Ok(Outcome::Complete);
     }
-    let mut base = args.base.clone();
+    let mut base = args.base.or_of(Preset::from_name(&args.preset)?);
     if args.resume {
         let manifest = Manifest::read(&RunDir::new(&run_dir))?;
         config = manifest.config;
-        if base.model == nano::NAME {
-            base.model = manifest.model;
-        }
+        base.named = args.base.named.clone().or(Some(manifest.model));
     }
     check_room(&base, &config).inspect_err(|_| drop_if_empty(&run_dir))?;
     let request = TrainRequest {
@@ -181,10 +179,10 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
 
 /// Before the weights are read: whether they can be, and what to set where there is too little memory for them.
 fn check_room(base: &BaseModel, config: &TrainConfig) -> anyhow::Result<()> {
-    let shape = LoadedModel::shape(&base.model)?;
+    let shape = LoadedModel::shape(base.model())?;
     let placement = Placement::of(base.device.open()?, dtype_choice(config));
     Ok(curriculum::check_room(
-        &base.model,
+        base.model(),
         &shape,
         &placement,
         config,

@@ -19,7 +19,6 @@ use crate::import::room::weight;
 use crate::import::{self, Format, Imported};
 use crate::model::decoder::Decoder;
 use crate::model::error::ModelError;
-use crate::model::nano;
 use crate::model::placement::DtypeChoice;
 use crate::model::tokenizer::Tokenizer;
 use crate::train::error::TrainError;
@@ -52,7 +51,7 @@ pub struct Args {
 /// On an unusable model or adapter, or when the file cannot be read or `out` not written.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let model = args.base.open(DtypeChoice::Auto)?;
-    let shipped = (args.base.model == nano::NAME).then(|| SHIPPED.to_owned());
+    let shipped = args.base.is_nano().then(|| SHIPPED.to_owned());
     let name = args.adapter.clone().or(shipped);
     let adapter = name
         .as_deref()
@@ -71,7 +70,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         })?,
         false => run_alone(&name, open(file)?, &mut answers, &desk)?,
     }
-    if answers.has_foreign && args.base.model == nano::NAME {
+    if answers.has_foreign && args.base.is_nano() {
         writeln!(
             io::stderr(),
             "nano has learned from generated alerts only: on records of other programs hold its answer against `rule`"

@@ -18,7 +18,6 @@ use super::{Outcome, detach, steering};
 use crate::env::schema::{Split, Stage};
 use crate::link::{Command, Control, Fact, RunState, TrainRequest};
 use crate::model::lora::Adapter;
-use crate::model::nano;
 use crate::model::placement::DeviceChoice;
 use crate::model::source::LoadedModel;
 use crate::run::layout::default_root;
@@ -31,7 +30,7 @@ use crate::ui::queue::EpisodeSource;
 use crate::ui::{Session, WorkbenchOptions};
 
 /// Arguments of the workbench.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     pub base: BaseModel,
@@ -99,13 +98,13 @@ impl Args {
 /// # Errors
 /// When the configuration is bad or the terminal cannot be used.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-    let train_config = resolve(
-        Preset::from_name(&args.preset)?,
-        args.quick,
-        None,
-        &args.sets,
-    )?;
-    open(args, train_config, None, out)
+    let preset = Preset::from_name(&args.preset)?;
+    let train_config = resolve(preset, args.quick, None, &args.sets)?;
+    let args = Args {
+        base: args.base.or_of(preset),
+        ..args.clone()
+    };
+    open(&args, train_config, None, out)
 }
 
 /// [`run`] with a resolved configuration, and perhaps a run to start at once.
@@ -129,7 +128,7 @@ pub fn open(
     let (facts, heard) = unbounded_channel();
     let elsewhere = facts.clone();
     let worker_options = WorkerOptions {
-        model: args.base.model.clone(),
+        model: args.base.model().to_owned(),
         device: args.base.device,
         dtype: dtype_choice(&train_config),
         adapters: args.folders().cloned().collect(),
@@ -147,7 +146,7 @@ pub fn open(
     let session = Session {
         commands: asked,
         facts: heard,
-        shipped: (args.base.model == nano::NAME).then(shipped::run).flatten(),
+        shipped: args.base.is_nano().then(shipped::run).flatten(),
     };
     let options = WorkbenchOptions {
         start_on_training: starts_training,
@@ -208,7 +207,7 @@ fn check(args: &Args) -> anyhow::Result<()> {
     if args.base.device != DeviceChoice::Auto {
         args.base.device.open()?;
     }
-    let config = LoadedModel::shape(&args.base.model)?;
+    let config = LoadedModel::shape(args.base.model())?;
     for dir in args.folders() {
         Adapter::load(dir, &config, &candle_core::Device::Cpu)?;
     }

@@ -8,6 +8,8 @@ mod flat;
 mod forward;
 mod session;
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use flat::Flat;
@@ -74,8 +76,10 @@ pub fn generate(
     let prefix = Prefix::fill(decoder, &weights, &requests);
     let mut lines: Vec<Line> = Vec::new();
     for (group, request) in requests.into_iter().enumerate() {
+        let prompt: Arc<[u32]> = request.prompt.into();
         lines.extend(request.streams.into_iter().map(|stream| Line {
             group,
+            prompt: prompt.clone(),
             stream,
             sample: Sample::empty(group),
         }));
@@ -150,19 +154,33 @@ fn decode(
 
 struct Line {
     group: usize,
+    prompt: Arc<[u32]>,
     stream: Stream,
     sample: Sample,
 }
 
 impl Line {
     fn draw(&mut self, logits: &mut [f32], sampling: &Sampling) {
-        let (token, log_prob) = draw(logits, sampling, &mut self.stream);
-        self.sample.tokens.push(token);
-        self.sample.log_probs.push(log_prob);
+        let (prompt, stream) = (&self.prompt, &mut self.stream);
+        self.sample.draw_next(prompt, logits, sampling, stream);
     }
 }
 
 impl Sample {
+    /// Draws the token after `prompt` and what is there of the completion.
+    fn draw_next(
+        &mut self,
+        prompt: &[u32],
+        logits: &mut [f32],
+        sampling: &Sampling,
+        stream: &mut Stream,
+    ) -> u32 {
+        let (token, log_prob) = draw(logits, [prompt, &self.tokens], sampling, stream);
+        self.tokens.push(token);
+        self.log_probs.push(log_prob);
+        token
+    }
+
     /// Whether its last token is one that ends a completion.
     fn has_ended(&self, ends: &[u32]) -> bool {
         self.tokens.last().is_some_and(|last| ends.contains(last))

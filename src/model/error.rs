@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::sampler::Sampling;
+
 /// An error of the model layer.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -10,6 +12,8 @@ pub enum ModelError {
         path: PathBuf,
         cause: std::io::Error,
     },
+    #[error("{path}: there is no such file; {advice}")]
+    NoWeights { path: PathBuf, advice: String },
     #[error("{path}: not a model config: {reason}")]
     Config { path: PathBuf, reason: String },
     #[error("{path}: not a readable safetensors file: {reason}")]
@@ -17,14 +21,20 @@ pub enum ModelError {
     #[error("{path}: not a usable GGUF file: {reason}")]
     Gguf { path: PathBuf, reason: String },
     #[error(
-        "{name}: not `nano`, no folder, no GGUF file, and no model of that name in the Hugging Face cache ({cache})"
+        "{name}: not `nano`, no folder, no GGUF file, and no model of that name in the Hugging Face cache ({cache}); `hf download \
+         {name}` fetches one of the hub, --model takes a folder or GGUF file too"
     )]
     NoModel { name: String, cache: PathBuf },
     #[error("device {device}: {reason}")]
     Device { device: String, reason: String },
-    #[error("{path}: tensor {name} is missing")]
+    #[error(
+        "{path}: tensor {name} is missing: the file is not whole, or of another model than it is to fit; fetch it again, or take both from one"
+    )]
     MissingTensor { path: PathBuf, name: String },
-    #[error("{path}: tensor {name} has shape {found:?}, expected {expected:?}")]
+    #[error(
+        "{path}: tensor {name} has shape {found:?}, expected {expected:?}: the file and what is to hold it are of \
+         different models; take both from one"
+    )]
     Shape {
         path: PathBuf,
         name: String,
@@ -75,7 +85,8 @@ pub enum ModelError {
 fn more_room(tokens: usize, limit: usize) -> String {
     const OTHER: &str = "a model with more (max_position_embeddings in its config.json)";
     match limit.saturating_sub(tokens) {
-        0 => format!("take {OTHER}"),
+        // Evaluations take as much.
+        left if left < Sampling::default().max_tokens => format!("take {OTHER}"),
         left => format!(
             "leave at most {left} tokens for the answer (grpo.max_completion_length in training), or take {OTHER}"
         ),
@@ -107,6 +118,27 @@ impl ModelError {
             found: found.to_vec(),
             expected: expected.to_vec(),
         })
+    }
+
+    /// For `map_err` where a file with weights is opened: says what to do where it is not there.
+    pub(crate) fn weights(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |cause| {
+            if cause.kind() != std::io::ErrorKind::NotFound {
+                return Self::io(path)(cause);
+            }
+            let pickled = ["pytorch_model.bin", "adapter_model.bin"];
+            let is_pickled = |name: &&str| path.with_file_name(name).is_file();
+            let advice = match pickled.into_iter().find(is_pickled) {
+                Some(name) => format!(
+                    "the folder has {name}, a Python pickle, which is not read: save it as safetensors (save_pretrained does)"
+                ),
+                None => "is the download finished, and is it a folder of weights?".to_owned(),
+            };
+            Self::NoWeights {
+                path: path.to_path_buf(),
+                advice,
+            }
+        }
     }
 
     /// For `map_err` on file operations.

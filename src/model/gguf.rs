@@ -17,9 +17,13 @@ use super::config::{Architecture, ModelConfig, Projection};
 use super::error::{ModelError, Result};
 use super::tensors::TensorSource;
 use super::tokenizer::Tokenizer;
+use crate::allocator::give_back_freed_pages;
 
 /// Metadata is looked through for this many bytes before candle reads it.
 const LOOKED_THROUGH: u64 = 1 << 26;
+
+/// Bytes looked through at a time.
+const PIECE: usize = 1 << 16;
 
 /// An open GGUF file.
 pub struct GgufFile {
@@ -37,13 +41,10 @@ impl GgufFile {
     /// On a damaged file, an unknown architecture, or features that would give other logits; each is named.
     pub fn open(path: &Path, device: &Device) -> Result<Self> {
         let file = File::open(path).map_err(ModelError::io(path))?;
-        let mut head = Vec::new();
-        let look = (&file).take(LOOKED_THROUGH).read_to_end(&mut head);
-        look.map_err(ModelError::io(path))?;
-        if has_no_alignment(&head) {
+        let no_alignment = has_no_alignment((&file).take(LOOKED_THROUGH));
+        if no_alignment.map_err(ModelError::io(path))? {
             return Err(wrong(path, "general.alignment is 0"));
         }
-        drop(head);
         let mut reader = BufReader::new(file);
         std::io::Seek::rewind(&mut reader).map_err(ModelError::io(path))?;
         let content = Content::read(&mut reader).map_err(|e| wrong(path, &e.to_string()))?;
@@ -85,17 +86,31 @@ fn wrong(path: &Path, reason: &str) -> ModelError {
     }
 }
 
-/// Whether `general.alignment` says 0, by which candle would divide.
-fn has_no_alignment(head: &[u8]) -> bool {
-    let key = b"general.alignment";
-    let mut windows = head.windows(key.len() + 8);
+/// Whether `general.alignment` says 0, by which candle would divide. Read piece by piece: a head may be as large as a small
+/// model's weights.
+fn has_no_alignment(mut head: impl Read) -> std::io::Result<bool> {
+    const KEY: &[u8] = b"general.alignment";
     // A four-byte type stands between the key and its value.
-    windows.any(|w| {
-        w.starts_with(key) && w[key.len() + 4] == 0 && {
-            let is_byte = w[key.len()] < 2;
-            is_byte || w[key.len() + 4..] == [0; 4]
+    let whole = KEY.len() + 8;
+    let is_zero = |w: &[u8]| {
+        w.starts_with(KEY) && w[KEY.len() + 4] == 0 && {
+            let is_byte = w[KEY.len()] < 2;
+            is_byte || w[KEY.len() + 4..] == [0; 4]
         }
-    })
+    };
+    let mut piece = Vec::with_capacity(PIECE);
+    loop {
+        // What was read last may begin what is looked for.
+        let kept = piece.len().min(whole - 1);
+        piece.drain(..piece.len() - kept);
+        let mut read = head.by_ref().take((PIECE - kept) as u64);
+        if read.read_to_end(&mut piece)? == 0 {
+            return Ok(false);
+        }
+        if piece.windows(whole).any(is_zero) {
+            return Ok(true);
+        }
+    }
 }
 
 /// A whole number of the metadata.
@@ -247,10 +262,13 @@ impl TensorSource for GgufFile {
         let quantised = self.content.tensor(&mut self.reader, &own, &self.device);
         let tensor = quantised.and_then(|tensor| tensor.dequantize(&self.device));
         let tensor = tensor.map_err(|e| wrong(&self.path, &format!("tensor {own}: {e}")))?;
-        match interleaved_heads(&self.config, name) {
-            Some(heads) => Ok(uninterleaved(&tensor, heads)?),
-            None => Ok(tensor),
-        }
+        let tensor = match interleaved_heads(&self.config, name) {
+            Some(heads) => uninterleaved(&tensor, heads)?,
+            None => tensor,
+        };
+        // What it was read as, and the order it was in, are of no use any more.
+        give_back_freed_pages();
+        Ok(tensor)
     }
 
     fn holder(&self, name: &str) -> Option<&Path> {

@@ -63,7 +63,7 @@ const MOST_TENSORS: u64 = 8 << 30;
 fn files(dir: &Path) -> Result<(Vec<u8>, Vec<u8>)> {
     let read = |name: &str, most: u64| {
         let path = dir.join(name);
-        disk::read(&path, most).map_err(ModelError::io(&path))
+        disk::read(&path, most).map_err(ModelError::weights(&path))
     };
     Ok((
         read("adapter_config.json", MOST_CONFIG)?,

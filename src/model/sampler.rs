@@ -14,6 +14,9 @@ pub struct Sampling {
     pub top_k: usize,
     /// Only tokens at least so likely beside the likeliest; 0 keeps all.
     pub min_p: f64,
+    /// What the logits of tokens that stand before are divided by where they are above 0, multiplied with below (CTRL, Keskar
+    /// et al. 2019, as in transformers); 1 leaves them.
+    pub repetition_penalty: f64,
     pub max_tokens: usize,
 }
 
@@ -24,6 +27,7 @@ impl Default for Sampling {
             top_p: 1.0,
             top_k: 0,
             min_p: 0.0,
+            repetition_penalty: 1.0,
             max_tokens: 64,
         }
     }
@@ -42,8 +46,44 @@ impl Sampling {
 }
 
 /// Draws a token and returns it with its log-probability under the unfiltered distribution at the sampling temperature
-/// (what TRL takes as the sampler's log-probability). Overwrites `logits`.
-pub fn draw(logits: &mut [f32], sampling: &Sampling, stream: &mut Stream) -> (u32, f32) {
+/// (what TRL takes as the sampler's log-probability), without a penalty too. `before` are prompt and completion so far.
+/// Overwrites `logits`.
+pub fn draw(
+    logits: &mut [f32],
+    before: [&[u32]; 2],
+    sampling: &Sampling,
+    stream: &mut Stream,
+) -> (u32, f32) {
+    if sampling.repetition_penalty == 1.0 {
+        return drawn(logits, sampling, stream);
+    }
+    let mut plain = logits.to_vec();
+    penalise(logits, before, sampling.repetition_penalty as f32);
+    let (token, _) = drawn(logits, sampling, stream);
+    if sampling.temperature > 0.0 {
+        let inverse = (1.0 / sampling.temperature) as f32;
+        plain.iter_mut().for_each(|l| *l *= inverse);
+    }
+    let (lse, _) = kernels::lse_and_entropy(&plain);
+    (token, plain[token as usize] - lse)
+}
+
+/// Each token of `before` once, however often it stands there.
+fn penalise(logits: &mut [f32], before: [&[u32]; 2], penalty: f32) {
+    let mut seen: Vec<u32> = before.concat();
+    seen.sort_unstable();
+    seen.dedup();
+    for token in seen {
+        if let Some(logit) = logits.get_mut(token as usize) {
+            *logit = match *logit < 0.0 {
+                true => *logit * penalty,
+                false => *logit / penalty,
+            };
+        }
+    }
+}
+
+fn drawn(logits: &mut [f32], sampling: &Sampling, stream: &mut Stream) -> (u32, f32) {
     if sampling.temperature <= 0.0 {
         let best = likeliest(logits);
         let (lse, _) = kernels::lse_and_entropy(logits);
@@ -120,7 +160,7 @@ mod tests {
         let mut hits = [0f64; 4];
         for _ in 0..20_000 {
             let mut logits = [0.1f32.ln(), 0.4f32.ln(), 0.2f32.ln(), 0.3f32.ln()];
-            hits[draw(&mut logits, sampling, &mut stream).0 as usize] += 1.0 / 20_000.0;
+            hits[draw(&mut logits, [&[], &[]], sampling, &mut stream).0 as usize] += 1.0 / 20_000.0;
         }
         hits
     }
@@ -186,7 +226,100 @@ mod tests {
             top_k: 1,
             ..Sampling::default()
         };
-        let (token, got) = draw(&mut logits, &sampling, &mut Stream::named(1, &["x"]));
+        let (token, got) = draw(
+            &mut logits,
+            [&[], &[]],
+            &sampling,
+            &mut Stream::named(1, &["x"]),
+        );
         assert!(token == 1 && (got - want).abs() < 1e-5);
+    }
+
+    /// What a token is drawn with, exactly.
+    fn chances(logits: &[f32], before: &[u32], sampling: &Sampling) -> Vec<f64> {
+        let mut row = logits.to_vec();
+        penalise(&mut row, [before, &[]], sampling.repetition_penalty as f32);
+        row.iter_mut()
+            .for_each(|l| *l /= sampling.temperature as f32);
+        kernels::softmax_row(&mut row);
+        let kept = filtered(&row, sampling).unwrap_or_else(|| (0..row.len()).collect());
+        let total: f32 = kept.iter().map(|&i| row[i]).sum();
+        let of = |i: usize| {
+            if kept.contains(&i) {
+                row[i] / total
+            } else {
+                0.0
+            }
+        };
+        (0..row.len()).map(|i| f64::from(of(i))).collect()
+    }
+
+    #[test]
+    fn penalty_and_filters_are_those_of_transformers() {
+        // Its logits processors in the order it applies them: RepetitionPenalty (1.3, of the tokens 0, 1, 1, 4), Temperature,
+        // TopK, TopP, MinP; softmax of what they leave (tests/parity/sampler.py, version 5.24).
+        let logits = [1.5, -0.75, 0.25, 2.0, -2.0, 0.5];
+        let cases = [
+            (
+                (1.0, 0, 1.0, 0.0),
+                [0.22737, 0.027051, 0.092087, 0.529923, 0.005327, 0.118242],
+            ),
+            (
+                (0.7, 3, 1.0, 0.0),
+                [0.210864, 0.0, 0.0, 0.706276, 0.0, 0.08286],
+            ),
+            (
+                (1.3, 0, 0.8, 0.0),
+                [0.283931, 0.0, 0.0, 0.544365, 0.0, 0.171704],
+            ),
+            ((0.7, 4, 0.6, 0.0), [0.0, 0.0, 0.0, 1.0, 0.0, 0.0]),
+            (
+                (1.0, 0, 1.0, 0.2),
+                [0.259693, 0.0, 0.0, 0.605256, 0.0, 0.135051],
+            ),
+            (
+                (0.9, 5, 0.9, 0.15),
+                [0.247279, 0.0, 0.0, 0.633137, 0.0, 0.119584],
+            ),
+        ];
+        for ((temperature, top_k, top_p, min_p), wanted) in cases {
+            let sampling = Sampling {
+                temperature,
+                top_k,
+                top_p,
+                min_p,
+                repetition_penalty: 1.3,
+                ..Sampling::default()
+            };
+            let got = chances(&logits, &[0, 1, 1, 4], &sampling);
+            let mut pairs = got.iter().zip(wanted);
+            assert!(
+                pairs.all(|(a, b)| (a - b).abs() < 2e-6),
+                "{sampling:?}: {got:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_told_of_a_penalised_token_is_its_plain_log_probability() {
+        let logits = [1.5f32, -0.75, 0.25, 2.0];
+        let sampling = Sampling {
+            temperature: 0.7,
+            repetition_penalty: 1.5,
+            ..Sampling::default()
+        };
+        let mut stream = Stream::named(4, &["draw"]);
+        let (token, told) = draw(&mut logits.clone(), [&[3], &[0]], &sampling, &mut stream);
+        let plain = logits.map(|l| f64::from(l) / 0.7);
+        let lse = plain.iter().map(|l| l.exp()).sum::<f64>().ln();
+        assert!((f64::from(told) - (plain[token as usize] - lse)).abs() < 1e-5);
+        // Greedy: the likeliest after the penalty.
+        let greedy = Sampling {
+            repetition_penalty: 1.5,
+            ..Sampling::greedy(1)
+        };
+        let mut first =
+            |before: &[u32]| draw(&mut logits.clone(), [before, &[]], &greedy, &mut stream).0;
+        assert_eq!((first(&[3]), first(&[])), (0, 3));
     }
 }

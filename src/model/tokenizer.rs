@@ -257,8 +257,9 @@ fn check_marks(pieces: &[Piece], added: &[(String, u32)]) -> Result<(), String> 
     for found in texts.flat_map(|text| mark.find_iter(text)).flatten() {
         if !added.iter().any(|(name, _)| name == found.as_str()) {
             return Err(format!(
-                "its chat template writes {}, which is none of its special tokens: template and tokenizer are of different \
-                 models; take both from one",
+                "its chat template writes {}, which is none of its special tokens: a log line could write it too, and nobody \
+                 could tell who speaks. Where template and tokenizer are of different models take both from one; else take a \
+                 model whose marks are tokens",
                 found.as_str()
             ));
         }

@@ -80,12 +80,7 @@ impl std::fmt::Display for BrokenLines {
 pub fn rows(dir: &RunDir, what: What) -> Result<(Vec<Row>, Option<BrokenLines>), RunError> {
     match what {
         What::Metrics => read(dir, Journal::Metrics, |row: MetricRow| Row::from(row)),
-        What::System => read(dir, Journal::System, |row: SystemRow| Row {
-            step: row.step,
-            stage: row.stage,
-            values: with_time(row.values, row.time),
-            texts: BTreeMap::new(),
-        }),
+        What::System => read(dir, Journal::System, |row: SystemRow| Row::from(row)),
         What::Rollouts => {
             let read = read(dir, Journal::Rollouts, |group: RolloutGroup| {
                 sampled(&group)
@@ -118,13 +113,25 @@ impl From<EvalRow> for Row {
     }
 }
 
-/// All rows of the run in the binary; `None` for the files that are not shipped with it.
+impl From<SystemRow> for Row {
+    fn from(row: SystemRow) -> Self {
+        Self {
+            step: row.step,
+            stage: row.stage,
+            values: with_time(row.values, row.time),
+            texts: BTreeMap::new(),
+        }
+    }
+}
+
+/// The rows of the run in the binary: all of its metrics and evaluations, some of the others.
 #[must_use]
-pub fn shipped_rows(run: ShippedRun, what: What) -> Option<Vec<Row>> {
+pub fn shipped_rows(run: ShippedRun, what: What) -> Vec<Row> {
     match what {
-        What::Metrics => Some(run.metrics.into_iter().map(Row::from).collect()),
-        What::Eval => Some(run.evaluations.into_iter().map(Row::from).collect()),
-        What::System | What::Rollouts => None,
+        What::Metrics => run.metrics.into_iter().map(Row::from).collect(),
+        What::Eval => run.evaluations.into_iter().map(Row::from).collect(),
+        What::System => run.system.into_iter().map(Row::from).collect(),
+        What::Rollouts => run.rollouts.iter().flat_map(sampled).collect(),
     }
 }
 
@@ -391,9 +398,12 @@ mod tests {
     fn the_run_in_the_binary_has_rows_too() {
         let run = crate::run::shipped::run().expect("a run");
         let steps = run.plan.total_steps();
-        let rows = shipped_rows(run.clone(), What::Metrics).expect("metrics");
+        let rows = shipped_rows(run.clone(), What::Metrics);
         assert_eq!(rows.last().map(|row| row.step), Some(steps));
-        assert!(shipped_rows(run.clone(), What::Rollouts).is_none());
+        let answers: usize = run.rollouts.iter().map(|group| group.rollouts.len()).sum();
+        assert_eq!(shipped_rows(run.clone(), What::Rollouts).len(), answers);
+        let system = shipped_rows(run.clone(), What::System);
+        assert!(system.iter().all(|row| row.values.contains_key("time")));
         assert!(beginning(&run.created)[&0] > 1_700_000_000);
     }
 

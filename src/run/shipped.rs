@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::Manifest;
-use crate::link::{EvalRow, MetricRow, Plan};
+use crate::link::{AttackRow, EvalRow, MetricRow, Plan, RolloutGroup, SystemRow};
 
 /// A finished run as its files tell it.
 #[derive(Clone, Debug, Default)]
@@ -14,11 +14,20 @@ pub struct ShippedRun {
     pub plan: Plan,
     pub metrics: Vec<MetricRow>,
     pub evaluations: Vec<EvalRow>,
+    /// Of every tenth step.
+    pub system: Vec<SystemRow>,
+    /// The logged group of every thirteenth step: as many as a browser keeps.
+    pub rollouts: Vec<RolloutGroup>,
+    pub attacks: Vec<AttackRow>,
 }
 
 const MANIFEST: &[u8] = include_bytes!("../../assets/nano/run/run.json");
 const METRICS: &str = include_str!("../../assets/nano/run/metrics.jsonl");
 const EVALUATIONS: &str = include_str!("../../assets/nano/run/eval.jsonl");
+
+const SYSTEM: &str = include_str!("../../assets/nano/run/system.jsonl");
+const ROLLOUTS: &str = include_str!("../../assets/nano/run/rollouts.jsonl");
+const ATTACKS: &str = include_str!("../../assets/nano/run/attacker.jsonl");
 
 /// What it is called among runs.
 pub const ID: &str = "shipped";
@@ -33,6 +42,9 @@ pub fn run() -> Option<ShippedRun> {
         plan: manifest.plan,
         metrics: lines(METRICS),
         evaluations: evaluations(),
+        system: lines(SYSTEM),
+        rollouts: lines(ROLLOUTS),
+        attacks: lines(ATTACKS),
     })
 }
 
@@ -63,6 +75,10 @@ mod tests {
         let run = run().expect("a manifest");
         assert_eq!(run.metrics.len(), METRICS.lines().count());
         assert_eq!(run.evaluations.len(), EVALUATIONS.lines().count());
+        assert_eq!(run.system.len(), SYSTEM.lines().count());
+        assert_eq!(run.rollouts.len(), ROLLOUTS.lines().count());
+        assert_eq!(run.attacks.len(), ATTACKS.lines().count());
+        assert!(run.rollouts.len() > 50 && run.system.len() > 200);
         assert_eq!(
             run.metrics.last().map(|row| row.step),
             Some(run.plan.total_steps())

@@ -27,8 +27,11 @@ pub struct TrainConfig {
     pub threads: u64,
     /// Steps between checkpoints: batches of SFT, generations of rollouts with all their updates in GRPO.
     pub save_steps: u64,
-    /// GRPO steps between lines of `rollouts.jsonl`.
+    /// GRPO steps between those whose groups are written to `rollouts.jsonl`.
     pub log_rollouts_every: u64,
+    /// Groups of such a step that are written.
+    #[serde(default = "one")]
+    pub log_rollouts_groups: u64,
     /// Prompt and completion tokens that run forward and backward together, counted before common beginnings are shared: more
     /// of them share more and need more memory. A sequence or group longer than that runs alone.
     #[serde(default = "some_tokens")]
@@ -117,6 +120,10 @@ pub struct SftConfig {
     /// Gold examples, from all stages; 0 leaves the phase out.
     pub examples: u64,
     pub epochs: u64,
+    /// Times that an epoch reads each labelled example (`--sft-extra`): gold ones of its rule, which may say otherwise, are
+    /// many where there are many in all.
+    #[serde(default = "one")]
+    pub extra_repeats: u64,
     pub lr: f64,
     /// Examples per optimiser step.
     pub batch: u64,
@@ -177,6 +184,9 @@ pub struct GrpoConfig {
     /// Least likelihood of a token beside the likeliest's; 0 takes all.
     #[serde(default)]
     pub min_p: f64,
+    /// What makes tokens that stand before less likely while sampling; 1 leaves them.
+    #[serde(default = "unchanged")]
+    pub repetition_penalty: f64,
     /// Tokens of a response.
     pub max_completion_length: u64,
     /// A response that reached that length teaches nothing.
@@ -216,6 +226,10 @@ impl GrpoConfig {
 
 fn some_tokens() -> u64 {
     2_048
+}
+
+fn unchanged() -> f64 {
+    1.0
 }
 
 fn yes() -> bool {
@@ -338,7 +352,7 @@ impl TrainConfig {
     pub fn plan(&self, extra: u64) -> Plan {
         let sft = PhasePlan {
             name: "sft".to_owned(),
-            steps: self.sft_steps(self.sft.examples + extra),
+            steps: self.sft_steps(self.sft.examples + extra * self.sft.extra_repeats),
             wanted: None,
         };
         let stages = Stage::ALL.into_iter().map(|stage| PhasePlan {
@@ -371,12 +385,15 @@ mod tests {
     #[test]
     fn plan_follows_its_formula() {
         let mut config = TrainConfig::nano();
-        assert_eq!(config.plan(0).total_steps(), 1_980 + 4 * 200);
+        assert_eq!(config.plan(0).total_steps(), 2_000 + 4 * 200);
         config.sft.examples = 601;
         config.sft.epochs = 3;
+        config.sft.extra_repeats = 1;
         assert_eq!(config.sft_steps(601), 31 * 3);
         assert_eq!(config.plan(19).phases[0].steps, 31 * 3);
         assert_eq!(config.plan(20).phases[0].steps, 32 * 3);
+        config.sft.extra_repeats = 8;
+        assert_eq!(config.plan(19).phases[0].steps, 38 * 3);
         config.sft.examples = 0;
         let names: Vec<_> = config.plan(0).phases.into_iter().map(|p| p.name).collect();
         assert_eq!(names, Stage::ALL.map(|stage| stage.as_str().to_owned()));

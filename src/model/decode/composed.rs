@@ -14,7 +14,7 @@ use crate::model::decoder::Decoder;
 use crate::model::error::Result;
 use crate::model::ops::{Angles, Heads, attention};
 use crate::model::pack::{Asking, Packed};
-use crate::model::sampler::{Sampling, draw};
+use crate::model::sampler::Sampling;
 use crate::stream::Stream;
 
 /// The group of lines that nobody asked for.
@@ -22,6 +22,7 @@ const NO_GROUP: usize = usize::MAX;
 
 /// A sample on its way, in the place it has among the rows.
 struct Line {
+    prompt: Arc<[u32]>,
     stream: Stream,
     sample: Sample,
     /// Drawn to its end, or there only to fill a group up.
@@ -103,7 +104,9 @@ fn lines(requests: Vec<Request>, each: usize) -> Vec<Line> {
     let mut lines = Vec::with_capacity(requests.len() * each);
     for (group, request) in requests.into_iter().enumerate() {
         let missing = each - request.streams.len();
+        let prompt: Arc<[u32]> = request.prompt.into();
         let line = |stream, group, is_over| Line {
+            prompt: prompt.clone(),
             stream,
             sample: Sample::empty(group),
             is_over,
@@ -132,9 +135,8 @@ fn kept(lines: Vec<Line>, groups: &[usize], each: usize, samples: &mut [Vec<Samp
 
 impl Line {
     fn draw(&mut self, logits: &mut [f32], sampling: &Sampling, ends: &[u32]) {
-        let (token, log_prob) = draw(logits, sampling, &mut self.stream);
-        self.sample.tokens.push(token);
-        self.sample.log_probs.push(log_prob);
+        let (prompt, stream) = (&self.prompt, &mut self.stream);
+        let token = self.sample.draw_next(prompt, logits, sampling, stream);
         self.is_over = ends.contains(&token);
     }
 }

@@ -129,7 +129,7 @@ impl OpenFile {
             path: path.to_path_buf(),
             reason: reason.to_string(),
         };
-        let mut file = File::open(path).map_err(io())?;
+        let mut file = File::open(path).map_err(ModelError::weights(path))?;
         let length = file.metadata().map_err(io())?.len();
         let mut prefix = [0u8; 8];
         file.read_exact(&mut prefix)

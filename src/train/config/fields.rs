@@ -63,7 +63,8 @@ pub const FIELDS: &[Field] = &[
     field("seed", Kind::Whole(0, i64::MAX), "seed of every stream of the run"),
     field("threads", Kind::Whole(1, 1024), "CPU threads; a resumed run must keep them to give the same bytes"),
     field("save_steps", Kind::Whole(1, 1_000_000), "steps between checkpoints; a step is a batch of SFT, or one generation of rollouts with all its updates"),
-    field("log_rollouts_every", Kind::Whole(1, 1_000_000), "GRPO steps between lines of rollouts.jsonl"),
+    field("log_rollouts_every", Kind::Whole(1, 1_000_000), "GRPO steps between those whose rollouts are logged"),
+    field("log_rollouts_groups", Kind::Whole(1, 4096), "groups of such a step that are logged, those of unequal rewards first"),
     field("micro_batch_tokens", Kind::Whole(1, 10_000_000), "tokens that run forward and backward together"),
     field("base_dtype", Kind::Word(&["auto", "f32", "bf16", "f16"]), "element type of the frozen weights in memory"),
     field("gradient_checkpointing", Kind::Flag, "layers are computed again on the way back: less memory, a third more work"),
@@ -73,6 +74,7 @@ pub const FIELDS: &[Field] = &[
     field("lora.targets", Kind::Words(&PROJECTIONS), "projections that carry the adapter"),
     field("sft.examples", Kind::Whole(0, 10_000_000), "gold examples, from all stages; 0 leaves SFT out"),
     field("sft.epochs", Kind::Whole(1, 1000), "passes over them"),
+    field("sft.extra_repeats", Kind::Whole(1, 1000), "times that a pass reads each labelled example (--sft-extra)"),
     field("sft.lr", LR, "learning rate after warm-up"),
     field("sft.batch", Kind::Whole(1, 4096), "examples per optimiser step"),
     field("sft.warmup_steps", STEPS, "optimiser updates over which the learning rate rises"),
@@ -100,6 +102,7 @@ pub const FIELDS: &[Field] = &[
     field("grpo.top_p", Kind::Real(1e-6, 1.0), "nucleus; 1 takes all"),
     field("grpo.top_k", Kind::Whole(0, 1_000_000), "most likely tokens; 0 takes all"),
     field("grpo.min_p", Kind::Real(0.0, 1.0), "tokens at least so likely beside the likeliest; 0 takes all"),
+    field("grpo.repetition_penalty", Kind::Real(0.1, 10.0), "makes tokens that stand before, in prompt or response, less likely while sampling; 1 leaves them"),
     field("grpo.max_completion_length", Kind::Whole(1, 8192), "tokens of a response"),
     field("grpo.mask_truncated_completions", Kind::Flag, "responses that reached it teach nothing"),
     field("grpo.warmup_steps", STEPS, "generations of rollouts over which the learning rate rises"),
@@ -128,6 +131,9 @@ pub fn find(key: &str) -> Option<&'static Field> {
 /// The key spelled most like `key`.
 #[must_use]
 pub fn nearest(key: &str) -> &'static str {
+    if let Some(known) = called_elsewhere(key) {
+        return known;
+    }
     // A bare last part is the commonest slip (`beta` for `grpo.beta`), so it counts as a near miss of every such key.
     let distance = |field: &Field| {
         let last = field.key.rsplit('.').next().unwrap_or(field.key);
@@ -135,6 +141,46 @@ pub fn nearest(key: &str) -> &'static str {
     };
     let best = FIELDS.iter().min_by_key(|field| distance(field));
     best.map_or("seed", |field| field.key)
+}
+
+/// What TRL, transformers and PEFT call what has another name here: their name, the key under SFT, and the key otherwise.
+const ELSEWHERE: [(&str, &str, &str); 14] = [
+    ("learning_rate", "sft.lr", "grpo.lr"),
+    ("num_train_epochs", "sft.epochs", "grpo.steps_per_stage"),
+    ("max_steps", "sft.examples", "grpo.steps_per_stage"),
+    (
+        "per_device_train_batch_size",
+        "sft.batch",
+        "grpo.prompts_per_step",
+    ),
+    (
+        "generation_batch_size",
+        "grpo.prompts_per_step",
+        "grpo.prompts_per_step",
+    ),
+    (
+        "gradient_accumulation_steps",
+        "micro_batch_tokens",
+        "micro_batch_tokens",
+    ),
+    ("eval_steps", "eval.every_steps", "eval.every_steps"),
+    ("logging_steps", "log_rollouts_every", "log_rollouts_every"),
+    ("r", "lora.rank", "lora.rank"),
+    ("lora_alpha", "lora.alpha", "lora.alpha"),
+    ("lora_dropout", "lora.dropout", "lora.dropout"),
+    ("target_modules", "lora.targets", "lora.targets"),
+    ("torch_dtype", "base_dtype", "base_dtype"),
+    ("dtype", "base_dtype", "base_dtype"),
+];
+
+fn called_elsewhere(key: &str) -> Option<&'static str> {
+    let last = key.rsplit('.').next().unwrap_or(key);
+    let (_, of_sft, other) = ELSEWHERE.iter().find(|(name, ..)| *name == last)?;
+    Some(if key.starts_with("sft.") {
+        of_sft
+    } else {
+        other
+    })
 }
 
 /// Insertions, deletions and replacements that turn `a` into `b`.
@@ -248,6 +294,19 @@ impl TrainConfig {
                 None,
             ));
         }
+        if self.grpo.steps_per_generation > self.grpo.prompts_per_step {
+            let allowed = format!(
+                "at most grpo.prompts_per_step ({}): a generation is cut between its groups",
+                self.grpo.prompts_per_step
+            );
+            let value = self.grpo.steps_per_generation.to_string();
+            return Err(ConfigError::refused(
+                "grpo.steps_per_generation",
+                &value,
+                &allowed,
+                None,
+            ));
+        }
         if self.sft.examples == 0 && self.grpo.steps_per_stage == 0 {
             let allowed = "at least 1 when grpo.steps_per_stage is 0: there would be nothing to do";
             return Err(ConfigError::refused("sft.examples", "0", allowed, None));
@@ -295,14 +354,21 @@ mod tests {
             ("sft.epoch", "sft.epochs"),
             ("sede", "seed"),
             ("lora.target", "lora.targets"),
+            // TRL's and PEFT's names for what is called otherwise here.
+            ("learning_rate", "grpo.lr"),
+            ("sft.learning_rate", "sft.lr"),
+            ("sft.num_train_epochs", "sft.epochs"),
+            ("grpo.max_steps", "grpo.steps_per_stage"),
+            ("sft.per_device_train_batch_size", "sft.batch"),
+            ("grpo.per_device_train_batch_size", "grpo.prompts_per_step"),
+            ("grpo.gradient_accumulation_steps", "micro_batch_tokens"),
+            ("lora.r", "lora.rank"),
+            ("lora.lora_alpha", "lora.alpha"),
+            ("lora.target_modules", "lora.targets"),
+            ("torch_dtype", "base_dtype"),
         ] {
             let got = nearest(slip);
-            if slip == "grpo.learning_rate" {
-                // Far from everything: only the section can be right.
-                assert!(got.starts_with("grpo."), "{slip} -> {got}");
-            } else {
-                assert_eq!(got, want, "{slip}");
-            }
+            assert_eq!(got, want, "{slip}");
         }
     }
 
@@ -330,6 +396,10 @@ mod tests {
         refused(|c| c.lora.targets.clear(), "lora.targets");
         refused(|c| c.lora.targets.push(Projection::QProj), "lora.targets");
         refused(|c| c.grpo.epsilon_high = Some(0.1), "grpo.epsilon_high");
+        refused(
+            |c| c.grpo.steps_per_generation = c.grpo.prompts_per_step + 1,
+            "grpo.steps_per_generation",
+        );
         refused(
             |c| (c.sft.examples, c.grpo.steps_per_stage) = (0, 0),
             "sft.examples",

@@ -36,6 +36,17 @@ impl Preset {
         }
     }
 
+    /// The model it is for, as the Hugging Face hub calls it; none for the one in the binary.
+    #[must_use]
+    pub const fn model(self) -> Option<&'static str> {
+        match self {
+            Preset::Nano => None,
+            Preset::Smol => Some("HuggingFaceTB/SmolLM2-135M-Instruct"),
+            Preset::Qwen05b => Some("Qwen/Qwen2.5-0.5B-Instruct"),
+            Preset::Qwen3b => Some("Qwen/Qwen2.5-3B-Instruct"),
+        }
+    }
+
     /// The preset called `name`.
     ///
     /// # Errors
@@ -62,6 +73,14 @@ impl Preset {
     }
 }
 
+/// More threads share a step no faster.
+const MOST_THREADS: usize = 16;
+
+/// What large models train on. Nano has two wherever it is, so that its runs are the same bytes.
+fn cores() -> u64 {
+    std::thread::available_parallelism().map_or(2, |n| n.get().min(MOST_THREADS) as u64)
+}
+
 impl TrainConfig {
     /// Preset `nano`.
     #[must_use]
@@ -71,6 +90,7 @@ impl TrainConfig {
             threads: 2,
             save_steps: 50,
             log_rollouts_every: 1,
+            log_rollouts_groups: 1,
             micro_batch_tokens: 8_192,
             base_dtype: BaseDtype::Auto,
             gradient_checkpointing: false,
@@ -95,6 +115,7 @@ impl TrainConfig {
                 top_p: 1.0,
                 top_k: 0,
                 min_p: 0.0,
+                repetition_penalty: 1.0,
                 max_completion_length: 48,
                 mask_truncated_completions: false,
                 warmup_steps: 10,
@@ -121,8 +142,9 @@ impl TrainConfig {
 
     fn nano_sft() -> SftConfig {
         SftConfig {
-            examples: 1_800,
-            epochs: 22,
+            examples: 20_000,
+            epochs: 2,
+            extra_repeats: 8,
             lr: 5e-3,
             batch: 20,
             warmup_steps: 30,
@@ -140,11 +162,13 @@ impl TrainConfig {
     pub fn smol() -> Self {
         let nano = Self::nano();
         Self {
+            threads: cores(),
             save_steps: 10,
             micro_batch_tokens: 4_096,
             sft: SftConfig {
                 examples: 600,
                 epochs: 3,
+                extra_repeats: 1,
                 lr: 1e-3,
                 batch: 8,
                 warmup_steps: 10,
@@ -189,9 +213,11 @@ impl TrainConfig {
     pub fn qwen3b() -> Self {
         let nano = Self::nano();
         Self {
+            threads: cores(),
             sft: SftConfig {
                 examples: 600,
                 epochs: 1,
+                extra_repeats: 1,
                 lr: 2e-4,
                 batch: 8,
                 warmup_steps: 10,
@@ -219,7 +245,7 @@ impl TrainConfig {
         Self {
             save_steps: cut(self.save_steps, 10),
             sft: SftConfig {
-                examples: cut(self.sft.examples, 600),
+                examples: cut(self.sft.examples, 4_000),
                 epochs: cut(self.sft.epochs, 13),
                 ..self.sft
             },

@@ -384,7 +384,7 @@ mod tests {
         let quick = resolve(Preset::Nano, true, None, &set(&["grpo.steps_per_stage=77"]));
         let quick = quick.expect("resolves");
         assert_eq!(quick.grpo.steps_per_stage, 77);
-        assert!(quick.sft.epochs < TrainConfig::nano().sft.epochs);
+        assert!(quick.sft.examples < TrainConfig::nano().sft.examples);
     }
 
     #[test]

@@ -20,10 +20,10 @@ use crate::train::memory::{Needs, Setting, gigabytes};
 use crate::train::task::{self, Draw};
 
 /// Episodes whose prompts are measured.
-const MEASURED: u64 = 32;
+const MEASURED: u64 = 256;
 
 /// Gold examples whose lengths are checked: all of them but in runs of more.
-const CHECKED: u64 = 10_000;
+const CHECKED: u64 = 4_000;
 /// Tokens of a long prompt where no tokenizer has been read yet.
 const LONG_PROMPT: u64 = 700;
 
@@ -73,7 +73,7 @@ fn longest_prompt(model: &LoadedModel, config: &TrainConfig) -> Result<u64> {
         0.0,
     );
     let prompts = episodes
-        .iter()
+        .par_iter()
         .map(|episode| task::prompt_tokens(&model.tokenizer, episode).len());
     let tokens = prompts.max().unwrap_or(0);
     // A step's answers, and those of the evaluations between.

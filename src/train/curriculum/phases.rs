@@ -53,10 +53,12 @@ impl Run<'_> {
         self.row(SFT.into(), values)
     }
 
-    /// The labelled examples in the order of an epoch, numbered after the gold ones.
+    /// The labelled examples, as often as an epoch reads them, in its order; numbered after the gold ones.
     fn extra_order(&self, epoch: u64) -> Vec<u64> {
         let first = self.config.sft.examples;
-        let mut order: Vec<u64> = (first..first + self.extra.len() as u64).collect();
+        let labelled = first..first + self.extra.len() as u64;
+        let repeats = self.config.sft.extra_repeats;
+        let mut order: Vec<u64> = (0..repeats).flat_map(|_| labelled.clone()).collect();
         Stream::named(self.config.seed, &["train", "sft extra order"])
             .fork(epoch)
             .shuffle(&mut order);
@@ -151,6 +153,7 @@ impl Run<'_> {
             top_p: config.top_p,
             top_k: config.top_k as usize,
             min_p: config.min_p,
+            repetition_penalty: config.repetition_penalty,
             max_tokens: config.max_completion_length as usize,
         };
         let samples = generate(&self.learner.decoder, requests, &sampling, tokenizer.ends())?;
@@ -219,18 +222,22 @@ impl Run<'_> {
         if !step.is_multiple_of(every) {
             return Ok(());
         }
-        // A group with something to tell stands for its step, looked for from another place at each: crafts stand last. Its
-        // id counts the run's possible groups.
+        // Groups with something to tell stand for their step, looked for from another place at each: crafts stand last. Their
+        // ids count the run's possible groups.
         let config = &self.config.grpo;
         let first_id = step * config.prompts_per_step * config.max_draws;
         let from = step as usize % groups.len().max(1);
-        let mut all = (from..groups.len()).chain(0..from);
-        let telling = all.find(|at| groups.get(*at).is_some_and(|group| !group.is_flat()));
-        let at = telling.unwrap_or(from);
-        if let Some(group) = groups.get(at) {
-            let tokenizer = &self.model.tokenizer;
-            let group = described(tokenizer, stage, step, first_id + at as u64, group);
-            self.rollouts(group)?;
+        let is_flat = |at: &usize| groups.get(*at).is_none_or(Group::is_flat);
+        let mut told: Vec<usize> = (from..groups.len()).chain(0..from).collect();
+        told.sort_by_key(is_flat);
+        told.truncate(self.config.log_rollouts_groups as usize);
+        told.sort_unstable();
+        for at in told {
+            if let Some(group) = groups.get(at) {
+                let tokenizer = &self.model.tokenizer;
+                let group = described(tokenizer, stage, step, first_id + at as u64, group);
+                self.rollouts(group)?;
+            }
         }
         Ok(())
     }
