@@ -441,7 +441,7 @@ const TOUR: [(&str, &[&[u8]], &str); 9] = [
         "@",
     ),
     ("Labelling", &[b"\x1bOR"], "Your label"),
-    ("The list of runs", &[b"\x1bOS"], "No runs in"),
+    ("The list of runs", &[b"\x1bOS"], "No runs of your own"),
     ("Every key", &[b"?"], "*Keys"),
 ];
 

@@ -13,10 +13,9 @@ use crate::ui::keys::{Chord, Keymap, Lookup, Place, Verb};
 use crate::ui::labelling::{Labelling, verbs};
 use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
-use crate::ui::order::Order;
 use crate::ui::pace::Urgency;
 use crate::ui::perform::perform;
-use crate::ui::queue::{Model, Queue};
+use crate::ui::queue::{Model, Queue, seeking};
 use crate::ui::runs::Runs;
 use crate::ui::starting::Fitted;
 use crate::ui::tending;
@@ -140,20 +139,6 @@ impl App {
     /// Marks something visible as changed.
     pub fn touch(&mut self, urgency: Urgency) {
         self.changed = self.changed.max(Some(urgency));
-    }
-
-    /// Whether a list on screen still lacks alerts: one in another order than the queue's, or of groups, is made of all that
-    /// a filter looks through.
-    #[must_use]
-    pub fn is_looking_through(&self) -> bool {
-        let is_of_groups = matches!(self.layers.last(), Some(Layer::Groups { .. }));
-        (is_of_groups || self.queue.order() != Order::Queue) && self.queue.lacks_alerts()
-    }
-
-    /// Has some of these generated. The loop asks for it whenever it has nothing else to do, so that no key waits for all.
-    pub fn look_further(&mut self) {
-        self.queue.look_further();
-        self.touch(Urgency::Data);
     }
 
     /// Which keys work now.
@@ -303,6 +288,10 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::Report(report) => tending::report(app, report),
         Msg::LookAgain => tending::look_again(app),
+        Msg::LookFurther => {
+            app.touch(Urgency::Data);
+            seeking::look_further(app)
+        }
         Msg::Label(outcome) => verbs::heard(app, outcome),
         Msg::Edited { of, before, after } => editing::edited(app, of, &before, after),
     }

@@ -294,7 +294,7 @@ async fn drive(app: &mut App, mut surface: impl Surface, mut outside: Outside) -
         let mut messages = gather(woken, &mut outside, &mut pace, &toast, now);
         messages.extend(pulse.is_due(now).then_some(Msg::LookAgain));
         if messages.is_empty() && app.is_looking_through() {
-            app.look_further();
+            messages.push(Msg::LookFurther);
         }
         for message in messages {
             for effect in update(app, message) {

@@ -28,6 +28,8 @@ pub enum Msg {
     WorkerPanicked(String),
     /// Time to look again at what may have changed behind the screen.
     LookAgain,
+    /// Nothing else came in: time to generate some of the alerts that a list lacks.
+    LookFurther,
     /// An errand is done.
     Report(Report),
     /// What came of a request to the clerk.

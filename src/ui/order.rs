@@ -90,7 +90,7 @@ impl Queue {
 
     /// Lists by the next of the orders; the selected alert stays. All alerts are listed that a filter looks through: else the
     /// first of an order would be the first of those that happen to be there. The loop has those generated that are missing
-    /// ([`App::look_further`](crate::ui::app::App::look_further)).
+    /// ([`seeking`](crate::ui::queue::seeking)).
     pub fn step_order(&mut self) {
         let at = Order::ALL.iter().position(|order| *order == self.order);
         let next = Order::ALL.iter().cycle().nth(at.map_or(0, |at| at + 1));

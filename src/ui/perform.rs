@@ -191,12 +191,14 @@ pub fn seek(app: &mut App, forward: bool) -> Vec<Effect> {
             app.training.step(if forward { 1 } else { -1 });
         }
         ScreenName::Training if app.sought.is_empty() => app.say("/ searches first"),
-        ScreenName::Training => {
-            if !app.training.seek(&app.sought, forward) {
+        ScreenName::Training => match app.training.seek(&app.sought, forward) {
+            Ok(true) => {}
+            Ok(false) => {
                 let sought = gate::clean(&app.sought).into_owned();
                 app.say(format!("no line of this list holds \"{sought}\""));
             }
-        }
+            Err(error) => app.complain(gate::clean(&error.to_string())),
+        },
     }
     app.queue.ask()
 }

@@ -302,12 +302,19 @@ impl Plain<'_> {
         done
     }
 
-    fn act(&mut self, effects: Vec<Effect>) -> io::Result<()> {
-        for effect in effects {
-            // Each of them is answered once.
-            self.heard.asked_labels += usize::from(matches!(effect, Effect::Label(_)));
-            let exit = perform_effect(&mut self.app, effect, &mut NoScreen, &self.outside)?;
-            self.exit = exit.or(self.exit);
+    fn act(&mut self, mut effects: Vec<Effect>) -> io::Result<()> {
+        loop {
+            for effect in effects {
+                // Each of them is answered once.
+                self.heard.asked_labels += usize::from(matches!(effect, Effect::Label(_)));
+                let exit = perform_effect(&mut self.app, effect, &mut NoScreen, &self.outside)?;
+                self.exit = exit.or(self.exit);
+            }
+            // Nobody waits for a frame: what a list lacks is generated at once.
+            if !self.app.is_looking_through() {
+                break;
+            }
+            effects = update(&mut self.app, Msg::LookFurther);
         }
         let said = self.app.toast.take();
         self.notes

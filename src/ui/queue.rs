@@ -4,6 +4,7 @@
 
 pub mod groups;
 pub mod mismatch;
+pub mod seeking;
 mod sittings;
 mod splits;
 pub mod three_way;
@@ -18,11 +19,11 @@ use crate::ui::asking::AnswerKey;
 use crate::ui::desk::Desk;
 use crate::ui::filter::Filter;
 use crate::ui::order::Order;
+use crate::ui::queue::seeking::{LOOKED_THROUGH, Seeking};
 use crate::ui::queue::sittings::{Kept, restore};
 use crate::ui::queue::splits::Shelf;
 use crate::ui::queue::what_if::WhatIf;
 use crate::ui::scroll::Scroll;
-use crate::ui::sifting::LOOKED_THROUGH;
 
 pub use sittings::ToKeep;
 
@@ -44,6 +45,11 @@ impl EpisodeSource {
     #[must_use]
     pub fn episode(&self, stage: Stage, index: u64) -> Episode {
         generate::episode(stage, self.split, self.seed, index)
+    }
+
+    /// The episodes of `stage` from `first` on.
+    pub fn episodes(&self, stage: Stage, first: usize) -> impl Iterator<Item = Episode> + use<> {
+        generate::episodes(stage, self.split, self.seed, first as u64)
     }
 }
 
@@ -137,6 +143,7 @@ pub struct Queue {
     pub(super) filter: Filter,
     /// The filter as it was typed.
     pub filter_text: String,
+    pub(super) seeking: Seeking,
     pub(super) undo: Vec<(Stage, usize, Desk)>,
     pub(super) redo: Vec<(Stage, usize, Desk)>,
     /// What there is of the split that is not on screen.
@@ -177,6 +184,7 @@ impl Queue {
             order: Order::default(),
             filter: Filter::default(),
             filter_text: String::new(),
+            seeking: Seeking::default(),
             undo: Vec::new(),
             redo: Vec::new(),
             other: Shelf::default(),
@@ -249,19 +257,24 @@ impl Queue {
     /// What is asked about next follows the list and the selected alert; a mismatch is no longer looked for.
     pub(super) fn look_around(&mut self) {
         self.is_looking = false;
-        self.ahead = self.round();
-        self.ahead.truncate(AHEAD);
+        let round = self.round();
+        self.settle_at(&round);
+        self.ahead = round.into_iter().take(AHEAD).collect();
     }
 
     /// Makes the list at least `len` alerts long.
     pub(super) fn generate(&mut self, len: usize) {
         let list = self.entries.entry(self.stage).or_default();
-        while list.len() < len {
-            let episode = self.source.episode(self.stage, list.len() as u64);
-            let mut entry = Entry::new(episode);
-            restore(&mut entry, &self.kept);
-            list.push(entry);
-        }
+        let episodes = self.source.episodes(self.stage, list.len());
+        list.extend(
+            episodes
+                .take(len.saturating_sub(list.len()))
+                .map(|episode| {
+                    let mut entry = Entry::new(episode);
+                    restore(&mut entry, &self.kept);
+                    entry
+                }),
+        );
     }
 
     /// Puts the cursor of the log window where reading begins: on the truth once it is revealed, else on the citation.
@@ -329,14 +342,6 @@ impl Queue {
     }
 }
 
-impl Queue {
-    /// The log line under the cursor, as it is shown.
-    #[must_use]
-    pub fn line_under_cursor(&self) -> Option<String> {
-        self.shown()?.lines.get(self.line).cloned()
-    }
-}
-
 impl Entry {
     /// An alert nobody has touched.
     #[must_use]
@@ -354,31 +359,6 @@ impl Entry {
         let mut events = self.episode.log_window.iter();
         let truth = events.position(|event| event.log_id == *trigger);
         truth.filter(|_| self.desk.is_revealed).or(self.desk.mark)
-    }
-
-    /// Whether header or log window hold `wanted`, which is in small letters.
-    pub(super) fn holds(&self, wanted: &str) -> bool {
-        self.header_holds(wanted) || self.line_with(wanted).is_some()
-    }
-
-    pub(super) fn header_holds(&self, wanted: &str) -> bool {
-        let alert = &self.episode.alert;
-        let header = [
-            &alert.alert_id,
-            &alert.severity,
-            &alert.category,
-            &alert.host,
-            &alert.user,
-            &alert.summary,
-        ];
-        let mut texts = header.into_iter();
-        texts.any(|text| text.to_lowercase().contains(wanted))
-    }
-
-    /// The first log line that holds `wanted`, which is in small letters.
-    pub(super) fn line_with(&self, wanted: &str) -> Option<usize> {
-        let mut lines = self.lines.iter();
-        lines.position(|line| line.to_lowercase().contains(wanted))
     }
 }
 

@@ -7,6 +7,25 @@ use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
 use crate::ui::perform::seek;
 
+/// What is told of an alert only when its truth is revealed.
+const OF_THE_REVEALED: [&str; 4] = ["mismatch:", "truth:", "rule:", "attack:"];
+
+/// Why a filter hides all, as far as its text tells.
+fn why_nothing(filter: &str) -> &'static str {
+    let terms = filter
+        .split_whitespace()
+        .map(|term| term.trim_start_matches('!'));
+    let has = |is_it: &dyn Fn(&str) -> bool| terms.clone().any(is_it);
+    if has(&|term| term.starts_with("stage:") || term.starts_with("split:")) {
+        return "the list is of one stage and split: s and t change them; Esc takes the filter off";
+    }
+    let is_judged = |term: &str| term.ends_with(":right") || term.ends_with(":wrong");
+    if has(&|term| is_judged(term) || OF_THE_REVEALED.iter().any(|f| term.starts_with(f))) {
+        return "none among the revealed alerts, and of the others it is hidden (r); Esc takes the filter off";
+    }
+    "no alert is let through; Esc takes the filter off"
+}
+
 /// Filters what `/` filters on this screen; elsewhere nothing is done.
 fn set_filter(app: &mut App, text: &str) -> Result<(), FilterError> {
     match app.screen {
@@ -63,8 +82,8 @@ pub(super) fn search(app: &mut App, typed: String) -> Vec<Effect> {
         }
         Ok(()) if app.screen == ScreenName::Labelling => {
             app.layers.pop();
-            if app.labelling.visible().is_empty() {
-                app.say("no alert is let through; Esc takes the filter off");
+            if !app.labelling.lacks_alerts() {
+                landed_on_label(app);
             }
             return app.labelling.ask(&app.queue);
         }
@@ -73,13 +92,27 @@ pub(super) fn search(app: &mut App, typed: String) -> Vec<Effect> {
         }
         Ok(()) => {
             app.layers.pop();
-            app.queue.point_at_match();
-            if app.queue.visible().is_empty() {
-                app.say("no alert is let through; Esc takes the filter off");
+            if !app.queue.is_seeking() {
+                landed(app);
             }
         }
     }
     app.queue.ask()
+}
+
+/// What a filter let through is in sight, or there is nothing.
+pub(super) fn landed(app: &mut App) {
+    app.queue.point_at_match();
+    if app.queue.visible().is_empty() {
+        app.say(why_nothing(&app.queue.filter_text));
+    }
+}
+
+/// The same of the labelling queue.
+pub(super) fn landed_on_label(app: &mut App) {
+    if app.labelling.visible().is_empty() {
+        app.say("no alert is let through; Esc takes the filter off");
+    }
 }
 
 /// What follows when the text of the front layer has changed: a filter shows what it does while it is typed.

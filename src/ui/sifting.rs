@@ -11,15 +11,6 @@ use crate::ui::order::Order;
 use crate::ui::queue::{Answer, Entry, Queue};
 use crate::ui::scroll::Scroll;
 
-/// Alerts generated in search of those that a filter admits, at most.
-pub(super) const LOOKED_THROUGH: usize = 2_000;
-
-/// Alerts generated between two looks at the keyboard: a few milliseconds' worth.
-const SLICE: usize = 40;
-
-/// Alerts beyond the selected one that are kept in sight of a filter, while there are more to generate.
-const AHEAD: usize = 20;
-
 /// Severities, the least first.
 const SEVERITIES: [&str; 4] = ["low", "medium", "high", "critical"];
 
@@ -127,6 +118,33 @@ pub fn values_of(entry: &Entry, field: &str) -> Vec<String> {
         .concat(),
         "user" => [one(&alert.user), of_fields(), of_kind(Kind::is_account)].concat(),
         _ => of_fields(),
+    }
+}
+
+impl Entry {
+    /// Whether header or log window hold `wanted`, which is in small letters.
+    pub(super) fn holds(&self, wanted: &str) -> bool {
+        self.header_holds(wanted) || self.line_with(wanted).is_some()
+    }
+
+    fn header_holds(&self, wanted: &str) -> bool {
+        let alert = &self.episode.alert;
+        let header = [
+            &alert.alert_id,
+            &alert.severity,
+            &alert.category,
+            &alert.host,
+            &alert.user,
+            &alert.summary,
+        ];
+        let mut texts = header.into_iter();
+        texts.any(|text| text.to_lowercase().contains(wanted))
+    }
+
+    /// The first log line that holds `wanted`, which is in small letters.
+    fn line_with(&self, wanted: &str) -> Option<usize> {
+        let mut lines = self.lines.iter();
+        lines.position(|line| line.to_lowercase().contains(wanted))
     }
 }
 
@@ -244,7 +262,7 @@ impl Vocabulary for Queue {
 }
 
 impl Queue {
-    /// Shows only what `text` lets through, and goes to the nearest such alert of the list, ahead first.
+    /// Shows only what `text` lets through, and goes to the nearest such alert of the list, ahead first, as soon as it is there.
     ///
     /// # Errors
     /// Says what is wrong with the text; the filter before stays.
@@ -259,14 +277,7 @@ impl Queue {
     pub fn set_filter_from(&mut self, from: usize, text: &str) -> Result<(), FilterError> {
         self.filter = Filter::parse(text, self)?;
         self.filter_text = text.trim().to_owned();
-        self.look_ahead(from);
-        let visible = self.visible();
-        let place = self.place_of(from, &visible);
-        let nearest = visible.get(place).or(visible.last()).copied();
-        match nearest.unwrap_or(from) {
-            at if at == self.selected() => self.look_around(),
-            at => self.select(at),
-        }
+        self.seek(from);
         Ok(())
     }
 
@@ -304,31 +315,6 @@ impl Queue {
         self.filter.is_empty() || self.filter.admits(&Alert { queue, at, entry })
     }
 
-    /// Whether alerts are still to be generated of those that a filter looks through.
-    pub(super) fn lacks_alerts(&self) -> bool {
-        self.entries().len() < LOOKED_THROUGH
-    }
-
-    /// Generates some more of them.
-    pub(super) fn look_further(&mut self) {
-        self.generate((self.entries().len() + SLICE).min(LOOKED_THROUGH));
-        if !self.is_looking {
-            self.look_around();
-        }
-    }
-
-    /// Generates until enough alerts ahead are admitted, or enough have been looked through.
-    fn look_ahead(&mut self, here: usize) {
-        if self.filter.is_empty() {
-            return;
-        }
-        let ahead = |queue: &Self| queue.visible().iter().filter(|at| **at > here).count();
-        while ahead(self) < AHEAD && self.entries().len() < LOOKED_THROUGH {
-            let more = self.entries().len() * 2;
-            self.generate(more.min(LOOKED_THROUGH));
-        }
-    }
-
     /// Puts the cursor of the log window on the first line that holds a word of the filter, unless the header holds it.
     pub fn point_at_match(&mut self) {
         let found = self.current().and_then(|entry| {
@@ -348,7 +334,7 @@ impl Queue {
     }
 
     /// The same of any alert.
-    fn place_of(&self, here: usize, listed: &[usize]) -> usize {
+    pub(super) fn place_of(&self, here: usize, listed: &[usize]) -> usize {
         let place = listed.iter().position(|at| *at == here);
         place.unwrap_or_else(|| {
             // Among equal ones its number counts, as in the list.
@@ -366,13 +352,17 @@ impl Queue {
             self.select(self.selected().saturating_add_signed(by));
             return;
         }
-        self.look_ahead(self.selected());
         let (visible, here) = (self.visible(), self.selected());
         let before = self.place_in(&visible);
         let is_hidden = visible.get(before) != Some(&here);
         // From a hidden alert the next one is a step already.
         let by = if is_hidden && by > 0 { by - 1 } else { by };
         let to = before.saturating_add_signed(by);
+        if by > 0 && to >= visible.len() && self.is_short() {
+            // The next one is still to be generated.
+            self.seek(here + 1);
+            return;
+        }
         if let Some(at) = visible.get(to.min(visible.len().saturating_sub(1))) {
             self.select(*at);
         }

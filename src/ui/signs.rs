@@ -18,7 +18,7 @@ const WINDOW: usize = 20;
 const FEWEST: usize = 10;
 
 /// A sign that has been gone for so many steps is over; before that it may only flicker.
-const OVER_AFTER: u64 = 10;
+const OVER_AFTER: u64 = 20;
 
 /// Begins and ends kept.
 const REMEMBERED: usize = 200;

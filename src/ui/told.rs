@@ -123,8 +123,13 @@ impl Watching {
             ..Self::default()
         };
         run.metrics.iter().for_each(|row| watching.push(row));
-        let evaluations = run.evaluations.into_iter();
-        evaluations.for_each(|row| watching.evaluate(row));
+        let evaluations = run.evaluations.into_iter().map(RunFact::Evaluation);
+        let system = run.system.into_iter().map(RunFact::System);
+        let rollouts = run.rollouts.into_iter().map(Box::new);
+        let rollouts = rollouts.map(RunFact::Rollouts);
+        let attacks = run.attacks.into_iter().map(RunFact::Attack);
+        let told = evaluations.chain(system).chain(rollouts).chain(attacks);
+        told.for_each(|fact| watching.apply(fact));
         watching
     }
 
@@ -321,7 +326,7 @@ impl Watching {
     #[must_use]
     pub fn says_none_of(&self, what: &str, comes: &str) -> String {
         if self.is_shipped {
-            return format!("the shipped run keeps metrics and evaluations only, no {what}");
+            return format!("the shipped run keeps no {what}: t starts one that does");
         }
         match self.state() {
             Some(RunState::Stopped | RunState::Failed) => {

@@ -3,6 +3,7 @@
 //! Knows no terminal, no clock, no files: a run in this process, a followed run folder and the shipped run look the same here.
 
 mod charts;
+mod finding;
 mod leafing;
 pub mod lines;
 mod past;

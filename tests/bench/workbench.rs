@@ -235,22 +235,28 @@ fn keys(what: &str, app: &mut App, screen: KeyCode, keys: &[char]) {
     report(what, times, KEY);
 }
 
-/// What a key for another order takes, and each slice of the alerts that the list lacks, with its frame.
-fn orders() {
+/// What a key takes after which the list lacks alerts, and each slice of these, with its frame.
+fn lacking(what: &str, keys: &[KeyCode]) {
     let mut app = watching(1);
     let mut canvas = Canvas::new(BIG);
     press(&mut app, KeyCode::F(1));
-    let began = Instant::now();
-    press(&mut app, KeyCode::Char('O'));
-    canvas.draw(&app);
-    let mut times = vec![began.elapsed()];
-    while app.is_looking_through() {
+    let mut times = Vec::new();
+    for key in keys {
         let began = Instant::now();
-        app.look_further();
+        press(&mut app, *key);
         canvas.draw(&app);
         times.push(began.elapsed());
     }
-    report("a key for another order, or a slice of it", times, KEY);
+    assert!(app.is_looking_through(), "{what}: alerts are lacking");
+    while app.is_looking_through() {
+        let began = Instant::now();
+        update(&mut app, Msg::LookFurther);
+        canvas.draw(&app);
+        times.push(began.elapsed());
+    }
+    let most = times.iter().max().copied();
+    report(what, times, KEY);
+    report("  the longest of them", most.into_iter().collect(), KEY);
 }
 
 fn main() {
@@ -271,5 +277,9 @@ fn main() {
     for (what, screen, chosen) in open {
         keys(what, &mut app, screen, chosen);
     }
-    orders();
+    let order = [KeyCode::Char('O')];
+    lacking("a key for another order, or a slice of it", &order);
+    let nobody = "/zqxj".chars().map(KeyCode::Char);
+    let filter: Vec<KeyCode> = nobody.collect();
+    lacking("a letter of a filter that hides all, or a slice", &filter);
 }

@@ -2,7 +2,7 @@
 
 use crate::env::schema::Action;
 use crate::label::agreement::{Agreement, Pair};
-use crate::ui::labelling::Labelling;
+use crate::ui::labelling::{Item, Labelling};
 
 /// What the verifier is called beside annotators.
 pub const VERIFIER: &str = "the verifier";
@@ -41,6 +41,26 @@ impl Disagreement {
     }
 }
 
+impl Item {
+    /// Its alert's id; behind that of a generated one its stage and which of the twins it is, for they share an id.
+    #[must_use]
+    pub fn called(&self) -> String {
+        let episode = &self.entry.episode;
+        let alert = &episode.alert.alert_id;
+        // What was imported has an id of its own making.
+        if !episode.episode_id.starts_with(episode.stage.as_str()) {
+            return alert.clone();
+        }
+        let number = 1 + episode.stage as u64;
+        let twin = if episode.index.is_multiple_of(2) {
+            'a'
+        } else {
+            'b'
+        };
+        format!("{alert} {number}{twin}")
+    }
+}
+
 impl Labelling {
     /// The verifier first, then everybody else who has labelled. From what is on disk.
     #[must_use]
@@ -59,14 +79,14 @@ impl Labelling {
         std::iter::once(verifier).chain(others).collect()
     }
 
-    /// An episode as its alert is called on screen, with its own id behind it.
+    /// An episode as its alert is called on screen, told from its twin, with its own id behind it.
     #[must_use]
     pub fn called(&self, episode_id: &str) -> String {
         let at = self.places.get(episode_id);
         let item = at.and_then(|at| self.items.get(*at));
         item.map_or_else(
             || episode_id.to_owned(),
-            |item| format!("{} {episode_id}", item.entry.episode.alert.alert_id),
+            |item| format!("{} {episode_id}", item.called()),
         )
     }
 

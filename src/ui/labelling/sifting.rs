@@ -6,6 +6,7 @@ use crate::env::schema::{Split, Stage};
 use crate::label::State;
 use crate::ui::filter::{Filter, FilterError, Filtered, Vocabulary, nearest};
 use crate::ui::labelling::{Item, Labelling};
+use crate::ui::queue::seeking::SLICE;
 use crate::ui::queue::{Answer, QueuePane};
 use crate::ui::scroll::Scroll;
 use crate::ui::sifting::{actions, of_events, values_of};
@@ -128,14 +129,29 @@ impl Labelling {
     pub fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
         self.filter = Filter::parse(text, self)?;
         self.filter_text = text.trim().to_owned();
-        if !self.filter.is_empty() {
-            self.generate(LOOKED_THROUGH);
-        }
+        self.go_to_nearest();
+        Ok(())
+    }
+
+    fn go_to_nearest(&mut self) {
         let (visible, here) = (self.visible(), self.selected);
-        if let Some(at) = nearest(&visible, here).filter(|at| *at != here) {
+        let found = nearest(&visible, here).filter(|at| *at != here);
+        // Ahead first, as long as there may be one.
+        if let Some(at) = found.filter(|at| *at > here || !self.lacks_alerts()) {
             self.select(at);
         }
-        Ok(())
+    }
+
+    /// Whether alerts are still to be generated of those that the filter looks through.
+    #[must_use]
+    pub fn lacks_alerts(&self) -> bool {
+        self.is_filtered() && self.is_endless && self.items.len() < LOOKED_THROUGH
+    }
+
+    /// Generates some of them; a cursor on an alert that is not let through goes to the first that is.
+    pub fn look_further(&mut self) {
+        self.generate((self.items.len() + SLICE).min(LOOKED_THROUGH));
+        self.go_to_nearest();
     }
 
     /// Whether a filter hides anything.

@@ -118,9 +118,7 @@ fn show_rollouts(app: &mut App, step: u64) -> Vec<Effect> {
     let request = app.training.rollouts_to_read(step);
     match app.training.show_rollouts_of(step) {
         Some(_) if request.is_some() => app.say(format!("reading the rollouts of step {step}")),
-        None => {
-            app.say("no rollouts here: they come with GRPO steps, and the shipped run has none")
-        }
+        None => app.say("no rollouts here: they come with GRPO steps"),
         Some(found) if found != step => {
             app.say(format!(
                 "of step {step} no rollouts are kept; the nearest are of step {found}"

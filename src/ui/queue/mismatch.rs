@@ -1,7 +1,7 @@
 //! To the next alert that the model got wrong, in the order the queue is listed; and what the model is asked on the way there.
 
+use crate::ui::queue::seeking::LOOKED_THROUGH;
 use crate::ui::queue::{Answer, Model, Queue};
-use crate::ui::sifting::LOOKED_THROUGH;
 
 /// How many alerts the model is asked about when looking for a mismatch.
 const LOOK_FOR: usize = 24;
@@ -112,7 +112,8 @@ impl Queue {
             return Mismatch::Blind { revealed };
         }
         let answered = self.known();
-        if self.is_training || !matches!(self.model, Model::Ready { .. }) {
+        // Weights that are still loading answer what was asked for when they are there.
+        if self.is_training || !matches!(self.model, Model::Ready { .. } | Model::Loading) {
             return Mismatch::None { answered };
         }
         let mut open = self.open_ahead();

@@ -212,6 +212,12 @@ impl Queue {
         copy.map(|copy| &copy.entry).or_else(|| self.current())
     }
 
+    /// The log line under the cursor, as it is shown.
+    #[must_use]
+    pub fn line_under_cursor(&self) -> Option<String> {
+        self.shown()?.lines.get(self.line).cloned()
+    }
+
     /// The number of the copy that is shown; zero is the alert itself.
     #[must_use]
     pub fn edition(&self) -> u64 {

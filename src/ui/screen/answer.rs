@@ -44,18 +44,23 @@ pub fn wanted_height(app: &App, entry: &Entry, theme: &Theme, width: u16) -> u16
     rows(app, entry, theme, width).len() as u16 + 2
 }
 
-/// What is said; once revealed the truth first, and before it the two answers that are compared: short panes cut off what
-/// comes last.
+/// What is said; once revealed the truth first, then one's own answer or the two that are compared: short panes cut off
+/// what comes last.
 fn rows(app: &App, entry: &Entry, theme: &Theme, pane_width: u16) -> Rows {
     let width = usize::from(pane_width.saturating_sub(2));
     let mut rows = Vec::new();
     if let Some(now) = app.queue.what_if() {
         rows.extend(what_if::rows(app, now, theme, width));
         model_rows(app, entry, theme, width, &mut rows);
-    } else if entry.desk.is_revealed && app.queue.second_adapter().is_none() {
+    } else if entry.desk.is_revealed {
         truth_rows(entry, theme, width, &mut rows);
-        own_rows(entry, theme, width, &mut rows);
-        model_rows(app, entry, theme, width, &mut rows);
+        if app.queue.second_adapter().is_some() {
+            model_rows(app, entry, theme, width, &mut rows);
+            own_rows(entry, theme, width, &mut rows);
+        } else {
+            own_rows(entry, theme, width, &mut rows);
+            model_rows(app, entry, theme, width, &mut rows);
+        }
     } else {
         model_rows(app, entry, theme, width, &mut rows);
         own_rows(entry, theme, width, &mut rows);

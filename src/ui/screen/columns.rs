@@ -23,14 +23,14 @@ const ACTION: (usize, usize) = (11, 16);
 /// What a severity gets: a few letters, or its word.
 const SEVERITY: (usize, usize) = (5, 9);
 
-/// The least a host gets, and more where there is room.
-const HOST: (usize, usize, usize) = (10, 14, 26);
+/// The least a host gets, what most take, and more where there is room.
+const HOST: (usize, usize, usize) = (10, 13, 26);
 
 /// The least a category gets, and the most.
 const CATEGORY: (usize, usize) = (14, 18);
 
-/// What stage and split get.
-const PLACE: usize = 6;
+/// What stage and split get: a digit and a word.
+const PLACE: (usize, usize) = (3, 6);
 
 /// Something told of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Kind {
             Kind::Id => "id",
             Kind::Host => "host",
             Kind::Category => "category",
-            Kind::Stage => "stage",
+            Kind::Stage => "st",
             Kind::Split => "split",
         }
     }
@@ -112,8 +112,8 @@ impl Columns {
             (Kind::Severity, SEVERITY.1),
             (Kind::Outcome, OUTCOME.1),
             (Kind::Action, ACTION.1),
-            (Kind::Stage, PLACE),
-            (Kind::Split, PLACE),
+            (Kind::Stage, PLACE.0),
+            (Kind::Split, PLACE.1),
             (Kind::Host, HOST.1),
             (Kind::Category, CATEGORY.1),
             (Kind::Host, HOST.2),
@@ -122,12 +122,15 @@ impl Columns {
             let known = cells.iter_mut().find(|(other, _)| *other == kind);
             let has = known.as_ref().map_or(0, |(_, cells)| *cells);
             let more = wide.saturating_sub(has);
+            // Names that are cut can be told apart by every letter more.
+            let grows = has > 0 && matches!(kind, Kind::Host | Kind::Category);
+            let more = if grows { more.min(room) } else { more };
             if more > room || more == 0 {
                 continue;
             }
             room -= more;
             match known {
-                Some((_, cells)) => *cells = wide,
+                Some((_, cells)) => *cells += more,
                 None => cells.push((kind, wide)),
             }
         }
@@ -201,7 +204,7 @@ fn severity_word(word: &str, width: usize) -> &str {
 }
 
 /// Twins have one alert: without this they look like the same line twice.
-const fn twin_letter(entry: &Entry) -> char {
+pub(super) const fn twin_letter(entry: &Entry) -> char {
     if entry.episode.index.is_multiple_of(2) {
         'a'
     } else {
@@ -326,7 +329,7 @@ mod tests {
         let at_140 = [Number, Outcome, Action, You, Severity, Id, Host, Category];
         assert_eq!(names(kinds(64)), at_140);
         assert_eq!(names(kinds(90)), Kind::ALL);
-        let host = kinds(100).into_iter().find(|(kind, _)| *kind == Host);
+        let host = kinds(92).into_iter().find(|(kind, _)| *kind == Host);
         assert_eq!(host, Some((Host, HOST.1)));
         let host = kinds(110).into_iter().find(|(kind, _)| *kind == Host);
         assert_eq!(host, Some((Host, HOST.2)));

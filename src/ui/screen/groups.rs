@@ -57,9 +57,7 @@ fn note(app: &App, by: Order) -> String {
         Order::Rule | Order::Outcome => {
             format!("of {all} alerts; what is not revealed is one group: its truth is hidden")
         }
-        _ => format!(
-            "of {all} alerts; right and wrong actions are counted where the truth is revealed"
-        ),
+        _ => format!("of {all} alerts; right and wrong are counted where the truth is revealed"),
     }
 }
 

@@ -189,7 +189,7 @@ const fn short(action: Action) -> &'static str {
 const IN_WORDS: u16 = 60;
 const WITH_CATEGORY: u16 = 80;
 
-/// Position, state, chosen action, flag, severity, category, alert id, host.
+/// Position, state, chosen action, flag, severity, category, what it is called, host.
 fn row(at: usize, item: &Item, theme: &Theme, width: u16) -> Line<'static> {
     let alert = &item.entry.episode.alert;
     let text = theme.style(Token::Text);
@@ -217,13 +217,11 @@ fn row(at: usize, item: &Item, theme: &Theme, width: u16) -> Line<'static> {
     }
     let used: usize = spans.iter().map(Span::width).sum();
     let rest = usize::from(width).saturating_sub(used + 1);
-    let (id, host) = (rest / 2, rest - rest / 2);
-    spans.push(span(
-        column(&alert.alert_id, id.saturating_sub(1), cut),
-        text,
-    ));
+    let called = item.called();
+    let id = (called.len() + 1).min(rest - rest / 3);
+    spans.push(span(column(&called, id.saturating_sub(1), cut), text));
     spans.push(span(" ", text));
-    spans.push(span(column(&alert.host, host, cut), text));
+    spans.push(span(column(&alert.host, rest - id, cut), text));
     Line::from(spans)
 }
 

@@ -64,7 +64,7 @@ fn standings(app: &App, theme: &Theme, width: usize) -> Vec<Line<'static>> {
         }
         rows.push(Line::default());
     }
-    let word = "Where actions differ, in this stage (Enter goes there; citations: / cites:wrong)";
+    let word = "Where actions differ in this stage (Enter goes there; / cites:wrong too)";
     rows.push(Line::from(span(word, title)));
     rows
 }
@@ -87,14 +87,14 @@ fn row(name: &str, accord: &Accord, theme: &Theme, width: usize) -> Line<'static
     };
     let kappa = match agreement.kappa {
         Some(kappa) => format!("kappa {kappa:+.2}"),
-        None => "kappa undefined".to_owned(),
+        None => "no kappa".to_owned(),
     };
     let malformed = match accord.malformed {
         0 => String::new(),
         count => format!(" ({count} malformed)"),
     };
     let text = format!(
-        "{}/{} the same{malformed}, {percent:.0} %, {kappa}, {} cite alike",
+        "{}/{} alike{malformed}, {percent:.0} %, {kappa}, {} cite alike",
         agreement.same_action,
         accord.both(),
         agreement.same_citation

@@ -108,10 +108,9 @@ fn draw_head(
     area: Rect,
     buf: &mut Buffer,
 ) {
-    let (done, total) = (
-        run.status.as_ref().map_or(run.last_step, |s| s.step),
-        run.total_steps(),
-    );
+    // The state is told less often than the steps.
+    let told = run.status.as_ref().map_or(0, |status| status.step);
+    let (done, total) = (told.max(run.last_step), run.total_steps());
     let width = usize::from(area.width);
     let mut rows = vec![cut_line(state_spans(run, theme), width, theme.glyphs.cut)];
     rows.extend(failure);

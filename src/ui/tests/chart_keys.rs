@@ -1,11 +1,9 @@
 //! Key scripts and frames of the curves: pages, cursor, window, axes, the list that filters.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-
 use crate::link::{EvalRow, Fact, RunFact};
 use crate::ui::app::{App, update};
 use crate::ui::msg::Msg;
-use crate::ui::tests::fixtures::{app, press, row, seen, train};
+use crate::ui::tests::fixtures::{app, press, row, seen, train, type_text};
 use crate::ui::view::XAxis;
 
 const SMALL: (u16, u16) = (80, 24);
@@ -17,13 +15,6 @@ fn training(step: u64) -> App {
     train(&mut app, step);
     press(&mut app, "F2");
     app
-}
-
-fn type_text(app: &mut App, text: &str) {
-    for c in text.chars() {
-        let key = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
-        update(app, Msg::Key(key));
-    }
 }
 
 fn said(app: &App) -> &str {

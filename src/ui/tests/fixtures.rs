@@ -4,7 +4,7 @@ mod runs;
 
 pub use runs::*;
 
-use crossterm::event::{KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -120,16 +120,27 @@ pub fn press(app: &mut App, keys: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     for key in keys.split(' ').map(event) {
         effects.extend(update(app, Msg::Key(key)));
-        rest(app);
+        effects.extend(rest(app));
     }
     effects
 }
 
-/// Lets the loop do what it does while nothing comes in.
-pub fn rest(app: &mut App) {
-    while app.is_looking_through() {
-        app.look_further();
+/// Types a text into the dialog in front.
+pub fn type_text(app: &mut App, text: &str) {
+    for c in text.chars() {
+        let key = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
+        update(app, Msg::Key(key));
+        rest(app);
     }
+}
+
+/// Lets the loop do what it does while nothing comes in.
+pub fn rest(app: &mut App) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    while app.is_looking_through() {
+        effects.extend(update(app, Msg::LookFurther));
+    }
+    effects
 }
 
 pub fn frame(app: &App, theme: &Theme, size: (u16, u16)) -> Buffer {

@@ -1,15 +1,13 @@
 //! Key scripts: what the state does with keys and facts.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-
 use crate::env::schema::{Action, Stage};
 use crate::link::{AdapterChoice, Command, Control, Fact, RunFact};
-use crate::ui::app::{App, ScreenName, update};
+use crate::ui::app::{ScreenName, update};
 use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
 use crate::ui::queue::Model;
 use crate::ui::tests::fixtures::{
-    answer, app, controls, event, exit_of, press, ready, right, row, train, wrong,
+    answer, app, controls, event, exit_of, press, ready, right, row, train, type_text, wrong,
 };
 
 #[test]
@@ -129,14 +127,6 @@ fn screens_prefixes_and_layers() {
     press(&mut app, "n e x t Space s t a g e Enter");
     assert_eq!(app.queue.stage(), Stage::Adversarial);
     assert!(app.layers.is_empty());
-}
-
-/// Types a text into the dialog in front.
-fn type_text(app: &mut App, text: &str) {
-    for c in text.chars() {
-        let key = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
-        update(app, Msg::Key(key));
-    }
 }
 
 #[test]

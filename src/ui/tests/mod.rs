@@ -20,6 +20,7 @@ mod life;
 mod other_runs;
 mod overlays;
 mod reading;
+mod readme;
 mod rollouts;
 mod run_folders;
 mod run_keys;

@@ -372,7 +372,7 @@ fn from_a_curve_to_the_rollouts_behind_it_and_to_a_step() {
     );
     press(&mut app, "v r");
     assert!(
-        said(&app).contains("the shipped run has none"),
+        said(&app).contains("they come with GRPO steps"),
         "{}",
         said(&app)
     );

@@ -26,10 +26,10 @@ fn search(app: &mut App, words: &str) {
 fn a_list_without_lines_says_whether_any_will_come() {
     let mut app = app();
     press(&mut app, "F2 Tab");
-    let none = "the shipped run keeps metrics and evaluations only, no rollouts";
+    let none = "the shipped run keeps no rollouts: t starts one that does";
     assert!(seen(&app, LARGE).contains(none), "{}", seen(&app, LARGE));
     press(&mut app, "Tab Tab Tab");
-    assert!(seen(&app, LARGE).contains("only, no tries of the attacker"));
+    assert!(seen(&app, LARGE).contains("the shipped run keeps no tries of the attacker"));
     train(&mut app, 3);
     let shown = seen(&app, LARGE);
     assert!(

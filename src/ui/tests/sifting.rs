@@ -1,22 +1,14 @@
 //! Going through the queue: filters as they are typed, and the model's mismatches.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-
 use crate::env::schema::Episode;
 use crate::ui::app::{App, update};
 use crate::ui::msg::Msg;
-use crate::ui::tests::fixtures::{answer, app, event, press, ready, right, seen, wrong};
+use crate::ui::tests::fixtures::{
+    answer, app, event, press, ready, rest, right, seen, type_text, wrong,
+};
 
 fn said(app: &App) -> &str {
     app.toast.as_ref().map_or("", |toast| toast.text.as_str())
-}
-
-/// Types a text into the dialog in front.
-fn type_text(app: &mut App, text: &str) {
-    for c in text.chars() {
-        let key = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
-        update(app, Msg::Key(key));
-    }
 }
 
 #[test]
@@ -172,7 +164,7 @@ fn no_key_waits_for_all_alerts_that_an_order_or_groups_list() {
         let mut slices = 0;
         while app.is_looking_through() {
             let had = app.queue.entries().len();
-            app.look_further();
+            update(&mut app, Msg::LookFurther);
             let made = app.queue.entries().len() - had;
             assert!((1..=50).contains(&made), "{key}: {made} at once");
             slices += 1;
@@ -341,7 +333,57 @@ fn outcomes_in_a_narrow_queue_are_signs_that_no_letter_can_be_read_for() {
     let begin: String = host.chars().take(8).collect();
     assert!(row(&app, "   0a ").contains(&begin));
     let wide = seen(&app, (200, 60));
-    for wanted in ["stage", "split", " hold "] {
+    for wanted in [" st ", "split", " hold "] {
         assert!(wide.contains(wanted), "{wanted}:\n{wide}");
+    }
+}
+
+#[test]
+fn no_key_waits_for_all_alerts_that_a_filter_looks_through() {
+    let mut app = app();
+    for key in ["/", "z", "q", "x", "j", "Enter"] {
+        let had = app.queue.entries().len();
+        update(&mut app, Msg::Key(event(key)));
+        let made = app.queue.entries().len() - had;
+        assert!(made <= 50, "{key}: {made} at once");
+        assert_eq!(app.toast, None, "not all have been looked through");
+    }
+    assert!(app.queue.is_seeking() && app.queue.entries().len() < 300);
+    rest(&mut app);
+    assert_eq!(app.queue.entries().len(), 2_000);
+    assert!(
+        said(&app).contains("no alert is let through"),
+        "{}",
+        said(&app)
+    );
+    assert_eq!(app.queue.selected(), 0);
+}
+
+#[test]
+fn what_a_filter_lets_through_is_gone_to_when_it_is_there_unless_somebody_went_elsewhere() {
+    let mut far = app();
+    press(&mut far, "O O");
+    let late = far.queue.entries()[1_500].episode.alert.alert_id.clone();
+    let letters: Vec<String> = late.chars().map(String::from).collect();
+    let filter = format!("/ {} Enter", letters.join(" "));
+    for goes_elsewhere in [false, true] {
+        let mut app = app();
+        for key in filter.split(' ') {
+            update(&mut app, Msg::Key(event(key)));
+        }
+        assert!(app.queue.is_seeking() && app.queue.visible().is_empty());
+        if goes_elsewhere {
+            update(&mut app, Msg::Key(event("Esc")));
+            update(&mut app, Msg::Key(event("j")));
+        }
+        rest(&mut app);
+        let chosen = &app
+            .queue
+            .current()
+            .expect("an alert")
+            .episode
+            .alert
+            .alert_id;
+        assert_eq!(*chosen == late, !goes_elsewhere);
     }
 }

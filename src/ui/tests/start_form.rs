@@ -49,8 +49,8 @@ fn what_is_changed_in_the_form_is_what_starts() {
         assert!(line.is_none_or(|line| line.contains("* ") && line.contains("70 (nano: 200)")));
     }
     assert!(seen(&app, (200, 60)).contains("70 (nano: 200)"));
-    // 99 x 20 of SFT, then four stages.
-    assert!(seen(&app, SMALL).contains("2260 optimiser steps"));
+    // 2 x 1,000 of SFT, then four stages.
+    assert!(seen(&app, SMALL).contains("2280 optimiser steps"));
     let effects = press(&mut app, "Enter");
     assert!(matches!(
         effects[..],

@@ -92,15 +92,12 @@ fn the_page_says_counts_percent_and_kappa_and_goes_to_a_difference() {
         .analyst_truth
         .agreement
         .kappa;
-    let kappa = kappa.map_or_else(
-        || "kappa undefined".to_owned(),
-        |k| format!("kappa {k:+.2}"),
-    );
+    let kappa = kappa.map_or_else(|| "no kappa".to_owned(), |k| format!("kappa {k:+.2}"));
     for size in [(80, 24), (120, 35), (200, 60)] {
         let frame = seen(&app, size);
         for wanted in [
-            "you and truth    2/3 the same, 67 %",
-            "model and truth  2/4 the same (1 malformed), 50 %",
+            "you and truth    2/3 alike, 67 %",
+            "model and truth  2/4 alike (1 malformed), 50 %",
             "you and model",
             "all stages",
             "2 cite alike",

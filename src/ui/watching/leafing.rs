@@ -38,6 +38,30 @@ impl Training {
         groups.iter().rev().nth(back)
     }
 
+    /// The groups that can be gone through without reading, the newest first, and which of them is on screen.
+    pub(super) fn groups_in_reach(&self) -> (Vec<&RolloutGroup>, usize) {
+        if let Some(leaf) = &self.leaf {
+            let last = leaf.groups.len().saturating_sub(1);
+            return (
+                leaf.groups.iter().rev().collect(),
+                last.saturating_sub(leaf.at),
+            );
+        }
+        let groups = self
+            .shown()
+            .into_iter()
+            .flat_map(|run| run.groups.iter().rev());
+        (groups.collect(), self.groups_back)
+    }
+
+    /// Puts one of these on screen.
+    pub(super) fn look_back(&mut self, back: usize) {
+        match &mut self.leaf {
+            Some(leaf) => leaf.at = leaf.groups.len().saturating_sub(1 + back),
+            None => self.groups_back = back,
+        }
+    }
+
     /// How many groups `step` had and how many of them are kept; `None` where the run does not say.
     #[must_use]
     pub fn groups_of(&self, step: u64) -> Option<Groups> {

@@ -2,6 +2,7 @@
 
 use super::{Training, TrainingPane};
 use crate::link::{EvalRow, Rollout};
+use crate::ui::filter::FilterError;
 use crate::ui::widget::chart::short;
 
 /// What stands in the line of a rollout.
@@ -28,7 +29,7 @@ impl<'a> RolloutWords<'a> {
     }
 
     /// All of it, and what stands under the list once the cursor is on it.
-    fn searched(&self, rollout: &Rollout) -> String {
+    pub(super) fn searched(&self, rollout: &Rollout) -> String {
         let parts = rollout.components.iter();
         let parts: Vec<_> = parts
             .map(|(name, value)| format!("{name} {value:+.2}"))
@@ -77,8 +78,15 @@ fn evaluation(row: &EvalRow, is_best: bool) -> String {
 }
 
 impl Training {
-    /// Moves the cursor of the pane in focus to the next line that holds `text`; false where none does.
-    pub fn seek(&mut self, text: &str, forward: bool) -> bool {
+    /// Moves the cursor of the pane in focus to the next line that holds `text`, among rollouts to the next of any group that
+    /// it admits; false where there is none.
+    ///
+    /// # Errors
+    /// Says what is wrong with a text that is to admit rollouts.
+    pub fn seek(&mut self, text: &str, forward: bool) -> Result<bool, FilterError> {
+        if self.pane == TrainingPane::Rollouts {
+            return self.find_rollout(text, forward);
+        }
         let wanted = text.to_lowercase();
         let (here, len) = (self.cursor(), self.lines());
         let holds = |at: &usize| {
@@ -93,7 +101,7 @@ impl Training {
         if let Some(at) = found {
             self.move_to(at);
         }
-        found.is_some()
+        Ok(found.is_some())
     }
 
     /// The line under the cursor as text.
@@ -106,10 +114,6 @@ impl Training {
     fn searched_at(&self, at: usize) -> Option<String> {
         let run = self.shown()?;
         match self.pane {
-            TrainingPane::Rollouts => {
-                let rollout = self.group()?.rollouts.get(at)?;
-                Some(RolloutWords::of(rollout).searched(rollout))
-            }
             TrainingPane::Evaluations => {
                 let row = run.evaluations.iter().rev().nth(at)?;
                 Some(evaluation(row, run.best_step() == Some(row.step)))
@@ -119,7 +123,7 @@ impl Training {
                 let arm = arms.get(at)?;
                 Some(format!("{} {}", arm.last.arm, arm.words().join(" ")))
             }
-            TrainingPane::Metrics | TrainingPane::Log => self.line_at(at),
+            TrainingPane::Metrics | TrainingPane::Rollouts | TrainingPane::Log => self.line_at(at),
         }
     }
 

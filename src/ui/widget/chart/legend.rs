@@ -58,7 +58,7 @@ impl Chart<'_> {
         let names = [Legend::Names].into_iter().chain(short);
         let mut names = names.map(|legend| self.title_and(legend, false, theme));
         let names = names.find(fits);
-        let names = names.unwrap_or_else(|| vec![span(self.title, theme.style(Token::Title))]);
+        let names = names.unwrap_or_else(|| vec![span(self.headed(), theme.style(Token::Title))]);
         let values = match has_values && !is_one {
             true => Some(self.curves_and(Legend::BareValues, theme)).filter(fits),
             false => None,
@@ -70,8 +70,16 @@ impl Chart<'_> {
             .collect()
     }
 
+    /// The title; of several curves their unit too, which a lone one has behind its value.
+    fn headed(&self) -> String {
+        match (self.unit, self.series.len()) {
+            ("", _) | (_, 1) => self.title.to_owned(),
+            (unit, _) => format!("{}, {unit}", self.title),
+        }
+    }
+
     fn title_and(&self, legend: Legend, is_named: bool, theme: &Theme) -> Vec<Span<'static>> {
-        let mut spans = vec![span(self.title, theme.style(Token::Title))];
+        let mut spans = vec![span(self.headed(), theme.style(Token::Title))];
         // Lists and files call it by its metric.
         let only = self
             .series
