@@ -111,10 +111,10 @@ impl Columns {
             (Kind::Category, CATEGORY.0),
             (Kind::Severity, SEVERITY.1),
             (Kind::Outcome, OUTCOME.1),
+            (Kind::Host, HOST.1),
             (Kind::Action, ACTION.1),
             (Kind::Stage, PLACE.0),
             (Kind::Split, PLACE.1),
-            (Kind::Host, HOST.1),
             (Kind::Category, CATEGORY.1),
             (Kind::Host, HOST.2),
         ];
@@ -125,7 +125,13 @@ impl Columns {
             // Names that are cut can be told apart by every letter more.
             let grows = has > 0 && matches!(kind, Kind::Host | Kind::Category);
             let more = if grows { more.min(room) } else { more };
-            if more > room || more == 0 {
+            // One of the two alone says little that the title does not.
+            let needs = if kind == Kind::Stage {
+                PLACE.0 + PLACE.1
+            } else {
+                more
+            };
+            if more.max(needs) > room || more == 0 {
                 continue;
             }
             room -= more;
