@@ -148,13 +148,12 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         args.check_resumed()?;
     }
     let run_dir = args.folder(config.seed)?;
+    let mut base = args.base.or_of(Preset::from_name(&args.preset)?);
     if args.detach {
-        let base = args.base.or_of(Preset::from_name(&args.preset)?);
         check_room(&base, &config).inspect_err(|_| drop_if_empty(&run_dir))?;
         writeln!(out, "{}", detach::train(&run_dir)?)?;
         return Ok(Outcome::Complete);
     }
-    let mut base = args.base.or_of(Preset::from_name(&args.preset)?);
     if args.resume {
         let manifest = Manifest::read(&RunDir::new(&run_dir))?;
         config = manifest.config;

@@ -2,9 +2,9 @@
 //!
 //! Failures are counted since the user's last success. Who signs in from where is read from typed fields alone.
 
-use super::address::is_internal;
 use serde_json::Value;
 
+use super::address::is_internal;
 use super::rules::{Firing, is_same, shown};
 use super::schema::{Action, Event};
 

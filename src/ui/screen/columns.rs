@@ -210,7 +210,7 @@ fn severity_word(word: &str, width: usize) -> &str {
 }
 
 /// Twins have one alert: without this they look like the same line twice.
-pub(super) const fn twin_letter(entry: &Entry) -> char {
+const fn twin_letter(entry: &Entry) -> char {
     if entry.episode.index.is_multiple_of(2) {
         'a'
     } else {
