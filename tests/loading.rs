@@ -3,8 +3,12 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+use std::fs::File;
+use std::io::BufWriter;
 use std::path::Path;
 
+use candle_core::quantized::gguf_file::{self, Content, Value};
+use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Device};
 use opensoc::model::config::{Architecture, ModelConfig};
 use opensoc::model::decoder::Decoder;
@@ -39,6 +43,57 @@ fn write(dir: &Path, config: &ModelConfig, dtype: DType) {
     let json = config.to_json(3, 2).to_string();
     std::fs::write(dir.join("config.json"), json).expect("written");
     std::fs::write(dir.join("tokenizer.json"), nano::TOKENIZER).expect("written");
+}
+
+/// llama.cpp's name of a tensor.
+fn gguf_name(name: &str) -> String {
+    let names = [
+        ("model.layers.", "blk."),
+        ("model.embed_tokens", "token_embd"),
+        ("model.norm", "output_norm"),
+        ("input_layernorm", "attn_norm"),
+        ("post_attention_layernorm", "ffn_norm"),
+        ("self_attn.o_proj", "attn_output"),
+        ("self_attn.", "attn_"),
+        ("mlp.", "ffn_"),
+        ("_proj", ""),
+    ];
+    let renamed = |name: String, (from, to): (&str, &str)| name.replace(from, to);
+    names.into_iter().fold(name.to_owned(), renamed)
+}
+
+/// A GGUF file of that shape: what it says of its tokenizer is a tiny model's.
+fn write_gguf(path: &Path, config: &ModelConfig, dtype: GgmlDType) {
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/tiny/qwen2.gguf");
+    let content = Content::read(&mut File::open(tiny).expect("there")).expect("sound");
+    let mut metadata = content.metadata;
+    for (key, size) in [
+        ("embedding_length", config.hidden_size),
+        ("feed_forward_length", config.intermediate_size),
+        ("block_count", config.layers),
+        ("attention.head_count", config.heads),
+        ("attention.head_count_kv", config.kv_heads),
+        ("context_length", config.max_positions),
+    ] {
+        let size = Value::U32(u32::try_from(size).expect("small"));
+        metadata.insert(format!("qwen2.{key}"), size);
+    }
+    let mut stream = Stream::named(1, &["loading test"]);
+    let weights = Decoder::random(config, 0.02, &mut stream, &Device::Cpu).expect("weights");
+    let quantised = weights.named().into_iter().map(|(name, tensor)| {
+        let kind = if tensor.rank() == 2 {
+            dtype
+        } else {
+            GgmlDType::F32
+        };
+        let tensor = QTensor::quantize(&tensor, kind).expect("quantised");
+        (gguf_name(&name), tensor)
+    });
+    let quantised: Vec<(String, QTensor)> = quantised.collect();
+    let metadata: Vec<(&str, &Value)> = metadata.iter().map(|(k, v)| (k.as_str(), v)).collect();
+    let named: Vec<_> = quantised.iter().map(|(k, v)| (k.as_str(), v)).collect();
+    let mut file = BufWriter::new(File::create(path).expect("created"));
+    gguf_file::write(&mut file, &metadata, &named).expect("written");
 }
 
 /// A line of this process's memory, in bytes.
@@ -95,11 +150,33 @@ fn loading_takes_the_weights_and_at_most_a_fifth_more() {
         (DType::BF16, DType::BF16),
         (DType::F32, DType::BF16),
     ] {
-        let weights = config.parameters() as f64 * kept.size_in_bytes() as f64;
-        let share = taken(&folder(stored), kept) / weights;
-        let megabytes = weights / 1e6;
-        println!("{stored:?} kept as {kept:?}: {share:.2} of {megabytes:.0} MB");
-        assert!(share > 0.9, "{share:.2}: was it loaded?");
-        assert!(share < 1.2, "{share:.2} of the weights");
+        let told = check(&folder(stored), &format!("{stored:?}"), &config, kept);
+        println!("{told}");
     }
+}
+
+#[test]
+fn so_does_loading_a_gguf_file() {
+    let (root, config) = (tempfile::tempdir().expect("folder"), shape());
+    for stored in [GgmlDType::Q4_0, GgmlDType::Q8_0, GgmlDType::F16] {
+        let file = root.path().join(format!("{stored:?}.gguf"));
+        write_gguf(&file, &config, stored);
+        for kept in [DType::F32, DType::BF16] {
+            let told = check(&file, &format!("{stored:?}"), &config, kept);
+            println!("{told}");
+        }
+    }
+}
+
+/// Holds what loading takes against the weights as they are `kept`, and says both.
+fn check(file: &Path, stored: &str, config: &ModelConfig, kept: DType) -> String {
+    let weights = config.parameters() as f64 * kept.size_in_bytes() as f64;
+    let share = taken(file, kept) / weights;
+    let megabytes = weights / 1e6;
+    assert!(share > 0.9, "{share:.2}: was it loaded?");
+    assert!(
+        share < 1.2,
+        "{stored} kept as {kept:?}: {share:.2} of the weights"
+    );
+    format!("{stored} kept as {kept:?}: {share:.2} of {megabytes:.0} MB")
 }

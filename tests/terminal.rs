@@ -77,7 +77,7 @@ fn child() {
 /// Takes the terminal as the workbench does and panics in the middle of a frame; then reads a line, as the shell would.
 fn panic_while_drawing() -> String {
     let caught = std::panic::catch_unwind(|| {
-        let mut tty = Tty::enter(Box::new(|_| {})).expect("a terminal");
+        let mut tty = Tty::enter(Box::new(|_| {}), false).expect("a terminal");
         tty.draw(|frame| frame.render_widget("a sound frame", frame.area()))
             .expect("drawn");
         let any_key = std::io::stdin().read(&mut [0]);
@@ -595,6 +595,107 @@ impl Drop for Sshd {
         let _gone = self.server.kill();
         let _gone = self.server.wait();
     }
+}
+
+/// The binary with a home of its own, for the short recipe.
+fn open_binary(home: &Path) -> Terminal {
+    let mut command = CommandBuilder::new(Path::new(env!("CARGO_BIN_EXE_opensoc")));
+    command.arg("--quick");
+    command.cwd(home);
+    command.env("HOME", home);
+    command.env("OPENSOC_HOME", home);
+    Terminal::spawn(command, tempfile::NamedTempFile::new().expect("a file"))
+}
+
+/// Steps that the one run in `home` has on disk.
+fn steps_on_disk(home: &Path) -> usize {
+    let runs = std::fs::read_dir(home.join("runs")).into_iter().flatten();
+    let metrics =
+        runs.filter_map(|run| std::fs::read_to_string(run.ok()?.path().join("metrics.jsonl")).ok());
+    metrics.map(|text| text.lines().count()).sum()
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        // Training steps in a debug build, beside other tests.
+        assert!(began.elapsed() < 3 * PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_real_run_outlives_its_terminal_and_the_next_workbench_finds_and_stops_it() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut first = open_binary(home.path());
+    first.wait_for("F1 Episodes");
+    first.press(b"\x1bOQ");
+    first.wait_for("Metrics");
+    first.press(b"t");
+    first.wait_for("Start training?");
+    first.press(b"\r");
+    wait_until("it trains", || steps_on_disk(home.path()) > 0);
+    first.is_over.store(true, Ordering::Relaxed);
+    first.press(b"\x0c");
+    let Terminal {
+        master,
+        writer,
+        mut child,
+        reader,
+        ..
+    } = first;
+    reader.join().expect("read");
+    drop((master, writer));
+    let left_at = steps_on_disk(home.path());
+    wait_until("it goes on without a terminal", || {
+        steps_on_disk(home.path()) > left_at + 2
+    });
+    assert!(child.try_wait().expect("a child").is_none(), "still there");
+    let mut next = open_binary(home.path());
+    next.press(b"\x1bOQ");
+    next.wait_for("training ");
+    next.press(b"x");
+    wait_until("it stops after a checkpoint", || {
+        next.text().contains("stopped")
+    });
+    next.press(b"q");
+    let status = Terminal::ended(&mut next.child, PATIENCE);
+    assert!(status.success(), "{status:?}");
+    let status = Terminal::ended(&mut child, PATIENCE);
+    assert!(status.success(), "the first workbench: {status:?}");
+}
+
+#[test]
+fn the_mouse_is_the_terminals_unless_asked_for_and_is_given_back() {
+    let home = tempfile::tempdir().expect("a folder");
+    let protocol = |terminal: &Terminal| {
+        let screen = terminal.screen.lock().expect("screen");
+        screen.screen().mouse_protocol_mode()
+    };
+    let mut terminal = Terminal::open_in(home.path(), "idle", true);
+    terminal.wait_for("F1 Episodes");
+    assert_eq!(protocol(&terminal), vt100::MouseProtocolMode::None);
+    terminal.press(b"q");
+    terminal.quit();
+    std::fs::write(home.path().join("config.toml"), "mouse = true\n").expect("written");
+    let mut terminal = Terminal::open_in(home.path(), "idle", true);
+    terminal.wait_for("[F1 Episodes]");
+    assert_eq!(protocol(&terminal), vt100::MouseProtocolMode::PressRelease);
+    // The name of the runs screen, as the terminal reports it.
+    let row = terminal.text();
+    let row = row.lines().next().expect("a title");
+    let column = 2 + row.find("F4 Runs").expect("its name");
+    terminal.press(format!("\x1b[<0;{column};1M\x1b[<0;{column};1m").as_bytes());
+    terminal.wait_for("[F4 Runs]");
+    terminal.press(b"q");
+    let screen = Arc::clone(&terminal.screen);
+    terminal.quit();
+    let left = screen
+        .lock()
+        .expect("screen")
+        .screen()
+        .mouse_protocol_mode();
+    assert_eq!(left, vt100::MouseProtocolMode::None, "given back");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use opensoc::model::decoder::Decoder;
 use opensoc::model::lora::Adapter;
 use opensoc::model::placement::{DeviceChoice, DtypeChoice};
 use opensoc::model::source::LoadedModel;
-use opensoc::train::config::TrainConfig;
+use opensoc::train::config::{Reference, TrainConfig};
 use opensoc::train::curriculum::{self, Host};
 use opensoc::train::worker::{WorkerOptions, spawn};
 use opensoc::train::{evaluate, task};
@@ -409,6 +409,58 @@ fn a_run_whose_sft_adapter_is_gone_does_not_hold_to_the_base_instead() {
         told.contains("adapters/sft") && told.contains("grpo.beta"),
         "{told}"
     );
+}
+
+#[test]
+fn a_run_goes_on_from_an_adapter_and_holds_to_it() {
+    let mut onwards = short();
+    onwards.lora.adapter = Some("sft".into());
+    onwards.sft.examples = 0;
+    onwards.eval.final_episodes = 40;
+    let root = tempfile::tempdir().expect("a folder");
+    let (straight, stopped) = (root.path().join("straight"), root.path().join("stopped"));
+    train_as(onwards.clone(), &straight, false, None);
+    train_as(onwards.clone(), &stopped, false, Some(1));
+    train_as(onwards.clone(), &stopped, true, None);
+    for file in SAME {
+        assert_eq!(bytes(&straight, file), bytes(&stopped, file), "{file}");
+    }
+    let tensors = "adapter_model.safetensors";
+    let shipped = fs::read(Path::new("assets/nano/adapters/sft").join(tensors)).expect("shipped");
+    assert_eq!(bytes(&straight.join("adapters/start"), tensors), shipped);
+    assert_ne!(
+        bytes(&straight.join("adapters/stage1_basic"), tensors),
+        shipped
+    );
+    let first = |dir: &Path, name: &str| metric_rows(dir)[0][name].as_f64().expect("a number");
+    assert!(
+        first(&straight, "kl").abs() < 1e-6,
+        "it is its own reference"
+    );
+    let last: serde_json::Value = String::from_utf8(bytes(&straight, "eval.jsonl"))
+        .expect("text")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a row"))
+        .next_back()
+        .expect("an evaluation");
+    // A new adapter never gets the format right after four steps.
+    assert!(last["format_ok"].as_f64() > Some(0.9), "{last}");
+    let based = root.path().join("based");
+    onwards.grpo.reference = Reference::Base;
+    onwards.grpo.steps_per_stage = 1;
+    train_as(onwards.clone(), &based, false, None);
+    assert!(first(&based, "kl") > 0.1, "far from the base model");
+    fs::remove_dir_all(stopped.join("adapters/start")).expect("removed");
+    let model = LoadedModel::nano().expect("nano");
+    let request = TrainRequest {
+        config: onwards,
+        run_dir: stopped,
+        resume: true,
+        sft_extra: None,
+    };
+    let refused = curriculum::run(&model, &request, &mut Listener::default());
+    let told = refused.expect_err("not as it was begun").to_string();
+    assert!(told.contains("adapters/start"), "{told}");
 }
 
 #[test]

@@ -64,6 +64,9 @@ pub struct Args {
     /// Labelled examples to learn from beside the gold ones: JSON lines as `generate --format sft` prints
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub sft_extra: Option<PathBuf>,
+    /// Go on from this adapter: a PEFT folder, or the name of a shipped one; `--set sft.examples=0` leaves SFT out
+    #[arg(long, value_name = "ADAPTER")]
+    pub adapter: Option<String>,
     /// The same recipe in minutes, to see it work
     #[arg(long)]
     pub quick: bool,
@@ -98,6 +101,9 @@ impl Args {
         if let Some(seed) = self.seed {
             config.seed = seed;
         }
+        if let Some(adapter) = &self.adapter {
+            config.lora.adapter = Some(adapter.clone());
+        }
         config.validate()?;
         Ok(config)
     }
@@ -111,6 +117,7 @@ impl Args {
             (self.config.is_some(), "--config"),
             (!self.sets.is_empty(), "--set"),
             (self.seed.is_some(), "--seed"),
+            (self.adapter.is_some(), "--adapter"),
             (self.quick, "--quick"),
             (self.preset != DEFAULT_PRESET, "--preset"),
         ];
@@ -383,6 +390,7 @@ mod tests {
             "--set grpo.lr=1",
             "--config file.toml",
             "--seed 3",
+            "--adapter sft",
             "--quick",
             "--preset qwen2.5-3b",
         ] {

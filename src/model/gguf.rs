@@ -354,6 +354,25 @@ mod tests {
     }
 
     #[test]
+    fn no_alignment_is_found_wherever_pieces_are_cut() {
+        let head = |before: usize, kind: u8, value: &[u8]| {
+            let mut head = vec![b'g'; before];
+            head.extend(b"general.alignment");
+            head.extend([kind, 0, 0, 0]);
+            head.extend(value);
+            head.extend([7; 40]);
+            head
+        };
+        let is_zero = |head: Vec<u8>| has_no_alignment(head.as_slice()).expect("read");
+        // The key begins, and its value ends, on either side of where a piece of the file does.
+        for before in (PIECE - 40..PIECE + 8).chain([0, 2 * PIECE - 30, 3 * PIECE]) {
+            assert!(is_zero(head(before, 4, &[0; 4])), "{before}");
+            assert!(is_zero(head(before, 0, &[0])), "{before}: a byte");
+            assert!(!is_zero(head(before, 4, &[32, 0, 0, 0])), "{before}");
+        }
+    }
+
+    #[test]
     fn damaged_files_are_refused() {
         let dir = tempfile::tempdir().expect("folder");
         let path = dir.path().join("m.gguf");

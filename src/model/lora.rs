@@ -59,16 +59,20 @@ impl Pair {
 const MOST_CONFIG: u64 = 1 << 20;
 const MOST_TENSORS: u64 = 8 << 30;
 
-/// The two files of a PEFT folder: `adapter_config.json` and `adapter_model.safetensors`.
-fn files(dir: &Path) -> Result<(Vec<u8>, Vec<u8>)> {
+/// The two files of a PEFT folder.
+pub const CONFIG: &str = "adapter_config.json";
+pub const TENSORS: &str = "adapter_model.safetensors";
+
+/// The bytes of the two files of a PEFT folder, [`CONFIG`] and [`TENSORS`].
+///
+/// # Errors
+/// Names the file that is missing, unreadable or too long.
+pub fn files(dir: &Path) -> Result<(Vec<u8>, Vec<u8>)> {
     let read = |name: &str, most: u64| {
         let path = dir.join(name);
         disk::read(&path, most).map_err(ModelError::weights(&path))
     };
-    Ok((
-        read("adapter_config.json", MOST_CONFIG)?,
-        read("adapter_model.safetensors", MOST_TENSORS)?,
-    ))
+    Ok((read(CONFIG, MOST_CONFIG)?, read(TENSORS, MOST_TENSORS)?))
 }
 
 /// One adapter: a pair for every adapted projection of every layer.
@@ -139,6 +143,13 @@ impl Adapter {
         self.pairs
             .iter()
             .map(|(&(layer, projection), pair)| (layer, projection, pair))
+    }
+
+    /// How many layers it changes.
+    #[must_use]
+    pub fn layers(&self) -> usize {
+        let layers: BTreeSet<usize> = self.pairs.keys().map(|(layer, _)| *layer).collect();
+        layers.len()
     }
 
     /// The trainable tensors of a layer.
@@ -214,10 +225,10 @@ impl Adapter {
             .into_iter()
             .map(|(name, var)| (name, var.as_detached_tensor()))
             .collect();
-        let file = dir.join("adapter_model.safetensors");
+        let file = dir.join(TENSORS);
         let bytes = to_safetensors_with(&tensors, dtype, base.metadata())?;
         disk::replace(&file, &bytes).map_err(ModelError::io(&file))?;
-        let file = dir.join("adapter_config.json");
+        let file = dir.join(CONFIG);
         let name = base.name.as_deref().unwrap_or_default();
         let text = format!("{:#}\n", peft::to_json(self, name));
         disk::replace(&file, text.as_bytes()).map_err(ModelError::io(&file))
@@ -249,7 +260,7 @@ impl Adapter {
         };
         let json: Value = serde_json::from_slice(config).map_err(|e| refuse(e.to_string()))?;
         let peft = PeftConfig::parse(&json).map_err(refuse)?;
-        let path = dir.join("adapter_model.safetensors");
+        let path = dir.join(TENSORS);
         let mut named = NamedTensors::parse(tensors, &path, device)?;
         let mut pairs = BTreeMap::new();
         for layer in 0..model.layers {

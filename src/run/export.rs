@@ -299,7 +299,13 @@ pub fn jsonl(rows: &[Row], out: &mut dyn Write) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Writes the curves of the run as CSV into `export/` of its folder, and says where they are.
+/// Writes rows as text.
+type Writer = fn(&[Row], &mut dyn Write) -> std::io::Result<()>;
+
+/// The endings of the files that a screen writes, and what writes them.
+const WRITERS: [(&str, Writer); 2] = [("csv", csv), ("jsonl", jsonl)];
+
+/// Writes the curves of the run as CSV and as JSON lines into `export/` of its folder, and says where they are.
 ///
 /// # Errors
 /// Where the run cannot be read or the folder not written.
@@ -309,11 +315,13 @@ pub fn into_folder(dir: &RunDir) -> Result<Vec<PathBuf>, RunError> {
     let mut written = Vec::new();
     for what in What::CURVES {
         let (rows, _) = rows(dir, what)?;
-        let path = folder.join(what.as_str()).with_extension("csv");
-        let mut text = Vec::new();
-        csv(&rows, &mut text).map_err(RunError::io(&path, "write"))?;
-        replace_file(&path, &text)?;
-        written.push(path);
+        for (ending, write) in WRITERS {
+            let path = folder.join(what.as_str()).with_extension(ending);
+            let mut text = Vec::new();
+            write(&rows, &mut text).map_err(RunError::io(&path, "write"))?;
+            replace_file(&path, &text)?;
+            written.push(path);
+        }
     }
     Ok(written)
 }
@@ -421,8 +429,14 @@ mod tests {
             .iter()
             .map(|path| std::fs::read_to_string(path).expect("there"))
             .collect();
-        let none = "step,stage\n";
-        assert_eq!(texts, ["step,stage,loss\n1,sft,0.5\n", none, none]);
+        let (head, row) = (
+            "step,stage\n",
+            "{\"step\":1,\"stage\":\"sft\",\"loss\":0.5}\n",
+        );
+        assert_eq!(
+            texts,
+            ["step,stage,loss\n1,sft,0.5\n", row, head, "", head, ""]
+        );
         assert!(written.iter().all(|path| path.starts_with(dir.export())));
     }
 }

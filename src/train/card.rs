@@ -96,7 +96,7 @@ pub fn text(
          seed {}. {} {} Taken at step {}, in phase `{}`.\n",
         config.seed,
         supervised(config, base.labelled),
-        reinforced(config),
+        reinforced(config, base.labelled),
         evaluation.step,
         evaluation.stage
     );
@@ -115,24 +115,32 @@ pub fn text(
     text
 }
 
+fn has_sft(config: &TrainConfig, labelled: usize) -> bool {
+    config.sft_steps(config.sft.examples + labelled as u64) > 0
+}
+
 /// The supervised part of the recipe.
 fn supervised(config: &TrainConfig, labelled: usize) -> String {
     let sft = &config.sft;
-    if config.sft_steps(sft.examples + labelled as u64) == 0 {
-        return "No SFT.".into();
+    let onwards = match &config.lora.adapter {
+        Some(_) => "Going on from an adapter that was there before. ",
+        None => "",
+    };
+    if !has_sft(config, labelled) {
+        return format!("{onwards}No SFT.");
     }
     let beside = match labelled {
         0 => String::new(),
         n => format!(" and {n} labelled ones"),
     };
     format!(
-        "SFT: {} gold examples{beside}, {} epoch(s), batches of {}, learning rate {}.",
+        "{onwards}SFT: {} gold examples{beside}, {} epoch(s), batches of {}, learning rate {}.",
         sft.examples, sft.epochs, sft.batch, sft.lr
     )
 }
 
 /// The reinforced part, where there is one.
-fn reinforced(config: &TrainConfig) -> String {
+fn reinforced(config: &TrainConfig, labelled: usize) -> String {
     let grpo = &config.grpo;
     if grpo.steps_per_stage == 0 {
         return "No GRPO.".into();
@@ -144,7 +152,9 @@ fn reinforced(config: &TrainConfig) -> String {
     };
     let held = match (grpo.beta > 0.0, grpo.reference) {
         (false, _) => String::new(),
-        (true, Reference::Sft) => " to the SFT adapter".into(),
+        (true, Reference::Sft) if has_sft(config, labelled) => " to the SFT adapter".into(),
+        (true, Reference::Sft) if config.lora.adapter.is_some() => " to that adapter".into(),
+        (true, Reference::Sft) => " to the base model".into(),
         (true, Reference::Base) => " to the base model".into(),
     };
     format!(

@@ -71,6 +71,9 @@ pub struct LoraConfig {
     pub alpha: f64,
     pub dropout: f64,
     pub targets: Vec<Projection>,
+    /// What training goes on from: a PEFT folder, or the name of an adapter shipped with nano; `None` begins with a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
 }
 
 /// A linear layer of a decoder block that can carry an adapter.
@@ -374,6 +377,7 @@ impl LoraConfig {
             alpha: 32.0,
             dropout: 0.0,
             targets: Projection::ALL.to_vec(),
+            adapter: None,
         }
     }
 }

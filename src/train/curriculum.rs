@@ -34,12 +34,13 @@ use super::config::{Reference, TrainConfig};
 use super::error::{Result, TrainError};
 use super::extra::{Example, Extra};
 use super::learner::Learner;
+use super::start::{self, Start};
 use crate::env::schema::Stage;
 use crate::link::{
     Control, EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, SystemRow, TrainRequest,
 };
 use crate::model::decoder::Decoder;
-use crate::model::lora::Adapter;
+use crate::model::lora::{self, Adapter};
 use crate::model::placement::device_name;
 use crate::model::source::LoadedModel;
 use crate::run::control::ControlBox;
@@ -99,7 +100,7 @@ struct Run<'a> {
     learner: Learner,
     /// Labelled examples beside the gold ones.
     extra: Vec<Example>,
-    /// The SFT adapter, where beta asks for it.
+    /// What beta holds the policy to, where there is a beta.
     reference: Option<Decoder>,
     position: Position,
     work: WorkClock,
@@ -119,12 +120,14 @@ fn manifest(
     model: &LoadedModel,
     request: &TrainRequest,
     extra: &Extra,
+    start: Option<&Start>,
     dir: &RunDir,
 ) -> Result<(Manifest, Option<Found>)> {
     let fresh = |config: &TrainConfig| {
         let plan = config.plan(extra.examples.len() as u64);
         let mut hashes = model.hashes.clone();
         hashes.extend(extra.hash());
+        hashes.extend(start.map(Start::hash));
         let device = device_name(model.decoder.device());
         Manifest::new(dir, config.clone(), plan, &model.name, &device, hashes)
     };
@@ -138,6 +141,14 @@ fn manifest(
         refuse_lost(dir, &manifest.config)?;
     }
     Ok((manifest, found))
+}
+
+/// What is trained: an adapter that was there before, or a new one.
+fn learner(model: &LoadedModel, config: &TrainConfig, start: Option<&Start>) -> Result<Learner> {
+    match start {
+        Some(start) => Learner::of(start.adapter(model, config)?, model, config),
+        None => Learner::fresh(model, config),
+    }
 }
 
 /// Refuses to begin a run over in its own folder, which would cut all its files, where it must have come to a checkpoint.
@@ -164,17 +175,25 @@ impl<'a> Run<'a> {
     ) -> Result<Self> {
         let dir = RunDir::new(&request.run_dir);
         let extra = Extra::of_run(&dir, request.sft_extra.as_deref(), request.resume)?;
-        let (manifest, found) = manifest(model, request, &extra, &dir)?;
+        let named = request.config.lora.adapter.as_deref();
+        let start = Start::of_run(&dir, named, model, request.resume)?;
+        let (manifest, found) = manifest(model, request, &extra, start.as_ref(), &dir)?;
         let (config, plan) = (manifest.config.clone(), manifest.plan.clone());
         let labels = Extra::file_of_run(&dir, request.sft_extra.as_deref(), request.resume);
         fitting::check_lengths(model, &config, &extra, labels.as_deref())?;
+        let mut learner = learner(model, &config, start.as_ref())?;
         let mut writer = match (&found, request.resume) {
             (Some(found), _) => RunWriter::resume(dir.clone(), &found.position.lengths)?,
             (None, true) => RunWriter::resume(dir.clone(), &RunWriter::no_lengths())?,
             (None, false) => RunWriter::create(dir.clone(), &manifest)?,
         };
         extra.keep(&dir)?;
-        let mut learner = Learner::fresh(model, &config)?;
+        if let Some(start) = start.filter(|_| !request.resume) {
+            start.keep(&dir)?;
+            if let Some(told) = start.stranger_to(model)? {
+                writer.warn(0, &format!("adapter {}: {told}", start.name()))?;
+            }
+        }
         let phase = found.as_ref().map_or(0, |found| found.position.phase);
         if plan.phases.get(phase).is_none_or(|phase| phase.name != SFT) {
             learner.reset_optimizer(config.grpo.adam());
@@ -338,20 +357,31 @@ impl<'a> Run<'a> {
 
     fn open_reference(&mut self) -> Result<()> {
         if self.config.grpo.beta > 0.0 && self.reference.is_none() {
-            let dir = self.writer.dir().adapter(SFT);
             let base = &self.model.decoder;
-            let has_sft = self.plan.phases.iter().any(|phase| phase.name == SFT);
-            let holds_to_sft = self.config.grpo.reference == Reference::Sft && has_sft;
-            if holds_to_sft && !dir.join("adapter_config.json").is_file() {
-                return Err(TrainError::LostReference { path: dir });
-            }
-            let adapter = match holds_to_sft {
-                true => Some(Adapter::load(&dir, &base.config, base.device())?),
-                false => None,
+            let adapter = match self.held_to() {
+                Some(name) => {
+                    let dir = self.writer.dir().adapter(name);
+                    if !dir.join(lora::CONFIG).is_file() {
+                        return Err(TrainError::LostReference { path: dir });
+                    }
+                    Some(Adapter::load(&dir, &base.config, base.device())?)
+                }
+                None => None,
             };
             self.reference = Some(base.with_adapter(adapter)?);
         }
         Ok(())
+    }
+
+    /// The adapter of this run that is the reference: SFT's, or the one it went on from where it has no SFT; `None` is the
+    /// base model.
+    fn held_to(&self) -> Option<&'static str> {
+        let has_sft = self.plan.phases.iter().any(|phase| phase.name == SFT);
+        match (self.config.grpo.reference, has_sft) {
+            (Reference::Base, _) => None,
+            (Reference::Sft, true) => Some(SFT),
+            (Reference::Sft, false) => self.config.lora.adapter.as_ref().map(|_| start::NAME),
+        }
     }
 
     fn phase_name(&self) -> String {

@@ -21,9 +21,11 @@ pub enum TrainError {
     )]
     LostCheckpoints { path: PathBuf, steps: u64 },
     #[error(
-        "{path}: the SFT adapter that grpo.beta holds the policy to is not there any more, and another reference would make another run: put the folder back, or begin a new run in another folder"
+        "{path}: the adapter that grpo.beta holds the policy to is not there any more, and another reference would make another run: put the folder back, or begin a new run in another folder"
     )]
     LostReference { path: PathBuf },
+    #[error("adapter {path}: a run cannot go on from it: {reason}")]
+    Start { path: PathBuf, reason: String },
     #[error("{path}:{line}: not a labelled example: {reason}")]
     Labels {
         path: PathBuf,

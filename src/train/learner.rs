@@ -153,7 +153,15 @@ impl Learner {
         let mut stream = Stream::named(config.seed, &["train", "adapter"]);
         let base = &model.decoder;
         let adapter = Adapter::fresh(lora, &base.config, &mut stream, base.device())?;
-        let decoder = base.with_adapter(Some(adapter))?;
+        Self::of(adapter, model, config)
+    }
+
+    /// Trains `adapter` on the base model.
+    ///
+    /// # Errors
+    /// When it does not fit the model.
+    pub fn of(adapter: Adapter, model: &LoadedModel, config: &TrainConfig) -> Result<Self> {
+        let decoder = model.decoder.with_adapter(Some(adapter))?;
         Ok(Self {
             checkpointing: config.gradient_checkpointing,
             ..Self::new(decoder, config.sft.adam())

@@ -13,5 +13,6 @@ pub mod grpo;
 pub mod learner;
 pub mod memory;
 pub mod optim;
+pub mod start;
 pub mod task;
 pub mod worker;

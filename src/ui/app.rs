@@ -15,8 +15,10 @@ use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
 use crate::ui::pace::Urgency;
 use crate::ui::perform::perform;
+use crate::ui::pointing;
 use crate::ui::queue::{Model, Queue, seeking};
 use crate::ui::runs::Runs;
+use crate::ui::spots::Spots;
 use crate::ui::starting::Fitted;
 use crate::ui::tending;
 use crate::ui::theme::{DEFAULT, Themes};
@@ -36,6 +38,14 @@ pub enum ScreenName {
 }
 
 impl ScreenName {
+    /// All four, as F1 to F4 show them.
+    pub const ALL: [ScreenName; 4] = [
+        ScreenName::Episodes,
+        ScreenName::Training,
+        ScreenName::Labelling,
+        ScreenName::Runs,
+    ];
+
     /// Whose keys work on it.
     #[must_use]
     pub const fn place(self) -> Place {
@@ -66,6 +76,8 @@ pub struct App {
     pub toast: Option<Toast>,
     /// Columns and rows of the last frame; none before the first.
     pub size: Option<(u16, u16)>,
+    /// What stood where in it.
+    pub spots: Spots,
     pub queue: Queue,
     pub training: Training,
     pub runs: Runs,
@@ -113,6 +125,7 @@ impl App {
             pending: Vec::new(),
             toast: None,
             size: None,
+            spots: Spots::default(),
             labelling: Labelling::new("analyst".into(), queue.seed()),
             queue,
             training,
@@ -263,6 +276,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(event) => on_key(app, event),
         Msg::Paste(text) => typing::on_paste(app, &text),
+        Msg::Mouse(pointer) => pointing::point(app, pointer),
         Msg::Fact(fact) => hearing::on_fact(app, fact),
         Msg::FactsEnded => {
             // A thread that told why it ends has said more than its end does.

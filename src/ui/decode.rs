@@ -5,6 +5,8 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use crate::ui::pointing::{self, Pointer};
+
 /// Longest sequence of one key; more is no key.
 const MAX_SEQUENCE: usize = 32;
 
@@ -16,12 +18,13 @@ const MAX_PASTE: usize = 4_096;
 
 const ESC: u8 = 0x1b;
 
-/// What somebody did at the keyboard.
+/// What somebody did at the terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Typed {
     Key(KeyEvent),
     /// Pasted at once: never keys, whatever it holds.
     Paste(String),
+    Mouse(Pointer),
 }
 
 /// Collects bytes until they make keys or a paste.
@@ -56,6 +59,11 @@ impl Decoder {
             if self.bytes.starts_with(PASTE_BEGINS) {
                 self.bytes.drain(..PASTE_BEGINS.len());
                 self.paste = Some(Vec::new());
+                continue;
+            }
+            if let Some((used, pointer)) = pointing::report(&self.bytes) {
+                typed.extend(pointer.map(Typed::Mouse));
+                self.bytes.drain(..used);
                 continue;
             }
             match step(&self.bytes) {
@@ -241,13 +249,14 @@ mod tests {
         let names = typed.into_iter().filter_map(|typed| match typed {
             Typed::Key(key) => Chord::of(key).map(|chord| chord.to_string()),
             Typed::Paste(text) => Some(format!("{text:?}")),
+            Typed::Mouse(pointer) => Some(format!("{:?}", pointer.gesture)),
         });
         names.collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn every_key_of_the_table_is_read_in_every_dialect() {
-        let table: [(&[u8], &str); 17] = [
+        let table: [(&[u8], &str); 18] = [
             (b"jG1 ]", "j G 1 Space ]"),
             (b"\r\n\t\x7f\x08", "Enter Enter Tab Backspace Backspace"),
             (b"\x03\x1a\x0c\x12", "ctrl-c ctrl-z ctrl-l ctrl-r"),
@@ -269,6 +278,10 @@ mod tests {
             (
                 b"a\x1b[200~q1\r\x1b[A\x03\x1b[201~b",
                 "a \"q1\\r\\u{1b}[A\\u{3}\" b",
+            ),
+            (
+                b"j\x1b[<0;3;4M\x1b[<0;3;4mk\x1b[<65;3;4M",
+                "j Click k WheelDown",
             ),
             (b"\x1b[200~\xff\x1b[201~", "\"\u{fffd}\""),
         ];

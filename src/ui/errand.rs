@@ -46,7 +46,7 @@ pub enum Errand {
     /// Look how much room the disk has that a run writes to.
     Room(RunDir),
     Delete(RunDir),
-    /// Write its numbers as CSV.
+    /// Write its numbers as CSV and JSON lines.
     Export(RunDir),
     /// Write the note on it.
     Note {

@@ -19,6 +19,7 @@ use crate::ui::decode::{Decoder, Typed};
 use crate::ui::errand::Report;
 use crate::ui::keyboard::Keyboard;
 use crate::ui::msg::Msg;
+use crate::ui::pointing::Pointer;
 
 /// How often the terminal is asked whether it is still there.
 const ASK_EVERY: Timespec = Timespec {
@@ -37,6 +38,7 @@ const ESCAPE_WAITS: Timespec = Timespec {
 pub enum Input {
     Key(KeyEvent),
     Paste(String),
+    Mouse(Pointer),
     /// The size changed, or the screen was lost: draw again.
     Resized,
     /// Stopped by ctrl-z from elsewhere.
@@ -58,6 +60,7 @@ impl Input {
         match self {
             Self::Key(key) => Some(Msg::Key(key)),
             Self::Paste(text) => Some(Msg::Paste(text)),
+            Self::Mouse(pointer) => Some(Msg::Mouse(pointer)),
             Self::Resized => None,
             Self::SuspendAsked => {
                 let key = KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL);
@@ -181,6 +184,7 @@ fn read_keys(
             let input = match typed {
                 Typed::Key(key) => Input::Key(key),
                 Typed::Paste(text) => Input::Paste(text),
+                Typed::Mouse(pointer) => Input::Mouse(pointer),
             };
             if inputs.send(input).is_err() {
                 return;

@@ -41,6 +41,7 @@ pub mod pace;
 pub mod palette;
 pub mod perform;
 mod plain;
+pub mod pointing;
 pub mod preferences;
 mod pulse;
 pub mod queue;
@@ -51,6 +52,7 @@ pub mod scroll;
 pub mod searching;
 pub mod sifting;
 pub mod signs;
+pub mod spots;
 pub mod starting;
 mod surface;
 pub mod tending;
@@ -161,6 +163,7 @@ pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError>
     let run_root = options.run_root.clone();
     let (store, annotator) = (options.labels.clone(), options.annotator.clone());
     let complaint = preferences.told();
+    let mouse = preferences.config.mouse.unwrap_or(false);
     let mut app = app_for(options, preferences.keymap, session.shipped);
     app.themes = looks.themes.names();
     app.theme = name;
@@ -172,7 +175,7 @@ pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError>
     let tell = move |text| drop(on_panic.send(Input::WorkerPanicked(text)));
     let keyboard = Arc::<Keyboard>::default();
     let surface = TerminalSurface {
-        tty: Tty::enter(Box::new(tell))?,
+        tty: Tty::enter(Box::new(tell), mouse)?,
         theme,
         looks,
         keyboard: Arc::clone(&keyboard),

@@ -8,6 +8,7 @@ use crate::link::{Command, Fact};
 use crate::ui::clerk::{Outcome, Request};
 use crate::ui::editing::Document;
 use crate::ui::errand::{Errand, Report};
+use crate::ui::pointing::Pointer;
 
 /// Something happened.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub enum Msg {
     Key(KeyEvent),
     /// Pasted text.
     Paste(String),
+    Mouse(Pointer),
     Fact(Fact),
     /// The model thread will send no more facts.
     FactsEnded,

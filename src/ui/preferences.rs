@@ -25,6 +25,8 @@ pub struct Config {
     pub theme: Option<String>,
     pub color: Option<ColorChoice>,
     pub symbols: Option<Symbols>,
+    /// Whether clicks and the wheel come here and not to the terminal; they do not unless asked for.
+    pub mouse: Option<bool>,
 }
 
 /// All of it.
@@ -47,7 +49,7 @@ pub fn folder() -> Option<PathBuf> {
 }
 
 /// The names of its fields.
-const FIELDS: [&str; 3] = ["theme", "color", "symbols"];
+const FIELDS: [&str; 4] = ["theme", "color", "symbols", "mouse"];
 
 impl Config {
     /// Takes one field over; else what is wrong with it.
@@ -56,6 +58,7 @@ impl Config {
             "theme" => self.theme = Some(read_as(value)?),
             "color" => self.color = Some(read_as(value)?),
             "symbols" => self.symbols = Some(read_as(value)?),
+            "mouse" => self.mouse = Some(read_as(value)?),
             _ => {
                 let nearest = nearest(name, FIELDS.map(str::to_owned));
                 let name: String = name.chars().take(40).collect();
@@ -211,7 +214,7 @@ mod tests {
         let found = read(&[
             (
                 "config.toml",
-                b"theme = \"mine\"\ncolor = \"never\"\nsymbols = \"ascii\"\n",
+                b"theme = \"mine\"\ncolor = \"never\"\nsymbols = \"ascii\"\nmouse = true\n",
             ),
             (
                 "keys.toml",
@@ -224,6 +227,7 @@ mod tests {
             theme: Some("mine".to_owned()),
             color: Some(ColorChoice::Never),
             symbols: Some(Symbols::Ascii),
+            mouse: Some(true),
         };
         assert_eq!(found.config, config);
         assert_eq!(press(&found, "Q"), Lookup::Verb(Verb::Quit));

@@ -343,6 +343,15 @@ impl Queue {
 }
 
 impl Entry {
+    /// Which of the twins of its pair it is: they share a number.
+    #[must_use]
+    pub const fn twin_letter(&self) -> char {
+        match self.episode.index.is_multiple_of(2) {
+            true => 'a',
+            false => 'b',
+        }
+    }
+
     /// An alert nobody has touched.
     #[must_use]
     pub fn new(episode: Episode) -> Self {

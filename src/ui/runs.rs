@@ -161,6 +161,12 @@ impl Runs {
         self.move_to(self.cursor.saturating_add_signed(by));
     }
 
+    /// Moves the cursor to a row of the list.
+    pub fn point_at(&mut self, at: usize) {
+        self.pane = RunsPane::List;
+        self.move_to(at);
+    }
+
     /// Where a run stands in the list, by its folder: copies of a run have one id.
     fn place_of(&self, dir: Option<Option<PathBuf>>) -> Option<usize> {
         let dir = dir?;

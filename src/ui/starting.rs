@@ -415,6 +415,7 @@ mod tests {
             Kind::Real(low, high) | Kind::OptionalReal(low, high) => {
                 vec![format!("{:?}", (low + high) / 2.0), format!("{low:?}")]
             }
+            Kind::OptionalText => vec!["sft".into(), "none".into()],
             Kind::Flag => vec!["true".into(), "false".into()],
             Kind::Word(words) => words.iter().map(|word| (*word).to_owned()).collect(),
             Kind::Words(_) => vec!["[\"q_proj\", \"o_proj\"]".into()],

@@ -242,11 +242,12 @@ pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
             return look();
         }
         Report::Exported(paths) => {
-            let shown: Vec<_> = paths
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect();
-            app.say(gate::clean(&format!("written: {}", shown.join(", "))));
+            let folder = paths.first().and_then(|path| path.parent());
+            let folder = folder.map(|folder| folder.display().to_string());
+            let names = paths.iter().filter_map(|path| path.file_name());
+            let names: Vec<_> = names.map(|name| name.to_string_lossy()).collect();
+            let (folder, names) = (folder.unwrap_or_default(), names.join(", "));
+            app.say(gate::clean(&format!("written into {folder}: {names}")));
         }
         Report::Noted(dir) => {
             app.say(gate::clean(&format!("note on {} kept", dir.id())));

@@ -36,6 +36,10 @@ fn draws(term: Option<&str>) -> bool {
     term != Some("dumb")
 }
 
+/// Clicks and the wheel, not where the mouse moves, in numbers without an end (xterm's 1000 and 1006).
+const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+
 /// Takes what a panicking worker said.
 pub type OnWorkerPanic = Box<dyn Fn(String) + Send>;
 
@@ -69,17 +73,22 @@ impl Write for FrameBytes {
 pub struct Tty {
     inner: Terminal<CrosstermBackend<FrameBytes>>,
     bytes: FrameBytes,
+    mouse: bool,
 }
 
 impl Tty {
-    /// Takes the terminal: raw mode, alternate screen, no cursor.
-    pub fn enter(on_worker_panic: OnWorkerPanic) -> io::Result<Self> {
+    /// Takes the terminal: raw mode, alternate screen, no cursor; with `mouse` its clicks and wheel too.
+    pub fn enter(on_worker_panic: OnWorkerPanic, mouse: bool) -> io::Result<Self> {
         let bytes = FrameBytes::default();
         let inner = Terminal::new(CrosstermBackend::new(bytes.clone()))?;
         hold(Some((std::thread::current().id(), on_worker_panic)));
         install_hook();
-        let tty = Self { inner, bytes };
-        take_screen()?;
+        let tty = Self {
+            inner,
+            bytes,
+            mouse,
+        };
+        take_screen(mouse)?;
         Ok(tty)
     }
 
@@ -107,7 +116,7 @@ impl Tty {
     pub fn lend<T>(&mut self, work: impl FnOnce() -> T) -> io::Result<T> {
         give_back();
         let done = work();
-        take_screen()?;
+        take_screen(self.mouse)?;
         self.redraw()?;
         Ok(done)
     }
@@ -136,7 +145,7 @@ fn send(bytes: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-fn take_screen() -> io::Result<()> {
+fn take_screen(mouse: bool) -> io::Result<()> {
     terminal::enable_raw_mode()?;
     let mut bytes = Vec::new();
     crossterm::queue!(
@@ -145,12 +154,15 @@ fn take_screen() -> io::Result<()> {
         EnableBracketedPaste,
         cursor::Hide
     )?;
+    if mouse {
+        bytes.extend(MOUSE_ON);
+    }
     send(&bytes)
 }
 
 /// Restores the terminal; it may be gone, so errors say nothing new.
 fn give_back() {
-    let mut bytes = Vec::new();
+    let mut bytes = MOUSE_OFF.to_vec();
     let queued = crossterm::queue!(
         bytes,
         EndSynchronizedUpdate,

@@ -12,6 +12,7 @@ mod hostile;
 mod memory;
 mod merge;
 mod packing;
+mod quants;
 mod reference;
 mod sft;
 mod tiny;

@@ -41,14 +41,18 @@ impl AdapterInfo {
         Self::parse(&config, &tensors, dir)
     }
 
-    fn parse(config: &[u8], tensors: &[u8], dir: &Path) -> Result<Self> {
+    /// [`Self::open`] from the bytes of the two files; `dir` is for messages.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn parse(config: &[u8], tensors: &[u8], dir: &Path) -> Result<Self> {
         let refuse = |reason: String| ModelError::Adapter {
             path: dir.to_path_buf(),
             reason,
         };
         let json: Value = serde_json::from_slice(config).map_err(|e| refuse(e.to_string()))?;
         let peft = PeftConfig::parse(&json).map_err(refuse)?;
-        let path = dir.join("adapter_model.safetensors");
+        let path = dir.join(super::TENSORS);
         let weights = BaseId::weights_in(tensors);
         let tensors = NamedTensors::parse(tensors, &path, &Device::Cpu)?.take_all();
         let shapes = tensors

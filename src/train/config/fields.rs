@@ -26,6 +26,8 @@ pub enum Kind {
     Real(f64, f64),
     /// A number, or `none` in `--set` and no line in a file.
     OptionalReal(f64, f64),
+    /// Text that is not empty, or `none` in `--set` and no line in a file.
+    OptionalText,
     /// `true` or `false`.
     Flag,
     /// One of these words.
@@ -72,6 +74,7 @@ pub const FIELDS: &[Field] = &[
     field("lora.alpha", Kind::Real(1e-3, 4096.0), "the update is scaled by alpha / rank"),
     field("lora.dropout", Kind::Real(0.0, 0.0), "none is built: 0 keeps rollouts and loss on the same policy"),
     field("lora.targets", Kind::Words(&PROJECTIONS), "projections that carry the adapter"),
+    field("lora.adapter", Kind::OptionalText, "adapter that training goes on from: a PEFT folder, or one shipped with nano (--adapter)"),
     field("sft.examples", Kind::Whole(0, 10_000_000), "gold examples, from all stages; 0 leaves SFT out"),
     field("sft.epochs", Kind::Whole(1, 1000), "passes over them"),
     field("sft.extra_repeats", Kind::Whole(1, 1000), "times that a pass reads each labelled example (--sft-extra)"),
@@ -91,7 +94,7 @@ pub const FIELDS: &[Field] = &[
     field("grpo.lr", LR, "learning rate after warm-up"),
     field("grpo.beta", Kind::Real(0.0, 10.0), "weight of the divergence from the reference"),
     field("grpo.use_bias_correction_kl", Kind::Flag, "the divergence is multiplied with the ratio"),
-    field("grpo.reference", Kind::Word(&["sft", "base"]), "the policy that beta holds to"),
+    field("grpo.reference", Kind::Word(&["sft", "base"]), "the policy that beta holds to; without SFT, sft is the adapter that training goes on from"),
     field("grpo.epsilon", Kind::Real(1e-6, 1.0), "clip range of the ratio"),
     field("grpo.epsilon_high", Kind::OptionalReal(1e-6, 10.0), "clip range above 1, when it differs"),
     field("grpo.num_iterations", Kind::Whole(1, 64), "optimiser passes over the same rollouts"),
@@ -215,6 +218,7 @@ impl Kind {
             (Kind::Real(..) | Kind::OptionalReal(..), Value::Integer(n)) => {
                 return self.accept(&Value::Float(*n as f64));
             }
+            (Kind::OptionalText, Value::String(text)) => !text.trim().is_empty(),
             (Kind::Flag, Value::Boolean(_)) => true,
             (Kind::Word(words), Value::String(word)) => words.contains(&word.as_str()),
             (Kind::Words(words), Value::Array(list)) => are_distinct_words(list, words),
@@ -236,6 +240,7 @@ impl Kind {
             Kind::Real(low, high) if low == high => format!("only {low}"),
             Kind::Real(low, high) => format!("a number from {low:?} to {high:?}"),
             Kind::OptionalReal(low, high) => format!("none or a number from {low:?} to {high:?}"),
+            Kind::OptionalText => "none or a name that is not empty".to_string(),
             Kind::Flag => "true or false".to_string(),
             Kind::Word(words) => format!("one of {}", words.join(", ")),
             Kind::Words(words) => format!("a list of different ones of {}", words.join(", ")),
@@ -245,7 +250,7 @@ impl Kind {
     /// Whether the key may have no value.
     #[must_use]
     pub const fn is_optional(&self) -> bool {
-        matches!(self, Kind::OptionalReal(..))
+        matches!(self, Kind::OptionalReal(..) | Kind::OptionalText)
     }
 }
 
@@ -324,6 +329,7 @@ mod tests {
     fn table_and_struct_have_the_same_keys() {
         let mut config = TrainConfig::nano();
         config.grpo.epsilon_high = Some(0.28);
+        config.lora.adapter = Some("sft".into());
         let table = config.to_table().expect("serialises");
         let mut have: Vec<String> = leaves(&table).into_iter().map(|(key, _)| key).collect();
         let mut listed: Vec<String> = FIELDS.iter().map(|f| f.key.to_owned()).collect();

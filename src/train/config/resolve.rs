@@ -313,7 +313,7 @@ impl TrainConfig {
     }
 
     /// The resolved configuration as a TOML file with a comment a key (`--print-config`); reading it back over any preset
-    /// gives an equal configuration, but for `epsilon_high`: a file cannot say `none`.
+    /// gives an equal configuration, but for what may be `none`: a file cannot say that.
     ///
     /// # Errors
     /// A number that TOML cannot hold.

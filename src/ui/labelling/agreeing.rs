@@ -52,12 +52,7 @@ impl Item {
             return alert.clone();
         }
         let number = 1 + episode.stage as u64;
-        let twin = if episode.index.is_multiple_of(2) {
-            'a'
-        } else {
-            'b'
-        };
-        format!("{alert} {number}{twin}")
+        format!("{alert} {number}{}", self.entry.twin_letter())
     }
 }
 

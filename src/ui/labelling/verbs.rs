@@ -59,8 +59,13 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::ShowGuidelines => app.layers.push(Layer::guidelines()),
         _ => effects = decide(app, verb),
     }
-    effects.extend(app.labelling.ask(&app.queue));
+    effects.extend(ask(app));
     effects
+}
+
+/// Asks the model about the alert in front, where it may be asked.
+pub fn ask(app: &mut App) -> Vec<Effect> {
+    app.labelling.ask(&app.queue)
 }
 
 fn jump(labelling: &mut Labelling, to_end: bool) {

@@ -10,6 +10,7 @@ use crate::ui::queue::{Answer, Entry, Queue, QueuePane};
 use crate::ui::record::{self, Role};
 use crate::ui::screen::episodes::severity;
 use crate::ui::scroll::Scroll;
+use crate::ui::spots::{Spot, Spots};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{
     column, cut, lines, more, page_of_block, pane, span, wrap, wrap_styled,
@@ -34,11 +35,13 @@ pub struct LogView<'a> {
     pub by_model: Option<&'a str>,
     /// The events that a what-if has changed.
     pub changed: Vec<String>,
+    /// Where the lines are noted.
+    pub spots: &'a Spots,
 }
 
 impl<'a> LogView<'a> {
     /// That of the episodes screen.
-    pub fn of(queue: &'a Queue) -> Self {
+    pub fn of(queue: &'a Queue, spots: &'a Spots) -> Self {
         let cited = match queue.shown_answer() {
             Some(Answer::Given { verdict, .. }) => verdict.cited_log_id.as_deref(),
             _ => None,
@@ -51,6 +54,7 @@ impl<'a> LogView<'a> {
             legend: "cited by Y you, M model; o all fields",
             by_model: cited.filter(|_| !queue.hides_answer()),
             changed: changes.into_iter().map(|edit| edit.log_id).collect(),
+            spots,
         }
     }
 }
@@ -201,7 +205,11 @@ pub fn draw_log(view: &LogView, entry: &Entry, theme: &Theme, area: Rect, buf: &
         entry.lines.len(),
         more(first, heights.iter().sum(), height, theme)
     );
+    view.spots.note(area, Spot::Pane(QueuePane::Log));
     let room = pane(&title, view.is_focused, theme, area, buf);
+    let of_rows = heights.iter().enumerate();
+    let of_rows = of_rows.flat_map(|(at, rows)| std::iter::repeat_n(Spot::Line(at), *rows));
+    view.spots.note_rows(room, of_rows.skip(first));
     let rows = blocks.iter().enumerate().flat_map(|(at, texts)| {
         let margin = margin(view, entry, at, theme);
         let is_cursor = at == view.line;

@@ -181,7 +181,7 @@ fn cell(
     let alert = &entry.episode.alert;
     let (text, faint) = (theme.style(Token::Text), theme.style(Token::Faint));
     match kind {
-        Kind::Number => (format!("{at:>4}{}", twin_letter(entry)), faint),
+        Kind::Number => (format!("{at:>4}{}", entry.twin_letter()), faint),
         Kind::Outcome => outcome(app, at, entry, width, theme),
         Kind::Action => action(app, at, entry, width, theme),
         Kind::You => own_mark(entry, theme),
@@ -206,15 +206,6 @@ fn severity_word(word: &str, width: usize) -> &str {
         "critical" if width < SEVERITY.1 => "crit",
         "medium" if width < SEVERITY.1 => "med",
         word => word,
-    }
-}
-
-/// Twins have one alert: without this they look like the same line twice.
-const fn twin_letter(entry: &Entry) -> char {
-    if entry.episode.index.is_multiple_of(2) {
-        'a'
-    } else {
-        'b'
     }
 }
 

@@ -13,6 +13,7 @@ use crate::ui::queue::QueuePane;
 use crate::ui::screen::alert::LogView;
 use crate::ui::screen::columns::Columns;
 use crate::ui::screen::{alert, answer};
+use crate::ui::spots::Spot;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{cut, lines, page_of, pane, select_row, span};
 
@@ -117,9 +118,11 @@ fn draw_alert(app: &App, theme: &Theme, [head, log, below]: [Rect; 3], buf: &mut
         alert::draw_header(entry, &title, theme, head, buf);
         // A pane without rows is not there: what it scrolls stays as it was.
         if log.height > 0 {
-            alert::draw_log(&LogView::of(&app.queue), entry, theme, log, buf);
+            let view = LogView::of(&app.queue, &app.spots);
+            alert::draw_log(&view, entry, theme, log, buf);
         }
         if below.height > 0 {
+            app.spots.note(below, Spot::Pane(QueuePane::Answers));
             answer::draw(app, entry, theme, below, buf);
         }
     }
@@ -132,6 +135,7 @@ fn draw_queue(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let room = usize::from(area.width.saturating_sub(4));
     let title = queue_title(app, &visible, room);
     let is_focused = queue.pane == QueuePane::Alerts;
+    app.spots.note(area, Spot::Pane(QueuePane::Alerts));
     let room = pane(&title, is_focused, theme, area, buf);
     draw_scores(app, theme, area, buf);
     if visible.is_empty() {
@@ -144,6 +148,8 @@ fn draw_queue(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let (room, columns) = draw_head(app, &visible, theme, room, buf);
     let first = page_of(cursor, usize::from(room.height));
     let shown = visible.iter().skip(first).take(usize::from(room.height));
+    app.spots
+        .note_rows(room, shown.clone().copied().map(Spot::Alert));
     let rows = shown.filter_map(|&at| Some(columns.row(app, at, queue.entries().get(at)?, theme)));
     lines(rows.collect::<Vec<_>>(), room, buf);
     if visible.get(cursor) == Some(&queue.selected()) {

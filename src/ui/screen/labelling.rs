@@ -15,6 +15,7 @@ use crate::ui::record;
 use crate::ui::screen::alert::{self, LogView};
 use crate::ui::screen::episodes::{beside, severity};
 use crate::ui::screen::own_label;
+use crate::ui::spots::Spot;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{column, cut, lines, page_of, pane, select_row, span, wrap};
 
@@ -58,14 +59,14 @@ fn draw_open(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
             Layout::vertical([Constraint::Length(queue), Constraint::Fill(1)]).areas(area);
         (queue, split(rest, 2, label))
     };
-    draw_queue(&app.labelling, theme, queue, buf);
+    draw_queue(app, theme, queue, buf);
     draw_alert(app, theme, parts, buf);
 }
 
 /// The pane in focus in the whole body: the queue, or the alert with its log window.
 fn draw_alone(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     match app.labelling.pane {
-        QueuePane::Alerts => draw_queue(&app.labelling, theme, area, buf),
+        QueuePane::Alerts => draw_queue(app, theme, area, buf),
         _ => draw_alert(app, theme, split(area, 2, 0), buf),
     }
 }
@@ -86,6 +87,7 @@ fn draw_alert(app: &App, theme: &Theme, [head, log, label]: [Rect; 3], buf: &mut
             legend: "cited by Y you, M model; O all fields",
             by_model: model_citation(&app.labelling),
             changed: Vec::new(),
+            spots: &app.spots,
         };
         alert::draw_log(&view, &item.entry, theme, log, buf);
         if label.height > 0 {
@@ -112,7 +114,9 @@ fn model_citation(labelling: &Labelling) -> Option<&str> {
     }
 }
 
-fn draw_queue(labelling: &Labelling, theme: &Theme, area: Rect, buf: &mut Buffer) {
+fn draw_queue(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let labelling = &app.labelling;
+    app.spots.note(area, Spot::Pane(QueuePane::Alerts));
     let visible = labelling.visible();
     let is_focused = labelling.pane == QueuePane::Alerts;
     let title = queue_title(labelling, visible.len());
@@ -130,6 +134,8 @@ fn draw_queue(labelling: &Labelling, theme: &Theme, area: Rect, buf: &mut Buffer
     let cursor = visible.partition_point(|at| *at < labelling.selected());
     let first = page_of(cursor, usize::from(room.height));
     let shown = visible.iter().skip(first).take(usize::from(room.height));
+    app.spots
+        .note_rows(room, shown.clone().copied().map(Spot::Alert));
     let rows = shown.filter_map(|&at| Some(row(at, labelling.items().get(at)?, theme, room.width)));
     lines(rows.collect::<Vec<_>>(), room, buf);
     if visible.get(cursor) == Some(&labelling.selected()) {

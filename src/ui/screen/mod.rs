@@ -30,6 +30,7 @@ use ratatui::text::Line;
 use crate::link::RunState;
 use crate::ui::app::{App, MIN_SIZE, ScreenName};
 use crate::ui::queue::{Model, adapter_name};
+use crate::ui::spots::Spot;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::told::Watching;
 use crate::ui::widget::text::{cut, span};
@@ -42,6 +43,7 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
 }
 
 fn draw_in(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    app.spots.clear();
     if area.width < MIN_SIZE.0 || area.height < MIN_SIZE.1 {
         dialog::draw_too_small(app, theme, area, buf);
         return;
@@ -86,6 +88,16 @@ fn draw_title(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         tab("F3 Labelling", ScreenName::Labelling),
         tab("F4 Runs", ScreenName::Runs),
     ];
+    let screens = [None].into_iter().chain(ScreenName::ALL.map(Some));
+    let mut x = area.x;
+    for (tab, screen) in tabs.iter().zip(screens) {
+        let width = tab.width() as u16;
+        if let Some(screen) = screen {
+            app.spots
+                .note(Rect { x, width, ..area }, Spot::Screen(screen));
+        }
+        x += width;
+    }
     let line = Line::from(tabs);
     let used = line.width() as u16;
     buf.set_line(area.x, area.y, &line, area.width);

@@ -5,7 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::run::series::Series;
+use crate::ui::app::App;
 use crate::ui::screen::{attacks, evaluations, rollouts};
+use crate::ui::spots::Spot;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::told::Watching;
 use crate::ui::watching::{Training, TrainingPane};
@@ -18,7 +20,8 @@ use crate::ui::widget::text::{
 const LOG_MARGIN: usize = 7;
 
 /// Draws the pane in focus, its neighbours named in the title.
-pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
+pub fn draw(app: &App, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let training = &app.training;
     let names = TrainingPane::ALL.map(|pane| {
         if pane == training.pane {
             format!("[{}]", pane.title())
@@ -34,6 +37,19 @@ pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf:
         (TrainingPane::Metrics, Some(step)) => format!(" @{step}"),
         _ => String::new(),
     };
+    // The border, a space and the mark of the pane in focus stand before the names.
+    let mut x = area.x + 3;
+    for (name, pane) in names.iter().zip(TrainingPane::ALL) {
+        let width = name.len() as u16;
+        let place = Rect {
+            x,
+            width,
+            height: 1,
+            ..area
+        };
+        app.spots.note(place, Spot::List(pane));
+        x += width + 1;
+    }
     let title = names.join(" ") + &cursor + &filter;
     let room = pane(&title, true, theme, area, buf);
     match training.pane {

@@ -12,6 +12,7 @@ use crate::run::summary::{Standing, Summary};
 use crate::ui::app::App;
 use crate::ui::marks::Mark;
 use crate::ui::runs::{Runs, RunsPane};
+use crate::ui::spots::Spot;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::told::trouble::in_keys;
 use crate::ui::view::{XAxis, x_end};
@@ -37,7 +38,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     } else {
         Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(area)
     };
-    draw_list(&app.runs, theme, list, buf);
+    draw_list(app, theme, list, buf);
     let with_chart = details.height >= CHART_FROM && app.runs.current().is_some();
     if with_chart {
         let [top, bottom] =
@@ -49,7 +50,8 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn draw_list(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
+fn draw_list(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let runs = &app.runs;
     let visible = runs.visible();
     let place = if visible.is_empty() {
         "0".to_owned()
@@ -87,6 +89,8 @@ fn draw_list(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
         ..room
     };
     let first = page_of_list(runs.cursor(), visible.len(), usize::from(below.height));
+    app.spots
+        .note_rows(below, (first..visible.len()).map(Spot::Run));
     let rows = visible.iter().skip(first);
     let rows = rows.map(|run| row(run, runs.marks.of(run), &extras, theme, room.width));
     lines(rows, below, buf);

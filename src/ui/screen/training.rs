@@ -37,7 +37,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     if app.training.view.is_alone {
         match app.training.pane {
             TrainingPane::Metrics => curves::draw_alone(&sight, theme, body, buf),
-            _ => panes::draw(&app.training, run, theme, body, buf),
+            _ => panes::draw(app, run, theme, body, buf),
         }
         return;
     }
@@ -47,7 +47,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         Layout::vertical([Constraint::Fill(1), list_height(&app.training)]).areas(body)
     };
     curves::draw(&sight, theme, charts, buf);
-    panes::draw(&app.training, run, theme, list, buf);
+    panes::draw(app, run, theme, list, buf);
 }
 
 /// Rollouts need the most room of the lists: a response stands under them.

@@ -19,6 +19,7 @@ mod labelling;
 mod life;
 mod other_runs;
 mod overlays;
+mod pointing;
 mod reading;
 mod readme;
 mod rollouts;

@@ -37,7 +37,7 @@ fn it_stands_last_says_that_it_is_read_only_and_nothing_is_written() {
     assert!(shown.contains("it is in the program"), "{shown}");
     let hints = shown.lines().last().unwrap_or("");
     assert!(hints.contains("Enter open") && hints.contains("Space mark"));
-    for no in ["e note", "d delete", "w CSV"] {
+    for no in ["e note", "d delete", "w export"] {
         assert!(!hints.contains(no), "{no}: {hints}");
     }
     let copied = press(&mut app, "y");
