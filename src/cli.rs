@@ -1,6 +1,6 @@
 //! The command line: clap types, and which command answers which.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -93,15 +93,19 @@ enum Command {
 /// Runs a parsed command line and says how it went.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
+    // Asked now: one that has hung up says no.
+    let was_terminal = io::stdout().is_terminal();
     // Not locked: the workbench draws to the same stdout.
     let mut out = BufWriter::new(io::stdout());
     let result = match cli.command {
         Some(command) => dispatch(command, &mut out),
         None => workbench::run(&cli.workbench, &mut out),
     };
-    let result = result.and_then(|outcome| {
-        out.flush()?;
-        Ok(outcome)
+    let result = result.and_then(|outcome| match out.flush() {
+        // What the last frame had left cannot be told to anybody, and a run that went on without its terminal has ended well.
+        Err(error) if was_terminal && has_hung_up(&error) => Ok(outcome),
+        Err(error) => Err(error.into()),
+        Ok(()) => Ok(outcome),
     });
     match result {
         Ok(Outcome::Complete) => ExitCode::SUCCESS,
@@ -114,6 +118,11 @@ pub fn run(cli: Cli) -> ExitCode {
             ExitCode::from(exit_code(&error))
         }
     }
+}
+
+/// Whether a terminal was written to that is gone.
+fn has_hung_up(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
 }
 
 /// 2 where the command line is to blame, 1 where what it names is.

@@ -416,6 +416,8 @@ fn a_run_goes_on_from_an_adapter_and_holds_to_it() {
     let mut onwards = short();
     onwards.lora.adapter = Some("sft".into());
     onwards.sft.examples = 0;
+    // Equal rewards must not leave a stage without a gradient.
+    onwards.grpo.entropy_coef = 0.01;
     onwards.eval.final_episodes = 40;
     let root = tempfile::tempdir().expect("a folder");
     let (straight, stopped) = (root.path().join("straight"), root.path().join("stopped"));
@@ -427,11 +429,9 @@ fn a_run_goes_on_from_an_adapter_and_holds_to_it() {
     }
     let tensors = "adapter_model.safetensors";
     let shipped = fs::read(Path::new("assets/nano/adapters/sft").join(tensors)).expect("shipped");
-    assert_eq!(bytes(&straight.join("adapters/start"), tensors), shipped);
-    assert_ne!(
-        bytes(&straight.join("adapters/stage1_basic"), tensors),
-        shipped
-    );
+    let of = |name: &str| bytes(&straight.join("adapters").join(name), tensors);
+    assert!(of("start") == shipped, "kept as it was");
+    assert!(of("stage1_basic") != shipped, "and trained");
     let first = |dir: &Path, name: &str| metric_rows(dir)[0][name].as_f64().expect("a number");
     assert!(
         first(&straight, "kl").abs() < 1e-6,
@@ -869,13 +869,16 @@ fn twenty_labels() -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// Mean probability of `dismiss` among the five actions after an SFT with or without the labels: on 200 unseen episodes of
-/// the rule, and on 400 of others.
+/// Mean probability of `dismiss` among the five actions after further SFT of the shipped adapter with or without the labels:
+/// on 200 unseen episodes of the rule, and on 400 of others.
 fn dismissed_after_sft(labels: Option<&Path>) -> [f64; 2] {
     let dir = tempfile::tempdir().expect("a folder");
     let mut config = config();
     config.sft = TrainConfig::nano().sft;
-    config.sft.examples = 8_000;
+    config.lora.adapter = Some("sft".into());
+    config.sft.examples = 2_000;
+    config.sft.epochs = 2;
+    config.sft.lr = 2e-3;
     config.grpo.steps_per_stage = 1;
     config.eval.every_steps = 0;
     let model = LoadedModel::nano().expect("nano");
@@ -911,7 +914,7 @@ fn dismissed_after_sft(labels: Option<&Path>) -> [f64; 2] {
 }
 
 #[test]
-#[ignore = "slow proof: two SFT phases, twenty minutes"]
+#[ignore = "slow proof: two SFT phases, six minutes"]
 fn twenty_labels_against_a_rule_move_it_and_little_else() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("labels.jsonl");

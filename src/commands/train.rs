@@ -17,6 +17,7 @@ use crate::run::{HEADLINES, Manifest, RunDir, layout};
 use crate::train::config::{BaseDtype, Preset, TrainConfig, resolve};
 use crate::train::curriculum::{self, Host};
 use crate::train::extra::Extra;
+use crate::ui::gate::clean;
 use crate::ui::term;
 use crate::ui::widget::chart::clock;
 
@@ -273,7 +274,8 @@ struct Headless<'a> {
 impl Headless<'_> {
     fn line(&mut self, text: &str) {
         if self.failed.is_none() {
-            let written = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
+            // A warning may tell what the maker of an adapter wrote into it.
+            let written = writeln!(self.out, "{}", clean(text)).and_then(|()| self.out.flush());
             self.failed = written.err();
         }
     }

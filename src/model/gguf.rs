@@ -259,6 +259,8 @@ impl TensorSource for GgufFile {
         let info = self.content.tensor_infos.get(&own);
         let info = info.ok_or_else(|| ModelError::missing(&self.path, &own))?;
         ModelError::check_shape(&self.path, &own, info.shape.dims(), shape)?;
+        // The tensor before may have been narrowed since.
+        give_back_freed_pages();
         let quantised = self.content.tensor(&mut self.reader, &own, &self.device);
         let tensor = quantised.and_then(|tensor| tensor.dequantize(&self.device));
         let tensor = tensor.map_err(|e| wrong(&self.path, &format!("tensor {own}: {e}")))?;

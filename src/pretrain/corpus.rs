@@ -55,10 +55,14 @@ impl Document {
     }
 }
 
+/// The event type whose name ends in a stem: it says nothing of what to do, and a base model that has never read a window
+/// with such an event cannot be taught its rules (right in 0.56 of them after SFT, where other chains reach 0.85).
+const EVENT_TYPE: &str = "script.block";
+
 /// Whether a text holds an action word.
 #[must_use]
 pub fn is_forbidden(text: &str) -> bool {
-    let lower = text.to_lowercase();
+    let lower = text.to_lowercase().replace(EVENT_TYPE, "");
     FORBIDDEN.iter().any(|stem| lower.contains(stem))
 }
 
@@ -100,6 +104,10 @@ impl Words {
     }
 }
 
+/// Of windows in which nothing leads up to anything, so many in so many are passed over: that one line is to be read with
+/// another is what takes longest to learn, and two windows in three do not show it.
+const PLAIN_PASSED_OVER: (u64, u64) = (1, 2);
+
 /// Whose names a window shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names {
@@ -135,6 +143,10 @@ pub fn window(
             continue;
         }
         let lines: Vec<Line> = episode.log_window.iter().map(Line::new).collect();
+        let (some, of) = PLAIN_PASSED_OVER;
+        if !marks::is_led(&lines) && stream.chance(some, of) {
+            continue;
+        }
         let notes = marks::after_each_line(&lines)
             .into_iter()
             .chain((0..notes).map(|_| note(words, &lines, &mut stream)))
@@ -182,6 +194,7 @@ pub fn echo(tokenizer: &Tokenizer, seed: u64, index: u64) -> Document {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::env::events;
     use crate::pretrain::notes::Kind;
 
     fn answered(split: Split, index: u64) -> (String, Vec<Note>) {
@@ -242,6 +255,27 @@ mod tests {
     }
 
     #[test]
+    fn windows_with_every_type_of_event_are_read() {
+        let types = |text: &str| -> BTreeSet<String> {
+            let words = text.split_whitespace();
+            let types = words.filter_map(|word| word.strip_prefix("type="));
+            types.map(str::to_owned).collect()
+        };
+        let words = Words(BTreeMap::new());
+        let read: BTreeSet<String> = (0..600)
+            .flat_map(|index| {
+                let place = (Split::Train, 9, index);
+                types(&window(&words, place, [1, 1, 1, 1], Names::Own, 0).text())
+            })
+            .collect();
+        // New ones are for the hold-out alone.
+        let known = events::all().count() - events::NEW;
+        let types = events::all().map(|event| event.name).take(known);
+        let unread: Vec<_> = types.filter(|name| !read.contains(*name)).collect();
+        assert!(unread.is_empty(), "{unread:?}");
+    }
+
+    #[test]
     fn action_words_are_recognised_in_any_case() {
         for text in [
             "Dismiss",
@@ -252,6 +286,8 @@ mod tests {
         ] {
             assert!(is_forbidden(text), "{text}");
         }
+        assert!(!is_forbidden("src=powershell type=script.block Path=\"a\""));
+        assert!(is_forbidden("type=script.block note=\"block it\""));
         assert!(!is_forbidden("a blocker of miss"));
     }
 }

@@ -208,6 +208,15 @@ fn sign_ins(lines: &[Line], marks: &[Mark], stream: &mut Stream) -> Option<(Stri
     ))
 }
 
+/// Whether something leads up to a sensitive line.
+pub(super) fn is_led(lines: &[Line]) -> bool {
+    lines.iter().enumerate().any(|(at, line)| {
+        let family = families::find(value(line, "type"));
+        let is_chained = family.is_some_and(|family| family.lead.is_some());
+        is_chained && matches!(mark(lines, at), Mark::Sensitive { beside, .. } if beside != ALONE)
+    })
+}
+
 fn mark(lines: &[Line], at: usize) -> Mark {
     let Some((line, earlier)) = lines.get(at).zip(lines.get(..at)) else {
         return Mark::Ordinary;

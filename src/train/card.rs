@@ -269,5 +269,17 @@ mod tests {
         }
         config.sft.examples = 0;
         assert!(card("nano", 0, &config).contains("No SFT. GRPO: 200 steps"));
+        config.grpo.reference = Reference::Sft;
+        config.grpo.beta = 0.04;
+        assert!(card("nano", 0, &config).contains("beta 0.04 to the base model"));
+        assert!(card("nano", 20, &config).contains("beta 0.04 to the SFT adapter"));
+        config.lora.adapter = Some("/home/me/runs/1/adapters/sft".into());
+        let onwards = card("nano", 0, &config);
+        assert!(
+            onwards.contains("Going on from an adapter that was there before. No SFT.")
+                && onwards.contains("beta 0.04 to that adapter")
+                && !onwards.contains("/home"),
+            "{onwards}"
+        );
     }
 }

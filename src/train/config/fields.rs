@@ -147,7 +147,7 @@ pub fn nearest(key: &str) -> &'static str {
 }
 
 /// What TRL, transformers and PEFT call what has another name here: their name, the key under SFT, and the key otherwise.
-const ELSEWHERE: [(&str, &str, &str); 14] = [
+const ELSEWHERE: [(&str, &str, &str); 16] = [
     ("learning_rate", "sft.lr", "grpo.lr"),
     ("num_train_epochs", "sft.epochs", "grpo.steps_per_stage"),
     ("max_steps", "sft.examples", "grpo.steps_per_stage"),
@@ -172,6 +172,8 @@ const ELSEWHERE: [(&str, &str, &str); 14] = [
     ("lora_alpha", "lora.alpha", "lora.alpha"),
     ("lora_dropout", "lora.dropout", "lora.dropout"),
     ("target_modules", "lora.targets", "lora.targets"),
+    ("adapter_name_or_path", "lora.adapter", "lora.adapter"),
+    ("lora_model_dir", "lora.adapter", "lora.adapter"),
     ("torch_dtype", "base_dtype", "base_dtype"),
     ("dtype", "base_dtype", "base_dtype"),
 ];

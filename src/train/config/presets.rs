@@ -246,7 +246,7 @@ impl TrainConfig {
             save_steps: cut(self.save_steps, 10),
             sft: SftConfig {
                 examples: cut(self.sft.examples, 4_000),
-                epochs: cut(self.sft.epochs, 13),
+                epochs: cut(self.sft.epochs, 2),
                 ..self.sft
             },
             grpo: GrpoConfig {
