@@ -11,6 +11,7 @@ mod pace;
 mod passes;
 mod phases;
 mod recent;
+mod reference;
 mod rollouts;
 mod steering;
 mod work;
@@ -30,17 +31,16 @@ pub use recent::StepAnswers;
 
 use super::card;
 use super::checkpoint::{self, Found, Position};
-use super::config::{Reference, TrainConfig};
+use super::config::TrainConfig;
 use super::error::{Result, TrainError};
 use super::extra::{Example, Extra};
 use super::learner::Learner;
-use super::start::{self, Start};
+use super::start::Start;
 use crate::env::schema::Stage;
 use crate::link::{
     Control, EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, SystemRow, TrainRequest,
 };
 use crate::model::decoder::Decoder;
-use crate::model::lora::{self, Adapter};
 use crate::model::placement::device_name;
 use crate::model::source::LoadedModel;
 use crate::run::control::ControlBox;
@@ -353,35 +353,6 @@ impl<'a> Run<'a> {
             replace_file(&folder.join("README.md"), card.as_bytes())?;
         }
         Ok(())
-    }
-
-    fn open_reference(&mut self) -> Result<()> {
-        if self.config.grpo.beta > 0.0 && self.reference.is_none() {
-            let base = &self.model.decoder;
-            let adapter = match self.held_to() {
-                Some(name) => {
-                    let dir = self.writer.dir().adapter(name);
-                    if !dir.join(lora::CONFIG).is_file() {
-                        return Err(TrainError::LostReference { path: dir });
-                    }
-                    Some(Adapter::load(&dir, &base.config, base.device())?)
-                }
-                None => None,
-            };
-            self.reference = Some(base.with_adapter(adapter)?);
-        }
-        Ok(())
-    }
-
-    /// The adapter of this run that is the reference: SFT's, or the one it went on from where it has no SFT; `None` is the
-    /// base model.
-    fn held_to(&self) -> Option<&'static str> {
-        let has_sft = self.plan.phases.iter().any(|phase| phase.name == SFT);
-        match (self.config.grpo.reference, has_sft) {
-            (Reference::Base, _) => None,
-            (Reference::Sft, true) => Some(SFT),
-            (Reference::Sft, false) => self.config.lora.adapter.as_ref().map(|_| start::NAME),
-        }
     }
 
     fn phase_name(&self) -> String {
