@@ -45,15 +45,30 @@ impl Start {
     }
 
     fn find(named: &str, model: &LoadedModel) -> Result<Self> {
-        let mut shipped = nano::adapter_files().iter();
-        let is_shipped = |name: &str| model.name == nano::NAME && name == named;
-        match shipped.find(|(name, ..)| is_shipped(name)) {
+        let shipped = match model.name == nano::NAME {
+            true => nano::adapter_files(),
+            false => &[],
+        };
+        let found = shipped.iter().find(|(name, ..)| *name == named);
+        match found {
             Some((_, config, tensors)) => Ok(Self {
                 config: config.to_vec(),
                 tensors: tensors.to_vec(),
                 source: named.into(),
             }),
-            None => Self::read(Path::new(named)),
+            None if Path::new(named).exists() => Self::read(Path::new(named)),
+            None => {
+                let names: Vec<&str> = shipped.iter().map(|(name, ..)| *name).collect();
+                let reason = match names.is_empty() {
+                    true => "there is no such folder".into(),
+                    false => format!(
+                        "neither a folder nor one of the shipped adapters: {}",
+                        names.join(", ")
+                    ),
+                };
+                let path = named.into();
+                Err(TrainError::Start { path, reason })
+            }
         }
     }
 
@@ -198,11 +213,10 @@ mod tests {
         config.lora.alpha = 32.0;
         config.lora.targets = Projection::ALL.into_iter().rev().collect();
         assert!(start.adapter(&model, &config).is_ok(), "in whatever order");
+        let unknown = find("sfd").expect_err("no such").to_string();
         assert!(
-            find("sfd")
-                .expect_err("no such")
-                .to_string()
-                .contains("sfd")
+            unknown.starts_with("adapter sfd:") && unknown.contains("shipped adapters: sft, "),
+            "{unknown}"
         );
     }
 
