@@ -151,6 +151,15 @@ fn learner(model: &LoadedModel, config: &TrainConfig, start: Option<&Start>) -> 
     }
 }
 
+/// Keeps the adapter that a new run goes on from, and warns where it was made for another base model.
+fn take_over(start: &Start, model: &LoadedModel, writer: &mut RunWriter) -> Result<()> {
+    start.keep(writer.dir())?;
+    if let Some(told) = start.stranger_to(model)? {
+        writer.warn(0, &format!("adapter {}: {told}", start.name()))?;
+    }
+    Ok(())
+}
+
 /// Refuses to begin a run over in its own folder, which would cut all its files, where it must have come to a checkpoint.
 fn refuse_lost(dir: &RunDir, config: &TrainConfig) -> Result<()> {
     let mut steps = 0;
@@ -189,10 +198,7 @@ impl<'a> Run<'a> {
         };
         extra.keep(&dir)?;
         if let Some(start) = start.filter(|_| !request.resume) {
-            start.keep(&dir)?;
-            if let Some(told) = start.stranger_to(model)? {
-                writer.warn(0, &format!("adapter {}: {told}", start.name()))?;
-            }
+            take_over(&start, model, &mut writer)?;
         }
         let phase = found.as_ref().map_or(0, |found| found.position.phase);
         if plan.phases.get(phase).is_none_or(|phase| phase.name != SFT) {

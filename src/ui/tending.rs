@@ -1,5 +1,7 @@
 //! What keys do on the runs screen, and what follows when an errand is done.
 
+use std::path::PathBuf;
+
 use crate::link::{Command, RolloutGroup, RunFact, Status};
 use crate::run::RunDir;
 use crate::run::groups::Wanted;
@@ -242,12 +244,7 @@ pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
             return look();
         }
         Report::Exported(paths) => {
-            let folder = paths.first().and_then(|path| path.parent());
-            let folder = folder.map(|folder| folder.display().to_string());
-            let names = paths.iter().filter_map(|path| path.file_name());
-            let names: Vec<_> = names.map(|name| name.to_string_lossy()).collect();
-            let (folder, names) = (folder.unwrap_or_default(), names.join(", "));
-            app.say(gate::clean(&format!("written into {folder}: {names}")));
+            app.say(gate::clean(&written(&paths)));
         }
         Report::Noted(dir) => {
             app.say(gate::clean(&format!("note on {} kept", dir.id())));
@@ -257,6 +254,16 @@ pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
         Report::Failed(why) => app.complain(gate::clean(&why)),
     }
     Vec::new()
+}
+
+/// Files that are in one folder now.
+fn written(paths: &[PathBuf]) -> String {
+    let folder = paths.first().and_then(|path| path.parent());
+    let folder = folder.map(|folder| folder.display().to_string());
+    let names = paths.iter().filter_map(|path| path.file_name());
+    let names: Vec<_> = names.map(|name| name.to_string_lossy()).collect();
+    let (folder, names) = (folder.unwrap_or_default(), names.join(", "));
+    format!("written into {folder}: {names}")
 }
 
 /// What was read of a run goes to the training screen.
