@@ -161,8 +161,10 @@ fn so_does_loading_a_gguf_file() {
     for stored in [GgmlDType::Q4_0, GgmlDType::Q8_0, GgmlDType::F16] {
         let file = root.path().join(format!("{stored:?}.gguf"));
         write_gguf(&file, &config, stored);
-        let told = check(&file, &format!("{stored:?}"), &config, DType::F32);
-        println!("{told}");
+        for kept in [DType::F32, DType::BF16] {
+            let told = check(&file, &format!("{stored:?}"), &config, kept);
+            println!("{told}");
+        }
     }
 }
 

@@ -95,6 +95,7 @@ fn further(out: &Path, half: Option<&Path>) -> Result<(), Box<dyn std::error::Er
         steps: 4,
         windows: 1,
         notes: 4,
+        drills: 1,
         echoes: 1,
         lr: 1e-3,
         probe_every: 2,

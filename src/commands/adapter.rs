@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Outcome;
 use super::base::BaseModel;
 use super::eval::adapter;
-use crate::model::lora::AdapterInfo;
+use crate::model::lora::{Adapted, AdapterInfo};
 use crate::model::placement::{DtypeChoice, Placement};
 use crate::model::source::{LoadedModel, export};
 use crate::ui::gate::clean;
@@ -95,13 +95,13 @@ fn info(args: &InfoArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     }
     let modules = info.modules();
     if args.json {
-        let modules: serde_json::Map<String, serde_json::Value> = modules
-            .into_iter()
-            .map(|(name, count)| (name, json!(count)))
-            .collect();
+        let of = |told: fn(&Adapted) -> serde_json::Value| {
+            let told = modules.iter().map(|m| (m.name.clone(), told(m)));
+            told.collect::<serde_json::Map<String, serde_json::Value>>()
+        };
         let line = json!({
             "base": info.base.name, "base_sha256": info.base.weights, "rank": info.rank, "alpha": info.alpha, "rslora": info.rslora,
-            "parameters": info.parameters(), "modules": modules, "fits": args.model,
+            "parameters": info.parameters(), "modules": of(|m| json!(m.count)), "ranks": of(|m| json!(m.ranks)), "fits": args.model,
         });
         writeln!(out, "{line}")?;
         return Ok(Outcome::Complete);
@@ -119,8 +119,13 @@ fn info(args: &InfoArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         "rank {}, scaled by {} / {root}, {parameters} parameters",
         info.rank, info.alpha
     )?;
-    for (name, count) in modules {
-        writeln!(out, "{count:>4} x {name}")?;
+    for Adapted { name, count, ranks } in modules {
+        write!(out, "{count:>4} x {name}")?;
+        if ranks != [info.rank] {
+            let ranks: Vec<String> = ranks.iter().map(ToString::to_string).collect();
+            write!(out, ", rank {}", ranks.join(" and "))?;
+        }
+        writeln!(out)?;
     }
     if let Some(model) = &args.model {
         writeln!(out, "fits {model}")?;

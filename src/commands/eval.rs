@@ -35,6 +35,9 @@ use crate::ui::gate::clean;
 pub struct Args {
     #[command(flatten)]
     pub base: BaseModel,
+    /// Element type of the model's matrices in memory: auto (bf16 on a GPU, else f32), f32, bf16 or f16
+    #[arg(long, default_value = "auto", value_name = "TYPE")]
+    pub dtype: DtypeChoice,
     /// A PEFT folder, or the name of a shipped adapter; may be repeated. Without any: the base model
     #[arg(long = "adapter", value_name = "A")]
     pub adapters: Vec<String>,
@@ -104,7 +107,7 @@ fn episodes(args: &Args, stages: &[Stage]) -> Vec<Episode> {
 }
 
 fn of_models(args: &Args, episodes: &[Episode]) -> anyhow::Result<Vec<Answers>> {
-    let model = args.base.open(DtypeChoice::Auto)?;
+    let model = args.base.open(args.dtype)?;
     let mut answers = Vec::new();
     if args.adapters.is_empty() || args.with_base {
         answers.push(of_decoder(

@@ -39,6 +39,9 @@ struct InfoArgs {
 struct LogitsArgs {
     #[command(flatten)]
     base: BaseModel,
+    /// Element type of the model's matrices in memory: auto (bf16 on a GPU, else f32), f32, bf16 or f16
+    #[arg(long, default_value = "auto", value_name = "TYPE")]
+    dtype: DtypeChoice,
     /// A PEFT folder, or the name of a shipped adapter
     #[arg(long)]
     adapter: Option<String>,
@@ -99,7 +102,7 @@ fn info(args: &InfoArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
 }
 
 fn logits(args: &LogitsArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-    let model = args.base.open(DtypeChoice::Auto)?;
+    let model = args.base.open(args.dtype)?;
     let adapter = args
         .adapter
         .as_deref()

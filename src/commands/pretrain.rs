@@ -26,6 +26,9 @@ pub struct Args {
     /// Notes on each window
     #[arg(long, default_value_t = 24)]
     pub notes: usize,
+    /// Windows a step in which two to four chains of one family stand side by side
+    #[arg(long, default_value_t = 4)]
+    pub drills: u64,
     /// Echo documents a step
     #[arg(long, default_value_t = 4)]
     pub echoes: u64,
@@ -59,6 +62,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         steps: args.steps,
         windows: args.windows,
         notes: args.notes,
+        drills: args.drills,
         echoes: args.echoes,
         lr: args.lr,
         probe_every: args.probe_every,

@@ -40,6 +40,9 @@ pub struct Args {
     pub join: bool,
     #[command(flatten)]
     pub base: BaseModel,
+    /// Element type of the model's matrices in memory: auto (bf16 on a GPU, else f32), f32, bf16 or f16
+    #[arg(long, default_value = "auto", value_name = "TYPE")]
+    pub dtype: DtypeChoice,
     /// A PEFT folder, or the name of a shipped adapter; without it the last shipped one with nano, else none
     #[arg(long)]
     pub adapter: Option<String>,
@@ -50,7 +53,7 @@ pub struct Args {
 /// # Errors
 /// On an unusable model or adapter, or when the file cannot be read or `out` not written.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-    let model = args.base.open(DtypeChoice::Auto)?;
+    let model = args.base.open(args.dtype)?;
     let shipped = args.base.is_nano().then(|| SHIPPED.to_owned());
     let name = args.adapter.clone().or(shipped);
     let adapter = name

@@ -9,8 +9,8 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use candle_core::quantized::gguf_file::{Content, Value};
-use candle_core::{Device, Tensor};
+use candle_core::quantized::gguf_file::{Content, TensorInfo, Value};
+use candle_core::{DType, Device, Tensor};
 
 use super::chat::ChatTemplate;
 use super::config::{Architecture, ModelConfig, Projection};
@@ -24,6 +24,9 @@ const LOOKED_THROUGH: u64 = 1 << 26;
 
 /// Bytes looked through at a time.
 const PIECE: usize = 1 << 16;
+
+/// Elements of a matrix that are dequantised at a time.
+const PART: usize = 1 << 20;
 
 /// An open GGUF file.
 pub struct GgufFile {
@@ -253,24 +256,56 @@ fn uninterleaved(tensor: &Tensor, heads: usize) -> candle_core::Result<Tensor> {
         .reshape((rows, columns))
 }
 
+/// A tensor in `dtype`; of a matrix no more than [`PART`] or the rows of a head are in f32 at a time. `place` is where the
+/// file's tensors begin.
+fn dequantised(
+    reader: &mut BufReader<File>,
+    (info, place): (&TensorInfo, u64),
+    heads: Option<usize>,
+    dtype: DType,
+    device: &Device,
+) -> candle_core::Result<Tensor> {
+    let Ok((rows, columns)) = info.shape.dims2() else {
+        let whole = info.read(reader, place, device)?;
+        return whole.dequantize(device)?.to_dtype(dtype);
+    };
+    let together = heads.map_or(1, |heads| rows / heads);
+    let step = (PART / columns.max(1)).max(1).div_ceil(together) * together;
+    let row_bytes = columns / info.ggml_dtype.block_size() * info.ggml_dtype.type_size();
+    let tensor = Tensor::zeros((rows, columns), dtype, device)?;
+    for from in (0..rows).step_by(step) {
+        let count = step.min(rows - from);
+        let part = TensorInfo {
+            ggml_dtype: info.ggml_dtype,
+            shape: (count, columns).into(),
+            offset: info.offset.saturating_add((from * row_bytes) as u64),
+        };
+        let part = part.read(reader, place, device)?.dequantize(device)?;
+        let part = match heads {
+            Some(_) => uninterleaved(&part, count / together)?,
+            None => part,
+        };
+        tensor.slice_set(&part.to_dtype(dtype)?, 0, from)?;
+    }
+    Ok(tensor)
+}
+
 impl TensorSource for GgufFile {
     fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        self.take_as(name, shape, DType::F32)
+    }
+
+    fn take_as(&mut self, name: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
         let own = gguf_name(name).ok_or_else(|| ModelError::missing(&self.path, name))?;
         let info = self.content.tensor_infos.get(&own);
         let info = info.ok_or_else(|| ModelError::missing(&self.path, &own))?;
         ModelError::check_shape(&self.path, &own, info.shape.dims(), shape)?;
-        // The tensor before may have been narrowed since.
-        give_back_freed_pages();
-        let quantised = self.content.tensor(&mut self.reader, &own, &self.device);
-        let tensor = quantised.and_then(|tensor| tensor.dequantize(&self.device));
-        let tensor = tensor.map_err(|e| wrong(&self.path, &format!("tensor {own}: {e}")))?;
-        let tensor = match interleaved_heads(&self.config, name) {
-            Some(heads) => uninterleaved(&tensor, heads)?,
-            None => tensor,
-        };
+        let heads = interleaved_heads(&self.config, name);
+        let place = self.content.tensor_data_offset;
+        let tensor = dequantised(&mut self.reader, (info, place), heads, dtype, &self.device);
         // What it was read as, and the order it was in, are of no use any more.
         give_back_freed_pages();
-        Ok(tensor)
+        tensor.map_err(|e| wrong(&self.path, &format!("tensor {own}: {e}")))
     }
 
     fn holder(&self, name: &str) -> Option<&Path> {
@@ -352,6 +387,36 @@ mod tests {
         )?;
         let rows = uninterleaved(&stored, 2)?.flatten_all()?.to_vec1::<f32>()?;
         assert_eq!(rows, [0., 1., 2., 3., 4., 5., 6., 7.]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_matrix_read_in_parts_is_the_matrix_read_whole() -> candle_core::Result<()> {
+        use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
+        let device = Device::Cpu;
+        let (heads, rows, columns) = (3, 2_100, 1_024);
+        assert!(rows * columns > 2 * PART);
+        let matrix = Tensor::rand(-1f32, 1f32, (rows, columns), &device)?;
+        let quantised = QTensor::quantize(&matrix, GgmlDType::Q8_0)?;
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join("m.gguf");
+        gguf_file::write(&mut File::create(&path)?, &[], &[("m", &quantised)])?;
+        let mut reader = BufReader::new(File::open(&path)?);
+        let content = Content::read(&mut reader)?;
+        let place = (&content.tensor_infos["m"], content.tensor_data_offset);
+        let whole = quantised.dequantize(&device)?;
+        let values = |tensor: &Tensor| {
+            let tensor = tensor.to_dtype(DType::F32)?;
+            tensor.flatten_all()?.to_vec1::<f32>()
+        };
+        for dtype in [DType::F32, DType::BF16] {
+            let read = dequantised(&mut reader, place, None, dtype, &device)?;
+            assert_eq!((read.dims(), read.dtype()), (whole.dims(), dtype));
+            assert!(values(&read)? == values(&whole.to_dtype(dtype)?)?);
+            let read = dequantised(&mut reader, place, Some(heads), dtype, &device)?;
+            let turned = uninterleaved(&whole, heads)?.to_dtype(dtype)?;
+            assert!(values(&read)? == values(&turned)?);
+        }
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use serde_json::Value;
 
 pub use base::BaseId;
-pub use info::AdapterInfo;
+pub use info::{Adapted, AdapterInfo};
 use peft::PeftConfig;
 
 use super::config::{ModelConfig, Projection};

@@ -44,6 +44,31 @@ pub enum DtypeChoice {
     F16,
 }
 
+impl FromStr for DtypeChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "f32" => Ok(Self::F32),
+            "bf16" => Ok(Self::Bf16),
+            "f16" => Ok(Self::F16),
+            _ => Err("auto, f32, bf16 or f16".into()),
+        }
+    }
+}
+
+impl fmt::Display for DtypeChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::F16 => "f16",
+        })
+    }
+}
+
 impl DtypeChoice {
     /// The element type on a device.
     #[must_use]
@@ -166,6 +191,20 @@ mod tests {
         for text in ["gpu", "cuda1", "cuda:", "cuda:x", ""] {
             assert!(text.parse::<DeviceChoice>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn element_types_are_read_as_they_are_printed() {
+        for (text, choice) in [
+            ("auto", DtypeChoice::Auto),
+            ("f32", DtypeChoice::F32),
+            ("bf16", DtypeChoice::Bf16),
+            ("f16", DtypeChoice::F16),
+        ] {
+            assert_eq!(text.parse(), Ok(choice));
+            assert_eq!(choice.to_string(), text);
+        }
+        assert!("fp16".parse::<DtypeChoice>().is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::drill;
 use super::line::{Line, printed};
 use super::marks;
 use super::names;
@@ -132,27 +133,55 @@ pub fn window(
     let mut stream = Stream::named(seed, &["pretrain", "window", split.as_str()]).fork(index);
     loop {
         let stage = Stage::ALL[stream.weighted(&stage_weights).unwrap_or(0)];
-        let mut episode =
-            generate::episode(stage, split, stream.bits() >> 1, stream.below(1 << 20));
-        if shown == Names::MadeUp || shown == Names::Mixed && stream.chance(3, 4) {
-            names::disguise(&mut episode, &mut stream);
-        }
-        without_claims(&mut episode, &mut stream);
-        let text = window_text(&episode);
-        if is_forbidden(&text) {
+        let episode = generate::episode(stage, split, stream.bits() >> 1, stream.below(1 << 20));
+        let Some((text, lines)) = read(episode, shown, &mut stream) else {
             continue;
-        }
-        let lines: Vec<Line> = episode.log_window.iter().map(Line::new).collect();
+        };
         let (some, of) = PLAIN_PASSED_OVER;
         if !marks::is_led(&lines) && stream.chance(some, of) {
             continue;
         }
-        let notes = marks::after_each_line(&lines)
-            .into_iter()
-            .chain((0..notes).map(|_| note(words, &lines, &mut stream)))
-            .collect();
-        return Document::Window { text, notes };
+        return with_notes(words, text, &lines, notes, &mut stream);
     }
+}
+
+/// The `index`th drill of a seed: as [`window`], of a window full of chains.
+#[must_use]
+pub fn drill(words: &Words, (split, seed, index): (Split, u64, u64), notes: usize) -> Document {
+    let mut stream = Stream::named(seed, &["pretrain", "drill", split.as_str()]).fork(index);
+    loop {
+        let episode = drill::episode(split, &mut stream);
+        let Some((text, lines)) = episode.and_then(|e| read(e, Names::Mixed, &mut stream)) else {
+            continue;
+        };
+        return with_notes(words, text, &lines, notes, &mut stream);
+    }
+}
+
+/// A window as it is read, and its lines; `None` where it holds an action word.
+fn read(mut episode: Episode, shown: Names, stream: &mut Stream) -> Option<(String, Vec<Line>)> {
+    if shown == Names::MadeUp || shown == Names::Mixed && stream.chance(3, 4) {
+        names::disguise(&mut episode, stream);
+    }
+    without_claims(&mut episode, stream);
+    let text = window_text(&episode);
+    let lines = episode.log_window.iter().map(Line::new).collect();
+    (!is_forbidden(&text)).then_some((text, lines))
+}
+
+/// A window with a mark after each line and notes on the whole.
+fn with_notes(
+    words: &Words,
+    text: String,
+    lines: &[Line],
+    notes: usize,
+    stream: &mut Stream,
+) -> Document {
+    let notes = marks::after_each_line(lines)
+        .into_iter()
+        .chain((0..notes).map(|_| note(words, lines, stream)))
+        .collect();
+    Document::Window { text, notes }
 }
 
 /// Puts made-up sentences where free text claims an action: notes are there to be passed over, and windows with some are most
@@ -252,6 +281,27 @@ mod tests {
             .map(|n| n.kind)
             .collect();
         assert_eq!(kinds.len(), Kind::ALL.len());
+    }
+
+    #[test]
+    fn drills_are_the_same_for_the_same_index_and_hold_no_action_word() {
+        let words = Words::of_train_split();
+        let drilled = |index| drill(&words, (Split::Train, 9, index), 4);
+        assert_eq!(drilled(5), drilled(5));
+        for index in 0..60 {
+            let Document::Window { text, notes } = drilled(index) else {
+                unreachable!("a drill is a window");
+            };
+            assert!(!is_forbidden(&text), "{text}");
+            let of = |wanted: &str| {
+                let marks = notes.iter().filter(|note| note.kind == Kind::Mark);
+                marks.filter(|note| note.answer.contains(wanted)).count()
+            };
+            assert!(
+                of("sensitive") >= 2 && of("leads") >= 1,
+                "{text} {notes:#?}"
+            );
+        }
     }
 
     #[test]

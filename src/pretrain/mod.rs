@@ -4,6 +4,7 @@
 //! held-out windows say that the shorter ones are read.
 
 pub mod corpus;
+mod drill;
 pub mod encode;
 mod folder;
 pub mod init;
@@ -37,6 +38,8 @@ pub struct Options {
     /// Window documents a step, and notes on each.
     pub windows: u64,
     pub notes: usize,
+    /// Drill documents a step: windows full of chains.
+    pub drills: u64,
     /// Echo documents a step.
     pub echoes: u64,
     pub lr: f64,
@@ -87,8 +90,10 @@ pub struct Progress {
 /// The `index`th document a seed's pretraining reads in its last phase, for looking at.
 #[must_use]
 pub fn sample(tokenizer: &Tokenizer, words: &Words, seed: u64, index: u64) -> Document {
-    if index % 5 == 4 {
-        return corpus::echo(tokenizer, seed, index);
+    match index % 8 {
+        4 => return corpus::echo(tokenizer, seed, index),
+        7 => return corpus::drill(words, (Split::Train, seed, index), 8),
+        _ => {}
     }
     corpus::window(
         words,

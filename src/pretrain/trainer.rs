@@ -37,6 +37,9 @@ const DECAY: f64 = 0.35;
 const EARLY_LAYERS: [usize; 2] = [4, 5];
 const EARLY_WEIGHT: f64 = 0.25;
 
+/// Notes on each drill: its marks are what it is for.
+const DRILL_NOTES: usize = 6;
+
 /// Model, optimisers and place in the run.
 pub(super) struct Trainer<'a> {
     options: &'a Options,
@@ -105,6 +108,11 @@ impl<'a> Trainer<'a> {
                 Names::Mixed,
                 options.notes,
             );
+            encoded.append(&self.tokenizer, &document);
+        }
+        for i in 0..options.drills {
+            let place = (Split::Train, options.seed, self.step * options.drills + i);
+            let document = corpus::drill(&self.words, place, DRILL_NOTES);
             encoded.append(&self.tokenizer, &document);
         }
         for i in 0..options.echoes {

@@ -1,5 +1,6 @@
 //! The model's side of the queue: which weights are asked, about which alerts, and what came back.
 
+pub mod choosing;
 pub mod offering;
 
 use crate::env::schema::{Split, Stage, Verdict};

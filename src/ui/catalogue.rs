@@ -65,7 +65,7 @@ impl Charted {
 }
 
 /// All charts; those for which a run has no metric are left out.
-pub const CHARTS: [Charted; 28] = [
+pub const CHARTS: [Charted; 29] = [
     chart("reward", &[("reward", "reward")]).within(REWARD),
     chart(
         "right",
@@ -217,6 +217,9 @@ pub const CHARTS: [Charted; 28] = [
     .in_unit("s")
     .with_log(),
     chart("CPU, 100 is a core", &[("system/cpu_percent", "cpu")]).in_unit("%"),
+    chart("GPU at work", &[("system/gpu_percent", "gpu")])
+        .within(Range::Fixed(0.0, 100.0))
+        .in_unit("%"),
     chart(
         "memory",
         &[

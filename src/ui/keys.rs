@@ -38,6 +38,8 @@ pub enum Place {
     Copying,
     /// The list of groups of alerts.
     Groups,
+    /// The list of adapters that can be asked.
+    Adapters,
     /// How far analyst, model and truth agree.
     ThreeWay,
     /// Palette and search: letters are text there.
@@ -63,6 +65,7 @@ impl Place {
             Place::Detail => &[Place::Detail, Place::Always],
             Place::Copying => &[Place::Copying, Place::Always],
             Place::Groups => &[Place::Groups, Place::Always],
+            Place::Adapters => &[Place::Adapters, Place::Always],
             Place::ThreeWay => &[Place::ThreeWay, Place::Always],
             Place::Entry => &[Place::Entry, Place::Always],
             Place::Everywhere => &[Place::Everywhere, Place::Always],
@@ -90,6 +93,7 @@ impl Place {
             Place::Detail => "In all fields of a line",
             Place::Copying => "When copying",
             Place::Groups => "In the list of groups",
+            Place::Adapters => "In the list of adapters",
             Place::ThreeWay => "On the page of you, model and truth",
             Place::Entry => "While typing",
         }

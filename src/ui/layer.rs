@@ -6,6 +6,7 @@
 use crate::link::Command;
 use crate::run::RunDir;
 use crate::ui::app::App;
+use crate::ui::asking::choosing;
 use crate::ui::copying;
 use crate::ui::detail;
 use crate::ui::editing::MAX_NOTE_CHARS;
@@ -85,6 +86,8 @@ pub enum Layer {
     },
     /// How many alerts of each group there are.
     Groups { by: Order, chosen: usize },
+    /// Which adapter is asked, and which stands beside it?
+    Adapters { chosen: usize },
     /// How far analyst, model and truth agree; the cursor is on a difference.
     ThreeWay { cursor: usize },
     /// A part of the log record under the cursor, being edited in a copy.
@@ -184,6 +187,7 @@ impl Layer {
             Self::Detail { .. } => Place::Detail,
             Self::Copy { .. } => Place::Copying,
             Self::Groups { .. } => Place::Groups,
+            Self::Adapters { .. } => Place::Adapters,
             Self::ThreeWay { .. } => Place::ThreeWay,
         }
     }
@@ -302,6 +306,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
         copying::perform,
         starting::perform,
         groups::perform,
+        choosing::perform,
         three_way::perform,
     ];
     if let Some(effects) = lists.iter().find_map(|perform| perform(app, verb)) {

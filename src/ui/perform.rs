@@ -6,6 +6,7 @@ pub use training::{PAUSING, STOPPING, go_to_step, skip_stage};
 
 use crate::env::schema::Split;
 use crate::ui::app::{App, ScreenName};
+use crate::ui::asking::choosing;
 use crate::ui::clerk::Request;
 use crate::ui::detail;
 use crate::ui::gate;
@@ -93,6 +94,7 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::NextCompared if !queue.step_compared() => app.say("c compares two adapters first"),
         Verb::ToggleCompare | Verb::NextCompared => {}
         Verb::NextOrder => queue.step_order(),
+        Verb::ShowAdapters => choosing::open(app),
         Verb::ShowGroups => groups::open(app),
         Verb::ShowThreeWay => three_way::open(app),
         Verb::OpenDetail => {

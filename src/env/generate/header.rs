@@ -256,7 +256,8 @@ pub(super) fn stamp(scene: &Scene, draft: Draft, stream: &mut Stream) -> (Vec<Ev
     (window, incident)
 }
 
-fn timestamp(date: &str, second: u64) -> String {
+/// A time of day on a date, as records spell it.
+pub(crate) fn timestamp(date: &str, second: u64) -> String {
     format!(
         "{date}T{:02}:{:02}:{:02}Z",
         second / 3600,

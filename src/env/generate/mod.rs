@@ -25,6 +25,7 @@ use crate::stream::Stream;
 use organisation::Organisation;
 
 pub use header::injections;
+pub(crate) use header::timestamp;
 
 /// A window before ids, times and truth.
 pub(crate) struct Draft {

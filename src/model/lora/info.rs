@@ -26,6 +26,17 @@ pub struct AdapterInfo {
     pub tensors: Vec<(String, Vec<usize>)>,
 }
 
+/// A projection that an adapter changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adapted {
+    pub name: String,
+    /// In so many layers.
+    pub count: usize,
+    /// Its different ranks there, in ascending order: more than one, or another than the adapter's, where `rank_pattern`
+    /// says so.
+    pub ranks: Vec<usize>,
+}
+
 impl AdapterInfo {
     /// Reads a PEFT folder, or a shipped adapter by its name.
     ///
@@ -92,19 +103,29 @@ impl AdapterInfo {
         sizes.sum()
     }
 
-    /// The projections it adapts, and how many modules of each, in order of name.
+    /// The projections it adapts, in order of name.
     #[must_use]
-    pub fn modules(&self) -> Vec<(String, usize)> {
-        let mut counts = BTreeMap::new();
-        for (name, _) in &self.tensors {
+    pub fn modules(&self) -> Vec<Adapted> {
+        let mut ranks: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (name, shape) in &self.tensors {
             let module = name
                 .strip_suffix(".lora_A.weight")
                 .and_then(|m| m.rsplit('.').next());
-            if let Some(module) = module {
-                *counts.entry(module.to_string()).or_default() += 1;
+            if let Some((module, rank)) = module.zip(shape.first()) {
+                ranks.entry(module).or_default().push(*rank);
             }
         }
-        counts.into_iter().collect()
+        let adapted = ranks.into_iter().map(|(name, mut ranks)| {
+            let count = ranks.len();
+            ranks.sort_unstable();
+            ranks.dedup();
+            Adapted {
+                name: name.to_owned(),
+                count,
+                ranks,
+            }
+        });
+        adapted.collect()
     }
 }
 
@@ -166,12 +187,42 @@ mod tests {
     }
 
     #[test]
+    fn ranks_are_told_as_the_tensors_have_them() {
+        let tensor = |layer: usize, module: &str, rank: usize| {
+            let name = format!("model.layers.{layer}.self_attn.{module}.lora_A.weight");
+            (name, vec![rank, 8])
+        };
+        let info = AdapterInfo {
+            base: BaseId {
+                name: None,
+                weights: None,
+            },
+            rank: 4,
+            alpha: 8.0,
+            rslora: false,
+            tensors: vec![
+                tensor(0, "q_proj", 4),
+                tensor(1, "q_proj", 2),
+                tensor(2, "q_proj", 4),
+                tensor(0, "v_proj", 16),
+            ],
+        };
+        let told: Vec<_> = info.modules();
+        let told: Vec<_> = told
+            .iter()
+            .map(|m| (m.name.as_str(), m.count, m.ranks.as_slice()))
+            .collect();
+        assert_eq!(told, [("q_proj", 3, &[2, 4][..]), ("v_proj", 1, &[16][..])]);
+    }
+
+    #[test]
     fn a_shipped_adapter_says_what_it_is() {
         let info = AdapterInfo::open("sft").expect("shipped");
         assert_eq!((info.base.name.as_deref(), info.rank), (Some("nano"), 16));
-        let layers = info.modules()[0].1;
+        let layers = info.modules()[0].count;
         assert_eq!(info.modules().len(), 7);
-        assert!(info.modules().iter().all(|(_, count)| *count == layers));
+        let is_plain = |m: &Adapted| m.count == layers && m.ranks == [16];
+        assert!(info.modules().iter().all(is_plain));
         assert_eq!(info.tensors.len(), 2 * 7 * layers);
         let (name, shape) = &info.tensors[0];
         assert!(name.ends_with("lora_A.weight") && shape[0] == 16, "{name}");

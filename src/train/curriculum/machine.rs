@@ -74,6 +74,9 @@ impl StepClock {
         if let Some(free) = free_bytes(device) {
             values.insert("free_mb".to_owned(), free as f64 / 1e6);
         }
+        if let Some(busy) = gpu_percent(device) {
+            values.insert("gpu_percent".to_owned(), busy);
+        }
         values
     }
 }
@@ -91,6 +94,45 @@ pub(super) fn free_bytes(device: &Device) -> Option<u64> {
     }
 }
 
+/// For how much of the driver's last sampling period (up to a second) a GPU was at work, in percent, where the driver tells.
+#[cfg(feature = "cuda")]
+fn gpu_percent(device: &Device) -> Option<f64> {
+    use std::sync::LazyLock;
+
+    use nvml_wrapper::Nvml;
+    static DRIVER: LazyLock<Option<Nvml>> = LazyLock::new(|| Nvml::init().ok());
+    let Device::Cuda(device) = device else {
+        return None;
+    };
+    // By its own name: the driver counts all GPUs, this process those that `CUDA_VISIBLE_DEVICES` leaves.
+    let uuid = device.cuda_stream().context().uuid().ok()?;
+    let told = DRIVER
+        .as_ref()?
+        .device_by_uuid(gpu_name(&uuid.bytes))
+        .ok()?;
+    Some(f64::from(told.utilization_rates().ok()?.gpu))
+}
+
+/// Elsewhere nothing tells.
+#[cfg(not(feature = "cuda"))]
+fn gpu_percent(_device: &Device) -> Option<f64> {
+    None
+}
+
+/// `GPU-` and the 16 bytes of a GPU's UUID as the driver spells them: groups of 8, 4, 4, 4 and 12 digits.
+#[cfg(any(feature = "cuda", test))]
+fn gpu_name(uuid: &[impl Copy + Into<i128>]) -> String {
+    let mut name = "GPU".to_owned();
+    for (at, byte) in uuid.iter().enumerate() {
+        if matches!(at, 0 | 4 | 6 | 8 | 10) {
+            name.push('-');
+        }
+        // The driver's bytes are C's `char`, with a sign on some machines and without on others.
+        name.push_str(&format!("{:02x}", (*byte).into() & 0xff));
+    }
+    name
+}
+
 /// What Linux says could be given out, within the limit of this process's control group.
 fn free_main_memory() -> Option<u64> {
     let read = |path: &str| std::fs::read_to_string(path).ok();
@@ -106,4 +148,23 @@ fn free_main_memory() -> Option<u64> {
         .zip(used)
         .map(|(limit, used)| limit.saturating_sub(used));
     Some(left.map_or(available, |left| left.min(available)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_is_named_as_its_driver_names_it() {
+        let uuid: [i8; 16] = [-34, -83, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 127, -128];
+        assert_eq!(gpu_name(&uuid), "GPU-dead0102-0304-0506-0708-090a0b0c7f80");
+        assert_eq!(gpu_name(&[255u8, 0]), "GPU-ff00");
+    }
+
+    #[test]
+    fn a_step_on_a_cpu_tells_nothing_of_a_gpu() {
+        let values = StepClock::start().values(100.0, Some(0.0), &Device::Cpu);
+        assert!(!values.contains_key("gpu_percent"));
+        assert!(values["step_time"] > 0.0 && values["tokens_per_second"] > 0.0);
+    }
 }

@@ -27,6 +27,7 @@ pub enum Verb {
     AskAgain,
     ToggleCompare,
     NextCompared,
+    ShowAdapters,
     NextOrder,
     PreviousOrder,
     ShowGroups,

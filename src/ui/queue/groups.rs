@@ -30,7 +30,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, verdict: &Verdict) {
+    pub(in crate::ui) fn add(&mut self, verdict: &Verdict) {
         if verdict.correct_action {
             self.right += 1;
         } else {

@@ -1,5 +1,6 @@
 //! The screens: drawing only, from a borrowed [`App`].
 
+pub mod adapters;
 mod alert;
 mod answer;
 mod attacks;

@@ -255,7 +255,7 @@ fn on_episodes() -> Vec<App> {
     answer(&mut answered, effects, right);
     press(&mut answered, "3 Enter");
     states.push(answered);
-    for keys in ["b O", "w j", "o g g j j e x Enter"] {
+    for keys in ["b O", "w j", "o g g j j e x Enter", "M k c"] {
         let mut answered = app();
         let effects = update(&mut answered, ready());
         answer(&mut answered, effects, wrong);

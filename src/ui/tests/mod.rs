@@ -1,5 +1,6 @@
 //! The workbench without a terminal: what is drawn, what keys do, how the loop behaves.
 
+mod adapters;
 mod careful;
 mod chart_keys;
 mod event_loop;

@@ -13,7 +13,7 @@ const BEGIN: &str = "<!-- keys: made of assets/keys.toml -->\n";
 const END: &str = "<!-- end of keys -->\n";
 
 /// The screens first, then what opens over them.
-const PLACES: [Place; 18] = [
+const PLACES: [Place; 19] = [
     Place::Episodes,
     Place::Training,
     Place::Labelling,
@@ -23,6 +23,7 @@ const PLACES: [Place; 18] = [
     Place::Detail,
     Place::Copying,
     Place::Groups,
+    Place::Adapters,
     Place::ThreeWay,
     Place::Agreement,
     Place::Entry,

@@ -11,7 +11,7 @@ use crate::ui::layer::Layer;
 use crate::ui::leaving::losses;
 use crate::ui::line_edit::LineEdit;
 use crate::ui::palette::{Offer, offered};
-use crate::ui::screen::{detail, groups, three_way};
+use crate::ui::screen::{adapters, detail, groups, three_way};
 use crate::ui::scroll::Scroll;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{column, lines, more, page_of, pane, select_row, span, wrap};
@@ -42,6 +42,7 @@ pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffe
         Layer::Unsaved => draw_unsaved(app, theme, area, buf),
         Layer::Detail { field } => detail::draw_fields(app, *field, theme, area, buf),
         Layer::Groups { by, chosen } => groups::draw(app, *by, *chosen, theme, area, buf),
+        Layer::Adapters { chosen } => adapters::draw(app, *chosen, theme, area, buf),
         Layer::ThreeWay { cursor } => three_way::draw(app, *cursor, theme, area, buf),
         Layer::Copy {
             chosen,

@@ -16,7 +16,7 @@ use crate::ui::widget::text::{column, lines, more, span, wrap};
 const KEYS_WIDTH: usize = 24;
 
 /// In the order they are read, after those of where one is.
-const PLACES: [Place; 18] = [
+const PLACES: [Place; 19] = [
     Place::Episodes,
     Place::Training,
     Place::Runs,
@@ -27,6 +27,7 @@ const PLACES: [Place; 18] = [
     Place::Detail,
     Place::Copying,
     Place::Groups,
+    Place::Adapters,
     Place::ThreeWay,
     Place::StartDialog,
     Place::DeleteDialog,
