@@ -40,7 +40,7 @@ impl Mark {
             Mark::Ordinary => "ordinary".to_string(),
             Mark::Sensitive { nth, beside } => {
                 let nth = nth.map(|n| format!(" {}", ordinal(n))).unwrap_or_default();
-                format!("{beside} sensitive{nth}")
+                format!("{beside} {SENSITIVE}{nth}")
             }
             Mark::Lead(what) => format!("{what} leads"),
             Mark::Failed(n) => format!("{} failed", ordinal(*n)),
@@ -52,6 +52,9 @@ impl Mark {
         }
     }
 }
+
+/// Said of a line with a sensitive value.
+pub(super) const SENSITIVE: &str = "sensitive";
 
 /// Said of a sensitive line that nothing led up to.
 pub(super) const ALONE: &str = "alone";

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::corpus::{self, Document, Names, Words};
 use super::encode::{self, Encoded};
-use super::notes::Kind;
+use super::marks::SENSITIVE;
+use super::notes::{Kind, Note};
 use crate::env::schema::Split;
 use crate::model::decoder::Decoder;
 use crate::model::error::Result;
@@ -13,13 +14,15 @@ use crate::model::kernels::{Threads, View, ViewMut, matmul};
 use crate::model::pack::{Asking, Packed};
 use crate::model::tokenizer::Tokenizer;
 
-/// Share of exact answers by what was asked; `echo` counts tokens from the second on.
+/// Share of exact answers by what was asked; `echo` counts tokens from the second on, `chain` the marks of sensitive lines
+/// in drills.
 pub type Probes = BTreeMap<&'static str, f64>;
 
 /// Windows looked at, and notes on each.
 const WINDOWS: u64 = 40;
 const NOTES: usize = 40;
 const ECHOES: u64 = 40;
+const DRILLS: u64 = 60;
 
 /// Asks everything. The same seed asks the same.
 ///
@@ -35,18 +38,16 @@ pub fn probe(decoder: &Decoder, tokenizer: &Tokenizer, words: &Words, seed: u64)
             Names::Own,
             NOTES,
         );
-        let Document::Window { notes, .. } = &document else {
-            continue;
-        };
-        let Encoded {
-            packed, targets, ..
-        } = Encoded::of(tokenizer, &document);
-        let right = greedy_right(decoder, packed, &targets)?;
-        let mut at = 0;
-        for (note, answers) in notes.iter().zip(encode::answers(&targets)) {
-            let hit = right[at..at + answers].iter().all(|&r| r);
-            at += answers;
+        for (note, hit) in answered(decoder, tokenizer, &document)? {
             count(&mut tally, note.kind.as_str(), hit);
+        }
+    }
+    for index in 0..DRILLS {
+        let document = corpus::drill(words, (Split::Holdout, seed, index), 0);
+        for (note, hit) in answered(decoder, tokenizer, &document)? {
+            if note.answer.contains(SENSITIVE) {
+                count(&mut tally, "chain", hit);
+            }
         }
     }
     for index in 0..ECHOES {
@@ -62,6 +63,27 @@ pub fn probe(decoder: &Decoder, tokenizer: &Tokenizer, words: &Words, seed: u64)
         .into_iter()
         .map(|(name, (hits, of))| (name, hits as f64 / of as f64))
         .collect())
+}
+
+/// The notes of a window, and whether each is answered word for word.
+fn answered<'a>(
+    decoder: &Decoder,
+    tokenizer: &Tokenizer,
+    document: &'a Document,
+) -> Result<Vec<(&'a Note, bool)>> {
+    let Document::Window { notes, .. } = document else {
+        return Ok(Vec::new());
+    };
+    let Encoded {
+        packed, targets, ..
+    } = Encoded::of(tokenizer, document);
+    let right = greedy_right(decoder, packed, &targets)?;
+    let mut right = right.into_iter();
+    let hits = encode::answers(&targets).map(|tokens| {
+        let hits: Vec<bool> = right.by_ref().take(tokens).collect();
+        hits.into_iter().all(|hit| hit)
+    });
+    Ok(notes.iter().zip(hits).collect())
 }
 
 fn count(tally: &mut BTreeMap<&'static str, (u64, u64)>, name: &'static str, hit: bool) {

@@ -93,6 +93,17 @@ impl StepTotals {
             responses: total.responses + 1,
         })
     }
+
+    /// What one of `updates` updates counts of them: an equal share, whatever it holds itself. TRL's DAPO divides by
+    /// `num_items_in_batch * gradient_accumulation_steps / steps_per_generation`, its `steps_per_generation` being the
+    /// updates times their micro-batches.
+    #[must_use]
+    pub fn share(self, updates: usize) -> Self {
+        Self {
+            tokens: self.tokens / updates as f64,
+            responses: self.responses.div_ceil(updates),
+        }
+    }
 }
 
 impl ResponseTerms {

@@ -73,6 +73,11 @@ MICRO_NOTES = {
     "dapo": "sum over tokens / num_items_in_batch, which counts the whole step: not divided by accumulation_steps again "
             "(TRL multiplies by accumulation_steps / steps_per_generation, 1 here)",
 }
+UPDATES_NOTE = (
+    "four slices of one generation, two to an update: num_items_in_batch counts the whole generation, and TRL takes "
+    "accumulation_steps / steps_per_generation of it for an update, whatever tokens the update holds itself; the other loss "
+    "types divide as in an update alone"
+)
 MICRO_TAIL = (
     "; the entropy bonus is the mean over this micro-batch's tokens / accumulation_steps, whatever the loss type; "
     "policy_loss is logged before any division by accumulation_steps; the loss of a step is the sum over its micro-batches"
@@ -108,6 +113,7 @@ class Case:
     batch: Batch
     config: dict[str, Any] = field(default_factory=dict)
     micro_batches: int = 1
+    updates: int = 1
     note: str | None = None
 
 
@@ -153,14 +159,16 @@ def accelerator() -> SimpleNamespace:
     )
 
 
-def bare_trainer(config: dict[str, Any], micro_batches: int = 1) -> GRPOTrainer:
-    """A trainer with the attributes that scoring and loss read, and nothing to generate with."""
+def bare_trainer(config: dict[str, Any], micro_batches: int = 1, updates: int = 1) -> GRPOTrainer:
+    """A trainer with the attributes that scoring and loss read, and nothing to generate with. A generation is cut into
+    `updates` optimiser steps of `micro_batches` each: TRL's `steps_per_generation` counts all of these."""
+    slices = micro_batches * updates
     trainer = object.__new__(GRPOTrainer)
     above = config["epsilon_high"]
     trainer.__dict__.update(
         args=SimpleNamespace(
             delta=None, gradient_accumulation_steps=micro_batches, gradient_checkpointing_kwargs=None,
-            per_device_train_batch_size=RESPONSES // micro_batches, report_to=[], steps_per_generation=micro_batches,
+            per_device_train_batch_size=RESPONSES // slices, report_to=[], steps_per_generation=slices,
             use_bias_correction_kl=config["use_bias_correction_kl"],
         ),
         accelerator=accelerator(),
@@ -234,31 +242,33 @@ def answer_with(trainer: GRPOTrainer, batch: Batch, log_probs: torch.Tensor, ent
 
 
 def run_loss(case: Case) -> Iterator[dict[str, Any]]:
-    """The fixture's entries of a case, one per micro-batch."""
+    """The fixture's entries of a case, one per micro-batch of each update."""
     config = PLAIN | case.config
     batch = case.batch
-    trainer = bare_trainer(config, case.micro_batches)
+    trainer = bare_trainer(config, case.micro_batches, case.updates)
     log_probs = batch.log_probs.clone().requires_grad_()
     entropies = batch.entropies.clone().requires_grad_()
     answer_with(trainer, batch, log_probs, entropies)
     step = rollouts(trainer, completions_of(batch), [0.0] * RESPONSES)
     # The advantages that TRL makes of rewards have cases of their own.
     step["advantages"] = batch.advantages
-    for at, inputs in enumerate(split_tensor_dict(step, case.micro_batches)):
+    slices = case.micro_batches * case.updates
+    for at, inputs in enumerate(split_tensor_dict(step, slices)):
         trainer._metrics["train"].clear()
         loss = trainer.compute_loss(trainer.model, inputs)
         gradients = torch.autograd.grad(loss, [log_probs, entropies], allow_unused=True)
-        name = case.name if case.micro_batches == 1 else f"{case.name}_part{at + 1}"
+        name = case.name if slices == 1 else f"{case.name}_part{at + 1}"
         entry = {
             "name": name,
             "config": config,
-            "batch": given(batch, inputs, case.micro_batches),
+            "batch": given(case, inputs),
             "expected": {"loss": loss.item()} | outcome(trainer, inputs, gradients),
         }
         yield entry | ({"note": case.note} if case.note else {})
 
 
-def given(batch: Batch, inputs: dict[str, torch.Tensor], micro_batches: int) -> dict[str, Any]:
+def given(case: Case, inputs: dict[str, torch.Tensor]) -> dict[str, Any]:
+    batch = case.batch
     rows = inputs["prompt_ids"][:, 0]
 
     def listed(key: str) -> Any:
@@ -273,8 +283,8 @@ def given(batch: Batch, inputs: dict[str, torch.Tensor], micro_batches: int) -> 
         "advantages": listed("advantages"),
         "truncated": [batch.truncated[row] for row in rows],
         "num_items_in_batch": listed("num_items_in_batch"),
-        "accumulation_steps": micro_batches,
-    }
+        "accumulation_steps": case.micro_batches,
+    } | ({"updates": case.updates} if case.updates > 1 else {})
 
 
 def outcome(
@@ -309,6 +319,10 @@ def loss_cases() -> Iterator[Case]:
         yield Case(
             f"{loss_type}_micro", first, later | {"beta": 0.04, "entropy_coef": 0.01}, micro_batches=2,
             note=MICRO_NOTES[loss_type] + MICRO_TAIL,
+        )
+        yield Case(
+            f"{loss_type}_updates", second, of_type | {"beta": 0.04, "entropy_coef": 0.01}, micro_batches=2, updates=2,
+            note=UPDATES_NOTE,
         )
     yield Case("dapo_every_response_clipped", all_clipped_low(first), {"num_iterations": 2})
     yield Case(

@@ -22,7 +22,9 @@ impl Run<'_> {
             still.clear();
         }
         let updates = (config.steps_per_generation as usize).clamp(1, moving.len().max(1));
-        let step = step_totals(&config, moving.iter().chain(&still), updates);
+        let groups = moving.iter().chain(&still);
+        let responses: Vec<_> = groups.flat_map(|group| group.terms()).collect();
+        let step = StepTotals::of(&config, responses.iter()).share(updates);
         let mut batches = self.batches(&moving, updates)?;
         let mut passes = Passes {
             moved: !moving.is_empty(),
@@ -186,20 +188,6 @@ struct Batch<'g> {
     sampled: Vec<f32>,
     old: Option<Vec<f32>>,
     reference: Option<Vec<f32>>,
-}
-
-/// What one of `updates` updates counts of the groups: an equal share, as TRL has it.
-fn step_totals<'g>(
-    config: &GrpoConfig,
-    groups: impl Iterator<Item = &'g &'g Group>,
-    updates: usize,
-) -> StepTotals {
-    let responses: Vec<_> = groups.flat_map(|group| group.terms()).collect();
-    let whole = StepTotals::of(config, responses.iter());
-    StepTotals {
-        tokens: whole.tokens / updates as f64,
-        responses: whole.responses.div_ceil(updates),
-    }
 }
 
 /// The sequences of groups, and their tokens' log-probabilities as the sampler saw them.
