@@ -122,7 +122,7 @@ impl ModelConfig {
     /// # Errors
     /// On an unreadable file, an unknown architecture, a missing or impossible size; the field is named.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = disk::read_text(path, MOST_CONFIG).map_err(ModelError::io(path))?;
+        let text = disk::read_text(path, MOST_CONFIG).map_err(ModelError::in_folder(path))?;
         Self::parse(&text).map_err(|reason| ModelError::Config {
             path: path.to_path_buf(),
             reason,

@@ -13,7 +13,7 @@ pub enum ModelError {
         cause: std::io::Error,
     },
     #[error("{path}: there is no such file; {advice}")]
-    NoWeights { path: PathBuf, advice: String },
+    NoFile { path: PathBuf, advice: String },
     #[error("{path}: not a model config: {reason}")]
     Config { path: PathBuf, reason: String },
     #[error("{path}: not a readable safetensors file: {reason}")]
@@ -21,8 +21,9 @@ pub enum ModelError {
     #[error("{path}: not a usable GGUF file: {reason}")]
     Gguf { path: PathBuf, reason: String },
     #[error(
-        "{name}: not `nano`, no folder, no GGUF file, and no model of that name in the Hugging Face cache ({cache}); `hf download \
-         {name}` fetches one of the hub, --model takes a folder or GGUF file too"
+        "{name}: not `nano`, no folder, no GGUF file, and no model of that name in the Hugging Face cache ({cache}); {}--model takes \
+         a folder or GGUF file too",
+        download(name)
     )]
     NoModel { name: String, cache: PathBuf },
     #[error("device {device}: {reason}")]
@@ -81,6 +82,17 @@ pub enum ModelError {
     Candle(#[from] candle_core::Error),
 }
 
+/// How to fetch what may be a model of the hub.
+fn download(name: &str) -> String {
+    let model = name.split_once('@').map_or(name, |(model, _)| model);
+    let parts: Vec<&str> = model.split('/').collect();
+    let is_plain = |part: &&str| !part.is_empty() && !part.starts_with(['.', '~']);
+    match parts.len() == 2 && parts.iter().all(is_plain) {
+        true => format!("`hf download {model}` fetches one of the hub, "),
+        false => String::new(),
+    }
+}
+
 /// What makes room for a prompt and its answer.
 fn more_room(tokens: usize, limit: usize) -> String {
     const OTHER: &str = "a model with more (max_position_embeddings in its config.json)";
@@ -134,9 +146,32 @@ impl ModelError {
                 ),
                 None => "is the download finished, and is it a folder of weights?".to_owned(),
             };
-            Self::NoWeights {
+            Self::NoFile {
                 path: path.to_path_buf(),
                 advice,
+            }
+        }
+    }
+
+    /// For `map_err` where another file of a model's folder is read: says what to do where it is not there.
+    pub(crate) fn in_folder(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |cause| {
+            if cause.kind() != std::io::ErrorKind::NotFound {
+                return Self::io(path)(cause);
+            }
+            let has = |name: &str| path.with_file_name(name).is_file();
+            let advice = if has("adapter_config.json") {
+                "the folder holds an adapter: name it with --adapter, and its base model with --model"
+            } else if path.ends_with("tokenizer.json")
+                && (has("vocab.json") || has("tokenizer.model"))
+            {
+                "the folder has a slow tokenizer only: load it with transformers' AutoTokenizer and save_pretrained it there"
+            } else {
+                "is the download finished, and is it the folder of a model?"
+            };
+            Self::NoFile {
+                path: path.to_path_buf(),
+                advice: advice.to_owned(),
             }
         }
     }
@@ -152,3 +187,46 @@ impl ModelError {
 
 /// Result of the model layer.
 pub type Result<T, E = ModelError> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_told_with_what_to_do() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let told = |name: &str| {
+            let path = dir.path().join(name);
+            let cause = std::io::Error::from(std::io::ErrorKind::NotFound);
+            ModelError::in_folder(&path)(cause).to_string()
+        };
+        assert!(told("config.json").contains("the folder of a model?"));
+        std::fs::write(dir.path().join("vocab.json"), "{}").expect("written");
+        assert!(told("tokenizer.json").contains("save_pretrained"));
+        std::fs::write(dir.path().join("adapter_config.json"), "{}").expect("written");
+        assert!(told("config.json").contains("--adapter"));
+        let other = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let path = dir.path().join("config.json");
+        let told = ModelError::in_folder(&path)(other).to_string();
+        assert!(told.contains("permission denied"), "{told}");
+    }
+
+    #[test]
+    fn only_what_may_be_of_the_hub_is_to_be_downloaded() {
+        let told = |name: &str| {
+            let error = ModelError::NoModel {
+                name: name.to_owned(),
+                cache: "/cache".into(),
+            };
+            error.to_string()
+        };
+        assert!(told("Qwen/Tiny@v2").contains("`hf download Qwen/Tiny`"));
+        for path in ["/nonexist", "./a", "../a/b", "~/m", "a/b/c", "m.gguf"] {
+            let told = told(path);
+            assert!(
+                !told.contains("hf download") && told.contains("--model"),
+                "{told}"
+            );
+        }
+    }
+}

@@ -93,7 +93,7 @@ pub(super) fn companions(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    disk::read(path, MOST_TEXT).map_err(ModelError::io(path))
+    disk::read(path, MOST_TEXT).map_err(ModelError::in_folder(path))
 }
 
 /// The folder's chat template with the tokens it may name; `None` where there is none.

@@ -55,7 +55,9 @@ impl Cache {
             !part.is_empty() && part.chars().all(allowed) && !part.contains("..")
         };
         let parts: Vec<&str> = model.split('/').collect();
-        if parts.len() > 2 || !parts.iter().all(|part| is_plain(part)) || !is_plain(revision) {
+        // A pull request's is `refs/pr/1`, a branch may hold slashes too.
+        let is_revision = revision.split('/').all(is_plain);
+        if parts.len() > 2 || !parts.iter().all(|part| is_plain(part)) || !is_revision {
             return Ok(None);
         }
         let home = self.folder.join(format!("models--{}", parts.join("--")));
@@ -118,8 +120,9 @@ mod tests {
             with(&[("HF_HUB_CACHE", "/c"), ("HF_HOME", "/hf")]),
             Path::new("/c")
         );
-        const TILDES: [(&[(&str, &str)], &str); 4] = [
+        const TILDES: [(&[(&str, &str)], &str); 5] = [
             (&[("HF_HOME", "~/x"), ("HOME", "/h")], "/h/x/hub"),
+            (&[("HUGGINGFACE_HUB_CACHE", "~/x"), ("HOME", "/h")], "/h/x"),
             (&[("HF_HUB_CACHE", "~/x"), ("HOME", "/h")], "/h/x"),
             (
                 &[("XDG_CACHE_HOME", "~"), ("HOME", "/h")],
@@ -156,6 +159,10 @@ mod tests {
         ] {
             assert_eq!(cache.find(absent)?, None, "{absent}");
         }
+        std::fs::create_dir_all(home.join("refs/refs/pr")).expect("made");
+        std::fs::write(home.join("refs/refs/pr/1"), "abc123").expect("written");
+        assert!(cache.find("Qwen/Tiny@refs/pr/1")?.is_some());
+        assert_eq!(cache.find("Qwen/Tiny@refs/../main")?, None);
         std::fs::write(home.join("refs/main"), "../../..").expect("written");
         assert_eq!(cache.find("Qwen/Tiny")?, None);
         std::fs::remove_dir_all(home.join("refs")).expect("removed");
