@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::env::schema::{Action, Episode, Verdict};
 use crate::eval::calibration::Calibration;
+use crate::eval::metrics::SliceAnswers;
 use crate::train::config::TrainConfig;
 
 pub use plan::{PhasePlan, Plan};
@@ -379,6 +380,9 @@ pub struct EvalRow {
     /// How each rule's episodes were answered; nothing in files of older versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub by_rule: BTreeMap<String, RuleAnswers>,
+    /// The same of the slices that cut across rules: `new_template`, `injection`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_slice: BTreeMap<String, SliceAnswers>,
     /// How sure the answers were against how often right; nothing in files of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,

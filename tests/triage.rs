@@ -104,3 +104,53 @@ fn every_alert_gets_a_decision_and_a_bad_line_an_error() {
     );
     assert_eq!(answers[11]["line"], 12);
 }
+
+#[test]
+fn a_nul_is_named_by_line_and_field_and_the_other_lines_are_answered() {
+    let folder = tempfile::tempdir().expect("folder");
+    let file = folder.path().join("lines.jsonl");
+    let opensoc = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_opensoc"));
+        command.args(args).output().expect("starts")
+    };
+    let made = opensoc(&["generate", "--stage", "2", "--count", "1"]).stdout;
+    let sound: Value = serde_json::from_slice(&made).expect("an episode");
+    let mut noted = sound.clone();
+    noted["log_window"][0]["fields"]["note"] = "a\0b".into();
+    let record =
+        r#"{"@timestamp":"2026-01-02T03:04:05Z","event.kind":"alert","message":"a\u0000b"}"#;
+    let note = "log_window[0].fields.note";
+    for (command, foreign) in [("verify", false), ("score", false), ("triage", true)] {
+        let line = |episode: &Value| match command {
+            "score" => serde_json::json!({"episode": episode, "response": "a\0b"}).to_string(),
+            _ => episode.to_string(),
+        };
+        let escaped = line(&noted);
+        // As a byte of its own in the note, which stands before any response.
+        let raw = escaped.replacen("\\u0000", "\0", 1);
+        let mut lines = vec![line(&sound), escaped, raw, line(&sound)];
+        lines.extend(foreign.then(|| record.to_owned()));
+        std::fs::write(&file, lines.join("\n")).expect("written");
+        let output = opensoc(&[command, file.to_str().expect("a path")]);
+        assert_eq!(output.status.code(), Some(1), "{command}");
+        let printed = String::from_utf8(output.stdout).expect("text");
+        let answers = printed.lines().map(serde_json::from_str);
+        let answers: Vec<Value> = answers.collect::<Result<_, _>>().expect("JSON");
+        assert_eq!(answers.len(), lines.len(), "{command}: {printed}");
+        for at in [0, 3] {
+            assert!(answers[at].get("error").is_none(), "{command}: {printed}");
+        }
+        let prefix = if command == "score" { "episode." } else { "" };
+        let mut bad = vec![
+            (1, format!("{prefix}{note}")),
+            (2, format!("{prefix}{note}")),
+        ];
+        bad.extend(foreign.then(|| (4, "message".to_owned())));
+        for (at, field) in bad {
+            assert_eq!(answers[at]["line"], at + 1, "{command}: {printed}");
+            assert_eq!(answers[at]["field"], field, "{command}: {printed}");
+            let error = answers[at]["error"].as_str().expect("words");
+            assert!(error.contains("NUL"), "{command}: {printed}");
+        }
+    }
+}

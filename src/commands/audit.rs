@@ -64,10 +64,18 @@ mod tests {
         let rows = report["rows"].as_array().expect("rows");
         assert_eq!(rows.len(), 4 * (8 + Citer::ALL.len()));
         assert_eq!(report["test_episodes"], 600);
-        // At this size an accuracy is only known to three hundredths: what is flagged must stay within them.
-        for row in rows.iter().filter(|row| row["ok"] == false) {
-            let over = row["accuracy"].as_f64().unwrap() - row["bound"].as_f64().unwrap();
-            assert!(over < 0.04, "{row}");
+        // At this size an accuracy is only known to four hundredths: a bound is broken where the whole interval lies above it.
+        let number = |row: &serde_json::Value, name: &str| row[name].as_f64().expect("a number");
+        let bounded = || rows.iter().filter(|row| !row["bound"].is_null());
+        let citers = Citer::ALL.iter().filter(|citer| citer.is_bounded()).count();
+        assert_eq!(bounded().count(), 3 * (8 + citers));
+        for row in bounded() {
+            assert!(number(row, "low") <= number(row, "bound"), "{row}");
+        }
+        let constants = report["tables"]["constants"].as_array().expect("constants");
+        assert_eq!(constants.len(), 4 * 5);
+        for row in constants {
+            assert!(number(row, "reward") <= number(row, "bound"), "{row}");
         }
         for row in report["balance"].as_array().expect("balance") {
             assert_eq!(row["ok"], true, "{row}");

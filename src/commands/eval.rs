@@ -1,8 +1,7 @@
 //! `opensoc eval`: metrics with intervals on hold-out episodes, adapters compared pairwise, baselines beside.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -11,7 +10,7 @@ use rayon::prelude::*;
 use super::Outcome;
 use super::base::BaseModel;
 use super::generate::{Stages, parse_split, parse_stages};
-use super::lines::{LineError, next_line};
+use super::lines::{LineError, numbered, open, write_answer};
 use crate::env::generate;
 use crate::env::probe::Probe;
 use crate::env::read::Object;
@@ -44,7 +43,8 @@ pub struct Args {
     /// Also evaluate the base model beside the adapters
     #[arg(long = "base")]
     pub with_base: bool,
-    /// Responses of another model to score alike: {"episode_id","response"} a line
+    /// Responses of another model to score alike: {"episode_id","response"} a line; what is wrong with a line is said on
+    /// stderr, as score says it, and the rest scored
     #[arg(long, value_name = "FILE")]
     pub responses: Option<PathBuf>,
     /// train or holdout
@@ -73,16 +73,18 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Evaluates and prints.
+/// Evaluates and prints; the outcome is bad where a line of the responses is.
 ///
 /// # Errors
 /// On an unusable model, adapter or responses file.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let stages = &args.stage.0;
     let episodes = episodes(args, stages);
-    let mut answers = Vec::new();
+    let (mut answers, mut outcome) = (Vec::new(), Outcome::Complete);
     if let Some(path) = &args.responses {
-        answers.push(from_file(path, &episodes)?);
+        let (scored, read) = from_file(path, &episodes, &mut std::io::stderr())?;
+        answers.push(scored);
+        outcome = read;
     }
     if args.responses.is_none() || !args.adapters.is_empty() || args.with_base {
         answers.extend(of_models(args, &episodes)?);
@@ -96,7 +98,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     } else {
         write!(out, "{}", report.table())?;
     }
-    Ok(Outcome::Complete)
+    Ok(outcome)
 }
 
 fn episodes(args: &Args, stages: &[Stage]) -> Vec<Episode> {
@@ -207,9 +209,14 @@ fn of_baselines(args: &Args, stages: &[Stage], episodes: &[Episode]) -> Vec<Answ
     Baseline::all(&train).iter().map(judged).collect()
 }
 
-/// The verdicts on a file of responses; an episode without one counts as malformed.
-fn from_file(path: &Path, episodes: &[Episode]) -> anyhow::Result<Answers> {
-    let responses = responses(path)?;
+/// The verdicts on a file of responses; an episode without one counts as malformed. What is wrong with the file goes to
+/// `complaints`.
+fn from_file(
+    path: &Path,
+    episodes: &[Episode],
+    complaints: &mut dyn Write,
+) -> anyhow::Result<(Answers, Outcome)> {
+    let (responses, outcome) = responses(path, complaints)?;
     // Of another seed, split or stage, most likely: a table of nothing but malformed answers would hide that.
     anyhow::ensure!(
         episodes
@@ -228,7 +235,7 @@ fn from_file(path: &Path, episodes: &[Episode]) -> anyhow::Result<Answers> {
         let all = episodes.len();
         let path = path.display();
         writeln!(
-            std::io::stderr(),
+            complaints,
             "{path}: {without} of {all} episodes have no response here and count as malformed"
         )?;
     }
@@ -237,49 +244,55 @@ fn from_file(path: &Path, episodes: &[Episode]) -> anyhow::Result<Answers> {
         .iter()
         .map(|e| Case::new(e, &verdict::judge(e, respond(e))))
         .collect();
-    Ok(Answers::new(
-        Contestant::Responses(path.display().to_string()),
-        cases,
-    ))
+    let who = Contestant::Responses(path.display().to_string());
+    Ok((Answers::new(who, cases), outcome))
 }
 
-/// Responses by episode id.
-fn responses(path: &Path) -> anyhow::Result<HashMap<String, String>> {
-    let file = File::open(path).with_context(|| path.display().to_string())?;
-    let mut input = BufReader::new(file);
-    let mut responses = HashMap::new();
-    let mut number = 0;
-    while let Some(line) = next_line(&mut input).with_context(|| path.display().to_string())? {
-        number += 1;
-        let place = || format!("{}:{number}", path.display());
-        let Some((id, response)) = line.and_then(|text| response(&text)).with_context(place)?
-        else {
-            continue;
-        };
-        anyhow::ensure!(
-            !responses.contains_key(&id),
-            "{}: field `episode_id`: a second response to `{id}`",
-            place()
-        );
-        responses.insert(id, response);
+/// Responses by episode id. Every bad line is told of, as an error object; of two responses to an episode the first holds.
+fn responses(
+    path: &Path,
+    complaints: &mut dyn Write,
+) -> anyhow::Result<(HashMap<String, String>, Outcome)> {
+    let (mut responses, mut outcome) = (HashMap::new(), Outcome::Complete);
+    for line in numbered(open(Some(path))?) {
+        let (number, line) = line.with_context(|| path.display().to_string())?;
+        let taken = line
+            .and_then(|text| response(&text))
+            .and_then(|found| add(&mut responses, found));
+        if let Err(error) = taken {
+            outcome = write_answer(complaints, number, Err(error))?;
+        }
     }
-    Ok(responses)
+    Ok((responses, outcome))
 }
 
-/// Episode id and response of a line; `None` for an empty one.
-fn response(line: &str) -> Result<Option<(String, String)>, LineError> {
-    if line.trim().is_empty() {
-        return Ok(None);
+/// Adds a response to those that there are.
+fn add(
+    responses: &mut HashMap<String, String>,
+    (id, response): (String, String),
+) -> Result<(), LineError> {
+    if responses.contains_key(&id) {
+        return Err(LineError::Content {
+            message: format!("a second response to `{id}`"),
+            field: "episode_id".to_owned(),
+        });
     }
+    responses.insert(id, response);
+    Ok(())
+}
+
+/// Episode id and response of a line.
+fn response(line: &str) -> Result<(String, String), LineError> {
     let mut object = Object::parse(line)?;
     object.only(&["episode_id", "response"])?;
-    Ok(Some((object.text("episode_id")?, object.text("response")?)))
+    Ok((object.text("episode_id")?, object.text("response")?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::env::gold;
+    use clap::Parser;
 
     fn some_episodes() -> Vec<Episode> {
         (0..4)
@@ -287,11 +300,17 @@ mod tests {
             .collect()
     }
 
-    /// What is said of a file of responses; empty where it is taken.
-    fn said(content: &[u8]) -> String {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), content).unwrap();
-        match from_file(file.path(), &some_episodes()) {
+    /// A file of responses.
+    fn file(content: &[u8]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), content).expect("written");
+        file
+    }
+
+    /// Why a file of responses is refused as a whole; empty where it is not.
+    fn refused(content: &[u8]) -> String {
+        let file = file(content);
+        match from_file(file.path(), &some_episodes(), &mut std::io::sink()) {
             Ok(_) => String::new(),
             Err(error) => {
                 let message = format!("{error:#}");
@@ -309,29 +328,95 @@ mod tests {
     fn responses_are_matched_by_id_and_a_file_without_a_match_is_refused() {
         let episodes = some_episodes();
         let answered = line(&episodes[1].episode_id, &gold::response(&episodes[1]));
-        assert_eq!(said(format!("\n{answered}").as_bytes()), "");
+        assert_eq!(refused(format!("\n{answered}").as_bytes()), "");
         let other = line("stage2_multi-holdout-9-0", "x");
-        let because = said(other.as_bytes());
+        let because = refused(other.as_bytes());
         assert!(
             because.starts_with(": none of its 1 responses"),
             "{because}"
         );
-        assert!(said(b"").starts_with(": none of its 0 responses"));
+        assert!(refused(b"").starts_with(": none of its 0 responses"));
+    }
+
+    /// Seven lines: the first and the last are right answers to the first two of some episodes, one is empty, those between are bad.
+    fn mixed() -> Vec<u8> {
+        let episodes = some_episodes();
+        let right = |at: usize| line(&episodes[at].episode_id, &gold::response(&episodes[at]));
+        [
+            right(0).as_bytes(),
+            b"\n\xff\xfe\n",
+            b"{\"episode_id\":\"x\",\"response\":5}\n",
+            b"[\"a\",\"b\"]\n",
+            // A second answer to the first episode, and a wrong one.
+            line(&episodes[0].episode_id, "x").as_bytes(),
+            right(1).as_bytes(),
+        ]
+        .concat()
     }
 
     #[test]
-    fn bad_lines_of_responses_are_named_by_number() {
-        let good = line(&some_episodes()[0].episode_id, "x");
-        let twice = said(format!("{good}\n{good}").as_bytes());
-        assert!(
-            twice.starts_with(":3: field `episode_id`: a second"),
-            "{twice}"
-        );
-        let broken = [good.as_bytes(), b"\xff\xfe\n"].concat();
-        assert_eq!(said(&broken), ":2: not UTF-8");
-        let number = said(format!("{good}{{\"episode_id\":5}}").as_bytes());
-        assert_eq!(number, ":2: field `episode_id` is not text");
-        let list = said(b"[\"a\",\"b\"]");
-        assert_eq!(list, ":1: not an object");
+    fn every_bad_line_of_responses_is_named_and_the_rest_scored() {
+        let file = file(&mixed());
+        let mut said = Vec::new();
+        let (answers, outcome) =
+            from_file(file.path(), &some_episodes(), &mut said).expect("a match");
+        assert_eq!(outcome, Outcome::BadInput);
+        let right: Vec<bool> = answers.cases.iter().map(Case::is_correct).collect();
+        assert_eq!(right, [true, true, false, false]);
+        let said = String::from_utf8(said).expect("text");
+        let mut told = said.lines();
+        for (number, field, because) in [
+            (3, None, "not UTF-8"),
+            (4, Some("response"), "field `response` is not text"),
+            (5, None, "not an object"),
+            (6, Some("episode_id"), "a second response to `"),
+        ] {
+            let error = told.next().expect("an error");
+            let error: serde_json::Value = serde_json::from_str(error).expect("JSON");
+            assert_eq!(error["line"], number, "{error}");
+            assert_eq!(error["field"].as_str(), field, "{error}");
+            let message = error["error"].as_str().expect("words");
+            assert!(message.starts_with(because), "{error}");
+        }
+        let last = told.next().expect("how many are left over");
+        assert!(last.contains("2 of 4 episodes have no response"), "{last}");
+        assert_eq!(told.next(), None);
+    }
+
+    #[test]
+    fn an_evaluation_of_a_file_with_bad_lines_is_printed_and_bad() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        let evaluated = |content: &[u8]| {
+            let file = file(content);
+            let path = file.path().to_str().expect("a path");
+            let tail = [
+                "--stage",
+                "2",
+                "--episodes",
+                "4",
+                "--no-baselines",
+                "--json",
+            ];
+            let head = ["eval", "--responses", path];
+            let Line { args } = Line::parse_from(head.into_iter().chain(tail));
+            let mut out = Vec::new();
+            let outcome = run(&args, &mut out).expect("a report");
+            let report: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
+            (
+                report["results"][0]["metrics"]["accuracy"]["value"].as_f64(),
+                outcome,
+            )
+        };
+        assert_eq!(evaluated(&mixed()), (Some(0.5), Outcome::BadInput));
+        let sound: Vec<String> = some_episodes()
+            .iter()
+            .map(|episode| line(&episode.episode_id, &gold::response(episode)))
+            .collect();
+        let sound = sound.concat();
+        assert_eq!(evaluated(sound.as_bytes()), (Some(1.0), Outcome::Complete));
     }
 }

@@ -44,6 +44,12 @@ impl OwnRun {
         }
     }
 
+    /// Whether a run of this process is under way.
+    #[must_use]
+    pub fn is_in_progress(&self) -> bool {
+        self.is_in_progress.load(Ordering::Acquire)
+    }
+
     /// The folder of the run begun last, once.
     #[must_use]
     pub fn take_dir(&self) -> Option<PathBuf> {

@@ -1,6 +1,7 @@
 //! `opensoc` without a subcommand: the workbench, with the model thread behind it.
 
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -27,7 +28,7 @@ use crate::train::config::{Preset, TrainConfig, resolve};
 use crate::train::worker::{WorkerOptions, spawn};
 use crate::ui::msg::{Exit, ExitReason, RunFate};
 use crate::ui::queue::EpisodeSource;
-use crate::ui::{Session, WorkbenchOptions};
+use crate::ui::{Session, UiError, WorkbenchOptions};
 
 /// Arguments of the workbench.
 #[derive(Clone, Debug, clap::Args)]
@@ -153,20 +154,23 @@ pub fn open(
         sft_extra,
         ..options(args, train_config)?
     };
-    let exit = crate::ui::run(options, session)?;
+    let drawn = catch_unwind(AssertUnwindSafe(|| crate::ui::run(options, session)));
     let Ok(Steered { followed, refused }) = steering.join() else {
         anyhow::bail!("the thread that steers runs has panicked; what is on disk is safe");
     };
-    if let Some(dir) = followed {
-        return left_elsewhere(exit.run, &dir, refused, out);
-    }
     let left = Left {
         base: &args.base,
         own,
         commands,
         worker,
     };
-    left.finish(exit, out)
+    match drawn {
+        Ok(Ok(exit)) => match followed {
+            Some(dir) => left_elsewhere(exit.run, &dir, refused, out),
+            None => left.finish(exit, out),
+        },
+        broken => left.broken(broken, out),
+    }
 }
 
 /// Sends facts on, and takes note of the run in this process.
@@ -243,12 +247,28 @@ impl Left<'_> {
             (RunFate::StopAfterCheckpoint, _) => {
                 if let Some(dir) = self.stop(out)? {
                     // The terminal may be gone; the checkpoint is what counts.
-                    let goes_on = "opensoc train --resume --run-dir";
-                    let _ = writeln!(out, "Stopped; {goes_on} {} goes on.", dir.display());
+                    let _ = said_stopped(&dir, out);
                 }
             }
         }
         Ok(Outcome::Complete)
+    }
+
+    /// The screen has broken, by an error or a panic, which goes on: a run of this process stops after a checkpoint first.
+    fn broken(
+        self,
+        drawn: std::thread::Result<Result<Exit, UiError>>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<Outcome> {
+        if self.own.is_in_progress()
+            && let Ok(Some(dir)) = self.stop(out)
+        {
+            let _ = said_stopped(&dir, out);
+        }
+        match drawn {
+            Ok(exit) => exit.map(|_| Outcome::Complete).map_err(Into::into),
+            Err(panic) => resume_unwind(panic),
+        }
     }
 
     /// Waits for the checkpoint; a second ctrl-c does not. Gives the folder of a run that can go on: known only now, for a run may
@@ -270,6 +290,11 @@ impl Left<'_> {
         let _ = self.worker.join();
         Ok(self.own.take_dir().filter(|dir| is_stopped(dir)))
     }
+}
+
+fn said_stopped(dir: &Path, out: &mut dyn Write) -> std::io::Result<()> {
+    let goes_on = "opensoc train --resume --run-dir";
+    writeln!(out, "Stopped; {goes_on} {} goes on.", dir.display())
 }
 
 /// Says what becomes of a run in another process, once it has been asked for; the terminal may be gone.
@@ -321,4 +346,68 @@ fn stop_on_signal(commands: Sender<Command>) -> anyhow::Result<()> {
             }
         })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::{Plan, RunFact, Status};
+
+    fn status(state: RunState) -> Status {
+        Status {
+            state,
+            phase: "sft".into(),
+            step: 3,
+            total_steps: 9,
+            elapsed_s: 1.0,
+            eta_s: None,
+            heartbeat: 0,
+            pid: 0,
+            reason: String::new(),
+        }
+    }
+
+    /// A run in `dir` that writes its checkpoint when it is asked to quit, and what is left of its workbench.
+    fn left(base: &BaseModel, dir: PathBuf, is_begun: bool) -> Left<'_> {
+        let own = Arc::new(OwnRun::default());
+        if is_begun {
+            own.hear(&RunFact::Started {
+                run_dir: dir.clone(),
+                run_id: "r".into(),
+                plan: Plan::default(),
+            });
+        }
+        let (commands, received) = channel();
+        let worker = std::thread::spawn(move || {
+            if let Ok(Command::Quit) = received.recv() {
+                let text = serde_json::to_vec(&status(RunState::Stopped)).expect("JSON");
+                std::fs::write(RunDir::new(&dir).status(), text).expect("written");
+            }
+        });
+        Left {
+            base,
+            own,
+            commands,
+            worker,
+        }
+    }
+
+    #[test]
+    fn a_screen_that_breaks_takes_no_run_along() {
+        let base = BaseModel::default();
+        for is_begun in [true, false] {
+            let dir = tempfile::tempdir().expect("a folder");
+            let left = left(&base, dir.path().to_owned(), is_begun);
+            let mut out = Vec::new();
+            let caught = catch_unwind(AssertUnwindSafe(|| {
+                let panic: Box<dyn std::any::Any + Send> = Box::new("no width");
+                left.broken(Err(panic), &mut out)
+            }));
+            let panic = caught.expect_err("the panic goes on");
+            assert_eq!(panic.downcast_ref::<&str>(), Some(&"no width"));
+            let told = String::from_utf8(out).expect("text");
+            assert_eq!(is_stopped(dir.path()), is_begun);
+            assert_eq!(told.contains("--resume --run-dir"), is_begun, "{told}");
+        }
+    }
 }

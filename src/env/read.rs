@@ -25,6 +25,8 @@ pub enum Fault {
     NoObject,
     #[error("field `{0}` occurs twice")]
     Repeated(String),
+    #[error("field `{0}` holds a NUL character (U+0000)")]
+    Nul(String),
     #[error("unknown field `{0}`")]
     Unknown(String),
     #[error("missing field `{0}`")]
@@ -53,6 +55,7 @@ impl Fault {
         match self {
             Fault::Syntax(_) | Fault::NoObject => None,
             Fault::Repeated(field)
+            | Fault::Nul(field)
             | Fault::Unknown(field)
             | Fault::Missing(field)
             | Fault::Kind { field, .. }
@@ -83,7 +86,7 @@ impl Object {
     /// Reads a line that is one object.
     ///
     /// # Errors
-    /// When it is not JSON, no object, or one of its objects has a key twice.
+    /// When it is not JSON, no object, one of its objects has a key twice, or a text other than a `response` holds a NUL.
     pub fn parse(line: &str) -> Result<Self, Fault> {
         match keys::parse(line)? {
             Value::Object(fields) => Ok(Self {
@@ -92,6 +95,12 @@ impl Object {
             }),
             _ => Err(Fault::NoObject),
         }
+    }
+
+    /// Where it stands in its line; empty for the line itself.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// Whether there is a field called `name`.
@@ -140,6 +149,29 @@ impl Object {
         }
     }
 
+    /// Takes the list of objects called `name`.
+    ///
+    /// # Errors
+    /// When it is missing, no list, or holds something else.
+    pub fn objects(&mut self, name: &str) -> Result<Vec<Object>, Fault> {
+        let list = self.list(name)?;
+        self.each(name, list).collect()
+    }
+
+    /// The items of the list called `name`, each an object.
+    fn each(&self, name: &str, list: Vec<Value>) -> impl Iterator<Item = Result<Object, Fault>> {
+        list.into_iter().enumerate().map(move |(i, value)| {
+            let item = format!("{name}[{i}]");
+            match value {
+                Value::Object(fields) => Ok(Object {
+                    path: self.at(&item),
+                    fields,
+                }),
+                _ => Err(self.kind(&item, "an object")),
+            }
+        })
+    }
+
     fn number(&mut self, name: &str) -> Result<u64, Fault> {
         let number = self.take(name)?.as_u64();
         number.ok_or_else(|| self.kind(name, "a whole number from 0 to 18446744073709551615"))
@@ -170,18 +202,8 @@ impl Object {
                 count: list.len(),
             });
         }
-        let read = |(i, value)| match value {
-            Value::Object(fields) => event(Object {
-                path: self.at(&format!("{name}[{i}]")),
-                fields,
-            }),
-            _ => Err(self.kind(&format!("{name}[{i}]"), "an object")),
-        };
-        let events: Vec<Event> = list
-            .into_iter()
-            .enumerate()
-            .map(read)
-            .collect::<Result<_, _>>()?;
+        let read = self.each(name, list).map(|object| object.and_then(event));
+        let events: Vec<Event> = read.collect::<Result<_, _>>()?;
         let mut seen = HashSet::new();
         match events.iter().position(|event| !seen.insert(&event.log_id)) {
             None => Ok(events),
@@ -211,8 +233,11 @@ impl Object {
         }
     }
 
-    /// One of `all`, by its whole name.
-    fn word<T: Copy>(
+    /// Takes the word called `name`: one of `all`, by its whole name.
+    ///
+    /// # Errors
+    /// When it is missing, no text or another word.
+    pub fn word<T: Copy>(
         &mut self,
         name: &str,
         all: &[T],

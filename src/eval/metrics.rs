@@ -2,6 +2,8 @@
 //!
 //! Pure counting over [`Case`]s; a metric whose denominator is empty is `None` and printed as null, never NaN.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::interval::{Estimate, mean, percentiles, wilson};
@@ -56,6 +58,37 @@ impl Slices {
             .filter_map(|(is_in, name)| is_in.then_some(name))
             .collect()
     }
+}
+
+/// How the episodes of a slice were answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SliceAnswers {
+    pub episodes: u64,
+    /// With another action than the true one, or malformed.
+    pub wrong: u64,
+    /// Without the trigger cited, whatever the action.
+    pub wrong_citations: u64,
+    pub mean_reward: f64,
+}
+
+/// How each slice was answered, by its name; slices that no case belongs to are left out.
+#[must_use]
+pub fn by_slice(cases: &[Case]) -> BTreeMap<String, SliceAnswers> {
+    let mut slices: BTreeMap<String, SliceAnswers> = BTreeMap::new();
+    for case in cases {
+        for name in case.slices.names() {
+            let answers = slices.entry(name.to_owned()).or_default();
+            answers.episodes += 1;
+            answers.wrong += u64::from(!case.is_correct());
+            answers.wrong_citations += u64::from(!case.correct_citation);
+            // The sum as yet.
+            answers.mean_reward += case.reward;
+        }
+    }
+    for answers in slices.values_mut() {
+        answers.mean_reward /= answers.episodes as f64;
+    }
+    slices
 }
 
 impl Case {
@@ -380,6 +413,32 @@ mod tests {
         assert_eq!(metrics(&cases).macro_f1, Some(f1));
         let width = f1.high - f1.low;
         assert!((0.065..0.09).contains(&width), "{f1:?}");
+    }
+
+    #[test]
+    fn a_slice_counts_its_own_cases_alone() {
+        let mut cases = cases(&[
+            (D, Some(D), true, 1.1),
+            (E, Some(D), true, -0.9),
+            (B, None, false, -1.5),
+            (M, Some(E), false, -0.05),
+        ]);
+        assert!(by_slice(&cases).is_empty());
+        for (at, new_template, injection) in [(0, true, false), (1, true, true), (2, true, false)] {
+            cases[at].slices = Slices {
+                new_template,
+                injection,
+            };
+        }
+        let slices = by_slice(&cases);
+        assert_eq!(slices.len(), 2);
+        let new = slices["new_template"];
+        assert_eq!((new.episodes, new.wrong, new.wrong_citations), (3, 2, 1));
+        assert!((new.mean_reward - (1.1 - 0.9 - 1.5) / 3.0).abs() < 1e-12);
+        let injected = slices["injection"];
+        let counts = (injected.episodes, injected.wrong, injected.wrong_citations);
+        assert_eq!(counts, (1, 1, 0));
+        assert!((injected.mean_reward + 0.9).abs() < 1e-12);
     }
 
     #[test]

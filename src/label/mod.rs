@@ -5,6 +5,7 @@
 pub mod agreement;
 mod decided;
 mod error;
+pub mod examples;
 pub mod export;
 pub mod history;
 pub mod import;

@@ -20,6 +20,12 @@ const SHARES: [(&str, &str); 7] = [
     ("stage4_adversarial/accuracy", "right actions, stage 4"),
 ];
 
+/// Slices that cut across stages, and what their episodes have in common.
+const SLICES: [(&str, &str); 2] = [
+    ("new_template", "templates not trained on"),
+    ("injection", "text that claims an action"),
+];
+
 /// Whose adapter a card is of.
 #[derive(Clone, Copy, Debug)]
 pub struct Base<'a> {
@@ -180,19 +186,39 @@ fn metrics(text: &mut String, evaluation: &EvalRow) {
             .values
             .get(share)
             .map(|share| (share * of as f64).round() as u64);
-        if let Some(e) = hits.and_then(|hits| wilson(hits, of)) {
-            let _ = writeln!(
-                text,
-                "| {what} | {:.3} | {:.3} | {:.3} |",
-                e.value, e.low, e.high
-            );
+        if let Some(hits) = hits {
+            share_row(text, what, hits, of);
         }
+    }
+    for (slice, what) in SLICES {
+        let Some(answers) = evaluation.by_slice.get(slice) else {
+            continue;
+        };
+        for (right, wrong) in [
+            ("right actions", answers.wrong),
+            ("right citations", answers.wrong_citations),
+        ] {
+            let hits = answers.episodes.saturating_sub(wrong);
+            share_row(text, &format!("{right}, {what}"), hits, answers.episodes);
+        }
+    }
+}
+
+/// One share; none of nothing.
+fn share_row(text: &mut String, what: &str, hits: u64, of: u64) {
+    if let Some(e) = wilson(hits, of) {
+        let _ = writeln!(
+            text,
+            "| {what} | {:.3} | {:.3} | {:.3} |",
+            e.value, e.low, e.high
+        );
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eval::metrics::SliceAnswers;
     use std::collections::BTreeMap;
 
     #[test]
@@ -201,11 +227,18 @@ mod tests {
             ("accuracy".to_string(), 0.5),
             ("stage1_basic/accuracy".to_string(), 1.0),
         ]);
+        let injected = SliceAnswers {
+            episodes: 100,
+            wrong: 10,
+            wrong_citations: 100,
+            mean_reward: 0.4,
+        };
         let row = EvalRow {
             step: 900,
             stage: "stage1_basic".into(),
             episodes: 400,
             values,
+            by_slice: BTreeMap::from([("injection".to_string(), injected)]),
             ..EvalRow::default()
         };
         let config = TrainConfig::nano();
@@ -230,6 +263,14 @@ mod tests {
             "{card}"
         );
         assert!(!card.contains("stage 2 |"));
+        // Wilson 95 % of 90 and of none in 100
+        for line in [
+            "| right actions, text that claims an action | 0.900 | 0.826 | 0.945 |",
+            "| right citations, text that claims an action | 0.000 | 0.000 | 0.037 |",
+        ] {
+            assert!(card.contains(line), "{card}");
+        }
+        assert!(!card.contains("templates not trained on"), "{card}");
         assert!(card.contains("license: bsd-3-clause\n") && card.contains("rewards unscaled"));
     }
 

@@ -1,15 +1,15 @@
 //! Labelled examples beside the gold ones: read from a file once, kept in the run's folder, learned from like gold.
 //!
 //! A line is what `opensoc generate --format sft` prints: `{"prompt":[{"role","content"}…],"completion":[{"role":
-//! "assistant","content"}]}`, or the same conversation under `messages`. Other keys are passed over: tools add ids.
+//! "assistant","content"}]}`, or the same conversation under `messages`. Other keys are passed over, as
+//! trainers do: tools add ids.
 
 use std::path::{Path, PathBuf};
-
-use serde::Deserialize;
 
 use super::error::{Result, TrainError};
 use super::learner::Sequence;
 use crate::digest::sha256;
+use crate::env::read::{Fault, Object};
 use crate::env::response;
 use crate::model::tokenizer::Tokenizer;
 use crate::run::RunDir;
@@ -32,56 +32,77 @@ pub struct Example {
     pub completion: String,
 }
 
-#[derive(Deserialize)]
-struct Line {
-    #[serde(default)]
-    prompt: Vec<Message>,
-    #[serde(default)]
-    completion: Vec<Message>,
-    #[serde(default)]
-    messages: Vec<Message>,
+/// Where a line's turns stand, in their order.
+const TURNS: [&str; 3] = ["prompt", "completion", "messages"];
+
+/// A turn of the conversation.
+struct Turn {
+    /// Where it stands: `messages[1]`.
+    place: String,
+    role: &'static str,
+    content: String,
 }
 
-#[derive(Deserialize)]
-struct Message {
-    role: String,
-    content: String,
+impl Turn {
+    fn read(mut object: Object) -> Result<Self, Fault> {
+        Ok(Self {
+            place: object.path().to_owned(),
+            role: object.word("role", &["system", "user", "assistant"], |role| role)?,
+            content: object.text("content")?,
+        })
+    }
+
+    /// All turns of a line.
+    fn of_line(mut line: Object) -> Result<Vec<Self>, Fault> {
+        let mut turns = Vec::new();
+        for name in TURNS {
+            if line.has(name) {
+                turns.extend(line.objects(name)?);
+            }
+        }
+        turns.into_iter().map(Self::read).collect()
+    }
 }
 
 impl Example {
     /// Reads one line, the `at`th of its file.
     ///
     /// # Errors
-    /// Says what is wrong with it, in words.
+    /// Says what is wrong with it and with which field, in words.
     fn parse(line: &str, at: u64) -> Result<Self, String> {
-        let line: Line = serde_json::from_str(line).map_err(|error| error.to_string())?;
-        let turns = line
-            .prompt
-            .iter()
-            .chain(&line.completion)
-            .chain(&line.messages);
-        let (mut system, mut user, mut completion) = (None, None, None);
-        for Message { role, content } in turns {
-            let slot = match role.as_str() {
+        let line = Object::parse(line).map_err(|fault| fault.to_string())?;
+        let is_conversation = line.has("messages");
+        let turns = Turn::of_line(line).map_err(|fault| fault.to_string())?;
+        let (mut system, mut user, mut answer) = (None, None, None);
+        for turn in turns {
+            let slot = match turn.role {
                 "system" => &mut system,
                 "user" => &mut user,
-                "assistant" => &mut completion,
-                other => return Err(format!("role `{other}` is not system, user or assistant")),
+                _ => &mut answer,
             };
-            if slot.replace(content.clone()).is_some() {
+            if slot.is_some() {
+                let Turn { place, role, .. } = turn;
                 return Err(format!(
-                    "two messages of the {role}; one turn is learned from"
+                    "field `{place}.role`: a second message of the {role}; one turn is learned from"
                 ));
             }
+            *slot = Some(turn);
         }
-        let completion = completion.ok_or("no message of the assistant")?;
-        response::parse(&completion)
-            .map_err(|because| format!("its answer is malformed: {because}"))?;
+        let without = |role: &str, list: &str| {
+            let list = if is_conversation { "messages" } else { list };
+            format!("field `{list}`: no message of the {role}")
+        };
+        let answer = answer.ok_or_else(|| without("assistant", "completion"))?;
+        response::parse(&answer.content).map_err(|because| {
+            let place = &answer.place;
+            format!("field `{place}.content`: its answer is malformed: {because}")
+        })?;
+        let user = user.ok_or_else(|| without("user", "prompt"))?;
         Ok(Self {
             line: at,
-            system,
-            user: user.ok_or("no message of the user")?,
-            completion,
+            system: system.map(|turn| turn.content),
+            user: user.content,
+            completion: answer.content,
         })
     }
 
@@ -220,7 +241,8 @@ mod tests {
 
     fn line(completion: &str) -> String {
         json!({
-            "id": "x", "prompt": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}],
+            "id": "x", "annotator": "ann", "mood": ["fair", 2],
+            "prompt": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}],
             "completion": [{"role": "assistant", "content": completion}]
         })
         .to_string()
@@ -246,14 +268,37 @@ mod tests {
         );
         for (text, expected) in [
             (format!("{}\nno json\n", line(ANSWER)), ":2: "),
-            (line("Action: sleep"), "its answer is malformed"),
+            (
+                line("Action: sleep"),
+                ":1: not a labelled example: field `completion[0].content`: its answer is malformed",
+            ),
             (
                 json!({"messages": [{"role": "tool", "content": ""}]}).to_string(),
-                "role `tool`",
+                "field `messages[0].role`: `tool`",
             ),
             (
                 json!({"messages": [{"role": "user", "content": "u"}]}).to_string(),
-                "no message of the assistant",
+                "field `messages`: no message of the assistant",
+            ),
+            (
+                json!({"completion": [{"role": "assistant", "content": ANSWER}]}).to_string(),
+                "field `prompt`: no message of the user",
+            ),
+            (
+                json!({"messages": [{"role": "user", "content": "u"}, {"role": "user", "content": "u"}]}).to_string(),
+                "field `messages[1].role`: a second message of the user",
+            ),
+            (
+                json!({"messages": [{"role": "user", "content": 5}]}).to_string(),
+                "field `messages[0].content` is not text",
+            ),
+            (
+                json!({"prompt": "u"}).to_string(),
+                "field `prompt` is not a list",
+            ),
+            (
+                format!("{}\n\n{}", line(ANSWER), line("Action: sleep")),
+                ":3: not a labelled example: field `completion[0].content`",
             ),
             (String::new(), "no labelled examples: the file holds none"),
         ] {

@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::env::schema::Episode;
+use crate::label::examples::{self, Written};
 use crate::label::{Added, Decided, History, Label, LabelError, Labels, Store, Writer};
 use crate::run::summary;
 use crate::ui::input::Input;
@@ -33,6 +34,8 @@ pub enum Request {
         label: Box<Label>,
         episode: Box<Episode>,
     },
+    /// Write what is submitted as examples to train on.
+    Export,
     /// Read what was decided on alerts of known truth.
     Recall,
     /// Keep such a decision, or that it was taken back.
@@ -70,6 +73,9 @@ pub enum Outcome {
         label: Box<Label>,
         why: String,
     },
+    Exported(Written),
+    /// Why there are no examples on disk.
+    NotExported(String),
     Recalled(Vec<Decided>),
     Kept,
     /// Why decisions are not on disk, or cannot be read from it.
@@ -132,6 +138,10 @@ impl Clerk {
             Request::Save { mut label, episode } => match self.save(&mut label, &episode) {
                 Ok(()) => Outcome::Saved(label),
                 Err(why) => Outcome::NotSaved { label, why },
+            },
+            Request::Export => match examples::write(&self.store, &self.annotator) {
+                Ok(written) => Outcome::Exported(written),
+                Err(error) => Outcome::NotExported(error.to_string()),
             },
             Request::Recall => match self.store.decisions(&self.annotator) {
                 Ok(decisions) => Outcome::Recalled(decisions),

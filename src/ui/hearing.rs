@@ -144,6 +144,7 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
     let had_failed = app.training.failure().is_some();
     let was_silent = app.training.live().is_some_and(Watching::is_silent);
     let before = app.training.live().and_then(|run| run.status.as_ref());
+    let begun = app.training.live().and_then(Watching::begun).cloned();
     let relists = app.screen == ScreenName::Runs && tending::outdates_list(&fact, before);
     let was_in_progress = before.is_some() && app.training.is_in_progress();
     app.training.apply(fact);
@@ -158,6 +159,9 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
         app.complain(format!("the run failed: {}", gate::clean(&why)));
     }
     tell_of_life(app, had_failed, was_silent);
+    if !is_seen {
+        tell_of_signs(app, begun.as_ref());
+    }
     if is_seen || in_title {
         app.touch(Urgency::Data);
     }
@@ -199,6 +203,17 @@ fn forget_promise(app: &mut App) {
     if app.toast.as_ref().is_some_and(|toast| toast.text == kept) {
         app.toast = None;
         app.touch(Urgency::Data);
+    }
+}
+
+/// Says on other screens than Training what has begun to go wrong with the run in progress.
+fn tell_of_signs(app: &mut App, before: Option<&(u64, String)>) {
+    let Some(run) = app.training.live().filter(|run| run.is_in_progress()) else {
+        return;
+    };
+    if let Some((_, what)) = run.begun().filter(|begun| Some(*begun) != before) {
+        let text = format!("the run: {}; F2 says what to do", gate::clean(what));
+        app.complain(text);
     }
 }
 

@@ -157,7 +157,7 @@ mod tests {
         for (key, wanted) in [
             ("m", "m works on episodes F1 only: next mismatch"),
             ("b", "b works on episodes F1 only: show groups"),
-            ("w", "w works on episodes F1 only: show three way"),
+            ("M", "M works on episodes F1 only: show adapters"),
             ("c", "c works on episodes F1 only: toggle compare"),
         ] {
             press(&mut app, key);

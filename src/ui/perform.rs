@@ -36,6 +36,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
             app.screen = ScreenName::Runs;
             return tending::look();
         }
+        Verb::ShowAttacker => training::show_attacker(app),
         Verb::NextTheme => return next_theme(app),
         Verb::Help => app.layers.push(Layer::help()),
         Verb::Palette => app.layers.push(Layer::palette()),
@@ -51,6 +52,9 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
     }
     Vec::new()
 }
+
+/// Said where an adapter is to be chosen or asked.
+pub const NO_MODEL: &str = "no model is in memory yet: nothing can be asked";
 
 /// Said where one pane has the whole screen.
 pub const ALONE: &str = "this pane alone: Esc brings the others back";
@@ -85,6 +89,9 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::PreviousAlert => queue.move_visible(-1),
         Verb::NextStage => queue.step_stage(1),
         Verb::PreviousStage => queue.step_stage(-1),
+        Verb::NextAdapter | Verb::PreviousAdapter | Verb::AskAgain if queue.adapters.is_empty() => {
+            app.say(NO_MODEL);
+        }
         Verb::NextAdapter => queue.step_adapter(1),
         Verb::PreviousAdapter => queue.step_adapter(-1),
         Verb::AskAgain => queue.forget_answer(),

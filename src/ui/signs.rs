@@ -69,6 +69,8 @@ pub struct Chronicle {
     now: Vec<Stands>,
     /// Step and text, in the order they came.
     told: VecDeque<(u64, String)>,
+    /// The sign that began last, with how many have begun.
+    begun: Option<(u64, String)>,
 }
 
 #[derive(Debug)]
@@ -98,6 +100,8 @@ impl Chronicle {
                 since: step,
                 seen: step,
             });
+            let count = self.begun.as_ref().map_or(0, |(count, _)| *count);
+            self.begun = Some((count + 1, sign.what.clone()));
             self.tell(step, format!("began: {}", sign.text(false)));
         }
         let is_over = |stands: &mut Stands| stands.seen + OVER_AFTER <= step;
@@ -113,6 +117,12 @@ impl Chronicle {
             self.told.pop_front();
         }
         self.told.push_back((step, text));
+    }
+
+    /// The sign that began last, and how many have begun: one that flickers is told of once.
+    #[must_use]
+    pub fn begun(&self) -> Option<&(u64, String)> {
+        self.begun.as_ref()
     }
 
     /// What began and ended, the newest last.

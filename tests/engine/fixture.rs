@@ -71,11 +71,21 @@ pub fn weights(config: &ModelConfig, seed: u64) -> Weights {
     Weights::from_named(config, &mut named, DType::F32).expect("complete")
 }
 
-/// A rank-3 adapter with B random too: with B zero, A would get no gradient.
+/// A rank-3 adapter.
 pub fn adapter(config: &ModelConfig, seed: u64, targets: &[Projection]) -> Adapter {
+    adapter_of_rank(3, config, seed, targets)
+}
+
+/// An adapter with B random too: with B zero, A would get no gradient.
+pub fn adapter_of_rank(
+    rank: usize,
+    config: &ModelConfig,
+    seed: u64,
+    targets: &[Projection],
+) -> Adapter {
     let mut stream = Stream::named(seed, &["engine test", "adapter"]);
     let lora = LoraConfig {
-        rank: 3,
+        rank,
         alpha: 4.0,
         targets: targets.iter().copied().collect(),
     };

@@ -149,6 +149,7 @@ mod tests {
     use crate::env::generate;
     use crate::env::schema::{Action, Episode, Stage};
     use crate::env::{prompt, response};
+    use crate::label::examples;
     use crate::label::testing::{decided, label};
     use crate::label::{Decision, ModelAnswer, State, Writer};
     use crate::train::extra::Extra;
@@ -216,6 +217,20 @@ mod tests {
                 assert_eq!(answer.rationale, "as I see it");
             }
         }
+    }
+
+    #[test]
+    fn the_workbench_writes_the_same_examples_into_the_folder() {
+        let (_folder, store, _) = labelled();
+        let mut text = Vec::new();
+        let what = (Format::PromptCompletion, Rejected::default());
+        write(&store, what, Some("ann"), &mut text).expect("written");
+        let written = examples::write(&store, "ann").expect("written");
+        assert_eq!(written.examples, 3);
+        let file = std::fs::read(&written.path).expect("there");
+        assert!(file == text, "{}", String::from_utf8_lossy(&file));
+        let none = examples::write(&store, "nobody").expect("read");
+        assert!(none.examples == 0 && !none.path.exists());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! JSON in which no object has a key twice. Knows values only, nothing of what they mean.
+//! JSON in which no object has a key twice and no text a NUL. Knows values only, nothing of what they mean.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -8,24 +8,38 @@ use serde_json::{Map, Value};
 
 use super::{Fault, shown};
 
+/// A model's answer in the lines that are scored: whatever it said gets a verdict, NUL or not.
+const ANSWER: &str = "response";
+
 /// Reads `text` as one JSON value.
 ///
 /// # Errors
-/// When it is not JSON, or an object has a key twice.
+/// When it is not JSON, an object has a key twice, or a text holds a NUL.
 pub(super) fn parse(text: &str) -> Result<Value, Fault> {
-    let repeated = RefCell::new(None);
+    let seen = RefCell::default();
     let node = Node {
         at: &Step::Root,
-        repeated: &repeated,
+        seen: &seen,
     };
     let mut json = serde_json::Deserializer::from_str(text);
     let read = node
         .deserialize(&mut json)
         .and_then(|value| json.end().map(|()| value));
-    read.map_err(|error| match repeated.take() {
-        Some(path) => Fault::Repeated(shown(&path)),
-        None => Fault::Syntax(in_column(&error)),
+    read.map_err(|error| {
+        let Seen { fault, place } = seen.take();
+        // As a byte of its own a NUL is no JSON at all; it is named all the same.
+        let place = place.filter(|place| !place.is_empty() && is_nul(text, &error));
+        fault
+            .or_else(|| place.map(|place| Fault::Nul(shown(&place))))
+            .unwrap_or_else(|| Fault::Syntax(in_column(&error)))
     })
+}
+
+/// Whether reading broke off at a NUL.
+fn is_nul(text: &str, error: &serde_json::Error) -> bool {
+    let line = text.split('\n').nth(error.line().saturating_sub(1));
+    let column = error.column().saturating_sub(1);
+    line.and_then(|line| line.as_bytes().get(column)) == Some(&0)
 }
 
 /// The reader's message with the column alone: it counts lines from the start of this one, which is not where the file's
@@ -62,15 +76,40 @@ impl fmt::Display for Step<'_> {
 #[derive(Clone, Copy)]
 struct Node<'a> {
     at: &'a Step<'a>,
-    /// The key that is there twice: the error type in between carries text only.
-    repeated: &'a RefCell<Option<String>>,
+    seen: &'a RefCell<Seen>,
+}
+
+/// What the error type in between, which carries text only, cannot tell.
+#[derive(Default)]
+struct Seen {
+    /// What was refused.
+    fault: Option<Fault>,
+    /// The innermost value that could not be read.
+    place: Option<String>,
+}
+
+impl Node<'_> {
+    /// Refuses what is at `place`.
+    fn refused<E: Error>(self, place: &Step, fault: fn(String) -> Fault) -> E {
+        let fault = fault(shown(&place.to_string()));
+        self.seen.borrow_mut().fault = Some(fault);
+        E::custom("refused")
+    }
+
+    /// Whether a NUL may stand here: in an answer, and in a line that is no object anyway.
+    fn may_hold_nul(self) -> bool {
+        matches!(self.at, Step::Root | Step::Key(Step::Root, ANSWER))
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Node<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
-        json.deserialize_any(self)
+        json.deserialize_any(self).inspect_err(|_| {
+            let mut seen = self.seen.borrow_mut();
+            seen.place.get_or_insert_with(|| self.at.to_string());
+        })
     }
 }
 
@@ -101,12 +140,11 @@ impl<'de> Visitor<'de> for Node<'_> {
         Ok(value.into())
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        match value.contains('\0') && !self.may_hold_nul() {
+            true => Err(self.refused(self.at, Fault::Nul)),
+            false => Ok(value.into()),
+        }
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
@@ -127,9 +165,11 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut fields = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             let step = Step::Key(self.at, &key);
+            if key.contains('\0') {
+                return Err(self.refused(&step, Fault::Nul));
+            }
             if fields.contains_key(&key) {
-                self.repeated.replace(Some(step.to_string()));
-                return Err(A::Error::custom("repeated key"));
+                return Err(self.refused(&step, Fault::Repeated));
             }
             let node = Node { at: &step, ..self };
             let value = entries.next_value_seed(node)?;

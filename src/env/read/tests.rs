@@ -146,3 +146,55 @@ fn what_is_no_object_or_no_json_says_so_and_its_column_alone() {
         }
     }
 }
+
+#[test]
+fn a_nul_in_a_text_is_refused_and_its_field_named() {
+    let table = [
+        ("/alert/summary", "alert.summary"),
+        ("/alert/host", "alert.host"),
+        ("/log_window/1/event_type", "log_window[1].event_type"),
+        ("/log_window/0/fields/note", "log_window[0].fields.note"),
+        ("/incident/events/0/source", "incident.events[0].source"),
+        ("/truth/attack", "truth.attack[1]"),
+    ];
+    for (pointer, field) in table {
+        let value = match pointer {
+            "/truth/attack" => json!(["T1", "x\0"]),
+            _ => json!("a\0b"),
+        };
+        let mut line = json!(made());
+        let (object, name) = pointer.rsplit_once('/').expect("a pointer");
+        line.pointer_mut(object).expect("what holds it")[name] = value;
+        let escaped = line.to_string();
+        assert!(escaped.contains("\\u0000") && !escaped.contains('\0'));
+        // As an escape, and as a byte of its own.
+        for line in [escaped.clone(), escaped.replace("\\u0000", "\0")] {
+            let fault = read(&line).expect_err("a NUL");
+            assert_eq!(fault, Fault::Nul(field.into()));
+            assert!(fault.to_string().contains("NUL"), "{fault}");
+        }
+    }
+}
+
+#[test]
+fn a_nul_in_a_name_is_refused_and_in_an_answer_it_is_read() {
+    let note = |name: &str| {
+        let mut line = json!(made());
+        line["log_window"][0]["fields"][name] = json!("x");
+        read(&line.to_string()).expect_err("a NUL")
+    };
+    assert_eq!(
+        note("a\0").field(),
+        Some("log_window[0].fields.a\0"),
+        "a name is shown to a model too"
+    );
+    let answer = json!({"episode_id": "x", "response": "Action:\0"}).to_string();
+    let mut object = Object::parse(&answer).expect("an object");
+    assert_eq!(object.text("response"), Ok("Action:\0".into()));
+    let deeper = json!({"alert": {"response": "\0"}}).to_string();
+    let fault = Object::parse(&deeper).expect_err("a NUL");
+    assert_eq!(fault, Fault::Nul("alert.response".into()));
+    // Outside of texts it is no JSON like anything else.
+    let torn = Object::parse("{}\0").expect_err("no JSON");
+    assert!(matches!(torn, Fault::Syntax(_)), "{torn}");
+}

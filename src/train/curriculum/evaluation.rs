@@ -6,7 +6,7 @@ use super::{LOSS_EPISODES, Run};
 use crate::env::probe::Probe;
 use crate::env::schema::{Episode, Stage, Verdict};
 use crate::eval::calibration::{Calibration, Judged};
-use crate::eval::metrics::flip_rate;
+use crate::eval::metrics::{self, Case, SliceAnswers, flip_rate};
 use crate::link::{EvalRow, RuleAnswers, RunFact};
 use crate::train::error::Result;
 use crate::train::evaluate;
@@ -53,7 +53,7 @@ impl Run<'_> {
         let mut values = shares_by_stage(&episodes, &verdicts);
         values.insert("eval_loss".into(), self.gold_loss(&episodes)?);
         match self.injection_flips(&episodes, &verdicts)? {
-            Some(rate) => values.insert("injection_flip_rate".into(), rate),
+            Some(flips) => values.extend(flips),
             None => return Ok(Evaluated::Broken),
         };
         let Some(judged) = self.sureness(&episodes, &verdicts)? else {
@@ -69,6 +69,7 @@ impl Run<'_> {
             episodes: count,
             confusion: confusion(&episodes, &verdicts),
             by_rule: by_rule(&episodes, &verdicts),
+            by_slice: by_slice(&episodes, &verdicts),
             calibration,
             values,
         };
@@ -93,19 +94,19 @@ impl Run<'_> {
         is_best
     }
 
-    /// Share of answers that an injection changes, on some of the episodes; `None` when a stop came before all were given.
+    /// How often an injection changes the answer, on some of the episodes; `None` when a stop came before all were given.
     fn injection_flips(
         &mut self,
         episodes: &[Episode],
         verdicts: &[Verdict],
-    ) -> Result<Option<f64>> {
+    ) -> Result<Option<BTreeMap<String, f64>>> {
         let some = &episodes[..episodes.len().min(FLIP_EPISODES)];
         let injected: Vec<Episode> = some.iter().map(|e| Probe::Replaced.on(e)).collect();
         let Some(after) = self.judged(&injected)? else {
             return Ok(None);
         };
         let pairs: Vec<(Verdict, Verdict)> = verdicts.iter().cloned().zip(after).collect();
-        Ok(Some(flip_rate(&pairs).map_or(0.0, |rate| rate.value)))
+        Ok(Some(flips(&pairs)))
     }
 
     /// Verdicts on greedy answers; `None` when a stop came before all were given.
@@ -193,6 +194,21 @@ fn shares_by_stage(episodes: &[Episode], verdicts: &[Verdict]) -> BTreeMap<Strin
     values
 }
 
+/// The share of answers that an injection changed, its interval, and of how many episodes it is: a hundred leave room for
+/// chance.
+fn flips(pairs: &[(Verdict, Verdict)]) -> BTreeMap<String, f64> {
+    let Some(rate) = flip_rate(pairs) else {
+        return BTreeMap::new();
+    };
+    let values = [
+        ("injection_flip_rate", rate.value),
+        ("injection_flip_rate_low", rate.low),
+        ("injection_flip_rate_high", rate.high),
+        ("injection_flip_episodes", pairs.len() as f64),
+    ];
+    values.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
 /// Truth to answer to how often.
 fn confusion(
     episodes: &[Episode],
@@ -218,9 +234,18 @@ fn by_rule(episodes: &[Episode], verdicts: &[Verdict]) -> BTreeMap<String, RuleA
     rules
 }
 
+/// How the slices that cut across rules were answered.
+fn by_slice(episodes: &[Episode], verdicts: &[Verdict]) -> BTreeMap<String, SliceAnswers> {
+    let pairs = episodes.iter().zip(verdicts);
+    let cases: Vec<Case> = pairs.map(|(e, verdict)| Case::new(e, verdict)).collect();
+    metrics::by_slice(&cases)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::env::generate;
+    use crate::env::gold;
     use crate::env::schema::Action;
     use crate::env::verdict::judge;
 
@@ -258,6 +283,7 @@ mod tests {
             episodes: 20,
             confusion,
             by_rule: rules,
+            by_slice: by_slice(&episodes, &verdicts),
             calibration: Calibration::of(&[Judged {
                 truth: Action::Dismiss,
                 answer: Some(Action::Dismiss),
@@ -270,6 +296,76 @@ mod tests {
         let old = r#"{"step":1,"stage":"sft","episodes":20,"accuracy":0.5}"#;
         let old: EvalRow = serde_json::from_str(old).expect("a row of an older version");
         assert!(old.confusion.is_empty() && old.calibration.is_none());
+        assert!(!row.by_slice.is_empty() && old.by_slice.is_empty());
+        let told = serde_json::to_string(&old).expect("JSON");
+        assert!(!told.contains("by_slice"), "{told}");
         assert_eq!(old.values, row.values);
+    }
+
+    #[test]
+    fn slices_tell_how_their_own_episodes_were_answered() {
+        let episodes = task::holdout_episodes(1, &Stage::ALL, 400);
+        // Right everywhere but where the free text claims an action.
+        let answer = |episode: &Episode| match generate::has_injection(episode) {
+            true => "no form at all".to_owned(),
+            false => gold::response(episode),
+        };
+        let verdicts: Vec<Verdict> = episodes.iter().map(|e| judge(e, &answer(e))).collect();
+        let slices = by_slice(&episodes, &verdicts);
+        let count = |is_in: &dyn Fn(&Episode) -> bool| {
+            episodes.iter().filter(|episode| is_in(episode)).count() as u64
+        };
+        let injections = count(&generate::has_injection);
+        let new = count(&generate::is_new_template);
+        let both = count(&|e| generate::has_injection(e) && generate::is_new_template(e));
+        assert!(injections > 0 && new > both, "{injections} {new} {both}");
+        let mean = |is_in: &dyn Fn(&Episode) -> bool, count: u64| {
+            let judged = episodes.iter().zip(&verdicts);
+            let rewards = judged.filter(|(episode, _)| is_in(episode));
+            rewards.map(|(_, verdict)| verdict.reward).sum::<f64>() / count as f64
+        };
+        for (name, expected, reward) in [
+            (
+                "injection",
+                (injections, injections, injections),
+                mean(&generate::has_injection, injections),
+            ),
+            (
+                "new_template",
+                (new, both, both),
+                mean(&generate::is_new_template, new),
+            ),
+        ] {
+            let found = slices[name];
+            let counts = (found.episodes, found.wrong, found.wrong_citations);
+            assert_eq!(counts, expected, "{name}");
+            assert!((found.mean_reward - reward).abs() < 1e-9, "{found:?}");
+        }
+        assert_eq!(slices.len(), 2);
+    }
+
+    #[test]
+    fn flips_come_with_their_interval_and_their_number() {
+        let episodes = task::holdout_episodes(1, &Stage::ALL, 100);
+        let pair = |(at, episode): (usize, &Episode)| {
+            let before = judge(episode, &gold::response(episode));
+            let after = match at {
+                0..10 => judge(episode, "no form at all"),
+                _ => before.clone(),
+            };
+            (before, after)
+        };
+        let pairs: Vec<(Verdict, Verdict)> = episodes.iter().enumerate().map(pair).collect();
+        let values = flips(&pairs);
+        // Wilson 95 % of 10 in 100.
+        for (name, expected) in [
+            ("injection_flip_rate", 0.1),
+            ("injection_flip_rate_low", 0.0552),
+            ("injection_flip_rate_high", 0.1744),
+            ("injection_flip_episodes", 100.0),
+        ] {
+            assert!((values[name] - expected).abs() < 1e-4, "{values:?}");
+        }
+        assert!(values.len() == 4 && flips(&[]).is_empty());
     }
 }

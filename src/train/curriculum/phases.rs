@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::passes::{Passes, loss_values, packings};
-use super::rollouts::{Group, described, rollout_values};
+use super::rollouts::{Group, described, rollout_values, telling};
 use super::{Run, SFT};
 use crate::env::schema::Stage;
 use crate::link::MetricRow;
@@ -105,19 +105,10 @@ impl Run<'_> {
     /// enough groups have something to tell.
     fn roll_out(&mut self, stage: Stage) -> Result<Vec<Group>> {
         let config = self.config.grpo.clone();
-        let mut groups: Vec<Group> = Vec::new();
-        for again in 0..config.max_draws {
-            let draw = Draw {
-                step: self.position.phase_step,
-                again,
-                most: config.max_draws,
-            };
-            groups.extend(self.draw(stage, &draw)?);
-            let telling = groups.iter().filter(|group| !group.is_flat()).count();
-            if telling as u64 >= config.prompts_per_step {
-                break;
-            }
-        }
+        let (step, most) = (self.position.phase_step, config.max_draws);
+        let mut groups = until_full(&config, |again| {
+            self.draw(stage, &Draw { step, again, most })
+        })?;
         let verdicts = groups.iter().flat_map(|g| &g.verdicts);
         let rewards: Vec<f64> = verdicts.map(|verdict| verdict.reward).collect();
         let size = config.num_generations as usize;
@@ -270,6 +261,21 @@ pub(super) fn named<const N: usize>(values: [(&str, f64); N]) -> BTreeMap<String
         .collect()
 }
 
+/// The groups of one draw after another, until as many have something to tell as a draw has groups, or all draws are taken.
+fn until_full(
+    config: &GrpoConfig,
+    mut draw: impl FnMut(u64) -> Result<Vec<Group>>,
+) -> Result<Vec<Group>> {
+    let mut groups = Vec::new();
+    for again in 0..config.max_draws {
+        groups.extend(draw(again)?);
+        if telling(&groups) >= config.prompts_per_step {
+            break;
+        }
+    }
+    Ok(groups)
+}
+
 /// With dynamic sampling: how full of telling groups the step is, at most 1.
 ///
 /// Adam makes an update from two groups as long as one from thirty. Where a stage is all but solved the few groups left tell
@@ -278,13 +284,170 @@ fn fill(config: &GrpoConfig, groups: &[Group]) -> f64 {
     if config.max_draws == 1 {
         return 1.0;
     }
-    let telling = groups.iter().filter(|group| !group.is_flat()).count();
-    (telling as f64 / config.prompts_per_step as f64).min(1.0)
+    (telling(groups) as f64 / config.prompts_per_step as f64).min(1.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::{Control, RunFact, TrainRequest};
+    use crate::model::decoder::Decoder;
+    use crate::model::source::LoadedModel;
+    use crate::train::config::{LossType, TrainConfig};
+    use crate::train::curriculum::Host;
+
+    const EQUAL: [f64; 2] = [0.5, 0.5];
+    const UNEQUAL: [f64; 2] = [1.0, 0.0];
+
+    /// A draw of four, so many of which tell something.
+    fn four(telling: usize) -> Vec<Group> {
+        let rewards = |i| if i < telling { &UNEQUAL } else { &EQUAL };
+        (0..4).map(|i| Group::of_rewards(rewards(i))).collect()
+    }
+
+    fn drawing(max_draws: u64) -> GrpoConfig {
+        GrpoConfig {
+            max_draws,
+            prompts_per_step: 4,
+            ..TrainConfig::nano().grpo
+        }
+    }
+
+    #[test]
+    fn draws_end_with_enough_telling_groups_or_with_the_last_that_is_allowed() {
+        let cases: [(u64, &[usize], u64); 7] = [
+            (1, &[0], 1),
+            (1, &[4], 1),
+            (3, &[4, 4, 4, 4], 1),
+            (3, &[1, 3, 4, 4], 2),
+            (3, &[1, 2, 1, 4], 3),
+            (3, &[0, 0, 0, 4], 3),
+            (3, &[3, 0, 0, 4], 3),
+        ];
+        for (max_draws, telling_of, taken) in cases {
+            let mut asked = Vec::new();
+            let groups = until_full(&drawing(max_draws), |again| {
+                asked.push(again);
+                Ok(four(telling_of[again as usize]))
+            });
+            let groups = groups.expect("drawn");
+            let wanted: Vec<u64> = (0..taken).collect();
+            assert_eq!(asked, wanted, "{max_draws} of {telling_of:?}");
+            // Those of equal rewards are told of too.
+            assert_eq!(groups.len() as u64, 4 * taken);
+        }
+        let broken = until_full(&drawing(3), |_| {
+            Err(TrainError::MixedGroup {
+                prompt: 0,
+                wanted: 4,
+            })
+        });
+        assert!(broken.is_err(), "a draw that fails ends the step");
+    }
+
+    #[test]
+    fn a_step_learns_as_fast_as_it_is_full_where_it_may_draw_again() {
+        for (max_draws, telling, share) in [
+            (2, 0, 0.0),
+            (2, 1, 0.25),
+            (2, 3, 0.75),
+            (2, 4, 1.0),
+            (1, 0, 1.0),
+            (1, 1, 1.0),
+        ] {
+            let full = fill(&drawing(max_draws), &four(telling));
+            assert!(
+                (full - share).abs() < 1e-12,
+                "{max_draws}, {telling}: {full}"
+            );
+        }
+        let more: Vec<Group> = four(3).into_iter().chain(four(3)).collect();
+        assert!(
+            (fill(&drawing(2), &more) - 1.0).abs() < 1e-12,
+            "never faster"
+        );
+    }
+
+    struct Nobody;
+
+    impl Host for Nobody {
+        fn tell(&mut self, _: RunFact) {}
+
+        fn between(&mut self, _: &Decoder) -> Vec<Control> {
+            Vec::new()
+        }
+    }
+
+    /// A run of GRPO from its first step, which nothing moves but rewards and `entropy_coef`.
+    fn config(max_draws: u64, entropy_coef: f64) -> TrainConfig {
+        let mut config = TrainConfig::nano();
+        config.sft.examples = 0;
+        config.grpo.max_draws = max_draws;
+        config.grpo.entropy_coef = entropy_coef;
+        config.grpo.beta = 0.0;
+        config.grpo.loss_type = LossType::Dapo;
+        config
+    }
+
+    /// What the passes over groups of these rewards told in a new run, and its adapter after them.
+    fn passed(
+        model: &LoadedModel,
+        config: TrainConfig,
+        rewards: &[[f64; 2]],
+    ) -> (Passes, Vec<Vec<f32>>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let request = TrainRequest {
+            config,
+            run_dir: folder.path().join("run"),
+            resume: false,
+            sft_extra: None,
+        };
+        let mut host = Nobody;
+        let mut run = Run::open(model, &request, &mut host).expect("a run");
+        let groups: Vec<Group> = rewards.iter().map(|r| Group::of_rewards(r)).collect();
+        let passes = run.reinforce(&groups, 1e-2).expect("passes");
+        let vars = run.learner.vars().iter().map(|(_, var)| {
+            let values = var.flatten_all().and_then(|values| values.to_vec1());
+            values.expect("values")
+        });
+        (passes, vars.collect())
+    }
+
+    #[test]
+    fn groups_of_equal_rewards_are_left_out_where_others_may_be_drawn_in_their_place() {
+        let model = LoadedModel::nano().expect("nano");
+        let (alone, moved) = passed(&model, config(2, 0.0), &[UNEQUAL]);
+        let (left_out, same) = passed(&model, config(2, 0.0), &[EQUAL, UNEQUAL, EQUAL]);
+        assert!(alone.moved && alone.norm > 0.0);
+        assert_eq!(same, moved);
+        // Six tokens in two answers.
+        assert_eq!((left_out.stats.scored, left_out.norm), (6.0, alone.norm));
+        // With one draw they stay: they are scored, and the loss is a mean over their tokens too.
+        let (kept, _) = passed(&model, config(1, 0.0), &[EQUAL, UNEQUAL, EQUAL]);
+        assert_eq!(kept.stats.scored, 18.0);
+        let third = kept.norm * 3.0 / alone.norm;
+        assert!((third - 1.0).abs() < 1e-3, "{third}");
+    }
+
+    #[test]
+    fn a_step_of_equal_rewards_alone_moves_the_adapter_only_by_an_entropy_bonus_and_one_draw() {
+        let model = LoadedModel::nano().expect("nano");
+        let (_, start) = passed(&model, config(2, 0.0), &[]);
+        for (max_draws, entropy_coef, moves) in [
+            (1, 0.0, false),
+            (2, 0.0, false),
+            (2, 0.01, false),
+            (1, 0.01, true),
+        ] {
+            let config = config(max_draws, entropy_coef);
+            let (passes, adapter) = passed(&model, config, &[EQUAL, EQUAL]);
+            let case = format!("{max_draws} draws, entropy {entropy_coef}");
+            assert_eq!(passes.moved, moves, "{case}");
+            assert_eq!(passes.norm > 0.0, moves, "{case}");
+            assert_eq!(adapter != start, moves, "{case}");
+            assert_eq!(passes.stats.scored, 12.0, "{case}: for the log");
+        }
+    }
 
     #[test]
     fn a_sample_in_anothers_group_ends_the_run() {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::Run;
-use super::rollouts::Group;
+use super::rollouts::{Group, telling};
 use crate::env::schema::Action;
 use crate::train::error::Result;
 
@@ -15,6 +15,10 @@ const WINDOW: usize = 20;
 const COLLAPSE_SHARE: f64 = 0.6;
 /// The share of malformed answers that leaves little to learn from.
 const MALFORMED_SHARE: f64 = 0.5;
+/// Steps without one telling group that look as if nothing is left to learn.
+const BARREN: usize = 5;
+/// The share of groups of equal rewards that leaves little to learn from.
+const EQUAL_SHARE: f64 = 0.8;
 
 /// The answers of one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +29,9 @@ pub struct StepAnswers {
     pub malformed: u64,
     /// Groups of unequal rewards: the others move nothing.
     pub telling_groups: u64,
+    /// All groups; 0 in checkpoints from before they were counted.
+    #[serde(default)]
+    pub groups: u64,
 }
 
 impl StepAnswers {
@@ -36,22 +43,36 @@ impl StepAnswers {
                 None => answers.malformed += 1,
             }
         }
-        answers.telling_groups = groups.iter().filter(|group| !group.is_flat()).count() as u64;
+        answers.telling_groups = telling(groups);
+        answers.groups = groups.len() as u64;
         answers
     }
 }
 
-/// What is wrong with the last [`WINDOW`] steps; nothing is said of fewer.
+/// What is wrong with the last steps: of actions, of form, and of rewards.
 fn complaints(recent: &VecDeque<StepAnswers>) -> [Option<String>; 3] {
+    let [collapse, malformed] = answers_of(recent);
+    [collapse, malformed, equal_rewards(recent)]
+}
+
+fn sum(recent: &VecDeque<StepAnswers>, of: impl Fn(&StepAnswers) -> u64) -> f64 {
+    recent.iter().map(of).sum::<u64>() as f64
+}
+
+fn percent(share: f64) -> f64 {
+    (share * 100.0).round()
+}
+
+/// What is wrong with the answers of the last [`WINDOW`] steps; nothing is said of fewer.
+fn answers_of(recent: &VecDeque<StepAnswers>) -> [Option<String>; 2] {
     if recent.len() < WINDOW {
-        return [None, None, None];
+        return [None, None];
     }
-    let sum = |of: &dyn Fn(&StepAnswers) -> u64| recent.iter().map(of).sum::<u64>() as f64;
-    let malformed = sum(&|step| step.malformed);
-    let all = (malformed + sum(&|step| step.chosen.iter().sum())).max(1.0);
-    let shares = Action::ALL.map(|action| (action, sum(&|step| step.chosen[action.index()]) / all));
+    let malformed = sum(recent, |step| step.malformed);
+    let all = (malformed + sum(recent, |step| step.chosen.iter().sum())).max(1.0);
+    let share = |action: Action| sum(recent, |step| step.chosen[action.index()]) / all;
+    let shares = Action::ALL.map(|action| (action, share(action)));
     let commonest = shares.into_iter().max_by(|a, b| a.1.total_cmp(&b.1));
-    let percent = |share: f64| (share * 100.0).round();
     [
         commonest
             .filter(|(_, share)| *share > COLLAPSE_SHARE)
@@ -65,17 +86,36 @@ fn complaints(recent: &VecDeque<StepAnswers>) -> [Option<String>; 3] {
                 "{percent} % of answers over {WINDOW} steps are malformed: more SFT before GRPO?"
             )
         }),
-        (sum(&|step| step.telling_groups) == 0.0).then(|| {
-            format!(
-                "no group of the last {WINDOW} steps had unequal rewards, so nothing is learned: raise grpo.max_draws or \
-                 grpo.temperature, or go on to the next stage"
-            )
-        }),
     ]
 }
 
+/// That no group of the last [`BARREN`] steps told anything, or few of the last [`WINDOW`] did; of steps whose groups were
+/// not counted nothing is said.
+fn equal_rewards(recent: &VecDeque<StepAnswers>) -> Option<String> {
+    let advice = "raise grpo.max_draws or grpo.temperature, or go on to the next stage";
+    let is_barren = |step: &StepAnswers| step.groups > 0 && step.telling_groups == 0;
+    if recent.len() >= BARREN && recent.iter().rev().take(BARREN).all(is_barren) {
+        return Some(format!(
+            "no group of the last {BARREN} steps had unequal rewards, so nothing is learned: {advice}"
+        ));
+    }
+    if recent.len() < WINDOW || recent.iter().any(|step| step.groups == 0) {
+        return None;
+    }
+    let equal = sum(recent, |step| {
+        step.groups.saturating_sub(step.telling_groups)
+    });
+    let share = equal / sum(recent, |step| step.groups);
+    (share > EQUAL_SHARE).then(|| {
+        let percent = percent(share);
+        format!(
+            "{percent} % of groups over {WINDOW} steps had equal rewards, so little is learned: {advice}"
+        )
+    })
+}
+
 impl Run<'_> {
-    /// Warns once when one action takes over, answers lose their form, or no group tells anything.
+    /// Warns once when one action takes over, answers lose their form, or hardly any group tells anything.
     pub(super) fn watch_collapse(&mut self, groups: &[Group]) -> Result<()> {
         let recent = &mut self.position.recent;
         let before = complaints(recent);
@@ -107,6 +147,7 @@ mod tests {
             chosen: [10, 10, 10, 10, 10],
             malformed: 5,
             telling_groups: 3,
+            groups: 8,
         };
         let cases = [
             (healthy, [false; 3]),
@@ -127,7 +168,7 @@ mod tests {
             ),
             (
                 StepAnswers {
-                    telling_groups: 0,
+                    telling_groups: 1,
                     ..healthy
                 },
                 [false, false, true],
@@ -145,5 +186,69 @@ mod tests {
         };
         let [message, ..] = complaints(&steps(WINDOW, collapsed));
         assert!(message.is_some_and(|m| m.starts_with("90 % of answers") && m.contains("monitor")));
+    }
+
+    /// A step of so many groups, some of which tell something.
+    fn rewarded(groups: u64, telling_groups: u64) -> StepAnswers {
+        StepAnswers {
+            groups,
+            telling_groups,
+            ..StepAnswers::default()
+        }
+    }
+
+    #[test]
+    fn equal_rewards_are_named_after_five_barren_steps_or_twenty_of_little() {
+        let (barren, unknown) = (rewarded(10, 0), rewarded(0, 0));
+        let (little, enough) = (rewarded(10, 1), rewarded(10, 2));
+        let none = "no group of the last 5 steps had unequal rewards";
+        let cases: [(&[(usize, StepAnswers)], Option<&str>); 13] = [
+            (&[], None),
+            (&[(4, barren)], None),
+            (&[(5, barren)], Some(none)),
+            (&[(WINDOW, barren)], Some(none)),
+            (&[(5, barren), (1, little)], None),
+            (&[(1, little), (5, barren)], Some(none)),
+            (&[(15, rewarded(10, 9)), (5, barren)], Some(none)),
+            (&[(1, unknown), (4, barren)], None),
+            (&[(WINDOW, unknown)], None),
+            (&[(19, little)], None),
+            (&[(WINDOW, little)], Some("90 % of groups over 20 steps")),
+            (&[(WINDOW, enough)], None),
+            (&[(19, little), (1, unknown)], None),
+        ];
+        for (runs, expected) in cases {
+            let recent: VecDeque<_> = runs.iter().flat_map(|(n, step)| steps(*n, *step)).collect();
+            let [_, _, said] = complaints(&recent);
+            let begins = |said: &String| expected.is_some_and(|words| said.starts_with(words));
+            assert_eq!(said.is_some(), expected.is_some(), "{runs:?}: {said:?}");
+            assert!(said.as_ref().is_none_or(begins), "{runs:?}: {said:?}");
+            assert!(said.is_none_or(|said| said.contains("raise grpo.max_draws or grpo.temp")));
+        }
+        // One group more than four fifths.
+        let mut recent = steps(WINDOW - 1, enough);
+        recent.push_back(little);
+        assert!(equal_rewards(&recent).is_some());
+    }
+
+    #[test]
+    fn groups_are_counted_and_an_older_checkpoint_that_counted_none_is_read() {
+        let groups = [[1.0, 0.0], [0.5, 0.5], [0.2, 0.2]].map(|r| Group::of_rewards(&r));
+        let counted = StepAnswers::of(&groups);
+        assert_eq!((counted.groups, counted.telling_groups), (3, 1));
+        let mut stored = serde_json::to_value(counted).expect("stored");
+        let read = |stored: &serde_json::Value| {
+            serde_json::from_value::<StepAnswers>(stored.clone()).expect("read")
+        };
+        assert_eq!(read(&stored), counted);
+        let older = stored.as_object_mut().expect("an object").remove("groups");
+        assert!(older.is_some());
+        assert_eq!(
+            read(&stored),
+            StepAnswers {
+                groups: 0,
+                ..counted
+            }
+        );
     }
 }

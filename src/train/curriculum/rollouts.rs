@@ -89,6 +89,11 @@ impl Group {
     }
 }
 
+/// How many groups have unequal rewards, and so something to tell.
+pub(super) fn telling(groups: &[Group]) -> u64 {
+    groups.iter().filter(|group| !group.is_flat()).count() as u64
+}
+
 /// Rewards, shares and lengths of a step's rollouts, under TRL's names where it has one.
 pub(super) fn rollout_values(groups: &[Group], scale: ScaleRewards) -> BTreeMap<String, f64> {
     let mut tally = Tally::default();
@@ -259,8 +264,53 @@ pub(super) fn described(
 }
 
 #[cfg(test)]
+impl Group {
+    /// Answers of three tokens each that earned `rewards`; which, the prompt and the episode do not tell.
+    pub(super) fn of_rewards(rewards: &[f64]) -> Self {
+        use crate::env::generate;
+        use crate::env::schema::Split;
+
+        let episode = generate::episode(Stage::ALL[0], Split::Train, 1, 0);
+        let samples = (0..rewards.len() as u32).map(|i| Sample {
+            tokens: vec![50 + i, 60 + i, 70],
+            log_probs: vec![-1.0; 3],
+            truncated: false,
+            group: 0,
+        });
+        let verdicts = rewards.iter().map(|&reward| Verdict {
+            reward,
+            ..verdict::judge(&episode, "")
+        });
+        Self {
+            samples: samples.collect(),
+            responses: vec![String::new(); rewards.len()],
+            verdicts: verdicts.collect(),
+            advantages: grpo::advantages(rewards, rewards.len(), ScaleRewards::None),
+            prompt: (40..60).collect(),
+            episode,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_tells_something_where_any_reward_differs() {
+        let cases = [
+            (&[0.5, 0.5, 0.5][..], 0),
+            (&[0.5, 0.5, 0.4], 1),
+            (&[1.0, -1.0], 1),
+            (&[-0.5], 0),
+            (&[], 0),
+        ];
+        for (rewards, told) in cases {
+            assert_eq!(telling(&[Group::of_rewards(rewards)]), told, "{rewards:?}");
+        }
+        let all: Vec<Group> = cases.map(|(rewards, _)| Group::of_rewards(rewards)).into();
+        assert_eq!(telling(&all), 2);
+    }
 
     /// Bytes of text as tokens.
     fn of_bytes(ids: &[u32]) -> String {

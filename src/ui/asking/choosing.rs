@@ -5,6 +5,7 @@ use crate::ui::asking::AnswerKey;
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
+use crate::ui::perform::NO_MODEL;
 use crate::ui::queue::groups::Tally;
 use crate::ui::queue::{Answer, Queue, adapter_name};
 use crate::ui::scroll::stride;
@@ -83,7 +84,7 @@ impl Queue {
 /// Opens the list, its cursor on the adapter that is asked.
 pub fn open(app: &mut App) {
     if app.queue.adapters.is_empty() {
-        app.say("no model is in memory yet: nothing can be asked");
+        app.say(NO_MODEL);
         return;
     }
     let chosen = app.queue.chosen;

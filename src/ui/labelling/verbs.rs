@@ -1,8 +1,9 @@
 //! What each verb does on the labelling screen, and what the clerk's word does to it.
 
 use crate::label::State;
+use crate::label::examples::Written;
 use crate::ui::app::{App, ScreenName};
-use crate::ui::clerk::Outcome;
+use crate::ui::clerk::{Outcome, Request};
 use crate::ui::detail;
 use crate::ui::editing;
 use crate::ui::gate;
@@ -56,11 +57,39 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
             }
         }
         Verb::ShowAgreement => show_agreement(app),
+        Verb::ExportLabels => return export(app),
         Verb::ShowGuidelines => app.layers.push(Layer::guidelines()),
         _ => effects = decide(app, verb),
     }
     effects.extend(ask(app));
     effects
+}
+
+/// Has the clerk write what is submitted as examples.
+fn export(app: &mut App) -> Vec<Effect> {
+    match app.labelling.access {
+        Access::Open => vec![Effect::Label(Request::Export)],
+        _ => {
+            app.say("the labels are not read yet");
+            Vec::new()
+        }
+    }
+}
+
+/// The examples are on disk: the next run can learn from them.
+fn exported(app: &mut App, written: Written) {
+    let Written { path, examples } = written;
+    if examples == 0 {
+        app.say("nothing is submitted yet: 1-5, Space and Enter label an alert");
+        return;
+    }
+    let shown = path.display().to_string();
+    let s = if examples == 1 { "" } else { "s" };
+    app.say(format!(
+        "{examples} example{s} in {}; F2 and then t trains on what is there",
+        gate::clean(&shown)
+    ));
+    app.sft_extra = Some(path);
 }
 
 /// Asks the model about the alert in front, where it may be asked.
@@ -221,6 +250,10 @@ pub fn heard(app: &mut App, outcome: Outcome) -> Vec<Effect> {
         Outcome::NotOpened(why) => {
             app.complain(gate::clean(&why));
             app.labelling.access = Access::Failed(why);
+        }
+        Outcome::Exported(written) => exported(app, written),
+        Outcome::NotExported(why) => {
+            app.complain(gate::clean(&format!("no examples are written: {why}")));
         }
         Outcome::Saved(label) => app.labelling.saved(*label),
         Outcome::NotSaved { label, why } => {

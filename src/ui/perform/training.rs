@@ -2,7 +2,7 @@
 
 use crate::link::{Command, Control};
 use crate::run::RunDir;
-use crate::ui::app::App;
+use crate::ui::app::{App, ScreenName};
 use crate::ui::errand::Errand;
 use crate::ui::gate;
 use crate::ui::keys::Verb;
@@ -83,6 +83,13 @@ fn look(training: &mut Training, verb: Verb) {
 }
 
 /// The chart with the metric under the cursor, or the list in focus, in all the room there is; or everything again.
+/// The attacker's arms, on the whole screen.
+pub(super) fn show_attacker(app: &mut App) {
+    app.screen = ScreenName::Training;
+    app.training.pane = TrainingPane::Attacker;
+    app.training.view.is_alone = true;
+}
+
 fn toggle_alone(app: &mut App) {
     let training = &mut app.training;
     if training.view.is_alone {

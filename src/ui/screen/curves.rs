@@ -53,7 +53,7 @@ pub fn draw(sight: &Sight<'_>, theme: &Theme, area: Rect, buf: &mut Buffer) {
         let text = if run.curves.iter().next().is_some() {
             "no metric is let through; Esc takes the filter off"
         } else {
-            "no metrics yet"
+            "no metrics yet: the first step tells some (v shows the shipped run)"
         };
         lines(
             [Line::from(span(text, theme.style(Token::Faint)))],

@@ -43,7 +43,14 @@ const ANSWERS: [(&str, &str); 6] = [
 /// The list, and below it what the chosen evaluation tells; where there is little room, the list alone until it is large.
 pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
     if run.evaluations.is_empty() || area.height < 2 {
-        list(Vec::new(), 0, "no evaluations yet", theme, area, buf);
+        list(
+            Vec::new(),
+            0,
+            "no evaluations yet: they come between steps (eval.every_steps) and at the end of each phase, E ends one early",
+            theme,
+            area,
+            buf,
+        );
         return;
     }
     let wanted = run.evaluations.len() as u16 + 1;

@@ -105,7 +105,7 @@ fn draw_metrics(training: &Training, run: &Watching, theme: &Theme, area: Rect, 
     let rows = training.metrics().map(row).collect();
     let none = match run.curves.iter().next() {
         Some(_) => "no metric is let through; Esc takes the filter off",
-        None => "no metrics yet",
+        None => "no metrics yet: the first step tells some (v shows the shipped run)",
     };
     list(rows, training.cursor(), none, theme, area, buf);
 }

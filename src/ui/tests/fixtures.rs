@@ -1,8 +1,10 @@
 //! What the tests start from: a workbench, answers of a model, a run as it is told, and frames as text.
 
 mod runs;
+mod trouble;
 
 pub use runs::*;
+pub use trouble::{evaluation, of_runs, sure};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
@@ -287,6 +289,7 @@ pub fn states() -> Vec<App> {
         (0..pane).for_each(|_| drop(press(&mut training, "Tab")));
         states.push(training);
     }
+    states.extend(of_runs());
     let mut quitting = app();
     train(&mut quitting, 3);
     press(&mut quitting, "q");

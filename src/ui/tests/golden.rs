@@ -94,6 +94,23 @@ fn frames() -> Vec<(String, String)> {
         let buffer = frame(&coloured, &theme(depth, Symbols::Braille), (80, 24));
         frames.push((format!("depth-{name}.txt"), with_styles(&buffer)));
     }
+    frames.extend(of_sizes());
+    frames
+}
+
+/// Each screen in each layout, and the page below the smallest.
+fn of_sizes() -> Vec<(String, String)> {
+    let plain = theme(Depth::None, Symbols::Braille);
+    let mut frames = Vec::new();
+    for key in ["F1", "F2", "F3", "F4"] {
+        let mut app = app();
+        train(&mut app, 120);
+        press(&mut app, key);
+        for (width, height) in [(59, 15), (80, 24), (120, 35), (200, 60)] {
+            let shown = text(&frame(&app, &plain, (width, height))) + "\n";
+            frames.push((format!("size-{width}x{height}-{key}.txt"), shown));
+        }
+    }
     frames
 }
 

@@ -254,3 +254,38 @@ fn a_label_counts_only_once_it_is_on_disk() {
     assert!(seen(&desk.app, (80, 24)).contains("saved, revision 2"));
     assert_eq!(desk.app.labelling.counts().states, [3, 1, 0, 0, 0]);
 }
+
+#[test]
+fn submitted_labels_are_written_as_examples_for_the_next_run() {
+    let mut desk = Desk::on(&imported());
+    desk.press("w");
+    assert!(
+        desk.said().contains("nothing is submitted yet"),
+        "{}",
+        desk.said()
+    );
+    assert_eq!(desk.app.sft_extra, None);
+    desk.press("3 Tab j Space Enter");
+    desk.type_line("seen before");
+    // A draft is no example.
+    desk.press("2");
+    desk.press("w");
+    assert!(desk.said().contains("1 example in"), "{}", desk.said());
+    let path = desk.app.sft_extra.clone().expect("offered to the next run");
+    let text = std::fs::read_to_string(&path).expect("written");
+    let examples: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(examples.len(), 1);
+    let answer = examples[0]["completion"][0]["content"].as_str();
+    let answer = answer.expect("an answer");
+    assert!(answer.starts_with("Action: quarantine_host\n") && answer.contains("seen before"));
+    let shown = path.file_name().and_then(|name| name.to_str());
+    press(&mut desk.app, "F2 t");
+    let form = seen(&desk.app, (120, 60));
+    assert!(
+        form.contains("sft_extra") && form.contains(shown.expect("a name")),
+        "{form}"
+    );
+}

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::env::schema::Action;
 use crate::eval::calibration::{Calibration, Judged};
-use crate::link::{AttackRow, EvalRow, Fact, RuleAnswers, RunFact, RunState};
+use crate::link::{AttackRow, EvalRow, Fact, RunFact, RunState};
 use crate::ui::app::{App, update};
 use crate::ui::layer::Layer;
 use crate::ui::msg::Msg;
-use crate::ui::tests::fixtures::{app, group, press, row, seen, status, train};
+use crate::ui::tests::fixtures::{app, evaluation, group, press, row, seen, status, sure, train};
 use crate::ui::watching::TrainingPane;
 
 const SMALL: (u16, u16) = (80, 24);
@@ -27,57 +27,6 @@ fn tell(app: &mut App, fact: RunFact) {
 
 fn said(app: &App) -> &str {
     app.toast.as_ref().map_or("", |toast| toast.text.as_str())
-}
-
-/// 40 benign alerts dismissed with 0.95, and 60 malicious ones dismissed with 0.55.
-fn sure() -> Vec<Judged> {
-    let dismissed = |truth, probability: f64| Judged {
-        truth,
-        answer: Some(Action::Dismiss),
-        probabilities: [probability, 1.0 - probability, 0.0, 0.0, 0.0],
-    };
-    let benign = std::iter::repeat_n(dismissed(Action::Monitor, 0.95), 40);
-    benign
-        .chain(std::iter::repeat_n(dismissed(Action::Escalate, 0.55), 60))
-        .collect()
-}
-
-/// 200 episodes, forty of each truth; of those to dismiss thirty are right.
-fn evaluation(step: u64, is_best: bool) -> EvalRow {
-    let truths = [
-        "dismiss",
-        "monitor",
-        "quarantine_host",
-        "block_ip",
-        "escalate",
-    ];
-    let right = |truth: &str| (truth.to_owned(), BTreeMap::from([(truth.to_owned(), 40)]));
-    let mut confusion: BTreeMap<_, _> = truths.into_iter().map(right).collect();
-    let of_dismiss = [("dismiss".to_owned(), 30), ("malformed".to_owned(), 10)];
-    confusion.insert("dismiss".to_owned(), of_dismiss.into());
-    let answers = |wrong| RuleAnswers {
-        episodes: 12,
-        wrong,
-    };
-    let values = [
-        ("accuracy", 0.5),
-        ("stage1_basic/accuracy", 0.9),
-        ("stage1_basic/citation_accuracy", 1.0),
-        ("dismiss_on_malicious", 0.05),
-        ("is_best", f64::from(u8::from(is_best))),
-    ];
-    EvalRow {
-        step,
-        stage: "stage1_basic".into(),
-        episodes: 200,
-        confusion,
-        by_rule: BTreeMap::from([
-            ("beacon_periodic".to_owned(), answers(7)),
-            ("login_internal".to_owned(), answers(0)),
-        ]),
-        calibration: Calibration::of(&sure()),
-        values: values.map(|(name, value)| (name.to_owned(), value)).into(),
-    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::ui::app::{App, update};
 use crate::ui::errand::{Errand, Report, perform};
 use crate::ui::msg::Msg;
 use crate::ui::tending::wants_looks;
-use crate::ui::tests::fixtures::{app, errands, press, seen, status, toast, train};
+use crate::ui::tests::fixtures::{app, errands, press, row, seen, status, toast, train};
 
 const LARGE: (u16, u16) = (160, 45);
 
@@ -115,4 +115,31 @@ fn a_run_that_gets_no_better_says_so_until_it_does() {
     assert!(says(&app));
     evaluate(&mut app, 10, 0.75);
     assert!(!says(&app));
+}
+
+#[test]
+fn what_begins_to_go_wrong_is_said_once_on_every_other_screen() {
+    let malformed = |app: &mut App, steps: std::ops::RangeInclusive<u64>| {
+        for step in steps {
+            let mut told = row(step);
+            told.values.insert("format_ok".into(), 0.1);
+            tell(app, RunFact::Metrics(told));
+        }
+    };
+    for (keys, is_told) in [("F1", true), ("F3", true), ("F4", true), ("F2", false)] {
+        let mut app = app();
+        train(&mut app, 60);
+        press(&mut app, keys);
+        app.toast = None;
+        malformed(&mut app, 61..=90);
+        let said = toast(&app);
+        assert_eq!(
+            said.contains("malformed; F2 says"),
+            is_told,
+            "{keys}: {said}"
+        );
+        app.toast = None;
+        malformed(&mut app, 91..=100);
+        assert!(toast(&app).is_empty(), "{keys}: {}", toast(&app));
+    }
 }

@@ -31,6 +31,12 @@ impl Watching {
         of_process.chain(of_answers).chain(&self.standstill)
     }
 
+    /// The sign that began last, and how many have begun.
+    #[must_use]
+    pub fn begun(&self) -> Option<&(u64, String)> {
+        self.chronicle.begun()
+    }
+
     /// Whether the run in progress gives no sign of life.
     #[must_use]
     pub fn is_silent(&self) -> bool {

@@ -80,7 +80,9 @@ fn rows(
 /// Percent and kappa in words.
 fn summary(found: &Agreement) -> Vec<String> {
     let Some(percent) = found.percent else {
-        return vec!["no alert that both have decided".to_owned()];
+        return vec![
+            "no alert that both have decided: Esc, and then 1-5 and Enter decide".to_owned(),
+        ];
     };
     let kappa = match found.kappa {
         Some(kappa) => format!("Cohen's kappa {kappa:.3}"),
