@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 
 use opensoc::env::schema::{Split, Stage};
 use opensoc::label::Store;
-use opensoc::link::{AdapterChoice, Command, Fact, PhasePlan, Plan, RunFact, RunState, Status};
+use opensoc::link::{
+    AdapterChoice, Command, Fact, MetricRow, PhasePlan, Plan, RunFact, RunState, Status, SystemRow,
+};
 use opensoc::train::config::TrainConfig;
 use opensoc::ui::queue::EpisodeSource;
 use opensoc::ui::term::Tty;
@@ -127,12 +129,57 @@ fn model_thread(
             let mut step = 0;
             while heard {
                 step += 1;
-                heard = facts.send(Fact::Run(RunFact::Status(status(step)))).is_ok();
+                let mut told = told(step).into_iter();
+                heard = told.all(|fact| facts.send(Fact::Run(fact)).is_ok());
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
         _ => while commands.recv().is_ok() {},
     }
+}
+
+/// What a trainer tells of a step: its state, and values that move every curve.
+fn told(step: u64) -> [RunFact; 3] {
+    let wave = |at: usize| ((step as f64 / 7.0 + at as f64).sin() + 1.0) / 2.0;
+    let values = |names: &[&str]| {
+        let named = names.iter().enumerate();
+        named
+            .map(|(at, name)| ((*name).to_owned(), wave(at)))
+            .collect()
+    };
+    let metrics = MetricRow {
+        step,
+        stage: "sft".into(),
+        values: values(&[
+            "reward",
+            "accuracy",
+            "citation_accuracy",
+            "format_ok",
+            "loss",
+            "entropy",
+            "kl",
+            "grad_norm",
+            "learning_rate",
+            "completions/mean_length",
+        ]),
+    };
+    let system = SystemRow {
+        step,
+        stage: "sft".into(),
+        time: 1_790_000_000 + step,
+        device: "cpu".into(),
+        values: values(&[
+            "step_time",
+            "rollout_time",
+            "update_time",
+            "tokens_per_second",
+        ]),
+    };
+    [
+        RunFact::Status(status(step)),
+        RunFact::Metrics(metrics),
+        RunFact::System(system),
+    ]
 }
 
 fn status(step: u64) -> Status {

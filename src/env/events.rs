@@ -99,7 +99,8 @@ pub struct Field {
     pub kind: Kind,
     /// An event without it is implausible.
     pub required: bool,
-    /// Not in the record: looked up in inventory, ticket system, threat or domain lists when the alert is made.
+    /// Not in the record: looked up in inventory, ticket system, threat or domain lists when the alert is made, or worked out
+    /// of the record then.
     pub is_looked_up: bool,
 }
 
@@ -136,6 +137,14 @@ const fn looked_up(name: &'static str) -> Field {
     Field {
         is_looked_up: true,
         ..field(name, Kind::Word)
+    }
+}
+
+/// What a pipeline works out of a record and writes beside its own fields: a count, a spread, the end of a name.
+const fn worked_out(name: &'static str, kind: Kind) -> Field {
+    Field {
+        is_looked_up: true,
+        ..field(name, kind)
     }
 }
 

@@ -4,7 +4,7 @@ use super::Kind::{
     CommandLine, Domain, ExternalIp, File, Filler, Host, InternalIp, Number, Person, Program,
     ServerIp, SideIp, User, Word,
 };
-use super::{EventType, Field, event_type, field, looked_up, optional};
+use super::{EventType, Field, event_type, field, looked_up, optional, worked_out};
 
 /// Types whose values decide something.
 pub const DETECTED: &[EventType] = &[
@@ -57,7 +57,7 @@ pub const DETECTED: &[EventType] = &[
         &[
             optional("id.orig_h", InternalIp),
             field("id.resp_h", ExternalIp),
-            field("jitter_pct", Number(0, 100)),
+            worked_out("jitter_pct", Number(0, 100)),
             looked_up("resp_class"),
         ],
     ),
@@ -164,7 +164,7 @@ pub const DETECTED: &[EventType] = &[
             optional("Computer", Host),
             field("ProcessId", Number(1_000, 9_999)),
             field("Image", Program),
-            field("extension", Word),
+            worked_out("extension", Word),
         ],
     ),
     event_type(
@@ -274,7 +274,7 @@ pub const DETECTED: &[EventType] = &[
         "fim",
         "Wazuh syscheck, files written a minute",
         &[
-            field("write_count", Number(20, 300)),
+            worked_out("write_count", Number(20, 300)),
             field("Computer", Host),
         ],
     ),

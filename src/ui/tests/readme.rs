@@ -4,9 +4,13 @@
 
 use std::fmt::Write as _;
 
+use crate::ui::app::{App, update};
 use crate::ui::keys::{Chord, Keymap, Lookup, Place, Verb};
+use crate::ui::msg::Effect;
 use crate::ui::preferences::Preferences;
+use crate::ui::tests::fixtures::{answer, app, press, ready, right, train, type_text};
 use crate::ui::theme::{Depth, Symbols};
+use crate::ui::watching::TrainingPane;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const BEGIN: &str = "<!-- keys: made of assets/keys.toml -->\n";
@@ -100,4 +104,112 @@ fn the_settings_that_the_readme_shows_are_read() {
     );
     let mine = read.themes.load("mine", Depth::Truecolor, Symbols::Braille);
     assert!(mine.is_ok());
+}
+
+/// A row of the table of tasks: what is done, its keys in order, and how many are counted there. Keys before a `…` are pressed as
+/// often as the way is long, and not counted.
+struct Task {
+    name: String,
+    keys: Vec<String>,
+    counted: usize,
+}
+
+fn tasks() -> Vec<Task> {
+    let readme = std::fs::read_to_string(README).expect("the README");
+    let (_, rest) = readme
+        .split_once("| task | keys |\n|---|---|\n")
+        .expect("the table");
+    let rows = rest.lines().take_while(|line| line.starts_with('|'));
+    let task = |row: &str| {
+        let mut cells = row.trim_matches('|').split(" | ").map(str::trim);
+        let name = cells.next().expect("a task").to_owned();
+        let (keys, count) = cells
+            .next()
+            .expect("keys")
+            .split_once('(')
+            .expect("a count");
+        let of_way = keys.matches('…').count();
+        let keys: Vec<String> = keys
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect();
+        let digits: String = count.chars().take_while(char::is_ascii_digit).collect();
+        let counted = digits.parse::<usize>().expect("a number");
+        assert_eq!(keys.len() - of_way, counted, "{name}");
+        Task {
+            name,
+            keys,
+            counted,
+        }
+    };
+    rows.map(task).collect()
+}
+
+#[test]
+fn the_tasks_of_the_readme_take_the_keys_it_counts() {
+    let tasks = tasks();
+    assert!(tasks.len() >= 10, "{}", tasks.len());
+    for Task {
+        name,
+        keys,
+        counted,
+    } in &tasks
+    {
+        assert!((1..=6).contains(counted), "{name}: {counted}");
+        for key in keys {
+            assert!(Chord::parse(key).is_some(), "{name}: {key}");
+        }
+    }
+}
+
+/// An alert that the model has answered, in a workbench with a run.
+fn at_work() -> App {
+    let mut app = app();
+    let effects = update(&mut app, ready());
+    answer(&mut app, effects, right);
+    train(&mut app, 120);
+    app
+}
+
+#[test]
+fn pressing_the_keys_of_a_task_does_it() {
+    type Done = fn(&App, &[Effect]) -> bool;
+    let outcomes: [(&str, Done); 7] = [
+        ("see the truth", |app, _| {
+            app.queue
+                .current()
+                .is_some_and(|entry| entry.desk.is_revealed)
+        }),
+        ("like this value", |app, _| app.queue.is_filtered()),
+        ("two adapters", |app, _| {
+            app.queue.second_adapter().is_some()
+        }),
+        ("what if", |app, _| app.queue.what_if().is_some()),
+        (
+            "defanged",
+            |_, effects| matches!(effects, [Effect::Copy(case)] if case.starts_with("# Alert")),
+        ),
+        ("spike", |app, _| {
+            app.training.pane == TrainingPane::Rollouts
+        }),
+        ("another theme", |app, _| app.toast.is_some()),
+    ];
+    let tasks = tasks();
+    for (name, is_done) in outcomes {
+        let task = tasks.iter().find(|task| task.name.contains(name));
+        let task = task.expect(name);
+        let mut app = at_work();
+        let mut effects = Vec::new();
+        for key in &task.keys {
+            assert!(!is_done(&app, &effects), "{name}: before {key}");
+            effects = press(&mut app, key);
+            if key == "ctrl-u" {
+                // What the table calls the value.
+                type_text(&mut app, "changed");
+            }
+        }
+        assert!(is_done(&app, &effects), "{name}: {:?}", app.toast);
+    }
 }
