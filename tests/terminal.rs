@@ -202,6 +202,8 @@ struct Terminal {
     writer: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     screen: Arc<Mutex<vt100::Parser>>,
+    /// All that it was sent.
+    sent: Arc<Mutex<Vec<u8>>>,
     is_over: Arc<AtomicBool>,
     reader: std::thread::JoinHandle<()>,
     exit_file: tempfile::NamedTempFile,
@@ -259,7 +261,8 @@ impl Terminal {
         let mut source = pty.master.try_clone_reader().expect("a reader");
         let screen = Arc::new(Mutex::new(vt100::Parser::new(cells(24), cells(80), 0)));
         let is_over = Arc::new(AtomicBool::new(false));
-        let (shared, over) = (Arc::clone(&screen), Arc::clone(&is_over));
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let (shared, over, kept) = (Arc::clone(&screen), Arc::clone(&is_over), Arc::clone(&sent));
         let reader = std::thread::spawn(move || {
             let mut bytes = [0; 4_096];
             let at_once = if bytes_per_second.is_some() {
@@ -271,6 +274,7 @@ impl Terminal {
                 if let Some(rate) = bytes_per_second {
                     std::thread::sleep(Duration::from_secs_f64(count as f64 / f64::from(rate)));
                 }
+                kept.lock().expect("bytes").extend(&bytes[..count]);
                 shared.lock().expect("screen").process(&bytes[..count]);
                 if over.load(Ordering::Relaxed) {
                     break;
@@ -282,10 +286,16 @@ impl Terminal {
             writer,
             child,
             screen,
+            sent,
             is_over,
             reader,
             exit_file,
         }
+    }
+
+    /// What it was sent so far.
+    fn sent(&self) -> String {
+        String::from_utf8_lossy(&self.sent.lock().expect("bytes")).into_owned()
     }
 
     fn text(&self) -> String {
@@ -453,6 +463,42 @@ fn a_slow_line_still_answers_keys_while_a_run_goes_on() {
     // A full screen of 80x24 is 5 kB, a fifth of a second: more than this, and frames of data pile up before keys.
     let slowest = waits.iter().max().expect("waits");
     assert!(*slowest < Duration::from_secs(3), "{waits:?}");
+    terminal.press(b"ql");
+    assert!(terminal.quit().contains("LeaveRunning"));
+}
+
+#[test]
+fn every_frame_is_drawn_in_one_go_and_none_clears_the_screen() {
+    const BEGIN: &str = "\x1b[?2026h";
+    const END: &str = "\x1b[?2026l";
+    let mut terminal = Terminal::open("trains", true);
+    terminal.wait_for("training");
+    terminal.press(b"\x1bOQ");
+    terminal.wait_for("charts 1/");
+    let frames_of = |sent: &str| sent.matches(END).count();
+    let began = Instant::now();
+    while frames_of(&terminal.sent()) < 12 {
+        assert!(began.elapsed() < PATIENCE, "no frames of data");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let sent = terminal.sent();
+    let (_, frames) = sent.split_once(BEGIN).expect("a first frame");
+    let (frames, _) = frames.rsplit_once(END).expect("a last frame");
+    let frames: Vec<&str> = frames.split(END).collect();
+    for (at, frame) in frames.iter().enumerate() {
+        let inside = if at == 0 {
+            *frame
+        } else {
+            frame.strip_prefix(BEGIN).unwrap_or(frame)
+        };
+        let is_whole = at == 0 || frame.starts_with(BEGIN);
+        assert!(is_whole && !inside.contains(BEGIN), "frame {at}: {frame:?}");
+        // The first may begin with an empty screen.
+        assert!(
+            at == 0 || !inside.contains("\x1b[2J"),
+            "frame {at}: {frame:?}"
+        );
+    }
     terminal.press(b"ql");
     assert!(terminal.quit().contains("LeaveRunning"));
 }

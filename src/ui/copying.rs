@@ -10,7 +10,7 @@ use crate::ui::defang::defang;
 use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
-use crate::ui::msg::Effect;
+use crate::ui::msg::{CLIPBOARD_BYTES, Effect};
 use crate::ui::queue::{Answer, Entry};
 use crate::ui::record;
 
@@ -106,9 +106,18 @@ fn copy(app: &mut App, what: Copied, is_defanged: bool) -> Vec<Effect> {
         Some(_) if !is_labelling(app) => " of the what-if",
         _ => "",
     };
+    let what = format!("{}{of}{how}: ", what.title());
+    send(app, &what, text)
+}
+
+/// Hands a text to the terminal's clipboard, and says so; `what` is what it is called, with a colon, or nothing.
+pub fn send(app: &mut App, what: &str, text: String) -> Vec<Effect> {
+    let part = match text.len() > CLIPBOARD_BYTES {
+        true => "its first 74 kB ",
+        false => "",
+    };
     app.say(format!(
-        "{}{of}{how}: sent to the terminal's clipboard (OSC 52)",
-        what.title()
+        "{what}{part}sent to the terminal's clipboard (OSC 52)"
     ));
     vec![Effect::Copy(text)]
 }

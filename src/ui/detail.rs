@@ -2,6 +2,7 @@
 //! term of the filter. State and behaviour only, drawn elsewhere.
 
 use crate::ui::app::{App, ScreenName};
+use crate::ui::copying;
 use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
@@ -151,9 +152,8 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
             return Some(Vec::new());
         }
         Verb::Copy => {
-            app.say("the value: sent to the terminal's clipboard (OSC 52)");
             let value = rows.get(field)?.value.clone();
-            return Some(vec![Effect::Copy(value)]);
+            return Some(copying::send(app, "the value: ", value));
         }
         Verb::EditField | Verb::Undo | Verb::Redo | Verb::DropWhatIf
             if app.screen == ScreenName::Labelling =>

@@ -74,6 +74,9 @@ pub enum Effect {
     Leave(Exit),
 }
 
+/// Longest text handed to a clipboard: terminals drop longer ones without a word.
+pub const CLIPBOARD_BYTES: usize = 74_000;
+
 /// How the workbench ended, for the caller to act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exit {

@@ -8,6 +8,7 @@ use crate::env::schema::Split;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::asking::choosing;
 use crate::ui::clerk::Request;
+use crate::ui::copying;
 use crate::ui::detail;
 use crate::ui::gate;
 use crate::ui::keys::Verb;
@@ -263,10 +264,7 @@ fn copy(app: &mut App) -> Vec<Effect> {
         }),
     };
     match text {
-        Some(text) => {
-            app.say("sent to the terminal's clipboard (OSC 52)");
-            vec![Effect::Copy(text)]
-        }
+        Some(text) => copying::send(app, "", text),
         None => {
             app.say("nothing here to copy");
             Vec::new()

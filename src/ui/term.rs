@@ -21,8 +21,7 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::layout::{Position, Rect};
 use ratatui::{Frame, Terminal};
 
-/// Longest text handed to a clipboard: terminals drop longer ones without a word.
-const CLIPBOARD_BYTES: usize = 74_000;
+use crate::ui::msg::CLIPBOARD_BYTES;
 
 /// Whether screens can be drawn here: stdout is a terminal, and not one that takes plain text only.
 #[must_use]
