@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 
 use crate::ui::queue::what_if::WhatIf;
 use crate::ui::queue::{Answer, Entry, Queue, QueuePane};
@@ -214,7 +214,7 @@ pub fn draw_log(view: &LogView, entry: &Entry, theme: &Theme, area: Rect, buf: &
         let margin = margin(view, entry, at, theme);
         let is_cursor = at == view.line;
         texts.iter().enumerate().map(move |(row, text)| {
-            let margin = if row == 0 { margin.as_str() } else { "" };
+            let margin = (row == 0).then(|| margin.clone());
             event_row(margin, text, is_cursor, entry, at, theme)
         })
     });
@@ -250,8 +250,9 @@ fn blocks(
     .collect()
 }
 
+/// A row of an event; its first has a margin.
 fn event_row(
-    margin: &str,
+    margin: Option<Margin>,
     text: &str,
     is_cursor: bool,
     entry: &Entry,
@@ -266,9 +267,13 @@ fn event_row(
         (Some(role), _, _) => role.token(),
         (None, _, _) => Token::Text,
     };
-    let mut spans = vec![span(column(margin, MARGIN, ""), theme.style(Token::Key))];
+    let is_first = margin.is_some();
+    let mut spans: Vec<_> = margin.map_or_else(
+        || vec![span(" ".repeat(MARGIN), theme.style(Token::Key))],
+        Vec::from,
+    );
     if entry.desk.is_revealed {
-        let word = role.filter(|_| !margin.is_empty()).map_or("", Role::word);
+        let word = role.filter(|_| is_first).map_or("", Role::word);
         let style = theme.style(role.map_or(Token::Text, Role::token));
         spans.push(span(column(word, WORD, ""), style));
     }
@@ -288,8 +293,12 @@ fn is_event(entry: &Entry, at: usize, log_id: &str) -> bool {
     event.is_some_and(|event| event.log_id == log_id)
 }
 
-/// Cursor, whether a what-if changed the event, then who cites it: you, the model, and after the reveal what it is to the truth.
-fn margin(view: &LogView, entry: &Entry, at: usize, theme: &Theme) -> String {
+/// Cursor and changes, you, the model, the truth.
+type Margin = [Span<'static>; 4];
+
+/// Cursor, whether a what-if changed the event, then who cites it, each in its own colour: you, the model, and after the reveal
+/// what it is to the truth.
+fn margin(view: &LogView, entry: &Entry, at: usize, theme: &Theme) -> Margin {
     let cursor = if at == view.line {
         theme.glyphs.cursor
     } else {
@@ -298,11 +307,19 @@ fn margin(view: &LogView, entry: &Entry, at: usize, theme: &Theme) -> String {
     let by_model = view.by_model.is_some_and(|id| is_event(entry, at, id));
     let sign = |is: bool, letter: &'static str| if is { letter } else { " " };
     let is_changed = view.changed.iter().any(|id| is_event(entry, at, id));
-    format!(
-        "{cursor}{}{}{}{}",
-        sign(is_changed, "C"),
-        sign(entry.desk.mark == Some(at), "Y"),
-        sign(by_model, "M"),
-        role(entry, at).map_or(" ", Role::letter)
-    )
+    let role = role(entry, at);
+    // The rest of the margin is a gap.
+    let letter = column(role.map_or(" ", Role::letter), MARGIN - 4, "");
+    [
+        span(
+            format!("{cursor}{}", sign(is_changed, "C")),
+            theme.style(Token::Key),
+        ),
+        span(
+            sign(entry.desk.mark == Some(at), "Y"),
+            theme.style(Token::Mark),
+        ),
+        span(sign(by_model, "M"), theme.style(Token::Accent)),
+        span(letter, theme.style(role.map_or(Token::Key, Role::token))),
+    ]
 }

@@ -194,7 +194,9 @@ fn pressing_the_keys_of_a_task_does_it() {
         ("spike", |app, _| {
             app.training.pane == TrainingPane::Rollouts
         }),
-        ("another theme", |app, _| app.toast.is_some()),
+        ("another theme", |_, effects| {
+            matches!(effects, [Effect::UseTheme(_)])
+        }),
     ];
     let tasks = tasks();
     for (name, is_done) in outcomes {
