@@ -327,7 +327,7 @@ impl<'a> Run<'a> {
             self.save()?;
             return Ok(true);
         };
-        self.write_adapter(name, evaluation.as_ref())?;
+        self.write_adapter(name, evaluation.as_deref())?;
         let step = self.position.step;
         self.writer.log(&format!(
             "{name} ended at step {step}; its adapter is written"

@@ -16,10 +16,10 @@ use crate::ui::labelling::{adding, verbs};
 use crate::ui::layer::{self, Layer};
 use crate::ui::leaving::quit;
 use crate::ui::msg::Effect;
-use crate::ui::queue::QueuePane;
 use crate::ui::queue::groups;
 use crate::ui::queue::three_way;
 use crate::ui::queue::what_if;
+use crate::ui::queue::{Queue, QueuePane};
 use crate::ui::scroll::stride;
 use crate::ui::searching;
 use crate::ui::tending;
@@ -69,17 +69,21 @@ fn perform_on_screen(app: &mut App, verb: Verb) -> Vec<Effect> {
     }
 }
 
-fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
-    let queue = &mut app.queue;
-    let is_moved = match queue.pane {
+/// Whether the verb scrolls what is higher than the pane in focus.
+fn moves_text(queue: &mut Queue, verb: Verb) -> bool {
+    match queue.pane {
         QueuePane::Answers => queue.answers_scroll.follow(verb),
         // A line higher than its pane is read to its end before the next one.
         QueuePane::Log => queue.line_scroll.moves(verb),
         QueuePane::Alerts => false,
-    };
-    if is_moved {
+    }
+}
+
+fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
+    if moves_text(&mut app.queue, verb) {
         return Vec::new();
     }
+    let queue = &mut app.queue;
     match verb {
         Verb::Top => queue.jump(false),
         Verb::Bottom => queue.jump(true),

@@ -49,7 +49,7 @@ impl Drawn {
         stream.shuffle(&mut targets);
         targets.truncate(1 + stream.index(Projection::ALL.len()));
         // Every other task is long enough that sequences span several blocks of the attention kernel.
-        let longest = if seed % 2 == 0 { 12 } else { 100 };
+        let longest = if seed.is_multiple_of(2) { 12 } else { 100 };
         let vocabulary = config.vocab_size;
         let mut task = Task::random(&mut stream, groups, longest, vocabulary);
         // Of a lone token attention has nothing to choose from, and the queries' and keys' gradients are rounding alone.

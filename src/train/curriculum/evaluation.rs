@@ -24,7 +24,7 @@ const BEST: &str = "best";
 /// How an evaluation ended.
 pub(super) enum Evaluated {
     /// With its row, where there was anything to evaluate.
-    Whole(Option<EvalRow>),
+    Whole(Option<Box<EvalRow>>),
     /// By a request to stop; the resumed run does it anew.
     Broken,
 }
@@ -79,7 +79,7 @@ impl Run<'_> {
         self.writer.log(&logged(&row, is_best))?;
         self.writer.eval(&row)?;
         self.host.tell(RunFact::Evaluation(row.clone()));
-        Ok(Evaluated::Whole(Some(row)))
+        Ok(Evaluated::Whole(Some(Box::new(row))))
     }
 
     /// Whether no evaluation before this one earned as much, on the episodes that all of them have in common.

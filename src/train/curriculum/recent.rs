@@ -197,12 +197,15 @@ mod tests {
         }
     }
 
+    /// Steps, each so many times, and how what is said of them begins.
+    type Case<'a> = (&'a [(usize, StepAnswers)], Option<&'a str>);
+
     #[test]
     fn equal_rewards_are_named_after_five_barren_steps_or_twenty_of_little() {
         let (barren, unknown) = (rewarded(10, 0), rewarded(0, 0));
         let (little, enough) = (rewarded(10, 1), rewarded(10, 2));
         let none = "no group of the last 5 steps had unequal rewards";
-        let cases: [(&[(usize, StepAnswers)], Option<&str>); 13] = [
+        let cases: [Case<'_>; 13] = [
             (&[], None),
             (&[(4, barren)], None),
             (&[(5, barren)], Some(none)),
