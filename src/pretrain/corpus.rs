@@ -288,6 +288,7 @@ mod tests {
         let words = Words::of_train_split();
         let drilled = |index| drill(&words, (Split::Train, 9, index), 4);
         assert_eq!(drilled(5), drilled(5));
+        let mut led = 0;
         for index in 0..60 {
             let Document::Window { text, notes } = drilled(index) else {
                 unreachable!("a drill is a window");
@@ -297,11 +298,12 @@ mod tests {
                 let marks = notes.iter().filter(|note| note.kind == Kind::Mark);
                 marks.filter(|note| note.answer.contains(wanted)).count()
             };
-            assert!(
-                of("sensitive") >= 2 && of("leads") >= 1,
-                "{text} {notes:#?}"
-            );
+            let ends = of("sensitive").max(of("entered"));
+            assert!(ends >= 2, "{text} {notes:#?}");
+            led += usize::from(of("leads").max(of("failed")) > 0);
         }
+        // What led up to all of a window's chains is cut off now and then.
+        assert!(led >= 50, "{led}");
     }
 
     #[test]

@@ -48,13 +48,16 @@ impl Mark {
                 failures,
                 zone,
                 role,
-            } => format!("{} entered {zone} {role}", ordinal(*failures)),
+            } => format!("{} {ENTERED} {zone} {role}", ordinal(*failures)),
         }
     }
 }
 
 /// Said of a line with a sensitive value.
 pub(super) const SENSITIVE: &str = "sensitive";
+
+/// Said of a sign-in that succeeds.
+pub(super) const ENTERED: &str = "entered";
 
 /// Said of a sensitive line that nothing led up to.
 pub(super) const ALONE: &str = "alone";

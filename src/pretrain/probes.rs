@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::corpus::{self, Document, Names, Words};
 use super::encode::{self, Encoded};
-use super::marks::SENSITIVE;
+use super::marks::{ENTERED, SENSITIVE};
 use super::notes::{Kind, Note};
 use crate::env::schema::Split;
 use crate::model::decoder::Decoder;
@@ -15,7 +15,7 @@ use crate::model::pack::{Asking, Packed};
 use crate::model::tokenizer::Tokenizer;
 
 /// Share of exact answers by what was asked; `echo` counts tokens from the second on, `chain` the marks of sensitive lines
-/// in drills.
+/// in drills, `entered` those of sign-ins.
 pub type Probes = BTreeMap<&'static str, f64>;
 
 /// Windows looked at, and notes on each.
@@ -47,6 +47,8 @@ pub fn probe(decoder: &Decoder, tokenizer: &Tokenizer, words: &Words, seed: u64)
         for (note, hit) in answered(decoder, tokenizer, &document)? {
             if note.answer.contains(SENSITIVE) {
                 count(&mut tally, "chain", hit);
+            } else if note.answer.contains(ENTERED) {
+                count(&mut tally, "entered", hit);
             }
         }
     }
