@@ -176,6 +176,16 @@ fn refuse_lost(dir: &RunDir, config: &TrainConfig) -> Result<()> {
     Ok(())
 }
 
+/// Warns where the newest checkpoint is not the one that is gone on from.
+fn tell_of_passed_over(found: &Found, writer: &mut RunWriter) -> Result<()> {
+    let Some(why) = &found.passed_over else {
+        return Ok(());
+    };
+    let step = found.position.step;
+    let told = format!("the newest checkpoint cannot be read ({why}): going on from step {step}");
+    Ok(writer.warn(step, &told)?)
+}
+
 impl<'a> Run<'a> {
     fn open(
         model: &'a LoadedModel,
@@ -191,8 +201,9 @@ impl<'a> Run<'a> {
         let labels = Extra::file_of_run(&dir, request.sft_extra.as_deref(), request.resume);
         fitting::check_lengths(model, &config, &extra, labels.as_deref())?;
         let mut learner = learner(model, &config, start.as_ref())?;
-        let mut writer = match (&found, request.resume) {
-            (Some(found), _) => RunWriter::resume(dir.clone(), &found.position.lengths)?,
+        let lengths = found.as_ref().map(|found| &found.position.lengths);
+        let mut writer = match (lengths, request.resume) {
+            (Some(lengths), _) => RunWriter::resume(dir.clone(), lengths)?,
             (None, true) => RunWriter::resume(dir.clone(), &RunWriter::no_lengths())?,
             (None, false) => RunWriter::create(dir.clone(), &manifest)?,
         };
@@ -206,13 +217,7 @@ impl<'a> Run<'a> {
         }
         let position = match found {
             Some(found) => {
-                if let Some(why) = &found.passed_over {
-                    let step = found.position.step;
-                    let told = format!(
-                        "the newest checkpoint cannot be read ({why}): going on from step {step}"
-                    );
-                    writer.warn(step, &told)?;
-                }
+                tell_of_passed_over(&found, &mut writer)?;
                 checkpoint::restore(found, &mut learner)?
             }
             None => Position::default(),

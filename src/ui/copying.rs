@@ -289,3 +289,25 @@ fn verified(entry: &Entry, text: &mut String) {
     put(text, &format!("evidence: {}", truth.evidence.join(", ")));
     put(text, &format!("ATT&CK techniques: {techniques}"));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::tests::fixtures::{app, toast};
+
+    #[test]
+    fn what_is_longer_than_a_clipboard_takes_is_said_to_be_cut() {
+        let mut app = app();
+        for (len, is_cut) in [
+            (10, false),
+            (CLIPBOARD_BYTES, false),
+            (CLIPBOARD_BYTES + 1, true),
+        ] {
+            let effects = send(&mut app, "the value: ", "x".repeat(len));
+            assert!(matches!(&effects[..], [Effect::Copy(text)] if text.len() == len));
+            let said = toast(&app);
+            assert!(said.starts_with("the value: "), "{said}");
+            assert_eq!(said.contains("its first 74 kB"), is_cut, "{said}");
+        }
+    }
+}

@@ -144,7 +144,7 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
     let had_failed = app.training.failure().is_some();
     let was_silent = app.training.live().is_some_and(Watching::is_silent);
     let before = app.training.live().and_then(|run| run.status.as_ref());
-    let begun = app.training.live().and_then(Watching::begun).cloned();
+    let begun = signs_begun(app);
     let relists = app.screen == ScreenName::Runs && tending::outdates_list(&fact, before);
     let was_in_progress = before.is_some() && app.training.is_in_progress();
     app.training.apply(fact);
@@ -160,7 +160,7 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
     }
     tell_of_life(app, had_failed, was_silent);
     if !is_seen {
-        tell_of_signs(app, begun.as_ref());
+        tell_of_signs(app, begun);
     }
     if is_seen || in_title {
         app.touch(Urgency::Data);
@@ -206,12 +206,18 @@ fn forget_promise(app: &mut App) {
     }
 }
 
+/// How many signs of trouble have begun.
+fn signs_begun(app: &App) -> u64 {
+    let begun = app.training.live().and_then(Watching::begun);
+    begun.map_or(0, |(count, _)| *count)
+}
+
 /// Says on other screens than Training what has begun to go wrong with the run in progress.
-fn tell_of_signs(app: &mut App, before: Option<&(u64, String)>) {
+fn tell_of_signs(app: &mut App, before: u64) {
     let Some(run) = app.training.live().filter(|run| run.is_in_progress()) else {
         return;
     };
-    if let Some((_, what)) = run.begun().filter(|begun| Some(*begun) != before) {
+    if let Some((_, what)) = run.begun().filter(|(count, _)| *count > before) {
         let text = format!("the run: {}; F2 says what to do", gate::clean(what));
         app.complain(text);
     }

@@ -4,21 +4,17 @@ use crate::link::AdapterChoice;
 use crate::ui::app::{App, update};
 use crate::ui::layer::Layer;
 use crate::ui::queue::groups::Tally;
-use crate::ui::tests::fixtures::{answer, app, press, ready, right, seen, toast, wrong};
+use crate::ui::tests::fixtures::{answer, app, press, ready, second_wrong, seen, toast};
 
 /// The curriculum's adapter has answered the first alerts, one of them wrongly; the first two are revealed.
 fn answered() -> App {
     let mut app = app();
     let effects = update(&mut app, ready());
-    let reply = |episode: &crate::env::schema::Episode| match episode.index {
-        1 => wrong(episode),
-        _ => right(episode),
-    };
-    answer(&mut app, effects, reply);
+    answer(&mut app, effects, second_wrong);
     for _ in 0..2 {
         press(&mut app, "r");
         let effects = press(&mut app, "]");
-        answer(&mut app, effects, reply);
+        answer(&mut app, effects, second_wrong);
     }
     app
 }

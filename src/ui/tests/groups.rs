@@ -4,17 +4,13 @@ use crate::ui::app::{App, update};
 use crate::ui::layer::Layer;
 use crate::ui::order::Order;
 use crate::ui::queue::groups::{GROUPINGS, Group};
-use crate::ui::tests::fixtures::{answer, app, press, ready, right, seen, wrong};
+use crate::ui::tests::fixtures::{answer, app, press, ready, second_wrong, seen};
 
 /// The first three alerts revealed: decided rightly, wrongly, and not at all; the model errs on the second only.
 fn decided() -> App {
     let mut app = app();
     let effects = update(&mut app, ready());
-    let reply = |episode: &crate::env::schema::Episode| match episode.index {
-        1 => wrong(episode),
-        _ => right(episode),
-    };
-    answer(&mut app, effects, reply);
+    answer(&mut app, effects, second_wrong);
     for at in 0..3 {
         let truth = app.queue.current().expect("an alert").episode.truth.action;
         let keys = match at {
@@ -24,7 +20,7 @@ fn decided() -> App {
         };
         press(&mut app, &keys);
         let effects = press(&mut app, "]");
-        answer(&mut app, effects, reply);
+        answer(&mut app, effects, second_wrong);
     }
     app
 }

@@ -3,12 +3,11 @@
 use crate::env::events::{self, Kind};
 use crate::link::{AdapterChoice, Command};
 use crate::ui::app::{App, update};
-use crate::ui::copying::send;
-use crate::ui::msg::{CLIPBOARD_BYTES, Effect};
+use crate::ui::msg::Effect;
 use crate::ui::queue::Entry;
 use crate::ui::record::Role;
 use crate::ui::tests::fixtures::{
-    answer, app, frame, press, ready, right, seen, text, theme, toast, wrong,
+    answer, app, frame, press, ready, right, seen, text, theme, wrong,
 };
 use crate::ui::theme::{Depth, Symbols};
 
@@ -396,20 +395,4 @@ fn the_queue_is_listed_in_orders_that_tell_no_hidden_truth() {
     );
     press(&mut app, "O");
     assert!(app.queue.visible().is_sorted());
-}
-
-#[test]
-fn what_is_longer_than_a_clipboard_takes_is_said_to_be_cut() {
-    let mut app = app();
-    for (len, is_cut) in [
-        (10, false),
-        (CLIPBOARD_BYTES, false),
-        (CLIPBOARD_BYTES + 1, true),
-    ] {
-        let effects = send(&mut app, "the value: ", "x".repeat(len));
-        assert!(matches!(&effects[..], [Effect::Copy(text)] if text.len() == len));
-        let said = toast(&app);
-        assert!(said.starts_with("the value: "), "{said}");
-        assert_eq!(said.contains("its first 74 kB"), is_cut, "{said}");
-    }
 }
