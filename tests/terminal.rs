@@ -1,6 +1,8 @@
-//! The workbench in a real pseudo-terminal: it starts, resizes, survives a panicking worker, and leaves when its terminal does.
+//! The workbench in a real pseudo-terminal: it starts, resizes, survives a panicking worker, and leaves when its terminal does
+//! or its own painter panics.
 //!
-//! The child is this very test binary running [`child`] with a model thread made of facts, so that nothing here waits for weights.
+//! The child is this very test binary running [`child`] with a model thread made of facts, so that nothing here waits for
+//! weights but what trains in earnest.
 
 #![expect(
     clippy::expect_used,
@@ -15,16 +17,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use opensoc::commands::workbench::{Args, open_with};
 use opensoc::env::schema::{Split, Stage};
 use opensoc::label::Store;
 use opensoc::link::{
     AdapterChoice, Command, Fact, MetricRow, PhasePlan, Plan, RunFact, RunState, Status, SystemRow,
 };
-use opensoc::train::config::TrainConfig;
+use opensoc::run::layout::list;
+use opensoc::run::reader::read_status;
+use opensoc::train::checkpoint::latest;
+use opensoc::train::config::{Preset, TrainConfig, resolve};
+use opensoc::ui::app::{App, ScreenName};
 use opensoc::ui::queue::EpisodeSource;
+use opensoc::ui::screen::draw;
 use opensoc::ui::term::Tty;
+use opensoc::ui::theme::Theme;
 use opensoc::ui::{Session, WorkbenchOptions, run};
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+use ratatui::Frame;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// Where the child writes how it ended; also what tells it that it is the child.
@@ -40,6 +50,9 @@ fn child() {
         return;
     };
     let role = std::env::var(ROLE).unwrap_or_default();
+    if role == "breaks" {
+        workbench_that_breaks();
+    }
     if role == "drawing panics" {
         let typed = panic_while_drawing();
         std::fs::write(exit_file, typed).expect("written");
@@ -74,6 +87,32 @@ fn child() {
     let exit = run(options, session).expect("a workbench");
     std::fs::write(exit_file, format!("{exit:?}")).expect("written");
     std::process::exit(0);
+}
+
+/// What the painter of a workbench that breaks says.
+const BROKEN: &str = "a list without a width";
+
+/// The whole workbench, its model thread and all, until the list of runs is drawn; the panic goes on to the harness, as it
+/// would to `main`.
+fn workbench_that_breaks() -> ! {
+    let args = Args {
+        annotator: Some("ann".into()),
+        ..Args::default()
+    };
+    let config = resolve(Preset::Nano, true, None, &[]).expect("a configuration");
+    let outcome = open_with(
+        draw_until_the_runs,
+        &args,
+        config,
+        None,
+        &mut std::io::stdout(),
+    );
+    panic!("nothing broke: {outcome:?}");
+}
+
+fn draw_until_the_runs(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
+    draw(app, theme, frame);
+    assert!(app.screen != ScreenName::Runs, "{BROKEN}");
 }
 
 /// Takes the terminal as the workbench does and panics in the middle of a frame; then reads a line, as the shell would.
@@ -207,6 +246,8 @@ struct Terminal {
     is_over: Arc<AtomicBool>,
     reader: std::thread::JoinHandle<()>,
     exit_file: tempfile::NamedTempFile,
+    /// Its [`modes`] before the child.
+    modes_before: String,
 }
 
 impl Terminal {
@@ -254,7 +295,10 @@ impl Terminal {
         command.env("TERM", "xterm-256color");
         command.env("LANG", "C.UTF-8");
         command.env_remove("NO_COLOR");
+        // What a panic says is to fit on the screen.
+        command.env_remove("RUST_BACKTRACE");
         let pty = native_pty_system().openpty(size(24, 80)).expect("a pty");
+        let modes_before = modes(&*pty.master);
         let child = pty.slave.spawn_command(command).expect("started");
         drop(pty.slave);
         let writer = pty.master.take_writer().expect("a writer");
@@ -290,6 +334,7 @@ impl Terminal {
             is_over,
             reader,
             exit_file,
+            modes_before,
         }
     }
 
@@ -361,8 +406,33 @@ impl Terminal {
     fn quit(mut self) -> String {
         let status = Self::ended(&mut self.child, PATIENCE);
         assert!(status.success(), "{status:?}\n{}", self.text());
+        self.assert_given_back_at_last();
         std::fs::read_to_string(self.exit_file.path()).expect("the exit")
     }
+
+    /// The terminal is a shell's: main screen, cursor, pastes unmarked, lines and echo as they were.
+    fn assert_given_back(&self) {
+        let screen = self.screen.lock().expect("screen");
+        let screen = screen.screen();
+        let text = screen.contents();
+        assert!(!screen.alternate_screen(), "still drawn on:\n{text}");
+        assert!(!screen.hide_cursor() && !screen.bracketed_paste(), "{text}");
+        assert_eq!(modes(&*self.master), self.modes_before, "{text}");
+    }
+
+    /// The same once the child has ended, with the last of what it wrote.
+    fn assert_given_back_at_last(&self) {
+        wait_until("all is read", || self.reader.is_finished());
+        self.assert_given_back();
+    }
+}
+
+/// How a terminal takes what is typed and what is written: what raw mode changes.
+fn modes(master: &(dyn MasterPty + Send)) -> String {
+    let termios = master.get_termios().expect("a terminal");
+    let (typed, written) = (termios.input_flags, termios.output_flags);
+    let (local, characters) = (termios.local_flags, termios.control_chars);
+    format!("{typed:?} {written:?} {local:?} {characters:?}")
 }
 
 fn cells(count: u16) -> NonZero<u16> {
@@ -394,15 +464,8 @@ fn it_starts_shows_both_screens_help_and_every_size_and_quits() {
     terminal.press(b"\x1b");
     terminal.wait_for("no run yet");
     terminal.press(b"q");
-    let screen = Arc::clone(&terminal.screen);
     let exit = terminal.quit();
     assert!(exit.contains("Quit") && exit.contains("None"), "{exit}");
-    let screen = screen.lock().expect("screen");
-    assert!(
-        !screen.screen().alternate_screen(),
-        "the terminal is given back"
-    );
-    assert!(!screen.screen().hide_cursor());
 }
 
 #[test]
@@ -717,17 +780,22 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// Starts the run that the form offers; returns after its first step.
+fn start_run(terminal: &mut Terminal, home: &Path) {
+    terminal.wait_for("F1 Episodes");
+    terminal.press(b"\x1bOQ");
+    terminal.wait_for("Metrics");
+    terminal.press(b"t");
+    terminal.wait_for("Start training?");
+    terminal.press(b"\r");
+    wait_until("it trains", || steps_on_disk(home) > 0);
+}
+
 #[test]
 fn a_real_run_outlives_its_terminal_and_the_next_workbench_finds_and_stops_it() {
     let home = tempfile::tempdir().expect("a folder");
     let mut first = open_binary(home.path());
-    first.wait_for("F1 Episodes");
-    first.press(b"\x1bOQ");
-    first.wait_for("Metrics");
-    first.press(b"t");
-    first.wait_for("Start training?");
-    first.press(b"\r");
-    wait_until("it trains", || steps_on_disk(home.path()) > 0);
+    start_run(&mut first, home.path());
     first.is_over.store(true, Ordering::Relaxed);
     first.press(b"\x0c");
     let Terminal {
@@ -808,6 +876,8 @@ fn a_panicking_worker_is_told_of_and_the_screen_stays() {
     terminal.wait_for("the model thread has ended");
     terminal.wait_for("a tensor had the wrong shape");
     assert!(terminal.is_alternate());
+    let modes = modes(&*terminal.master);
+    assert_ne!(modes, terminal.modes_before, "still in raw mode");
     terminal.press(b"?");
     terminal.wait_for("Decide: dismiss");
     terminal.press(b"q");
@@ -821,16 +891,39 @@ fn a_panic_of_the_thread_that_draws_gives_the_terminal_back_before_it_is_told() 
     assert!(terminal.is_alternate());
     terminal.press(b"x");
     terminal.wait_for("a chart without a width");
-    {
-        let screen = terminal.screen.lock().expect("screen");
-        let screen = screen.screen();
-        assert!(!screen.alternate_screen(), "told where it stays");
-        assert!(!screen.hide_cursor() && !screen.bracketed_paste());
-    }
-    // Lines and echo are the terminal's own again: raw mode would show nothing and end no line at a carriage return.
+    terminal.assert_given_back();
+    // Raw mode would show nothing and end no line at a carriage return.
     terminal.press(b"typed after it\r");
     terminal.wait_for("typed after it");
     assert_eq!(terminal.quit(), "typed after it\n");
+}
+
+#[test]
+fn a_workbench_that_breaks_gives_the_terminal_back_and_saves_its_run_before_it_ends() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut terminal = Terminal::open_in(home.path(), "breaks", true);
+    // Room for all that is said at the end.
+    terminal.resize(40, 120);
+    start_run(&mut terminal, home.path());
+    assert!(terminal.is_alternate());
+    assert_ne!(modes(&*terminal.master), terminal.modes_before);
+    terminal.press(b"\x1bOS");
+    terminal.wait_for(BROKEN);
+    // Given back before it is told, and while the run still goes on.
+    terminal.assert_given_back();
+    let status = Terminal::ended(&mut terminal.child, 3 * PATIENCE);
+    assert_eq!(status.exit_code(), 101, "as a panic of main: {status:?}");
+    terminal.assert_given_back_at_last();
+    let text = terminal.text();
+    assert!(text.contains(BROKEN), "written over:\n{text}");
+    let runs = list(&home.path().join("runs")).expect("runs");
+    let [run] = &runs[..] else { panic!("{runs:?}") };
+    let goes_on = format!("--resume --run-dir {} goes on.", run.path().display());
+    assert!(terminal.sent().contains(&goes_on), "{text}");
+    let status = read_status(run).expect("readable").expect("a status");
+    assert_eq!(status.state, RunState::Stopped);
+    let saved = latest(run).expect("readable").expect("a checkpoint");
+    assert_eq!(saved.position.step, steps_on_disk(home.path()) as u64);
 }
 
 #[test]
@@ -844,6 +937,9 @@ fn a_suspended_workbench_gives_the_terminal_back_and_takes_it_again() {
         assert!(began.elapsed() < PATIENCE, "still drawn");
         std::thread::sleep(Duration::from_millis(20));
     }
+    wait_until("raw mode is off", || {
+        modes(&*terminal.master) == terminal.modes_before
+    });
     let pid = terminal.child.process_id().expect("a pid");
     let pid = Pid::from_raw(pid.cast_signed()).expect("a pid");
     // Continued until it is heard: the stop may come a moment after the screen was given back.

@@ -28,7 +28,7 @@ use crate::train::config::{Preset, TrainConfig, resolve};
 use crate::train::worker::{WorkerOptions, spawn};
 use crate::ui::msg::{Exit, ExitReason, RunFate};
 use crate::ui::queue::EpisodeSource;
-use crate::ui::{Session, UiError, WorkbenchOptions};
+use crate::ui::{Painter, Session, UiError, WorkbenchOptions, run_with, screen};
 
 /// Arguments of the workbench.
 #[derive(Clone, Debug, clap::Args)]
@@ -118,6 +118,21 @@ pub fn open(
     start: Option<TrainRequest>,
     out: &mut dyn Write,
 ) -> anyhow::Result<Outcome> {
+    open_with(screen::draw, args, train_config, start, out)
+}
+
+/// [`open`] with a painter of the caller's. One that panics ends the workbench, and a run of this process after a checkpoint;
+/// then the panic goes on to the caller.
+///
+/// # Errors
+/// As [`run`].
+pub fn open_with(
+    paint: Painter,
+    args: &Args,
+    train_config: TrainConfig,
+    start: Option<TrainRequest>,
+    out: &mut dyn Write,
+) -> anyhow::Result<Outcome> {
     check(args)?;
     use_threads(train_config.threads);
     let starts_training = start.is_some();
@@ -128,15 +143,12 @@ pub fn open(
     }
     let (facts, heard) = unbounded_channel();
     let elsewhere = facts.clone();
-    let worker_options = WorkerOptions {
-        model: args.base.model().to_owned(),
-        device: args.base.device,
-        dtype: dtype_choice(&train_config),
-        adapters: args.folders().cloned().collect(),
-        shown: args.shown(),
-    };
     let own = Arc::new(OwnRun::default());
-    let worker = spawn(worker_options, received, tell(facts, Arc::clone(&own)))?;
+    let worker = spawn(
+        worker_options(args, &train_config),
+        received,
+        tell(facts, Arc::clone(&own)),
+    )?;
     let (asked, steering) = steering::spawn(
         default_root()?,
         commands.clone(),
@@ -154,7 +166,7 @@ pub fn open(
         sft_extra,
         ..options(args, train_config)?
     };
-    let drawn = catch_unwind(AssertUnwindSafe(|| crate::ui::run(options, session)));
+    let drawn = catch_unwind(AssertUnwindSafe(|| run_with(paint, options, session)));
     let Ok(Steered { followed, refused }) = steering.join() else {
         anyhow::bail!("the thread that steers runs has panicked; what is on disk is safe");
     };
@@ -170,6 +182,16 @@ pub fn open(
             None => left.finish(exit, out),
         },
         broken => left.broken(broken, out),
+    }
+}
+
+fn worker_options(args: &Args, train_config: &TrainConfig) -> WorkerOptions {
+    WorkerOptions {
+        model: args.base.model().to_owned(),
+        device: args.base.device,
+        dtype: dtype_choice(train_config),
+        adapters: args.folders().cloned().collect(),
+        shown: args.shown(),
     }
 }
 

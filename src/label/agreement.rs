@@ -1,4 +1,4 @@
-//! How far two sides agree on actions: percent, Cohen's kappa, and where they do not. Pure.
+//! How far two sides agree on actions: percent, Cohen's kappa, a table of counts, and where they do not. Pure.
 
 use serde::Serialize;
 
@@ -50,6 +50,8 @@ pub struct Agreement {
     /// Agreement beyond chance; none where chance alone would agree always (both know one action only), or without an
     /// episode.
     pub kappa: Option<f64>,
+    /// As [`table`] counts them.
+    pub table: [[u64; 5]; 5],
     /// Where the actions differ.
     pub disagreements: Vec<Pair>,
     /// Where the actions are the same and the citations are not.
@@ -69,6 +71,7 @@ impl Agreement {
             same_citation,
             percent: (both > 0).then(|| 100.0 * same_action as f64 / both as f64),
             kappa: kappa(&pairs),
+            table: table(&pairs),
             other_citations: pairs
                 .iter()
                 .filter(|pair| pair.one == pair.two && !pair.is_same_citation)
@@ -114,6 +117,16 @@ impl Agreement {
         });
         Self::of(pairs.collect())
     }
+}
+
+/// How often each action of one side (a row) meets each of the other (a column), in the order of [`Action::ALL`].
+#[must_use]
+pub fn table(pairs: &[Pair]) -> [[u64; 5]; 5] {
+    let mut table = [[0; 5]; 5];
+    for pair in pairs {
+        table[pair.one.index()][pair.two.index()] += 1;
+    }
+    table
 }
 
 /// Cohen's kappa: (observed - expected) / (1 - expected). In whole numbers up to the division, so that a degenerate table
@@ -200,6 +213,26 @@ mod tests {
             );
             assert_eq!(found.disagreements.len(), found.both - found.same_action);
         }
+    }
+
+    #[test]
+    fn each_action_of_one_side_is_counted_against_each_of_the_other() {
+        use Action::{BlockIp, Dismiss, Escalate, Monitor, QuarantineHost};
+        let found = agreement(&[
+            (QuarantineHost, QuarantineHost, 4),
+            (BlockIp, QuarantineHost, 1),
+            (Escalate, BlockIp, 2),
+            (Dismiss, Monitor, 3),
+        ]);
+        let wanted = [
+            [0, 3, 0, 0, 0],
+            [0, 0, 0, 0, 0],
+            [0, 0, 4, 0, 0],
+            [0, 0, 1, 0, 0],
+            [0, 0, 0, 2, 0],
+        ];
+        assert_eq!(found.table, wanted, "rows are of one side");
+        assert_eq!(agreement(&[]).table, [[0; 5]; 5]);
     }
 
     #[test]

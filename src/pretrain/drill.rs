@@ -20,7 +20,7 @@ const CHAINS: (u64, u64) = (2, 4);
 /// Of chains, so many in so many have lost what led up to them.
 const CUT: (u64, u64) = (1, 6);
 /// Of drills, so many in so many are of sign-ins.
-const SIGN_INS: (u64, u64) = (1, 4);
+const SIGN_INS: (u64, u64) = (1, 3);
 /// At most so many other lines of each chain's window come along.
 const OTHERS: u64 = 1;
 /// Stages whose windows hold chains; their length does not matter here.

@@ -2,7 +2,7 @@
 //!
 //! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`labelling`], [`runs`], [`marks`], [`tending`], [`told`], [`layer`], [`leaving`], [`line_edit`], `typing`, [`palette`],
 //! [`detail`], [`copying`], [`editing`], [`order`], [`scroll`], [`sifting`], [`searching`], [`hearing`], [`curves`], [`view`]) are state without I/O; [`screen`] and [`widget`]
-//! draw it; [`errand`] looks after run folders, [`clerk`] after labels; [`term`], [`input`], [`editor`] and `plain` touch the terminal,
+//! draw it, [`wire`] makes bytes of a frame; [`errand`] looks after run folders, [`clerk`] after labels; [`term`], [`input`], [`editor`] and `plain` touch the terminal,
 //! [`keyboard`] says who reads keys; [`keys`],
 //! [`decode`], [`filter`], [`record`], [`defang`], [`theme`], [`gate`], [`average`], [`catalogue`], [`signs`], [`toast`] and [`pace`] are
 //! pure; [`preferences`] is what the user set down; `effects` does what the state wants, `pulse` says when to look again. Threads: the loop (here), `keys` and `signals` (see [`input`]), `errands` (see
@@ -64,6 +64,7 @@ mod typing;
 pub mod view;
 pub mod watching;
 pub mod widget;
+pub mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -74,6 +75,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
+use ratatui::Frame;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::env::schema::Stage;
@@ -96,7 +98,7 @@ use crate::ui::pulse::Pulse;
 use crate::ui::queue::{EpisodeSource, Model, Queue};
 use crate::ui::surface::{Surface, TerminalSurface};
 use crate::ui::term::Tty;
-use crate::ui::theme::{ColorChoice, Symbols, ThemeError};
+use crate::ui::theme::{ColorChoice, Symbols, Theme, ThemeError};
 use crate::ui::toast::ToastClock;
 use crate::ui::watching::Training;
 
@@ -150,10 +152,22 @@ pub enum UiError {
     Terminal(#[from] io::Error),
 }
 
+/// What draws a frame of the state.
+pub type Painter = fn(&App, &Theme, &mut Frame<'_>);
+
 /// Runs the workbench until the user leaves, a signal asks for the end, or the terminal is gone.
 ///
 /// Without a terminal that shows screens it is plain text instead. A run in progress is the caller's to look after, as [`Exit`] says.
 pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError> {
+    run_with(screen::draw, options, session)
+}
+
+/// [`run`] with a painter of the caller's, which may panic: the terminal is given back, and the panic goes on to the caller.
+pub fn run_with(
+    paint: Painter,
+    options: WorkbenchOptions,
+    session: Session,
+) -> Result<Exit, UiError> {
     let var = |name: &str| std::env::var(name).ok();
     if options.plain || !term::takes_screens() {
         return plain_text(options, session);
@@ -176,6 +190,7 @@ pub fn run(options: WorkbenchOptions, session: Session) -> Result<Exit, UiError>
     let keyboard = Arc::<Keyboard>::default();
     let surface = TerminalSurface {
         tty: Tty::enter(Box::new(tell), mouse)?,
+        paint,
         theme,
         looks,
         keyboard: Arc::clone(&keyboard),

@@ -9,7 +9,7 @@ use crate::ui::keyboard::Keyboard;
 use crate::ui::preferences::Preferences;
 use crate::ui::term::Tty;
 use crate::ui::theme::{ColorChoice, DEFAULT, Depth, Symbols, Theme, ThemeError, Themes};
-use crate::ui::{WorkbenchOptions, editor, screen};
+use crate::ui::{Painter, WorkbenchOptions, editor};
 
 /// What the loop draws on.
 pub(super) trait Surface {
@@ -70,6 +70,7 @@ pub(super) fn look(
 /// The terminal.
 pub(super) struct TerminalSurface {
     pub tty: Tty,
+    pub paint: Painter,
     pub theme: Theme,
     pub looks: Looks,
     pub keyboard: Arc<Keyboard>,
@@ -77,11 +78,11 @@ pub(super) struct TerminalSurface {
 
 impl Surface for TerminalSurface {
     fn draw(&mut self, app: &App) -> io::Result<(u16, u16)> {
-        let theme = &self.theme;
+        let (paint, theme) = (self.paint, &self.theme);
         let mut size = (0, 0);
         self.tty.draw(|frame| {
             size = frame.area().as_size().into();
-            screen::draw(app, theme, frame);
+            paint(app, theme, frame);
         })?;
         Ok(size)
     }

@@ -3,11 +3,9 @@
 //! Each frame is collected and goes out in one write inside synchronized output (DEC 2026). The panic hook restores the terminal
 //! only when the thread that draws panics: a panicking worker must not wreck a live screen.
 
-use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::panic::PanicHookInfo;
-use std::rc::Rc;
 use std::sync::{Mutex, Once, PoisonError};
 use std::thread::ThreadId;
 
@@ -17,11 +15,11 @@ use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
 };
 use crossterm::{Command, cursor, terminal};
-use ratatui::backend::CrosstermBackend;
 use ratatui::layout::{Position, Rect};
 use ratatui::{Frame, Terminal};
 
 use crate::ui::msg::CLIPBOARD_BYTES;
+use crate::ui::wire::{FrameBytes, Wire};
 
 /// Whether screens can be drawn here: stdout is a terminal, and not one that takes plain text only.
 #[must_use]
@@ -45,32 +43,9 @@ pub type OnWorkerPanic = Box<dyn Fn(String) + Send>;
 /// The thread that draws, and whom to tell when another one panics; set while a terminal is held.
 static HELD: Mutex<Option<(ThreadId, OnWorkerPanic)>> = Mutex::new(None);
 
-/// Bytes of a frame, collected.
-#[derive(Clone, Debug, Default)]
-pub struct FrameBytes(Rc<RefCell<Vec<u8>>>);
-
-impl FrameBytes {
-    /// Takes what has been collected.
-    #[must_use]
-    pub fn take(&self) -> Vec<u8> {
-        self.0.take()
-    }
-}
-
-impl Write for FrameBytes {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// The terminal while it is ours.
 pub struct Tty {
-    inner: Terminal<CrosstermBackend<FrameBytes>>,
+    inner: Terminal<Wire<FrameBytes>>,
     bytes: FrameBytes,
     mouse: bool,
 }
@@ -79,7 +54,7 @@ impl Tty {
     /// Takes the terminal: raw mode, alternate screen, no cursor; with `mouse` its clicks and wheel too.
     pub fn enter(on_worker_panic: OnWorkerPanic, mouse: bool) -> io::Result<Self> {
         let bytes = FrameBytes::default();
-        let inner = Terminal::new(CrosstermBackend::new(bytes.clone()))?;
+        let inner = Terminal::new(Wire::new(bytes.clone()))?;
         hold(Some((std::thread::current().id(), on_worker_panic)));
         install_hook();
         let tty = Self {
@@ -128,8 +103,10 @@ impl Tty {
 
 impl Drop for Tty {
     fn drop(&mut self) {
-        // After a panic of this very thread the hook has been here already; twice does no harm.
-        give_back();
+        // After a panic of this very thread the hook has: once more, and the cursor would be put back above what was said.
+        if !std::thread::panicking() {
+            give_back();
+        }
         hold(None);
     }
 }

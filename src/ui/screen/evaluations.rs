@@ -1,5 +1,5 @@
-//! Evaluations on hold-out episodes: one line each, and of the chosen one the stages with intervals, how sure it was, what was
-//! taken for what, and the rules with most errors.
+//! Evaluations on hold-out episodes: one line each, and of the chosen one the stages and slices with intervals, how sure it was,
+//! what was taken for what, and the rules with most errors.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -16,6 +16,7 @@ use crate::ui::told::Watching;
 use crate::ui::watching::Training;
 use crate::ui::watching::lines::{EVALUATION_COLUMNS, evaluated};
 use crate::ui::widget::chart::short;
+use crate::ui::widget::matrix;
 use crate::ui::widget::text::{column, cut_line, lines, more, span};
 
 /// From this width on stages and confusions stand side by side.
@@ -28,17 +29,7 @@ const WIDEST: u16 = 160;
 const LOW: u16 = 12;
 
 /// From this width on stages have their whole names beside their intervals, and so on.
-const ROOMY: usize = 54;
-
-/// Answers of the confusion matrix, and how they are called over its columns.
-const ANSWERS: [(&str, &str); 6] = [
-    ("dismiss", "dism"),
-    ("monitor", "moni"),
-    ("quarantine_host", "quar"),
-    ("block_ip", "bloc"),
-    ("escalate", "esca"),
-    ("malformed", "malf"),
-];
+const ROOMY: usize = 55;
 
 /// The list, and below it what the chosen evaluation tells; where there is little room, the list alone until it is large.
 pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
@@ -195,8 +186,13 @@ fn with_truth(row: &EvalRow, is_wanted: impl Fn(Action) -> bool) -> u64 {
     counts.flat_map(|answers| answers.values()).sum()
 }
 
+/// Cells of the names of stages and slices, and what stands between their intervals.
+const fn spacing(width: usize) -> (usize, &'static str) {
+    if width >= ROOMY { (20, "  ") } else { (7, " ") }
+}
+
 fn of_stages(row: &EvalRow, theme: &Theme, width: usize) -> Vec<Line<'static>> {
-    let (names, gap) = if width >= ROOMY { (20, 2) } else { (7, 1) };
+    let (names, gap) = spacing(width);
     let (faint, text) = (theme.style(Token::Faint), theme.style(Token::Text));
     let line = |text: String, style: Style| Line::from(span(text, style));
     let title = if width >= ROOMY {
@@ -204,7 +200,6 @@ fn of_stages(row: &EvalRow, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     } else {
         "95 %"
     };
-    let gap = " ".repeat(gap);
     let head = format!("{title:<names$} {:<16}{gap}{:<16}", "action", "cited");
     let mut rows = vec![Line::default(), line(head, faint)];
     // They are asked in turn, so that the first stages may have one more.
@@ -223,8 +218,42 @@ fn of_stages(row: &EvalRow, theme: &Theme, width: usize) -> Vec<Line<'static>> {
         };
         rows.push(line(format!("{name:<names$} {action}{gap}{cited}"), text));
     }
+    rows.extend(of_slices(row, theme, width));
     rows.extend(harms(row).into_iter().map(|told| line(told, text)));
     rows
+}
+
+/// The slices that cut across stages, each with how many episodes it has; where room is short, on a line of its own.
+fn of_slices(row: &EvalRow, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    if row.by_slice.is_empty() {
+        let why = "this run's files hold no slices";
+        return vec![Line::from(span(why, theme.style(Token::Faint)))];
+    }
+    let (names, gap) = spacing(width);
+    let mut rows = Vec::new();
+    for (name, answers) in &row.by_slice {
+        let cases = answers.episodes;
+        let of = |wrong: u64| told(wilson(cases.saturating_sub(wrong), cases));
+        let (action, cited) = (of(answers.wrong), of(answers.wrong_citations));
+        let mut name = format!("{} n={cases}", slice(name));
+        if width < ROOMY {
+            rows.push(std::mem::take(&mut name));
+        }
+        let name = column(&name, names, theme.glyphs.cut);
+        rows.push(format!("{name} {action}{gap}{cited}"));
+    }
+    let text = theme.style(Token::Text);
+    let rows = rows.into_iter().map(|row| Line::from(span(row, text)));
+    rows.collect()
+}
+
+/// A slice in words.
+fn slice(name: &str) -> &str {
+    match name {
+        "new_template" => "new templates",
+        "injection" => "injections",
+        other => other,
+    }
 }
 
 /// What the answers would have done, over all stages, each in words.
@@ -258,25 +287,15 @@ fn of_answers(row: &EvalRow, theme: &Theme, width: usize) -> Vec<Line<'static>> 
         let why = "this run's files hold no confusion matrix and no errors by rule";
         return vec![Line::default(), Line::from(span(why, faint))];
     }
-    let names = ANSWERS.map(|(_, name)| format!("{name:>5}"));
-    let head = format!("{:<16}{}", "truth / answer", names.concat());
-    let mut rows = vec![Line::default(), Line::from(span(head, faint))];
-    for truth in Action::ALL {
+    let columns: Vec<_> = Action::ALL.into_iter().map(Some).chain([None]).collect();
+    let count = |truth: Action, answer: Option<Action>| {
+        let answer = answer.map_or("malformed", Action::as_str);
         let answers = row.confusion.get(truth.as_str());
-        let mut spans = vec![span(format!("{:<16}", truth.as_str()), text)];
-        for (answer, _) in ANSWERS {
-            let count = answers.and_then(|answers| answers.get(answer)).copied();
-            let token = match count {
-                None | Some(0) => Token::Faint,
-                _ if answer == truth.as_str() => Token::Good,
-                _ => Token::Bad,
-            };
-            let mark = if answer == truth.as_str() { "=" } else { "" };
-            let cell = format!("{:>5}", format!("{mark}{}", count.unwrap_or(0)));
-            spans.push(span(cell, theme.style(token)));
-        }
-        rows.push(Line::from(spans));
-    }
+        let count = answers.and_then(|answers| answers.get(answer));
+        count.copied().unwrap_or(0)
+    };
+    let mut rows = vec![Line::default()];
+    rows.extend(matrix::of_actions("truth / answer", &columns, count, theme));
     let mut rules: Vec<_> = row.by_rule.iter().filter(|(_, a)| a.wrong > 0).collect();
     rules.sort_by_key(|(_, answers)| std::cmp::Reverse(answers.wrong));
     let names = width.saturating_sub(" 100 of 100".len()).clamp(16, 40);

@@ -106,6 +106,11 @@ fn the_agreement_page_lists_disagreements_and_goes_to_their_alerts() {
     ] {
         assert!(shown.contains(wanted), "{wanted}:\n{shown}");
     }
+    let alike = [
+        1 + usize::from(truth(2) == truth(0)),
+        usize::from(other(1) == truth(0)),
+    ];
+    matrices_are_of_the_side_under_the_cursor(&mut desk, truth(0), alike);
     desk.press("Enter");
     assert_eq!(
         desk.app.labelling.selected(),
@@ -115,6 +120,41 @@ fn the_agreement_page_lists_disagreements_and_goes_to_their_alerts() {
     desk.press("v j j j Enter");
     assert_eq!(desk.app.labelling.selected(), 0, "bob's, and no further");
     assert!(desk.app.layers.is_empty());
+}
+
+/// The page is open on two sides with a disagreement each; so often both the analyst and a side say `action`.
+fn matrices_are_of_the_side_under_the_cursor(desk: &mut Desk, action: Action, alike: [usize; 2]) {
+    let own_row = |shown: &str| {
+        // Below the list, which names actions too.
+        let mut matrix = shown.lines().skip_while(|line| !line.contains("you / "));
+        let row = matrix.find(|line| line.contains(&format!("  {:<16}", action.as_str())));
+        row.unwrap_or_else(|| panic!("{action}:\n{shown}"))
+            .to_owned()
+    };
+    let wide = seen(&desk.app, (100, 30));
+    let has_both = |line: &str| line.contains("you / verifier") && line.contains("you / bob  ");
+    assert!(wide.lines().any(has_both), "{wide}");
+    for (name, alike, key) in [("verifier", alike[0], "j"), ("bob", alike[1], "k")] {
+        let small = seen(&desk.app, (80, 24));
+        let corner = format!("you / {name}");
+        assert!(
+            small.contains(&format!("{corner:<16} dism moni")),
+            "{small}"
+        );
+        assert_eq!(small.matches("you / ").count(), 1, "room for one:\n{small}");
+        assert!(own_row(&small).contains(&format!("={alike}")), "{small}");
+        desk.press(key);
+    }
+    let least = seen(&desk.app, (60, 16));
+    assert!(
+        !least.contains("you / "),
+        "the list needs the room:\n{least}"
+    );
+    for height in 16..=40 {
+        for width in (60..=130).step_by(7) {
+            seen(&desk.app, (width, height));
+        }
+    }
 }
 
 #[test]

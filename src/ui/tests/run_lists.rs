@@ -126,6 +126,43 @@ fn an_evaluation_shows_how_sure_it_was_and_what_could_be_closed() {
 }
 
 #[test]
+fn an_evaluation_shows_slices_with_their_intervals_and_counts() {
+    let mut app = training(100, "F2 S-Tab S-Tab Enter");
+    tell(&mut app, RunFact::Evaluation(evaluation(60, true)));
+    // Wilson 95 % of 64 and 72 in 80, of 30 and 36 in 40.
+    let unseen = ["0.80 (0.70-0.87)", "0.90 (0.81-0.95)"];
+    let injected = ["0.75 (0.60-0.86)", "0.90 (0.77-0.96)"];
+    for size in [SMALL, (130, 45), LARGE] {
+        let shown = seen(&app, size);
+        for (name, [action, cited]) in [
+            ("new templates n=80  ", unseen),
+            ("injections n=40     ", injected),
+        ] {
+            let row = format!("{name} {action}  {cited}");
+            assert!(shown.contains(&row), "{row} is not in\n{shown}");
+        }
+    }
+    // Beside the curves the count has a line of its own.
+    press(&mut app, "Enter");
+    let shown = seen(&app, (130, 45));
+    let mut below = shown
+        .lines()
+        .skip_while(|line| !line.contains("injections n=40"));
+    let row = below.nth(1).unwrap_or("");
+    let wanted = injected.join(" ");
+    assert!(row.contains(&wanted), "{wanted} is not in\n{shown}");
+    press(&mut app, "Enter");
+    let old = EvalRow {
+        by_slice: BTreeMap::new(),
+        ..evaluation(70, false)
+    };
+    tell(&mut app, RunFact::Evaluation(old));
+    let shown = seen(&app, SMALL);
+    assert!(shown.contains("this run's files hold no slices"), "{shown}");
+    assert!(!shown.contains("n=80"), "{shown}");
+}
+
+#[test]
 fn all_that_an_evaluation_tells_is_reached_on_a_small_screen() {
     let mut app = training(100, "F2 S-Tab S-Tab");
     tell(&mut app, RunFact::Evaluation(evaluation(60, true)));
@@ -144,6 +181,7 @@ fn all_that_an_evaluation_tells_is_reached_on_a_small_screen() {
     }
     for part in [
         "all stages",
+        "new templates n=80",
         "calibration error",
         "auto-close 1 %",
         "truth / answer",

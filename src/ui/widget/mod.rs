@@ -7,6 +7,7 @@ pub mod dialog;
 pub mod disagreements;
 pub mod help;
 pub mod hints;
+pub mod matrix;
 pub mod plot;
 mod start;
 pub mod text;

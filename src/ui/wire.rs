@@ -1,0 +1,467 @@
+//! Frames as bytes on the wire, as few as say the same.
+//!
+//! Over a slow line a frame is as fast as it is short. The stock backend sets foreground and background anew whenever one of
+//! them changes, gives each attribute a sequence of its own, and moves the cursor by row and column over every gap. Here one
+//! sequence carries what has changed and nothing else, a blank takes whatever foreground is set, and the cursor moves within
+//! its row (ECMA-48: SGR, CUF, CHA). Steps relative to the cursor are taken after ASCII only: terminals do not agree on how
+//! wide other characters are, and an absolute column sets that right.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::rc::Rc;
+
+use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
+use ratatui::buffer::Cell;
+use ratatui::layout::{Position, Size};
+use ratatui::style::{Color, Modifier};
+
+/// Bytes of a frame, collected.
+#[derive(Clone, Debug, Default)]
+pub struct FrameBytes(Rc<RefCell<Vec<u8>>>);
+
+impl FrameBytes {
+    /// Takes what has been collected.
+    #[must_use]
+    pub fn take(&self) -> Vec<u8> {
+        self.0.take()
+    }
+}
+
+impl Write for FrameBytes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A terminal behind a writer. Draws cells itself and leaves all else to crossterm; colours of underlines are not drawn, no
+/// theme has them.
+pub struct Wire<W: Write>(CrosstermBackend<W>);
+
+impl<W: Write> Wire<W> {
+    /// Writes to `out`.
+    pub const fn new(out: W) -> Self {
+        Self(CrosstermBackend::new(out))
+    }
+}
+
+impl<W: Write> Backend for Wire<W> {
+    type Error = io::Error;
+
+    fn draw<'a, I>(&mut self, content: I) -> io::Result<()>
+    where
+        I: Iterator<Item = (u16, u16, &'a Cell)>,
+    {
+        let mut pen = Pen::default();
+        for (x, y, cell) in content {
+            pen.put(Position { x, y }, cell);
+        }
+        self.0.write_all(pen.lifted().as_bytes())
+    }
+
+    fn hide_cursor(&mut self) -> io::Result<()> {
+        self.0.hide_cursor()
+    }
+
+    fn show_cursor(&mut self) -> io::Result<()> {
+        self.0.show_cursor()
+    }
+
+    fn get_cursor_position(&mut self) -> io::Result<Position> {
+        self.0.get_cursor_position()
+    }
+
+    fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
+        self.0.set_cursor_position(position)
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        self.0.clear()
+    }
+
+    fn clear_region(&mut self, clear_type: ClearType) -> io::Result<()> {
+        self.0.clear_region(clear_type)
+    }
+
+    fn size(&self) -> io::Result<Size> {
+        self.0.size()
+    }
+
+    fn window_size(&mut self) -> io::Result<WindowSize> {
+        self.0.window_size()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Backend::flush(&mut self.0)
+    }
+}
+
+/// How the next character will look.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+struct Ink {
+    fg: Color,
+    bg: Color,
+    modifier: Modifier,
+}
+
+/// What shows on a blank too.
+const SHOWS_ON_BLANKS: Modifier = Modifier::UNDERLINED
+    .union(Modifier::REVERSED)
+    .union(Modifier::CROSSED_OUT);
+
+/// The attributes with what turns them on and off (SGR). Bold and dim go off together.
+const ATTRIBUTES: [(Modifier, u8, u8); 9] = [
+    (Modifier::BOLD, 1, 22),
+    (Modifier::DIM, 2, 22),
+    (Modifier::ITALIC, 3, 23),
+    (Modifier::UNDERLINED, 4, 24),
+    (Modifier::SLOW_BLINK, 5, 25),
+    (Modifier::RAPID_BLINK, 6, 25),
+    (Modifier::REVERSED, 7, 27),
+    (Modifier::HIDDEN, 8, 28),
+    (Modifier::CROSSED_OUT, 9, 29),
+];
+
+/// Writes a frame: knows what is set and where the cursor stands.
+#[derive(Default)]
+struct Pen {
+    out: String,
+    ink: Ink,
+    /// Where the next character goes by itself, if that is known.
+    at: Option<Position>,
+    /// Whether nothing but ASCII has been written since the cursor was last placed.
+    is_certain: bool,
+}
+
+impl Pen {
+    fn put(&mut self, place: Position, cell: &Cell) {
+        self.go(place);
+        let symbol = cell.symbol();
+        self.dip(self.wanted(symbol, cell));
+        self.out.push_str(symbol);
+        let is_ascii = symbol.len() == 1;
+        self.is_certain &= is_ascii;
+        let width = unicode_width::UnicodeWidthStr::width(symbol);
+        let x = place.x.saturating_add(1);
+        self.at = (width == 1).then_some(Position { x, y: place.y });
+    }
+
+    /// The look of a cell; of a blank what shows of it, the rest as it is.
+    fn wanted(&self, symbol: &str, cell: &Cell) -> Ink {
+        let (fg, bg, modifier) = (cell.fg, cell.bg, cell.modifier);
+        let shows = (self.ink.modifier | modifier).intersects(SHOWS_ON_BLANKS);
+        match symbol {
+            " " if !shows => Ink { bg, ..self.ink },
+            _ => Ink { fg, bg, modifier },
+        }
+    }
+
+    /// Brings the cursor to a place.
+    fn go(&mut self, place: Position) {
+        if self.at == Some(place) {
+            return;
+        }
+        let ahead = self.at.filter(|at| at.y == place.y && at.x < place.x);
+        let (column, row) = (place.x.saturating_add(1), place.y.saturating_add(1));
+        let told = match ahead {
+            Some(at) if self.is_certain && place.x == at.x + 1 => write!(self.out, "\x1b[C"),
+            Some(at) if self.is_certain => write!(self.out, "\x1b[{}C", place.x - at.x),
+            Some(_) => write!(self.out, "\x1b[{column}G"),
+            None if column == 1 => write!(self.out, "\x1b[{row}H"),
+            None => write!(self.out, "\x1b[{row};{column}H"),
+        };
+        debug_assert!(told.is_ok(), "a string takes any text");
+        self.is_certain = true;
+    }
+
+    /// Sets what differs, in one sequence.
+    fn dip(&mut self, wanted: Ink) {
+        if wanted == self.ink {
+            return;
+        }
+        let mut set = Parameters(String::new());
+        // To the look of a fresh terminal there is a shorter way than to turn off one after another.
+        if wanted != Ink::default() {
+            set.attributes(self.ink.modifier, wanted.modifier);
+            if wanted.fg != self.ink.fg {
+                set.color(wanted.fg, Ground::Fore);
+            }
+            if wanted.bg != self.ink.bg {
+                set.color(wanted.bg, Ground::Back);
+            }
+        }
+        self.out.push_str("\x1b[");
+        self.out.push_str(&set.0);
+        self.out.push('m');
+        self.ink = wanted;
+    }
+
+    /// What has been written, with nothing left set.
+    fn lifted(mut self) -> String {
+        self.dip(Ink::default());
+        self.out
+    }
+}
+
+/// Which colour is meant.
+#[derive(Clone, Copy)]
+enum Ground {
+    Fore,
+    Back,
+}
+
+/// Parameters of one SGR sequence.
+struct Parameters(String);
+
+impl Parameters {
+    fn add(&mut self, parameter: impl std::fmt::Display) {
+        let between = if self.0.is_empty() { "" } else { ";" };
+        let written = write!(self.0, "{between}{parameter}");
+        debug_assert!(written.is_ok(), "a string takes any text");
+    }
+
+    fn attributes(&mut self, from: Modifier, to: Modifier) {
+        let mut kept = from;
+        for (attribute, _, off) in ATTRIBUTES {
+            if from.contains(attribute) && !to.contains(attribute) && kept.contains(attribute) {
+                self.add(off);
+                // What shares the number went off with it.
+                let shares = ATTRIBUTES.iter().filter(|(_, _, other)| *other == off);
+                shares.for_each(|(shared, ..)| kept.remove(*shared));
+            }
+        }
+        for (attribute, on, _) in ATTRIBUTES {
+            if to.contains(attribute) && !kept.contains(attribute) {
+                self.add(on);
+            }
+        }
+    }
+
+    fn color(&mut self, color: Color, ground: Ground) {
+        let base = match ground {
+            Ground::Fore => 30,
+            Ground::Back => 40,
+        };
+        match color {
+            Color::Rgb(r, g, b) => self.add(format_args!("{};2;{r};{g};{b}", base + 8)),
+            Color::Indexed(index) => self.add(format_args!("{};5;{index}", base + 8)),
+            Color::Reset => self.add(base + 9),
+            named => self.add(base + offset(named)),
+        }
+    }
+}
+
+/// Of one of the sixteen colours, what its number adds to 30 or 40; the bright ones lie sixty above (aixterm).
+const fn offset(named: Color) -> u16 {
+    match named {
+        Color::Red => 1,
+        Color::Green => 2,
+        Color::Yellow => 3,
+        Color::Blue => 4,
+        Color::Magenta => 5,
+        Color::Cyan => 6,
+        Color::Gray => 7,
+        Color::DarkGray => 60,
+        Color::LightRed => 61,
+        Color::LightGreen => 62,
+        Color::LightYellow => 63,
+        Color::LightBlue => 64,
+        Color::LightMagenta => 65,
+        Color::LightCyan => 66,
+        Color::White => 67,
+        // Black; the others have no name and are written by their own numbers.
+        Color::Black | Color::Reset | Color::Indexed(_) | Color::Rgb(..) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use ratatui::buffer::Buffer;
+    use ratatui::layout::Rect;
+    use ratatui::style::Style;
+    use ratatui::{Terminal, TerminalOptions, Viewport};
+
+    const AREA: Rect = Rect::new(0, 0, 24, 6);
+
+    fn drawn(cells: &[(u16, u16, Cell)]) -> String {
+        let out = FrameBytes::default();
+        let mut wire = Wire::new(out.clone());
+        let content = cells.iter().map(|(x, y, cell)| (*x, *y, cell));
+        wire.draw(content).expect("bytes");
+        String::from_utf8(out.take()).expect("text")
+    }
+
+    fn cell(symbol: &str, style: Style) -> Cell {
+        let mut cell = Cell::default();
+        cell.set_symbol(symbol).set_style(style);
+        cell
+    }
+
+    fn row(text: &str, style: Style) -> Vec<(u16, u16, Cell)> {
+        let symbols = text.chars().enumerate();
+        let cells = symbols.map(|(x, c)| (x as u16, 2, cell(&c.to_string(), style)));
+        cells.collect()
+    }
+
+    #[test]
+    fn a_style_is_set_once_and_only_what_differs() {
+        let plain = Style::new();
+        let blue = plain.fg(Color::Rgb(1, 2, 3));
+        let cases: [(&[(&str, Style)], &str); 6] = [
+            (&[("ab", plain)], "\x1b[3Hab"),
+            (&[("ab", blue)], "\x1b[3H\x1b[38;2;1;2;3mab\x1b[m"),
+            (
+                &[("a", blue.bold()), ("b", blue.dim()), ("c", plain)],
+                "\x1b[3H\x1b[1;38;2;1;2;3ma\x1b[22;2mb\x1b[mc",
+            ),
+            (
+                &[("a", plain.red()), ("b", plain.red().on_light_blue())],
+                "\x1b[3H\x1b[31ma\x1b[104mb\x1b[m",
+            ),
+            // A blank shows no foreground.
+            (
+                &[("a", blue), (" ", plain.white()), ("b", blue)],
+                "\x1b[3H\x1b[38;2;1;2;3ma b\x1b[m",
+            ),
+            (
+                &[("a", plain.fg(Color::Indexed(79))), (" ", plain.reversed())],
+                "\x1b[3H\x1b[38;5;79ma\x1b[7;39m \x1b[m",
+            ),
+        ];
+        for (parts, bytes) in cases {
+            let mut cells = Vec::new();
+            for (text, style) in parts {
+                let from = cells.len() as u16;
+                let moved = row(text, *style).into_iter();
+                cells.extend(moved.map(|(x, y, cell)| (x + from, y, cell)));
+            }
+            assert_eq!(drawn(&cells), bytes, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn the_cursor_steps_after_ascii_and_is_placed_after_anything_else() {
+        let at = |x, y, symbol| (x, y, cell(symbol, Style::new()));
+        let cases = [
+            (vec![at(0, 0, "a"), at(2, 0, "b")], "\x1b[1Ha\x1b[Cb"),
+            (vec![at(0, 0, "a"), at(9, 0, "b")], "\x1b[1Ha\x1b[8Cb"),
+            (vec![at(0, 0, "é"), at(9, 0, "b")], "\x1b[1Hé\x1b[10Gb"),
+            // Placed anew, it is certain again.
+            (
+                vec![at(0, 0, "é"), at(3, 0, "b"), at(5, 0, "c")],
+                "\x1b[1Hé\x1b[4Gb\x1b[Cc",
+            ),
+            // After a wide character nobody knows.
+            (vec![at(0, 0, "語"), at(2, 0, "b")], "\x1b[1H語\x1b[1;3Hb"),
+            (vec![at(5, 0, "a"), at(5, 1, "b")], "\x1b[1;6Ha\x1b[2;6Hb"),
+        ];
+        for (cells, bytes) in cases {
+            assert_eq!(drawn(&cells), bytes);
+        }
+    }
+
+    /// What a terminal shows after these bytes: each cell's text, and how it looks as far as that can be seen.
+    fn shown(frames: &[Vec<u8>]) -> Vec<String> {
+        let side = |cells: u16| std::num::NonZero::new(cells).expect("a side");
+        let mut parser = vt100::Parser::new(side(AREA.height), side(AREA.width), 0);
+        frames.iter().for_each(|bytes| parser.process(bytes));
+        let places = (0..AREA.height).flat_map(|y| (0..AREA.width).map(move |x| (y, x)));
+        let cells = places.filter_map(|(y, x)| parser.screen().cell(y, x));
+        let look = |cell: &vt100::Cell| {
+            let text = match cell.contents() {
+                "" => " ",
+                text => text,
+            };
+            let lines = (cell.underline(), cell.inverse());
+            let inked = text != " " || lines != (false, false);
+            let letters = (cell.fgcolor(), cell.bold(), cell.dim(), cell.italic());
+            let letters = inked.then_some(letters);
+            format!("{text} {:?} {lines:?} {letters:?}", cell.bgcolor())
+        };
+        cells.map(look).collect()
+    }
+
+    fn frames<B: Backend>(backend: impl FnOnce(FrameBytes) -> B, buffers: &[Buffer]) -> Vec<Vec<u8>>
+    where
+        B::Error: std::fmt::Debug,
+    {
+        let out = FrameBytes::default();
+        let options = TerminalOptions {
+            viewport: Viewport::Fixed(AREA),
+        };
+        let mut terminal = Terminal::with_options(backend(out.clone()), options).expect("fixed");
+        let frames = buffers.iter().map(|buffer| {
+            let drawn = terminal.draw(|frame| *frame.buffer_mut() = buffer.clone());
+            drawn.expect("bytes");
+            out.take()
+        });
+        frames.collect()
+    }
+
+    fn any_color() -> impl Strategy<Value = Color> {
+        prop_oneof![
+            Just(Color::Reset),
+            Just(Color::Indexed(200)),
+            Just(Color::Rgb(1, 20, 255)),
+        ]
+    }
+
+    /// A cell's symbol, colours and modifiers; half of all are blank as a frame begins.
+    fn any_cell() -> impl Strategy<Value = Cell> {
+        let symbol = prop_oneof![
+            Just(" "),
+            Just("a"),
+            Just("Z"),
+            Just("é"),
+            Just("⣿"),
+            Just("│")
+        ];
+        // What vt100 knows: bold, dim, italic, underlined, reversed.
+        let modifier = prop_oneof![
+            3 => Just(Modifier::empty()),
+            1 => (0_u16..1 << 7).prop_map(|bits| {
+                let modifier = Modifier::from_bits_truncate(bits & 0b100_1111);
+                // Both at once look different from terminal to terminal.
+                let both = modifier.contains(Modifier::BOLD | Modifier::DIM);
+                modifier.difference(if both { Modifier::DIM } else { Modifier::empty() })
+            }),
+        ];
+        let styled = (symbol, any_color(), any_color(), modifier).prop_map(|(s, fg, bg, m)| {
+            let mut cell = Cell::default();
+            cell.set_symbol(s).set_fg(fg).set_bg(bg);
+            cell.modifier = m;
+            cell
+        });
+        prop_oneof![Just(Cell::default()), styled]
+    }
+
+    fn any_buffer() -> impl Strategy<Value = Buffer> {
+        let count = AREA.width as usize * AREA.height as usize;
+        let cells = prop::collection::vec(any_cell(), count);
+        cells.prop_map(|content| Buffer {
+            area: AREA,
+            content,
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn a_terminal_shows_what_the_stock_backend_shows_and_gets_fewer_bytes(
+            buffers in prop::collection::vec(any_buffer(), 1..4)
+        ) {
+            let ours = frames(Wire::new, &buffers);
+            let stock = frames(CrosstermBackend::new, &buffers);
+            prop_assert_eq!(shown(&ours), shown(&stock));
+            let bytes = |frames: &[Vec<u8>]| frames.iter().map(Vec::len).sum::<usize>();
+            prop_assert!(bytes(&ours) <= bytes(&stock), "{} of {}", bytes(&ours), bytes(&stock));
+        }
+    }
+}
