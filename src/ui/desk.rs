@@ -6,9 +6,6 @@ use crate::env::schema::{Action, Episode, Verdict};
 use crate::env::verdict;
 use crate::ui::queue::{Entry, Queue};
 
-/// Steps of undo kept.
-const UNDO: usize = 200;
-
 /// What the analyst did with an alert.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Desk {
@@ -62,9 +59,6 @@ impl Queue {
         if entry.desk != before {
             self.undo.push((stage, at, before));
             self.redo.clear();
-            if self.undo.len() > UNDO {
-                self.undo.remove(0);
-            }
         }
     }
 

@@ -3,11 +3,19 @@
 //!
 //! No colour, no boxes, nothing drawn again; every line passes the gate. The end of the input is the end.
 
+mod agreeing;
+mod comparing;
+mod copying;
 mod deciding;
 mod doing;
+mod evaluations;
+mod grouping;
 mod labelling;
+mod no_screen;
+mod rollouts;
 mod running;
 mod telling;
+mod what_if;
 mod words;
 
 #[cfg(test)]
@@ -29,8 +37,7 @@ use crate::ui::input::Input;
 use crate::ui::keys::{Keymap, Verb};
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg};
 use crate::ui::perform::perform;
-use crate::ui::surface::Surface;
-use crate::ui::theme::ThemeError;
+use crate::ui::plain::no_screen::NoScreen;
 
 /// The longest line that is read, in bytes; a longer one is passed over whole.
 const MAX_LINE: u64 = 4_096;
@@ -157,7 +164,7 @@ fn read_line(input: &mut impl BufRead) -> Option<Line> {
 struct Heard {
     asked_labels: usize,
     labels: usize,
-    lists: usize,
+    errands: usize,
 }
 
 /// The state, and both ends of the conversation.
@@ -281,7 +288,9 @@ impl Plain<'_> {
         match &message {
             Msg::FactsEnded => self.facts_open = false,
             Msg::Label(_) => self.heard.labels += 1,
-            Msg::Report(Report::Listed(_) | Report::Failed(_)) => self.heard.lists += 1,
+            Msg::Report(Report::Listed(_) | Report::Groups { .. } | Report::Failed(_)) => {
+                self.heard.errands += 1;
+            }
             _ => {}
         }
         let effects = update(&mut self.app, message);
@@ -358,35 +367,6 @@ impl Plain<'_> {
         if self.exit.is_none() && telling::place(&self.app) != self.shown {
             self.tell_alert()?;
         }
-        Ok(())
-    }
-}
-
-/// There is no screen: nothing is drawn, copied or edited.
-struct NoScreen;
-
-impl Surface for NoScreen {
-    fn draw(&mut self, _app: &App) -> io::Result<(u16, u16)> {
-        Ok((0, 0))
-    }
-
-    fn redraw(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn suspend(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn copy(&mut self, _text: &str) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn edit(&mut self, _text: &str) -> io::Result<Result<String, String>> {
-        Ok(Err("an editor needs the screens".to_owned()))
-    }
-
-    fn use_theme(&mut self, _name: &str) -> Result<(), ThemeError> {
         Ok(())
     }
 }

@@ -22,7 +22,7 @@ pub(super) const fn verb_of(action: Action) -> Verb {
 }
 
 /// The log line that `text` names, by its id or its number; the one the cursor is on where nothing is named.
-fn line_named(app: &App, text: &str) -> Result<usize, String> {
+pub(super) fn line_named(app: &App, text: &str) -> Result<usize, String> {
     let Some((entry, here)) = detail::shown(app) else {
         return Err("there is no alert here".to_owned());
     };
@@ -42,7 +42,7 @@ fn line_named(app: &App, text: &str) -> Result<usize, String> {
 }
 
 /// Puts the cursor of the log window on a line.
-fn point(app: &mut App, line: usize) {
+pub(super) fn point(app: &mut App, line: usize) {
     if app.screen == ScreenName::Labelling {
         app.labelling.line = line;
         app.labelling.line_scroll = Scroll::closed();
@@ -58,6 +58,16 @@ pub(super) fn entry_of(app: &App) -> Option<&Entry> {
         ScreenName::Labelling => app.labelling.current().map(|item| &item.entry),
         _ => app.queue.current(),
     }
+}
+
+/// What is shown of it: its edited copy where a what-if stands.
+pub(super) fn shown_of(app: &App) -> Option<&Entry> {
+    detail::shown(app).map(|(entry, _)| entry)
+}
+
+/// Whether there is an answer, or never will be.
+pub(super) const fn has_answered(answer: Option<&Answer>) -> bool {
+    matches!(answer, Some(Answer::Given { .. } | Answer::Failed(_)))
 }
 
 impl Plain<'_> {
@@ -101,7 +111,7 @@ impl Plain<'_> {
         match line_named(&self.app, rest) {
             Ok(line) => {
                 point(&mut self.app, line);
-                let told = entry_of(&self.app).and_then(|entry| telling::line(entry, line));
+                let told = shown_of(&self.app).and_then(|entry| telling::line(entry, line));
                 self.put(&told.unwrap_or_default())
             }
             Err(why) => self.put(&why),
@@ -113,7 +123,7 @@ impl Plain<'_> {
             Ok(line) => line,
             Err(why) => return self.put(&why),
         };
-        let rows = entry_of(&self.app).map(|entry| detail::rows(entry, line));
+        let rows = shown_of(&self.app).map(|entry| detail::rows(entry, line));
         let rows = rows.unwrap_or_default().into_iter();
         let rows: Vec<String> = rows
             .map(|row| format!("{}: {}", row.name, row.value))
@@ -157,8 +167,11 @@ impl Plain<'_> {
         self.tell_judgement()
     }
 
-    /// You, truth and model of a revealed alert.
+    /// You, truth and model of a revealed alert, or what a what-if makes of them.
     fn tell_judgement(&mut self) -> io::Result<()> {
+        if self.app.queue.what_if().is_some() {
+            return self.tell_edits();
+        }
         let Some(entry) = self.app.queue.current().filter(|e| e.desk.is_revealed) else {
             return Ok(());
         };
@@ -170,12 +183,16 @@ impl Plain<'_> {
         self.answer()
     }
 
-    /// What the model says, as far as it is shown.
+    /// What the model says, as far as it is shown; what both say where two are compared.
     pub(super) fn answer(&mut self) -> io::Result<()> {
         // The weights may still be on their way.
         self.out.flush()?;
-        if self.app.screen != ScreenName::Labelling && self.app.queue.hides_answer() {
+        let is_labelling = self.app.screen == ScreenName::Labelling;
+        if !is_labelling && self.app.queue.hides_answer() {
             return self.put("Model: hidden until the reveal (blind ends that)");
+        }
+        if !is_labelling && self.app.queue.second_adapter().is_some() {
+            return self.tell_both();
         }
         self.wait_for_answer()?;
         let lines = telling::model(&self.app);
@@ -192,10 +209,9 @@ impl Plain<'_> {
         self.act(effects)?;
         self.wait(|plain| {
             let app = &plain.app;
-            let answer = telling::answer_of(app);
             let is_hidden = entry_of(app).is_none() || !telling::may_be_told(app);
             is_hidden
-                || matches!(answer, Some(Answer::Given { .. } | Answer::Failed(_)))
+                || has_answered(telling::answer_of(app))
                 || !matches!(app.queue.model, Model::Ready { .. })
         })
     }

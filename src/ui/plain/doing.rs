@@ -34,8 +34,18 @@ impl Plain<'_> {
             Word::Split => self.split(rest),
             Word::Filter => self.filter(rest),
             Word::Model => self.model(rest),
+            Word::Adapters => self.adapters(),
+            Word::Compare => self.compare(rest),
+            Word::WhatIf => self.what_if(rest),
+            Word::Groups => self.groups(rest),
+            Word::Copy => self.copy(rest),
+            Word::Case => self.case(rest),
+            Word::Agreement => self.agreement(rest),
             Word::Train => self.train(rest),
             Word::Pause | Word::Resume | Word::Save | Word::Stop => self.steer(word),
+            Word::Rollouts => self.rollouts(rest),
+            Word::Evaluations => self.evaluations(rest),
+            Word::Attacks => self.attacks(),
             Word::Runs => self.runs(),
             Word::Help => self.help(rest),
             Word::Quit => self.quit(rest),
@@ -65,12 +75,17 @@ impl Plain<'_> {
             self.wait_for_answer()?;
         }
         let before = telling::standing(&self.app);
+        let edition = self.app.queue.edition();
         self.verb(verb)?;
         if word == Word::Again {
             return self.answer();
         }
+        let is_here = telling::place(&self.app) == self.shown;
+        if is_here && self.app.queue.edition() != edition {
+            return self.tell_edits();
+        }
         let has_changed = telling::standing(&self.app) != before;
-        if has_changed && telling::place(&self.app) == self.shown {
+        if has_changed && is_here {
             self.put_all(&telling::standing(&self.app))?;
         }
         self.wait_for_clerk()

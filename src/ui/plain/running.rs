@@ -75,25 +75,38 @@ impl Plain<'_> {
 
     /// The runs there are, newest first.
     pub(super) fn runs(&mut self) -> io::Result<()> {
-        let before = self.heard.lists;
+        let before = self.heard.errands;
         let effects: Vec<Effect> = tending::look();
         self.act(effects)?;
-        self.wait(|plain| plain.heard.lists > before)?;
+        self.wait(|plain| plain.heard.errands > before)?;
         let lines: Vec<String> = self.app.runs.visible().into_iter().map(listed).collect();
         self.put_all(&lines)
     }
+
+    /// What the attacker tried in the run, the most winning arm first.
+    pub(super) fn attacks(&mut self) -> io::Result<()> {
+        let lines = self.app.training.shown().map(arms);
+        self.put_all(&lines.unwrap_or_else(no_run))
+    }
 }
 
-/// Keys that are told of a run on the screens, and the words for them here: other keys mean other things on episodes.
-const IN_WORDS: [(&str, &str); 5] = [
+/// Said where there is no run.
+pub(super) fn no_run() -> Vec<String> {
+    vec!["Run: none; train start begins one".to_owned()]
+}
+
+/// Keys that are told of on the screens, and the words for them here: other keys mean other things on episodes.
+const IN_WORDS: [(&str, &str); 7] = [
     ("t and then Enter continues", "train continue continues"),
     ("t continues the run", "train continue continues the run"),
     ("t starts one", "train start begins one"),
     ("p resumes it", "resume lets it go on"),
     ("x stops; ", "stop stops; "),
+    (". Esc shows the alert", "; what-if drop shows the alert"),
+    ("Esc takes it off", "filter alone takes it off"),
 ];
 
-/// What is said of runs on the screens, in words.
+/// What is said on the screens, in words.
 pub(super) fn in_words(text: &str) -> String {
     let told = text.to_owned();
     IN_WORDS
@@ -105,7 +118,7 @@ pub(super) fn in_words(text: &str) -> String {
 fn run(app: &App) -> Vec<String> {
     let training = &app.training;
     let Some(run) = training.live().or(training.shown()) else {
-        return vec!["Run: none; train start begins one".to_owned()];
+        return no_run();
     };
     let mut lines = vec![format!("Run: {}, {}", run.name(), state(run))];
     let phase = run.stage().map(|stage| {
@@ -148,6 +161,23 @@ fn metrics(run: &Watching) -> Option<String> {
     };
     let told: Vec<String> = HEADLINES.iter().filter_map(newest).collect();
     (!told.is_empty()).then(|| format!("Metrics: {}", told.join(", ")))
+}
+
+/// The attacker's arms, one a line.
+fn arms(run: &Watching) -> Vec<String> {
+    let arms = run.arms();
+    if arms.is_empty() {
+        let none = run.says_none_of("tries of the attacker", "they come with stage 4");
+        return vec![format!("Attacks: {}", in_words(&none))];
+    }
+    let told = arms.iter().map(|arm| {
+        let [tries, wins, refused, step, last] = arm.words();
+        format!(
+            "Arm {}: tries {tries}, won {wins}, refused {refused}, last at step {step}: {last}",
+            arm.last.arm
+        )
+    });
+    told.collect()
 }
 
 /// A run in one line.

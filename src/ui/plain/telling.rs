@@ -1,7 +1,8 @@
 //! The state in lines, one fact a line: alerts, decisions, truth, answers, scores. Pure; what is hidden on the screens is hidden
 //! here.
 
-use super::deciding::entry_of;
+use super::deciding::{entry_of, shown_of};
+use super::what_if;
 use crate::env::prompt;
 use crate::env::schema::{Action, Verdict};
 use crate::ui::app::{App, ScreenName};
@@ -18,7 +19,7 @@ pub(super) fn place(app: &App) -> String {
 
 /// The alert in front: its header, its numbered log lines, and what is decided on it.
 pub(super) fn alert(app: &App) -> Vec<String> {
-    let Some(entry) = entry_of(app) else {
+    let Some(entry) = shown_of(app) else {
         return vec!["There is no alert here.".to_owned()];
     };
     let alert = &entry.episode.alert;
@@ -42,6 +43,7 @@ pub(super) fn alert(app: &App) -> Vec<String> {
         format!("User: {}", alert.user),
         format!("Summary: {}", alert.summary),
     ];
+    lines.extend(what_if::changes(app));
     let window = 0..entry.episode.log_window.len();
     lines.extend(window.filter_map(|at| line(entry, at)));
     lines.extend(standing(app));
@@ -148,11 +150,11 @@ pub(super) fn rule(app: &App) -> Vec<String> {
     ]
 }
 
-/// What the model has answered to the alert in front, if anything.
+/// What the model has answered to what is shown of the alert in front, if anything.
 pub(super) fn answer_of(app: &App) -> Option<&Answer> {
     match app.screen {
         ScreenName::Labelling => app.labelling.answer(app.labelling.selected()),
-        _ => app.queue.answer(app.queue.selected()),
+        _ => app.queue.shown_answer(),
     }
 }
 
@@ -167,38 +169,50 @@ pub(super) fn model(app: &App) -> Vec<String> {
     if !may_be_told(app) {
         return vec!["Model: hidden until your own choice".to_owned()];
     }
-    let is_revealed = app.screen != ScreenName::Labelling
-        && entry_of(app).is_some_and(|entry| entry.desk.is_revealed);
-    match (answer_of(app), &app.queue.model) {
-        (
-            Some(Answer::Given {
-                adapter,
-                verdict,
-                probabilities,
-                ..
-            }),
-            _,
-        ) => {
-            let words = if is_revealed {
-                judged(verdict)
-            } else {
-                said(verdict)
-            };
-            let mut lines = vec![format!("Model: {adapter}: {words}")];
-            lines.extend(probabilities.map(shares));
-            lines
+    let is_labelling = app.screen == ScreenName::Labelling;
+    let is_judged = !is_labelling && shown_of(app).is_some_and(|entry| entry.desk.is_revealed);
+    let name = match app.queue.what_if() {
+        Some(_) if !is_labelling => "Model now",
+        _ => "Model",
+    };
+    let answer = answer_of(app);
+    let who = match answer {
+        Some(Answer::Given { adapter, .. }) => format!("{name}: {adapter}"),
+        _ => name.to_owned(),
+    };
+    let shares = answer.and_then(shares);
+    std::iter::once(answered(&who, answer, &app.queue.model, is_judged))
+        .chain(shares.map(|shares| format!("Model's shares: {shares}")))
+        .collect()
+}
+
+/// What an answer says, behind `who`; whether it is right where that may be told.
+pub(super) fn answered(
+    who: &str,
+    answer: Option<&Answer>,
+    model: &Model,
+    is_judged: bool,
+) -> String {
+    match (answer, model) {
+        (Some(Answer::Given { verdict, .. }), _) if is_judged => {
+            format!("{who}: {}", judged(verdict))
         }
+        (Some(Answer::Given { verdict, .. }), _) => format!("{who}: {}", said(verdict)),
         (Some(Answer::Failed(why)), _) | (_, Model::Failed(why)) => {
-            vec![format!("Model: no answer: {why}")]
+            format!("{who}: no answer: {why}")
         }
-        _ => vec!["Model: no answer yet".to_owned()],
+        _ => format!("{who}: no answer yet"),
     }
 }
 
-fn shares(of: [f64; 5]) -> String {
-    let pairs = Action::ALL.iter().zip(of);
+/// How likely each action was to be said, where that is known.
+pub(super) fn shares(answer: &Answer) -> Option<String> {
+    let Answer::Given { probabilities, .. } = answer else {
+        return None;
+    };
+    let pairs = Action::ALL.iter().zip((*probabilities)?);
     let told = pairs.map(|(action, share)| format!("{action} {:.0}%", share * 100.0));
-    format!("Model's shares: {}", told.collect::<Vec<_>>().join(", "))
+    Some(told.collect::<Vec<_>>().join(", "))
 }
 
 /// An answer without what came of it.

@@ -1,8 +1,12 @@
 //! Scripts of lines in, text out: the whole conversation, with a model that is a thread and labels on a disk.
 
+mod agreeing;
+mod comparing;
+mod copying;
 mod deciding;
 mod reading;
 mod running;
+mod what_if;
 
 use std::io::{Cursor, Write};
 use std::sync::mpsc::channel;
@@ -13,7 +17,7 @@ use super::{Inputs, Talk, run};
 use crate::env::schema::{Episode, Split, Stage};
 use crate::env::verdict::judge;
 use crate::label::Store;
-use crate::link::{Command, Control, Fact};
+use crate::link::{AdapterChoice, Command, Control, Fact};
 use crate::train::config::TrainConfig;
 use crate::ui::keys::Keymap;
 use crate::ui::msg::Exit;
@@ -26,10 +30,11 @@ const SOURCE: EpisodeSource = EpisodeSource {
     seed: 5,
 };
 
-/// A folder of labels, a model that answers so, and facts told before it.
+/// A folder of labels, a model that answers so, its other adapters otherwise, and facts told before it.
 struct Bench {
     home: tempfile::TempDir,
     reply: fn(&Episode) -> String,
+    others: fn(&Episode) -> String,
     told: Vec<Fact>,
 }
 
@@ -38,6 +43,7 @@ impl Bench {
         Self {
             home: tempfile::tempdir().expect("a folder"),
             reply,
+            others: reply,
             told: Vec::new(),
         }
     }
@@ -75,13 +81,16 @@ impl Bench {
         for fact in &self.told {
             assert!(facts.send(fact.clone()).is_ok());
         }
-        let reply = self.reply;
+        let (reply, others) = (self.reply, self.others);
+        let default = AdapterChoice::Named("stage4_adversarial".into());
         let model = std::thread::spawn(move || {
             let mut controls = Vec::new();
             for command in asked {
                 match command {
                     Command::Infer(request) => {
-                        let response = reply(&request.episode);
+                        let is_default = request.adapter == default;
+                        let said = if is_default { reply } else { others };
+                        let response = said(&request.episode);
                         let _ = facts.send(Fact::Inference {
                             id: request.id,
                             adapter: "stage4_adversarial".into(),

@@ -11,17 +11,25 @@ use crate::ui::keys::{Chord, Lookup, Verb};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Word {
     Accept,
+    Adapters,
     Again,
+    Agreement,
     Answer,
+    Attacks,
     Blind,
+    Case,
     Cite,
+    Compare,
+    Copy,
     Decide(Action),
     Discard,
     Episodes,
+    Evaluations,
     Fields,
     Filter,
     Flag,
     Generated,
+    Groups,
     Help,
     Label,
     Labelling,
@@ -38,6 +46,7 @@ pub(super) enum Word {
     Redo,
     Resume,
     Reveal,
+    Rollouts,
     Rule,
     Runs,
     Save,
@@ -50,6 +59,7 @@ pub(super) enum Word {
     Submit,
     Train,
     Undo,
+    WhatIf,
 }
 
 /// Where a word works.
@@ -107,7 +117,7 @@ const fn entry(
 
 /// Every word, in the order of help.
 #[rustfmt::skip]
-pub(super) const WORDS: [Entry; 44] = [
+pub(super) const WORDS: [Entry; 54] = [
     entry("dismiss", Word::Decide(Action::Dismiss), "[LINE]", On::Both, "decide; a line behind it is cited"),
     entry("monitor", Word::Decide(Action::Monitor), "[LINE]", On::Both, "decide"),
     entry("quarantine_host", Word::Decide(Action::QuarantineHost), "[LINE]", On::Both, "decide"),
@@ -130,6 +140,12 @@ pub(super) const WORDS: [Entry; 44] = [
     entry("filter", Word::Filter, "[TEXT]", On::Both, "only what TEXT lets through, as after / on the screens; without one everything"),
     entry("blind", Word::Blind, "", On::Episodes, "hide the model's answer until the reveal, or show it"),
     entry("model", Word::Model, "[NAME|next|previous]", On::Both, "who can be asked, or ask that adapter from now on"),
+    entry("adapters", Word::Adapters, "", On::Both, "who can be asked, and how each has done so far"),
+    entry("compare", Word::Compare, "[NAME|next|off]", On::Episodes, "another adapter's answer too, and whether both say the same; until off answer and reveal tell both"),
+    entry("what-if", Word::WhatIf, "[[LINE] FIELD [VALUE]|drop]", On::Episodes, "edit a field of a revealed alert in a copy: truth and answer before and after; undo takes an edit back, without a VALUE what it may be, \"\" is an empty one"),
+    entry("groups", Word::Groups, "[BY [NAME]]", On::Episodes, "alerts counted by category, host, rule, severity or outcome; a NAME is added to the filter"),
+    entry("copy", Word::Copy, "line|prompt|json|case [defanged]", On::Both, "print the log line you are on, the prompt, the episode or the case in Markdown"),
+    entry("case", Word::Case, "[defanged]", On::Both, "print the case in Markdown for a ticket"),
     entry("score", Word::Score, "", On::Episodes, "you, the model and the truth over the revealed alerts of this stage"),
     entry("undo", Word::Undo, "", On::Both, "take the last change back"),
     entry("redo", Word::Redo, "", On::Both, "bring it again"),
@@ -142,6 +158,7 @@ pub(super) const WORDS: [Entry; 44] = [
     entry("flag", Word::Flag, "", On::Labelling, "flag the alert for somebody to look at, or take that back"),
     entry("pending", Word::Pending, "", On::Labelling, "the next alert that waits for its label"),
     entry("generated", Word::Generated, "", On::Labelling, "generated alerts behind the imported ones, or none"),
+    entry("agreement", Word::Agreement, "[NUMBER]", On::Labelling, "how far you agree with the verifier and others, in percent and kappa, and where not; or go to that disagreement"),
     entry("episodes", Word::Episodes, "", On::Both, "alerts whose truth is known (F1)"),
     entry("labelling", Word::Labelling, "", On::Both, "alerts that wait for labels, imported ones too (F3)"),
     entry("train", Word::Train, "[start|continue|skip]", On::Both, "how the run goes; start one, continue one, or end its stage early"),
@@ -149,6 +166,9 @@ pub(super) const WORDS: [Entry; 44] = [
     entry("resume", Word::Resume, "", On::Both, "let a paused run go on"),
     entry("save", Word::Save, "", On::Both, "have the run write a checkpoint"),
     entry("stop", Word::Stop, "", On::Both, "stop the run after a checkpoint"),
+    entry("rollouts", Word::Rollouts, "[STEP|older|newer|window]", On::Both, "what the run sampled last, or at a step, with rewards; window tells the log lines behind it"),
+    entry("evaluations", Word::Evaluations, "[STEP|list]", On::Both, "the run's last evaluation or that of a step: stages, slices, calibration, confusions; or all of them in a line each"),
+    entry("attacks", Word::Attacks, "", On::Both, "what the attacker tried in the run, and won"),
     entry("runs", Word::Runs, "", On::Both, "the runs there are"),
     entry("help", Word::Help, "[WORD]", On::Both, "these words, or that one"),
     entry("quit", Word::Quit, "[leave|stop]", On::Both, "the end; a run in progress goes on, or stops after a checkpoint"),
@@ -179,6 +199,13 @@ const fn of_verb(verb: Verb) -> Option<&'static str> {
         Verb::ShowThreeWay => "score",
         Verb::OpenDetail => "fields",
         Verb::ToggleSplit => "split",
+        Verb::ToggleCompare => "compare",
+        Verb::NextCompared => "compare next",
+        Verb::ShowAdapters => "adapters",
+        Verb::ShowGroups => "groups",
+        Verb::EditField => "what-if",
+        Verb::DropWhatIf => "what-if drop",
+        Verb::Copy => "copy",
         Verb::LabelAlert => "label",
         Verb::Search => "filter",
         Verb::EditRationale => "rationale",
@@ -189,9 +216,11 @@ const fn of_verb(verb: Verb) -> Option<&'static str> {
         Verb::FlagAlert => "flag",
         Verb::NextPending => "pending",
         Verb::ToggleGenerated => "generated",
+        Verb::ShowAgreement => "agreement",
         Verb::ShowEpisodes => "episodes",
         Verb::ShowLabelling => "labelling",
         Verb::ShowTraining => "train",
+        Verb::ShowAttacker => "attacks",
         Verb::ShowRuns => "runs",
         Verb::Help => "help",
         Verb::Quit | Verb::Interrupt => "quit",
@@ -226,7 +255,7 @@ pub(super) fn read<'a>(line: &'a str, app: &App) -> Result<(Word, &'a str), Stri
 }
 
 /// The first word, and what is behind it.
-fn halves(line: &str) -> (&str, &str) {
+pub(super) fn halves(line: &str) -> (&str, &str) {
     let (first, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     (first, rest.trim())
 }

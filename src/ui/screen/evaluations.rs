@@ -164,7 +164,7 @@ fn draw_one(training: &Training, row: &EvalRow, theme: &Theme, area: Rect, buf: 
 }
 
 /// A share with its 95 % interval, of so many cases.
-fn share(row: &EvalRow, name: &str, cases: u64) -> Option<Estimate> {
+pub(in crate::ui) fn share(row: &EvalRow, name: &str, cases: u64) -> Option<Estimate> {
     let value = row.values.get(name)?;
     wilson((value * cases as f64).round() as u64, cases)
 }
@@ -248,7 +248,7 @@ fn of_slices(row: &EvalRow, theme: &Theme, width: usize) -> Vec<Line<'static>> {
 }
 
 /// A slice in words.
-fn slice(name: &str) -> &str {
+pub(in crate::ui) fn slice(name: &str) -> &str {
     match name {
         "new_template" => "new templates",
         "injection" => "injections",
@@ -257,7 +257,7 @@ fn slice(name: &str) -> &str {
 }
 
 /// What the answers would have done, over all stages, each in words.
-fn harms(row: &EvalRow) -> Vec<String> {
+pub(in crate::ui) fn harms(row: &EvalRow) -> Vec<String> {
     let malicious = with_truth(row, Action::is_malicious);
     let harmless = with_truth(row, |action| action == Action::Dismiss);
     let others = row.episodes.saturating_sub(malicious);

@@ -110,7 +110,7 @@ fn window_rows(group: &RolloutGroup, theme: &Theme, width: usize) -> Vec<Line<'s
 }
 
 /// The episode by its id; `None` for one of the attacker's, or of another version: its truth is another.
-fn episode_of(group: &RolloutGroup) -> Option<Episode> {
+pub(in crate::ui) fn episode_of(group: &RolloutGroup) -> Option<Episode> {
     let parts: Vec<_> = group.episode_id.split('-').collect();
     let [stage, split, seed, index] = parts[..] else {
         return None;
@@ -190,7 +190,7 @@ fn columns_head(training: &Training, group: &RolloutGroup, width: usize) -> Stri
 }
 
 /// What the reward is made of.
-fn components(rollout: &Rollout) -> String {
+pub(in crate::ui) fn components(rollout: &Rollout) -> String {
     let parts = rollout.components.iter();
     let parts: Vec<_> = parts
         .map(|(name, value)| format!("{name} {value:+.2}"))
