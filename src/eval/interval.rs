@@ -14,13 +14,14 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// The share `hits` of `n` with Wilson's score interval; `None` of nothing.
+/// The share `hits` of `n` with Wilson's score interval; `None` of nothing. More hits than cases, as a damaged file may tell, are
+/// all of them.
 #[must_use]
 pub fn wilson(hits: u64, n: u64) -> Option<Estimate> {
     if n == 0 {
         return None;
     }
-    let (share, n) = (hits as f64 / n as f64, n as f64);
+    let (share, n) = (hits.min(n) as f64 / n as f64, n as f64);
     let shrink = 1.0 + Z * Z / n;
     let centre = (share + Z * Z / (2.0 * n)) / shrink;
     let half = Z / shrink * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
@@ -110,6 +111,7 @@ mod tests {
         }
         near(wilson(20, 20).expect("n"), 1.0 - 0.1611, 1.0, 6e-5);
         assert_eq!(wilson(0, 0), None);
+        assert_eq!(wilson(9, 7), wilson(7, 7), "a damaged file");
         let none = wilson(0, 7).expect("n");
         assert!(none.low == 0.0 && none.value == 0.0);
     }

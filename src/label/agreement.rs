@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Decision, Labels, State};
-use crate::env::schema::{Action, Episode};
+use crate::env::schema::{Action, Episode, Verdict};
 
 /// What two sides say of one episode.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -81,6 +81,20 @@ impl Agreement {
         }
     }
 
+    /// How many actions are the same, and kappa, in words; none without an episode.
+    #[must_use]
+    pub fn in_words(&self) -> Option<String> {
+        let percent = self.percent?;
+        let kappa = match self.kappa {
+            Some(kappa) => format!("Cohen's kappa {kappa:.3}"),
+            None => "Cohen's kappa undefined: one action only".to_owned(),
+        };
+        Some(format!(
+            "{} of {} actions the same ({percent:.1} %), {kappa}",
+            self.same_action, self.both
+        ))
+    }
+
     /// Between what two annotators have submitted.
     #[must_use]
     pub fn between(labels: &Labels, one: &str, two: &str) -> Self {
@@ -117,6 +131,17 @@ impl Agreement {
         });
         Self::of(pairs.collect())
     }
+}
+
+/// Whether two answers to one episode are the same in action and citation, in words.
+#[must_use]
+pub fn alike_in_words(one: &Verdict, two: &Verdict) -> String {
+    let word = |is_same: bool| if is_same { "the same" } else { "another" };
+    format!(
+        "{} action, {} citation",
+        word(one.action == two.action),
+        word(one.cited_log_id == two.cited_log_id)
+    )
 }
 
 /// How often each action of one side (a row) meets each of the other (a column), in the order of [`Action::ALL`].
@@ -241,6 +266,9 @@ mod tests {
         assert_eq!((none.both, none.percent, none.kappa), (0, None, None));
         let one_class = agreement(&[(Action::Monitor, Action::Monitor, 7)]);
         assert_eq!((one_class.percent, one_class.kappa), (Some(100.0), None));
+        let told = "7 of 7 actions the same (100.0 %), Cohen's kappa undefined: one action only";
+        assert_eq!(one_class.in_words().as_deref(), Some(told));
+        assert_eq!(none.in_words(), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod doing;
 mod evaluations;
 mod grouping;
 mod labelling;
+mod lines;
 mod no_screen;
 mod rollouts;
 mod running;
@@ -21,15 +22,15 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Write};
 use std::thread::JoinHandle;
 
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, channel};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
 
 use super::{Outside, Session, WorkbenchOptions, app_for, lost};
 use crate::ui::app::{App, ScreenName, Toast, update};
-use crate::ui::clerk::{self, Request};
+use crate::ui::clerk::{self, Outcome, Request};
 use crate::ui::effects::perform_effect;
 use crate::ui::errand::{self, Report};
 use crate::ui::gate::clean;
@@ -37,15 +38,9 @@ use crate::ui::input::Input;
 use crate::ui::keys::{Keymap, Verb};
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg};
 use crate::ui::perform::perform;
+use crate::ui::plain::lines::{Line, MAX_LINE, TooLong, read_lines};
 use crate::ui::plain::no_screen::NoScreen;
-
-/// The longest line that is read, in bytes; a longer one is passed over whole.
-const MAX_LINE: u64 = 4_096;
-
-/// A line that was longer.
-struct TooLong;
-
-type Line = Result<String, TooLong>;
+use crate::ui::plain::rollouts::Told;
 
 /// Said where somebody sits at both ends.
 const PROMPT: &str = "> ";
@@ -75,43 +70,7 @@ pub(super) fn run<R: BufRead + Send + 'static>(
     talk: Talk<R>,
     out: &mut dyn Write,
 ) -> io::Result<Exit> {
-    let run_root = options.run_root.clone();
-    let (store, annotator) = (options.labels.clone(), options.annotator.clone());
-    let folder = store.path().display().to_string();
-    let errands = errand::start(run_root.clone(), inputs.sender.clone())?;
-    let (labels, clerk) = clerk::start(store, annotator, inputs.sender)?;
-    // A clerk that is gone is told of when a label is to be written.
-    let _ = labels.send(Request::Recall);
-    let heard = Heard {
-        asked_labels: 1,
-        ..Heard::default()
-    };
-    let outside = Outside {
-        inputs: inputs.received,
-        facts: session.facts,
-        commands: session.commands,
-        errands,
-        labels,
-        run_root,
-    };
-    let mut app = app_for(options, keymap, session.shipped);
-    app.screen = ScreenName::Episodes;
-    let mut plain = Plain {
-        app,
-        outside,
-        lines: read_lines(talk.input)?,
-        runtime: tokio::runtime::Builder::new_current_thread().build()?,
-        out,
-        is_prompted: talk.is_prompted,
-        facts_open: true,
-        notes: Vec::new(),
-        heard,
-        clerk,
-        folder,
-        shown: String::new(),
-        is_warned: false,
-        exit: None,
-    };
+    let mut plain = Plain::open(options, keymap, session, inputs, talk, out)?;
     let exit = match plain.converse() {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
             lost(&mut plain.app, &plain.outside)
@@ -123,40 +82,6 @@ pub(super) fn run<R: BufRead + Send + 'static>(
     // What was asked last is to be on disk before the process ends.
     let _ = clerk.join();
     Ok(exit)
-}
-
-/// A thread that reads lines, no faster than they are obeyed.
-fn read_lines(mut input: impl BufRead + Send + 'static) -> io::Result<Receiver<Line>> {
-    let (sender, lines) = channel(1);
-    let reader = std::thread::Builder::new().name("lines".into());
-    reader.spawn(move || {
-        while let Some(line) = read_line(&mut input) {
-            if sender.blocking_send(line).is_err() {
-                return;
-            }
-        }
-    })?;
-    Ok(lines)
-}
-
-/// The next line; none at the end, or where nothing more can be read.
-fn read_line(input: &mut impl BufRead) -> Option<Line> {
-    let mut bytes = Vec::new();
-    let mut piece = |bytes: &mut Vec<u8>| {
-        let read = input.by_ref().take(MAX_LINE).read_until(b'\n', bytes);
-        read.ok().filter(|count| *count > 0)
-    };
-    piece(&mut bytes)?;
-    let is_whole = |bytes: &[u8]| bytes.ends_with(b"\n") || (bytes.len() as u64) < MAX_LINE;
-    if is_whole(&bytes) {
-        return Some(Ok(String::from_utf8_lossy(&bytes).into_owned()));
-    }
-    loop {
-        bytes.clear();
-        if piece(&mut bytes).is_none() || is_whole(&bytes) {
-            return Some(Err(TooLong));
-        }
-    }
 }
 
 /// How often the clerk was asked, and how often the other threads have answered.
@@ -176,7 +101,7 @@ struct Plain<'a> {
     out: &'a mut dyn Write,
     is_prompted: bool,
     facts_open: bool,
-    /// What the state has said and is not told yet.
+    /// What the state has said to what came in, and is not told yet. What it says to a line is told at once.
     notes: Vec<Toast>,
     heard: Heard,
     clerk: JoinHandle<()>,
@@ -186,6 +111,8 @@ struct Plain<'a> {
     shown: String,
     /// That something is lost by quitting has been told.
     is_warned: bool,
+    /// What `older`, `newer` and `window` are about.
+    told_rollouts: Option<Told>,
     exit: Option<Exit>,
 }
 
@@ -217,6 +144,57 @@ async fn woken(
             Woken::Message(fact.map_or(Msg::FactsEnded, Msg::Fact))
         }
         line = line, if has_lines => Woken::Line(line),
+    }
+}
+
+impl<'a> Plain<'a> {
+    /// Everything started, and nothing said yet.
+    fn open<R: BufRead + Send + 'static>(
+        options: WorkbenchOptions,
+        keymap: Keymap,
+        session: Session,
+        inputs: Inputs,
+        talk: Talk<R>,
+        out: &'a mut dyn Write,
+    ) -> io::Result<Self> {
+        let run_root = options.run_root.clone();
+        let (store, annotator) = (options.labels.clone(), options.annotator.clone());
+        let folder = store.path().display().to_string();
+        let errands = errand::start(run_root.clone(), inputs.sender.clone())?;
+        let (labels, clerk) = clerk::start(store, annotator, inputs.sender)?;
+        // A clerk that is gone is told of when a label is to be written.
+        let _ = labels.send(Request::Recall);
+        let heard = Heard {
+            asked_labels: 1,
+            ..Heard::default()
+        };
+        let outside = Outside {
+            inputs: inputs.received,
+            facts: session.facts,
+            commands: session.commands,
+            errands,
+            labels,
+            run_root,
+        };
+        let mut app = app_for(options, keymap, session.shipped);
+        app.screen = ScreenName::Episodes;
+        Ok(Self {
+            app,
+            outside,
+            lines: read_lines(talk.input)?,
+            runtime: tokio::runtime::Builder::new_current_thread().build()?,
+            out,
+            is_prompted: talk.is_prompted,
+            facts_open: true,
+            notes: Vec::new(),
+            heard,
+            clerk,
+            folder,
+            shown: String::new(),
+            is_warned: false,
+            told_rollouts: None,
+            exit: None,
+        })
     }
 }
 
@@ -293,8 +271,14 @@ impl Plain<'_> {
             }
             _ => {}
         }
+        // Where an alert has gone to be labelled is told by what comes of it.
+        let is_told = matches!(message, Msg::Label(Outcome::Added(_)));
         let effects = update(&mut self.app, message);
-        self.act(effects)
+        let said = self.act_quietly(effects)?;
+        let said = said.filter(|said| said.is_bad || !is_told);
+        self.notes
+            .extend(said.filter(|said| self.notes.last() != Some(said)));
+        Ok(())
     }
 
     /// Does what a verb does on the screen that is in front.
@@ -305,13 +289,26 @@ impl Plain<'_> {
 
     /// The same on another screen than the one in front.
     fn verb_on(&mut self, screen: ScreenName, verb: Verb) -> io::Result<()> {
-        let before = std::mem::replace(&mut self.app.screen, screen);
-        let done = self.verb(verb);
-        self.app.screen = before;
-        done
+        let effects = self.wanted_on(screen, verb);
+        self.act(effects)
     }
 
-    fn act(&mut self, mut effects: Vec<Effect>) -> io::Result<()> {
+    /// What a verb wants done on another screen than the one in front.
+    fn wanted_on(&mut self, screen: ScreenName, verb: Verb) -> Vec<Effect> {
+        let before = std::mem::replace(&mut self.app.screen, screen);
+        let effects = perform(&mut self.app, verb);
+        self.app.screen = before;
+        effects
+    }
+
+    /// Does what is wanted, and tells what the state says to it.
+    fn act(&mut self, effects: Vec<Effect>) -> io::Result<()> {
+        let said = self.act_quietly(effects)?;
+        self.tell(said)
+    }
+
+    /// Does what is wanted; what the state says to it is the caller's to tell.
+    fn act_quietly(&mut self, mut effects: Vec<Effect>) -> io::Result<Option<Toast>> {
         loop {
             for effect in effects {
                 // Each of them is answered once.
@@ -325,10 +322,7 @@ impl Plain<'_> {
             }
             effects = update(&mut self.app, Msg::LookFurther);
         }
-        let said = self.app.toast.take();
-        self.notes
-            .extend(said.filter(|said| self.notes.last() != Some(said)));
-        Ok(())
+        Ok(self.app.toast.take())
     }
 
     /// One line, through the gate.
@@ -340,12 +334,16 @@ impl Plain<'_> {
         lines.iter().try_for_each(|line| self.put(line))
     }
 
+    fn tell(&mut self, said: impl IntoIterator<Item = Toast>) -> io::Result<()> {
+        said.into_iter().try_for_each(|said| {
+            let word = if said.is_bad { "error" } else { "note" };
+            self.put(&format!("{word}: {}", running::in_words(&said.text)))
+        })
+    }
+
     fn tell_notes(&mut self) -> io::Result<()> {
-        for note in std::mem::take(&mut self.notes) {
-            let word = if note.is_bad { "error" } else { "note" };
-            self.put(&format!("{word}: {}", running::in_words(&note.text)))?;
-        }
-        Ok(())
+        let notes = std::mem::take(&mut self.notes);
+        self.tell(notes)
     }
 
     /// Tells the alert in front, and remembers that.
@@ -357,6 +355,8 @@ impl Plain<'_> {
 
     /// Obeys a line; then what the state has to say of it, and the alert where it is another one.
     fn obey(&mut self, line: &str) -> io::Result<()> {
+        // What has come since the last line is no answer to this one.
+        self.tell_notes()?;
         match words::read(line, &self.app) {
             Ok((word, rest)) => self.perform(word, rest)?,
             Err(instead) => self.put(&instead)?,

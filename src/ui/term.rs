@@ -37,6 +37,9 @@ fn draws(term: Option<&str>) -> bool {
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
 
+/// No colour and no attribute: frames begin and end so, and neither a shell nor an editor is asked to leave it so.
+const PLAIN: &[u8] = b"\x1b[m";
+
 /// Takes what a panicking worker said.
 pub type OnWorkerPanic = Box<dyn Fn(String) + Send>;
 
@@ -130,6 +133,7 @@ fn take_screen(mouse: bool) -> io::Result<()> {
         EnableBracketedPaste,
         cursor::Hide
     )?;
+    bytes.extend(PLAIN);
     if mouse {
         bytes.extend(MOUSE_ON);
     }
@@ -138,7 +142,7 @@ fn take_screen(mouse: bool) -> io::Result<()> {
 
 /// Restores the terminal; it may be gone, so errors say nothing new.
 fn give_back() {
-    let mut bytes = MOUSE_OFF.to_vec();
+    let mut bytes = [MOUSE_OFF, PLAIN].concat();
     let queued = crossterm::queue!(
         bytes,
         EndSynchronizedUpdate,

@@ -2,9 +2,9 @@
 //!
 //! Over a slow line a frame is as fast as it is short. The stock backend sets foreground and background anew whenever one of
 //! them changes, gives each attribute a sequence of its own, and moves the cursor by row and column over every gap. Here one
-//! sequence carries what has changed and nothing else, a blank takes whatever foreground is set, and the cursor moves within
-//! its row (ECMA-48: SGR, CUF, CHA). Steps relative to the cursor are taken after ASCII only: terminals do not agree on how
-//! wide other characters are, and an absolute column sets that right.
+//! sequence carries what has changed and nothing else, a blank takes whatever foreground is set, and the cursor steps over a
+//! gap (ECMA-48: SGR, CUP, CUF). Steps are taken after ASCII only: terminals do not agree on how wide other characters are,
+//! and a place by row and column sets that right.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -112,7 +112,9 @@ struct Ink {
 /// What shows on a blank too.
 const SHOWS_ON_BLANKS: Modifier = Modifier::UNDERLINED
     .union(Modifier::REVERSED)
-    .union(Modifier::CROSSED_OUT);
+    .union(Modifier::CROSSED_OUT)
+    .union(Modifier::SLOW_BLINK)
+    .union(Modifier::RAPID_BLINK);
 
 /// The attributes with what turns them on and off (SGR). Bold and dim go off together.
 const ATTRIBUTES: [(Modifier, u8, u8); 9] = [
@@ -166,12 +168,11 @@ impl Pen {
         if self.at == Some(place) {
             return;
         }
-        let ahead = self.at.filter(|at| at.y == place.y && at.x < place.x);
+        let is_ahead = |at: &Position| self.is_certain && at.y == place.y && at.x < place.x;
         let (column, row) = (place.x.saturating_add(1), place.y.saturating_add(1));
-        let told = match ahead {
-            Some(at) if self.is_certain && place.x == at.x + 1 => write!(self.out, "\x1b[C"),
-            Some(at) if self.is_certain => write!(self.out, "\x1b[{}C", place.x - at.x),
-            Some(_) => write!(self.out, "\x1b[{column}G"),
+        let told = match self.at.filter(is_ahead).map(|at| place.x - at.x) {
+            Some(1) => write!(self.out, "\x1b[C"),
+            Some(cells) => write!(self.out, "\x1b[{cells}C"),
             None if column == 1 => write!(self.out, "\x1b[{row}H"),
             None => write!(self.out, "\x1b[{row};{column}H"),
         };
@@ -347,16 +348,32 @@ mod tests {
     }
 
     #[test]
+    fn every_attribute_is_turned_on_and_off_by_its_numbers() {
+        let text = Style::new();
+        let on = |modifier| text.add_modifier(modifier);
+        for (attribute, set, unset) in ATTRIBUTES {
+            let mut cells = row("a", on(attribute));
+            cells.push((1, 2, cell("b", text.red())));
+            let wanted = format!("\x1b[3H\x1b[{set}ma\x1b[{unset};31mb\x1b[m");
+            assert_eq!(drawn(&cells), wanted, "{attribute:?}");
+        }
+        // Two that one number turns off.
+        let mut cells = row("a", on(Modifier::SLOW_BLINK | Modifier::RAPID_BLINK));
+        cells.push((1, 2, cell("b", on(Modifier::RAPID_BLINK))));
+        assert_eq!(drawn(&cells), "\x1b[3H\x1b[5;6ma\x1b[25;6mb\x1b[m");
+    }
+
+    #[test]
     fn the_cursor_steps_after_ascii_and_is_placed_after_anything_else() {
         let at = |x, y, symbol| (x, y, cell(symbol, Style::new()));
         let cases = [
             (vec![at(0, 0, "a"), at(2, 0, "b")], "\x1b[1Ha\x1b[Cb"),
             (vec![at(0, 0, "a"), at(9, 0, "b")], "\x1b[1Ha\x1b[8Cb"),
-            (vec![at(0, 0, "é"), at(9, 0, "b")], "\x1b[1Hé\x1b[10Gb"),
+            (vec![at(0, 0, "é"), at(9, 0, "b")], "\x1b[1Hé\x1b[1;10Hb"),
             // Placed anew, it is certain again.
             (
                 vec![at(0, 0, "é"), at(3, 0, "b"), at(5, 0, "c")],
-                "\x1b[1Hé\x1b[4Gb\x1b[Cc",
+                "\x1b[1Hé\x1b[1;4Hb\x1b[Cc",
             ),
             // After a wide character nobody knows.
             (vec![at(0, 0, "語"), at(2, 0, "b")], "\x1b[1H語\x1b[1;3Hb"),
@@ -420,6 +437,8 @@ mod tests {
             Just("a"),
             Just("Z"),
             Just("é"),
+            Just("e\u{301}"),
+            Just("語"),
             Just("⣿"),
             Just("│")
         ];
@@ -445,9 +464,21 @@ mod tests {
     fn any_buffer() -> impl Strategy<Value = Buffer> {
         let count = AREA.width as usize * AREA.height as usize;
         let cells = prop::collection::vec(any_cell(), count);
-        cells.prop_map(|content| Buffer {
-            area: AREA,
-            content,
+        cells.prop_map(move |mut content| {
+            // A wide character has the cell behind it, or does not stand there.
+            for at in 0..count {
+                if content[at].symbol() == "語" {
+                    let is_last = (at + 1) % AREA.width as usize == 0;
+                    match content.get_mut(at + 1).filter(|_| !is_last) {
+                        Some(behind) => *behind = Cell::default(),
+                        None => content[at] = Cell::default(),
+                    }
+                }
+            }
+            Buffer {
+                area: AREA,
+                content,
+            }
         })
     }
 

@@ -18,14 +18,25 @@ impl Plain<'_> {
             let lines = agreement(labelling);
             return self.put_all(&lines);
         }
-        let count = all_disagreements(&labelling.sides()).len();
+        let all = all_disagreements(&labelling.sides());
         let number = rest.parse::<usize>().ok();
         let at = number.and_then(|number| number.checked_sub(1));
-        let Some(at) = at.filter(|at| *at < count) else {
+        let Some((at, found)) = at.and_then(|at| Some((at, all.get(at)?))) else {
+            let count = all.len();
             return self.put(&format!("no disagreement {rest} among {count}"));
         };
+        let was_filtered = labelling.is_filtered();
         let effects = verbs::open_listed(&mut self.app, at);
-        self.act(effects)
+        self.act(effects)?;
+        if !self.app.labelling.is_selected(&found.episode_id) {
+            // Why not has been said.
+            return Ok(());
+        }
+        if was_filtered {
+            self.put("The filter is off: every alert is let through.")?;
+        }
+        // In front already or not: it was asked for.
+        self.tell_alert()
     }
 }
 
@@ -45,20 +56,13 @@ fn agreement(labelling: &Labelling) -> Vec<String> {
 /// Percent, kappa, and who decides what how often.
 fn standing(own: &str, side: &Side) -> Vec<String> {
     let (found, other) = (&side.agreement, &side.name);
-    let Some(percent) = found.percent else {
+    let Some(actions) = found.in_words() else {
         return vec![format!(
             "{own} and {other}: no alert that both have decided"
         )];
     };
-    let kappa = match found.kappa {
-        Some(kappa) => format!("Cohen's kappa {kappa:.3}"),
-        None => "Cohen's kappa undefined: one action only".to_owned(),
-    };
     let mut lines = vec![
-        format!(
-            "{own} and {other}: {} of {} actions the same ({percent:.1} %), {kappa}",
-            found.same_action, found.both
-        ),
+        format!("{own} and {other}: {actions}"),
         format!(
             "{own} and {other}: {} of {} citations the same",
             found.same_citation, found.both

@@ -4,12 +4,13 @@ use std::io;
 
 use super::deciding::{has_answered, shown_of};
 use super::{Plain, telling};
+use crate::label::agreement::alike_in_words;
 use crate::ui::app::App;
 use crate::ui::asking::choosing::Offer;
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::perform::NO_MODEL;
-use crate::ui::queue::{Answer, Model, adapter_name};
+use crate::ui::queue::{Answer, adapter_name};
 
 impl Plain<'_> {
     /// Who can be asked, and how each has done.
@@ -73,12 +74,12 @@ impl Plain<'_> {
 
     /// What both say of what is shown.
     pub(super) fn tell_both(&mut self) -> io::Result<()> {
-        self.wait_for_answer()?;
-        self.wait(|plain| {
-            let queue = &plain.app.queue;
-            queue.second_adapter().is_none()
-                || has_answered(queue.second_answer())
-                || !matches!(queue.model, Model::Ready { .. })
+        // Both at once: while the second answers, a run may make the first one's answer outdated.
+        self.wait_for_answers(|app| {
+            let queue = &app.queue;
+            let is_alone = queue.second_adapter().is_none();
+            let has_second = is_alone || has_answered(queue.second_answer());
+            has_second && has_answered(queue.shown_answer())
         })?;
         let lines = both(&self.app);
         self.put_all(&lines)
@@ -130,10 +131,5 @@ fn alike(answers: [Option<&Answer>; 2]) -> Option<String> {
     else {
         return None;
     };
-    let word = |is_same: bool| if is_same { "the same" } else { "another" };
-    Some(format!(
-        "Both: {} action, {} citation",
-        word(one.action == two.action),
-        word(one.cited_log_id == two.cited_log_id)
-    ))
+    Some(format!("Both: {}", alike_in_words(one, two)))
 }

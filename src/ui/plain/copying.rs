@@ -2,14 +2,19 @@
 
 use std::io;
 
+use unicode_width::UnicodeWidthChar;
+
 use super::Plain;
 use super::words::halves;
 use crate::ui::copying::Copied;
-use crate::ui::gate::{MAX_CHARS, clean};
+use crate::ui::gate::{MAX_CHARS, clean, is_hostile};
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
 use crate::ui::perform::perform;
+
+/// What becomes of characters that could steer a terminal, or hide.
+const HIDDEN: &str = "Hidden characters are spelled out, as <U+200B>; in json they are escaped, which loses nothing.";
 
 /// What each is called here.
 const fn name(of: Copied) -> &'static str {
@@ -28,7 +33,8 @@ impl Plain<'_> {
         let chosen = Copied::ALL.iter().position(|of| name(*of) == form);
         let Some(chosen) = chosen else {
             let known = Copied::ALL.map(|of| format!("copy {}: {}", name(of), of.title()));
-            return self.put_all(&known);
+            self.put_all(&known)?;
+            return self.put(HIDDEN);
         };
         let is_defanged = match how {
             "" => false,
@@ -50,6 +56,10 @@ impl Plain<'_> {
         };
         // There is no clipboard to tell of.
         self.app.toast = None;
+        let text = match Copied::ALL.get(chosen) {
+            Some(Copied::Json) => escaped(&text),
+            _ => text,
+        };
         text.lines()
             .try_for_each(|line| writeln!(self.out, "{}", whole(line)))
     }
@@ -58,6 +68,23 @@ impl Plain<'_> {
     pub(super) fn case(&mut self, rest: &str) -> io::Result<()> {
         self.copy(&format!("{} {rest}", name(Copied::Case)))
     }
+}
+
+/// JSON that the gate lets through as it is: what it would spell out is escaped, so that programs read the same text from it.
+/// Outside its strings JSON has no such character.
+pub(super) fn escaped(json: &str) -> String {
+    let mut told = String::with_capacity(json.len());
+    for c in json.chars() {
+        // The gate spells marks out only where they pile up; escaped they are the same marks anywhere.
+        if !is_hostile(c) && c.width() != Some(0) {
+            told.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]).iter() {
+            told.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    told
 }
 
 /// A line through the gate, whole however long: at once it would be cut.

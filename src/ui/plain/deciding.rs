@@ -77,9 +77,12 @@ impl Plain<'_> {
             return self.put(&why);
         }
         self.verb(verb_of(action))?;
-        if !rest.is_empty() && self.notes.is_empty() {
+        let desk = entry_of(&self.app).map(|entry| &entry.desk);
+        let is_taken = desk.is_some_and(|desk| desk.decision == Some(action) && !desk.is_revealed);
+        if is_taken && !rest.is_empty() {
             return self.cite(rest);
         }
+        // Why it is not has been said.
         self.tell_standing()
     }
 
@@ -97,13 +100,16 @@ impl Plain<'_> {
         self.tell_standing()
     }
 
-    /// What is decided now, unless something stood against it; on disk where it is a label.
-    fn tell_standing(&mut self) -> io::Result<()> {
+    /// What is decided now; where it is a label, only if that is on disk.
+    pub(super) fn tell_standing(&mut self) -> io::Result<()> {
         self.wait_for_clerk()?;
-        let lines = telling::standing(&self.app);
-        if self.notes.iter().any(|note| note.is_bad) {
+        let item = self.app.labelling.current();
+        let is_label = self.app.screen == ScreenName::Labelling;
+        if is_label && item.is_some_and(|item| !telling::is_on_disk(item)) {
+            // Why not is said.
             return Ok(());
         }
+        let lines = telling::standing(&self.app);
         self.put_all(&lines)
     }
 
@@ -201,6 +207,11 @@ impl Plain<'_> {
 
     /// Until the model has answered, or never will.
     pub(super) fn wait_for_answer(&mut self) -> io::Result<()> {
+        self.wait_for_answers(|app| has_answered(telling::answer_of(app)))
+    }
+
+    /// Until `are_there`, or they never will be.
+    pub(super) fn wait_for_answers(&mut self, are_there: impl Fn(&App) -> bool) -> io::Result<()> {
         self.wait_for_model()?;
         if !matches!(self.app.queue.model, Model::Ready { .. }) {
             return Ok(());
@@ -210,9 +221,7 @@ impl Plain<'_> {
         self.wait(|plain| {
             let app = &plain.app;
             let is_hidden = entry_of(app).is_none() || !telling::may_be_told(app);
-            is_hidden
-                || has_answered(telling::answer_of(app))
-                || !matches!(app.queue.model, Model::Ready { .. })
+            is_hidden || are_there(app) || !matches!(app.queue.model, Model::Ready { .. })
         })
     }
 }

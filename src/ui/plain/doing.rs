@@ -10,6 +10,7 @@ use crate::ui::keys::Verb;
 use crate::ui::labelling::verbs;
 use crate::ui::leaving::losses;
 use crate::ui::msg::ExitReason;
+use crate::ui::perform::perform;
 use crate::ui::queue::{Model, adapter_name};
 use crate::ui::searching;
 
@@ -24,6 +25,7 @@ impl Plain<'_> {
             Word::Reveal => self.reveal(),
             Word::Answer => self.answer(),
             Word::Label => self.label(rest),
+            Word::Guidelines => self.guidelines(),
             Word::Rationale | Word::Note => self.write(word, rest),
             Word::Rule => self.put_all(&telling::rule(&self.app)),
             Word::Fields => self.fields(rest),
@@ -66,6 +68,7 @@ impl Plain<'_> {
             Word::Flag => Verb::FlagAlert,
             Word::Pending => Verb::NextPending,
             Word::Generated => Verb::ToggleGenerated,
+            Word::Export => Verb::ExportLabels,
             Word::Episodes => Verb::ShowEpisodes,
             Word::Again => Verb::AskAgain,
             Word::Blind => return self.toggle_blind(),
@@ -108,13 +111,16 @@ impl Plain<'_> {
 
     fn mismatch(&mut self) -> io::Result<()> {
         self.wait_for_model()?;
-        self.verb(Verb::NextMismatch)?;
-        if self.app.queue.is_looking {
-            // That it looks is no news once it has looked.
-            self.notes.clear();
-            self.wait(|plain| !plain.app.queue.is_looking)?;
+        let effects = perform(&mut self.app, Verb::NextMismatch);
+        let said = self.act_quietly(effects)?;
+        // That it looks is no news once it has looked.
+        if !self.app.queue.is_looking || said.as_ref().is_some_and(|said| said.is_bad) {
+            self.tell(said)?;
         }
-        Ok(())
+        self.wait(|plain| {
+            let queue = &plain.app.queue;
+            !queue.is_looking || !matches!(queue.model, Model::Ready { .. })
+        })
     }
 
     fn stage(&mut self, rest: &str) -> io::Result<()> {
@@ -152,9 +158,6 @@ impl Plain<'_> {
     fn filter(&mut self, rest: &str) -> io::Result<()> {
         let effects = searching::search(&mut self.app, rest.to_owned());
         self.act(effects)?;
-        if self.notes.iter().any(|note| note.is_bad) {
-            return Ok(());
-        }
         let (text, visible) = match self.app.screen {
             ScreenName::Labelling => {
                 let labelling = &self.app.labelling;
@@ -162,6 +165,10 @@ impl Plain<'_> {
             }
             _ => (&self.app.queue.filter_text, self.app.queue.visible().len()),
         };
+        if text != rest {
+            // What is wrong with it has been said, and the one before stays.
+            return Ok(());
+        }
         let said = match text.as_str() {
             "" => "No filter: every alert is let through.".to_owned(),
             text => format!("Filter {text}: {visible} alerts so far"),

@@ -4,13 +4,14 @@ use std::io;
 
 use super::Plain;
 use super::running::no_run;
-use crate::env::schema::{Action, Stage};
+use crate::env::schema::Action;
 use crate::eval::calibration::edges;
 use crate::eval::interval::{Estimate, wilson};
 use crate::link::EvalRow;
-use crate::ui::screen::evaluations::{harms, share, slice};
+use crate::ui::screen::evaluations::{Harm, cases, harms, rules_with_errors, share, slice};
 use crate::ui::told::Watching;
 use crate::ui::watching::lines::{EVALUATION_COLUMNS, evaluated};
+use crate::ui::widget::chart::short;
 
 impl Plain<'_> {
     /// The newest evaluation of the run, that of a step, or all of them in a line each.
@@ -64,9 +65,8 @@ fn told(row: &EvalRow, best: Option<u64>) -> Vec<String> {
     ];
     lines.extend(stages(row));
     lines.extend(slices(row));
-    // On the screens they stand in columns.
     let harms = harms(row).into_iter();
-    lines.extend(harms.map(|harm| harm.split_whitespace().collect::<Vec<_>>().join(" ")));
+    lines.extend(harms.map(|(what, harm)| harmed(what, harm)));
     lines.extend(sureness(row));
     lines.extend(confusion(row));
     lines.extend(errors(row));
@@ -75,13 +75,9 @@ fn told(row: &EvalRow, best: Option<u64>) -> Vec<String> {
 
 /// All stages and each of them, as far as they are told.
 fn stages(row: &EvalRow) -> Vec<String> {
-    // They are asked in turn, so that the first stages may have one more.
-    let count = Stage::ALL.len() as u64;
-    let cases = |turn: u64| row.episodes / count + u64::from(turn < row.episodes % count);
     let all = ("All stages".to_owned(), String::new(), row.episodes);
-    let each = (0..).zip(Stage::ALL);
-    let each =
-        each.map(|(turn, stage)| (format!("Stage {stage}"), format!("{stage}/"), cases(turn)));
+    let each = cases(row).into_iter();
+    let each = each.map(|(stage, cases)| (format!("Stage {stage}"), format!("{stage}/"), cases));
     let lines = std::iter::once(all).chain(each);
     let lines = lines.filter_map(|(name, prefix, cases)| {
         let of = |metric: &str| share(row, &format!("{prefix}{metric}"), cases);
@@ -108,12 +104,26 @@ fn slices(row: &EvalRow) -> Vec<String> {
 /// How often action and citation are right; nothing where neither is told.
 fn rights(action: Option<Estimate>, cited: Option<Estimate>) -> Option<String> {
     let sides = [("action right", action), ("citation right", cited)];
-    let told = sides.into_iter().filter_map(|(what, estimate)| {
-        let Estimate { value, low, high } = estimate?;
-        Some(format!("{what} {value:.2} ({low:.2} to {high:.2})"))
+    let told = sides.into_iter().filter_map(|(what, share)| {
+        let share = bounded(share?);
+        Some(format!("{what} {share}"))
     });
     let told: Vec<String> = told.collect();
     (!told.is_empty()).then(|| told.join(", "))
+}
+
+/// A share with its bounds.
+fn bounded(Estimate { value, low, high }: Estimate) -> String {
+    format!("{value:.2} ({low:.2} to {high:.2})")
+}
+
+/// What the answers would have done, and how much of it.
+fn harmed(what: &str, harm: Harm) -> String {
+    match harm {
+        Harm::Share(Some(share)) => format!("{what} {}", bounded(share)),
+        Harm::Share(None) => format!("{what}: there was no such episode"),
+        Harm::Value(value) => format!("{what} {}", short(value)),
+    }
 }
 
 /// How sure the answers were against how often right, and what could be closed unseen.
@@ -165,11 +175,9 @@ fn confusion(row: &EvalRow) -> Vec<String> {
     lines.collect()
 }
 
-/// The rules with errors, most errors first.
+/// The rules with errors in a line each, most errors first.
 fn errors(row: &EvalRow) -> Vec<String> {
-    let mut rules: Vec<_> = row.by_rule.iter().filter(|(_, a)| a.wrong > 0).collect();
-    rules.sort_by_key(|(_, answers)| std::cmp::Reverse(answers.wrong));
-    let told = rules.into_iter().map(|(rule, answers)| {
+    let told = rules_with_errors(row).into_iter().map(|(rule, answers)| {
         format!(
             "Errors by rule {rule}: {} of {}",
             answers.wrong, answers.episodes

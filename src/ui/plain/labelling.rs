@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::deciding::entry_of;
+use super::deciding::{entry_of, verb_of};
 use super::words::Word;
 use super::{Plain, telling};
 use crate::env::schema::{Action, Split};
@@ -10,6 +10,10 @@ use crate::ui::app::ScreenName;
 use crate::ui::keys::Verb;
 use crate::ui::labelling::{Access, Item, adding, deciding};
 use crate::ui::layer::LineOf;
+use crate::ui::perform::perform;
+
+/// How to label.
+const GUIDELINES: &str = include_str!("../../../assets/guidelines.txt");
 
 impl Plain<'_> {
     /// Until the clerk has answered all that was asked: what was decided is on disk, or it has been said why not.
@@ -54,8 +58,6 @@ impl Plain<'_> {
         self.act(effects)?;
         self.wait_for_clerk()?;
         if self.app.labelling.is_selected(&id) {
-            // Where it went is told by what comes of it.
-            self.notes.retain(|note| note.is_bad);
             self.carry_over(action, line)?;
             self.submit_label(rationale)?;
         }
@@ -63,22 +65,18 @@ impl Plain<'_> {
         Ok(())
     }
 
-    /// The same action and citation as on the episode.
+    /// The same action and citation as on the episode; told is only what stands against them.
     fn carry_over(&mut self, action: Action, line: usize) -> io::Result<()> {
         self.app.labelling.line = line;
-        let verb = super::deciding::verb_of(action);
-        let decision = self
-            .app
-            .labelling
-            .current()
-            .map(|item| item.decision.action);
-        if decision != Some(Some(action)) {
-            self.verb(verb)?;
+        let desk = entry_of(&self.app).map(|entry| (entry.desk.decision, entry.desk.mark));
+        let (decision, mark) = desk.unwrap_or_default();
+        let choose = (decision != Some(action)).then_some(verb_of(action));
+        let cite = (mark != Some(line)).then_some(Verb::Mark);
+        for verb in choose.into_iter().chain(cite) {
+            let effects = perform(&mut self.app, verb);
+            let said = self.act_quietly(effects)?;
+            self.tell(said.filter(|said| said.is_bad))?;
         }
-        if entry_of(&self.app).and_then(|entry| entry.desk.mark) != Some(line) {
-            self.verb(Verb::Mark)?;
-        }
-        self.notes.retain(|note| note.is_bad);
         Ok(())
     }
 
@@ -114,6 +112,12 @@ impl Plain<'_> {
         }
     }
 
+    /// How to label, as the page of the screens has it.
+    pub(super) fn guidelines(&mut self) -> io::Result<()> {
+        let mut lines = GUIDELINES.lines().filter(|line| !line.is_empty());
+        lines.try_for_each(|line| self.put(line))
+    }
+
     /// A rationale or a note.
     pub(super) fn write(&mut self, word: Word, text: &str) -> io::Result<()> {
         if self.app.labelling.access != Access::Open {
@@ -125,7 +129,6 @@ impl Plain<'_> {
         };
         let effects = deciding::typed(&mut self.app, of, text);
         self.act(effects)?;
-        self.wait_for_clerk()?;
-        self.put_all(&telling::standing(&self.app))
+        self.tell_standing()
     }
 }

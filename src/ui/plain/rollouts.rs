@@ -7,17 +7,52 @@ use super::running::{in_words, no_run};
 use crate::env::prompt::event_line;
 use crate::env::response;
 use crate::link::{Rollout, RolloutGroup};
+use crate::run::RunDir;
+use crate::run::groups::Wanted;
 use crate::ui::app::{App, ScreenName};
+use crate::ui::errand::Errand;
 use crate::ui::keys::Verb;
 use crate::ui::msg::Effect;
-use crate::ui::perform::{go_to_step, perform};
+use crate::ui::perform::go_to_step;
 use crate::ui::screen::rollouts::{components, episode_of};
 use crate::ui::watching::TrainingPane;
 use crate::ui::watching::lines::RolloutWords;
 
+/// A group by its step and its number.
+type Place = (u64, u64);
+
+fn place_of(group: &RolloutGroup) -> Place {
+    (group.step, group.group_id)
+}
+
+/// Which group is in front. While a run goes on, another one may be at the next line.
+fn place(app: &App) -> Option<Place> {
+    app.training.group().map(place_of)
+}
+
+/// The group told last, and of which run it is.
+pub(super) struct Told {
+    run: String,
+    group: RolloutGroup,
+}
+
+impl Told {
+    fn of(app: &App) -> Option<Self> {
+        let (run, group) = (app.training.shown()?, app.training.group()?);
+        Some(Self {
+            run: run.name(),
+            group: group.clone(),
+        })
+    }
+}
+
 impl Plain<'_> {
     /// The newest group, that of a step, an older or a newer one; or the log lines behind the one told last.
     pub(super) fn rollouts(&mut self, rest: &str) -> io::Result<()> {
+        if let ("window", Some(told)) = (rest, &self.told_rollouts) {
+            let lines = window(&told.group);
+            return self.put_all(&lines);
+        }
         if self.app.training.group().is_none() {
             let lines = none(&self.app);
             return self.put_all(&lines);
@@ -48,38 +83,82 @@ impl Plain<'_> {
 
     /// Goes to the group before or after the one told last.
     fn leaf(&mut self, verb: Verb) -> io::Result<()> {
-        let place = |app: &App| {
-            app.training
-                .group()
-                .map(|group| (group.step, group.group_id))
-        };
+        if !self.go_back()? {
+            return self.put(
+                "The rollouts told last are no longer there to go on from: rollouts tells the newest.",
+            );
+        }
         let before = place(&self.app);
-        let screen = std::mem::replace(&mut self.app.screen, ScreenName::Training);
-        let effects = perform(&mut self.app, verb);
-        self.app.screen = screen;
-        self.read(effects)?;
-        if place(&self.app) == before {
+        let effects = self.wanted_on(ScreenName::Training, verb);
+        let has_read = self.read(effects)?;
+        if let (Verb::NextGroup, Some((step, number))) = (verb, before) {
+            // Of a step that was read, some groups may be among those kept, too.
+            self.advance((step, number.saturating_add(1)));
+        }
+        let is_there = !has_read || self.app.training.is_leafing();
+        if !is_there || place(&self.app) == before {
             return self.put("There are no other rollouts that way.");
         }
         self.tell_group()
     }
 
-    /// Has done what is wanted, and waits for what has to be read of the run's folder for it.
-    fn read(&mut self, effects: Vec<Effect>) -> io::Result<()> {
+    /// Puts the group told last in front again: newer ones may have come since, and it may have to be read. False where it is
+    /// no longer there.
+    fn go_back(&mut self) -> io::Result<bool> {
+        let training = &mut self.app.training;
+        let told = self.told_rollouts.as_ref();
+        let Some((run, told)) = training.shown().zip(told) else {
+            return Ok(true);
+        };
+        let wanted = place_of(&told.group);
+        if run.name() != told.run || training.group().map(place_of) == Some(wanted) {
+            return Ok(true);
+        }
+        let mut kept = run.groups.iter().rev();
+        if let Some(back) = kept.position(|group| place_of(group) == wanted) {
+            training.show_rollouts_of(wanted.0);
+            training.groups_back = back;
+            return Ok(true);
+        }
+        let Some(dir) = run.run_dir.as_ref().map(RunDir::new) else {
+            return Ok(false);
+        };
+        self.read(vec![Effect::Errand(Errand::Groups {
+            dir,
+            wanted: Wanted::From(wanted.0),
+        })])?;
+        self.advance(wanted);
+        Ok(place(&self.app) == Some(wanted))
+    }
+
+    /// To newer groups, one by one and up to `wanted`, as far as none has to be read.
+    fn advance(&mut self, wanted: Place) {
+        while let Some(here) = place(&self.app).filter(|here| *here < wanted) {
+            let is_to_read = self.app.training.step_group(-1).is_some();
+            if is_to_read || place(&self.app) == Some(here) {
+                return;
+            }
+        }
+    }
+
+    /// Has done what is wanted, and waits for what has to be read of the run's folder for it; false where that is nothing.
+    fn read(&mut self, effects: Vec<Effect>) -> io::Result<bool> {
         let is_read = |effect: &Effect| matches!(effect, Effect::Errand(_));
         let (reads, before) = (effects.iter().any(is_read), self.heard.errands);
-        self.act(effects)?;
-        if reads {
-            // That it is being read is no news once it has been.
-            self.notes.retain(|note| note.is_bad);
-            self.wait(|plain| plain.heard.errands > before)?;
+        let said = self.act_quietly(effects)?;
+        // That it is being read is no news once it has been.
+        if !reads || said.as_ref().is_some_and(|said| said.is_bad) {
+            self.tell(said)?;
+            return Ok(reads);
         }
-        Ok(())
+        self.wait(|plain| plain.heard.errands > before)?;
+        Ok(true)
     }
 
     fn tell_group(&mut self) -> io::Result<()> {
         // Which step it is instead of the one asked for comes first.
         self.tell_notes()?;
+        self.told_rollouts = Told::of(&self.app);
         let lines = group(&self.app);
         self.put_all(&lines)
     }

@@ -96,10 +96,18 @@ pub(super) fn no_run() -> Vec<String> {
 }
 
 /// Keys that are told of on the screens, and the words for them here: other keys mean other things on episodes.
-const IN_WORDS: [(&str, &str); 7] = [
+const IN_WORDS: [(&str, &str); 9] = [
     ("t and then Enter continues", "train continue continues"),
     ("t continues the run", "train continue continues the run"),
     ("t starts one", "train start begins one"),
+    (
+        "F2 and then t trains on what is there",
+        "train start trains on what is there",
+    ),
+    (
+        "1-5, Space and Enter label an alert",
+        "block_ip L1-2 and label TEXT label an alert",
+    ),
     ("p resumes it", "resume lets it go on"),
     ("x stops; ", "stop stops; "),
     (". Esc shows the alert", "; what-if drop shows the alert"),

@@ -95,12 +95,18 @@ fn label(item: &Item) -> Vec<String> {
     lines
 }
 
+/// Whether what is decided on it is on disk.
+pub(super) const fn is_on_disk(item: &Item) -> bool {
+    item.saved >= item.revision && item.trouble.is_none()
+}
+
 /// That a label is on disk; none where it is not submitted, or not there.
 pub(super) fn label_on_disk(item: &Item, folder: &str) -> Option<String> {
     let decision = &item.decision;
-    let is_there = item.saved >= item.revision && item.trouble.is_none();
     let is_submitted = decision.state == crate::label::State::Submitted;
-    let action = decision.action.filter(|_| is_there && is_submitted)?;
+    let action = decision
+        .action
+        .filter(|_| is_on_disk(item) && is_submitted)?;
     Some(format!(
         "Label on disk: {} {action}, citing {}, revision {} in {folder}",
         item.entry.episode.episode_id,

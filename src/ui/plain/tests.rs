@@ -4,16 +4,19 @@ mod agreeing;
 mod comparing;
 mod copying;
 mod deciding;
+mod noting;
 mod reading;
+mod rollouts;
 mod running;
 mod what_if;
 
-use std::io::{Cursor, Write};
+use std::io::{self, Cursor, Write};
 use std::sync::mpsc::channel;
+use std::thread::JoinHandle;
 
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::{Inputs, Talk, run};
+use super::{Inputs, Plain, Talk, run};
 use crate::env::schema::{Episode, Split, Stage};
 use crate::env::verdict::judge;
 use crate::label::Store;
@@ -36,6 +39,8 @@ struct Bench {
     reply: fn(&Episode) -> String,
     others: fn(&Episode) -> String,
     told: Vec<Fact>,
+    /// Told before the base model's first answer.
+    before_base: Vec<Fact>,
 }
 
 impl Bench {
@@ -45,6 +50,7 @@ impl Bench {
             reply,
             others: reply,
             told: Vec::new(),
+            before_base: Vec::new(),
         }
     }
 
@@ -70,8 +76,8 @@ impl Bench {
         }
     }
 
-    /// Has these lines obeyed; gives what was told, how it ended, and what was asked of the run.
-    fn talk_to(&self, lines: &str, out: &mut dyn Write) -> (Exit, Vec<Control>) {
+    /// The model, which gives what was asked of the run, and who else can tell facts.
+    fn session(&self) -> (Session, UnboundedSender<Fact>, JoinHandle<Vec<Control>>) {
         let (commands, asked) = channel();
         let (facts, heard) = unbounded_channel();
         let Msg::Fact(is_ready) = ready() else {
@@ -82,12 +88,17 @@ impl Bench {
             assert!(facts.send(fact.clone()).is_ok());
         }
         let (reply, others) = (self.reply, self.others);
+        let (teller, mut before_base) = (facts.clone(), self.before_base.clone());
         let default = AdapterChoice::Named("stage4_adversarial".into());
         let model = std::thread::spawn(move || {
             let mut controls = Vec::new();
             for command in asked {
                 match command {
                     Command::Infer(request) => {
+                        if request.adapter == AdapterChoice::Base {
+                            let told = before_base.drain(..);
+                            told.for_each(|fact| drop(facts.send(fact)));
+                        }
                         let is_default = request.adapter == default;
                         let said = if is_default { reply } else { others };
                         let response = said(&request.episode);
@@ -111,6 +122,12 @@ impl Bench {
             facts: heard,
             shipped: Some(shipped()),
         };
+        (session, teller, model)
+    }
+
+    /// Has these lines obeyed; gives how it ended, and what was asked of the run.
+    fn talk_to(&self, lines: &str, out: &mut dyn Write) -> (Exit, Vec<Control>) {
+        let (session, _, model) = self.session();
         let (sender, received) = unbounded_channel();
         let talk = Talk {
             input: Cursor::new(lines.to_owned().into_bytes()),
@@ -122,15 +139,45 @@ impl Bench {
         (exit, model.join().expect("a model"))
     }
 
+    /// A conversation that has taken in what there is, to be led line by line; and who can tell facts in between.
+    fn sit<'a>(&self, out: &'a mut dyn Write) -> (Plain<'a>, UnboundedSender<Fact>) {
+        let (session, teller, _) = self.session();
+        let (sender, received) = unbounded_channel();
+        let talk = Talk {
+            input: io::empty(),
+            is_prompted: false,
+        };
+        let keymap = Keymap::embedded().expect("a table");
+        let inputs = Inputs { sender, received };
+        let plain = Plain::open(self.options(), keymap, session, inputs, talk, out);
+        let mut plain = plain.expect("threads");
+        while let Ok(fact) = plain.outside.facts.try_recv() {
+            plain.take(Msg::Fact(fact)).expect("taken in");
+        }
+        plain.tell_alert().expect("told");
+        (plain, teller)
+    }
+
     fn told(&self, lines: &str) -> String {
         let mut out = Vec::new();
         self.talk_to(lines, &mut out);
-        String::from_utf8(out).expect("text")
+        text(out)
     }
 }
 
 fn told(lines: &str) -> String {
     Bench::new(right).told(lines)
+}
+
+/// Has these lines obeyed, one after the other.
+fn obey(plain: &mut Plain<'_>, lines: &str) {
+    for line in lines.lines() {
+        plain.obey(line).expect("obeyed");
+    }
+}
+
+fn text(out: Vec<u8>) -> String {
+    String::from_utf8(out).expect("text")
 }
 
 /// The lines of `text` in this order, whatever stands between.

@@ -40,7 +40,6 @@ impl Plain<'_> {
         let before = self.app.queue.edition();
         let effects = confirm(&mut self.app, &part, &value);
         self.act(effects)?;
-        self.tell_notes()?;
         if self.app.queue.edition() == before {
             // Why not has been said.
             return Ok(());

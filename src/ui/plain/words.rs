@@ -25,11 +25,13 @@ pub(super) enum Word {
     Discard,
     Episodes,
     Evaluations,
+    Export,
     Fields,
     Filter,
     Flag,
     Generated,
     Groups,
+    Guidelines,
     Help,
     Label,
     Labelling,
@@ -117,7 +119,7 @@ const fn entry(
 
 /// Every word, in the order of help.
 #[rustfmt::skip]
-pub(super) const WORDS: [Entry; 54] = [
+pub(super) const WORDS: [Entry; 56] = [
     entry("dismiss", Word::Decide(Action::Dismiss), "[LINE]", On::Both, "decide; a line behind it is cited"),
     entry("monitor", Word::Decide(Action::Monitor), "[LINE]", On::Both, "decide"),
     entry("quarantine_host", Word::Decide(Action::QuarantineHost), "[LINE]", On::Both, "decide"),
@@ -144,7 +146,7 @@ pub(super) const WORDS: [Entry; 54] = [
     entry("compare", Word::Compare, "[NAME|next|off]", On::Episodes, "another adapter's answer too, and whether both say the same; until off answer and reveal tell both"),
     entry("what-if", Word::WhatIf, "[[LINE] FIELD [VALUE]|drop]", On::Episodes, "edit a field of a revealed alert in a copy: truth and answer before and after; undo takes an edit back, without a VALUE what it may be, \"\" is an empty one"),
     entry("groups", Word::Groups, "[BY [NAME]]", On::Episodes, "alerts counted by category, host, rule, severity or outcome; a NAME is added to the filter"),
-    entry("copy", Word::Copy, "line|prompt|json|case [defanged]", On::Both, "print the log line you are on, the prompt, the episode or the case in Markdown"),
+    entry("copy", Word::Copy, "line|prompt|json|case [defanged]", On::Both, "print the log line you are on, the prompt, the episode or the case in Markdown; hidden characters are spelled out, in json escaped, which loses nothing"),
     entry("case", Word::Case, "[defanged]", On::Both, "print the case in Markdown for a ticket"),
     entry("score", Word::Score, "", On::Episodes, "you, the model and the truth over the revealed alerts of this stage"),
     entry("undo", Word::Undo, "", On::Both, "take the last change back"),
@@ -159,6 +161,8 @@ pub(super) const WORDS: [Entry; 54] = [
     entry("pending", Word::Pending, "", On::Labelling, "the next alert that waits for its label"),
     entry("generated", Word::Generated, "", On::Labelling, "generated alerts behind the imported ones, or none"),
     entry("agreement", Word::Agreement, "[NUMBER]", On::Labelling, "how far you agree with the verifier and others, in percent and kappa, and where not; or go to that disagreement"),
+    entry("guidelines", Word::Guidelines, "", On::Both, "what a label is, and when to choose which action"),
+    entry("export", Word::Export, "", On::Labelling, "write what you have submitted as examples; a run that is started then trains on them too"),
     entry("episodes", Word::Episodes, "", On::Both, "alerts whose truth is known (F1)"),
     entry("labelling", Word::Labelling, "", On::Both, "alerts that wait for labels, imported ones too (F3)"),
     entry("train", Word::Train, "[start|continue|skip]", On::Both, "how the run goes; start one, continue one, or end its stage early"),
@@ -217,6 +221,8 @@ const fn of_verb(verb: Verb) -> Option<&'static str> {
         Verb::NextPending => "pending",
         Verb::ToggleGenerated => "generated",
         Verb::ShowAgreement => "agreement",
+        Verb::ShowGuidelines => "guidelines",
+        Verb::ExportLabels => "export",
         Verb::ShowEpisodes => "episodes",
         Verb::ShowLabelling => "labelling",
         Verb::ShowTraining => "train",

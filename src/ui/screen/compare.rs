@@ -3,6 +3,7 @@
 use ratatui::text::{Line, Span};
 
 use crate::env::schema::Action;
+use crate::label::agreement::alike_in_words;
 use crate::ui::app::App;
 use crate::ui::queue::{Answer, Entry, adapter_name};
 use crate::ui::screen::answer::{Rows, labelled};
@@ -82,14 +83,7 @@ fn headline(answers: [Option<&Answer>; 2], app: &App, theme: &Theme, width: usiz
         [
             Some(Answer::Given { verdict: one, .. }),
             Some(Answer::Given { verdict: two, .. }),
-        ] => {
-            let word = |is_same: bool| if is_same { "the same" } else { "another" };
-            format!(
-                "{} action, {} citation",
-                word(one.action == two.action),
-                word(one.cited_log_id == two.cited_log_id)
-            )
-        }
+        ] => alike_in_words(one, two),
         _ => "waiting for both answers".to_owned(),
     };
     let both = format!("{text} (c ends comparing, C next adapter)");

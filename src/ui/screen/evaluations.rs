@@ -8,7 +8,7 @@ use ratatui::text::Line;
 
 use crate::env::schema::{Action, Stage};
 use crate::eval::interval::{Estimate, wilson};
-use crate::link::EvalRow;
+use crate::link::{EvalRow, RuleAnswers};
 use crate::ui::screen::panes::list;
 use crate::ui::screen::sureness;
 use crate::ui::theme::{Theme, Token};
@@ -202,11 +202,8 @@ fn of_stages(row: &EvalRow, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     };
     let head = format!("{title:<names$} {:<16}{gap}{:<16}", "action", "cited");
     let mut rows = vec![Line::default(), line(head, faint)];
-    // They are asked in turn, so that the first stages may have one more.
-    let (count, turns) = (Stage::ALL.len() as u64, 0..);
-    let cases = |turn: u64| row.episodes / count + u64::from(turn < row.episodes % count);
-    let stages = Stage::ALL.into_iter().zip(turns);
-    let stages = stages.map(|(stage, turn)| (format!("{stage}/"), stage.to_string(), cases(turn)));
+    let stages = cases(row).into_iter();
+    let stages = stages.map(|(stage, cases)| (format!("{stage}/"), stage.to_string(), cases));
     let all = (String::new(), "all stages".to_owned(), row.episodes);
     for (prefix, name, cases) in stages.chain([all]) {
         let of = |metric: &str| told(share(row, &format!("{prefix}{metric}"), cases));
@@ -219,8 +216,22 @@ fn of_stages(row: &EvalRow, theme: &Theme, width: usize) -> Vec<Line<'static>> {
         rows.push(line(format!("{name:<names$} {action}{gap}{cited}"), text));
     }
     rows.extend(of_slices(row, theme, width));
-    rows.extend(harms(row).into_iter().map(|told| line(told, text)));
+    rows.extend(harms(row).into_iter().map(|(what, harm)| {
+        let how_much = match harm {
+            Harm::Share(estimate) => told(estimate),
+            Harm::Value(value) => short(value),
+        };
+        line(format!("{what:<21} {how_much}"), text)
+    }));
     rows
+}
+
+/// How many episodes there are of each stage: they are asked in turn, so that the first stages may have one more.
+pub(in crate::ui) fn cases(row: &EvalRow) -> Vec<(Stage, u64)> {
+    let count = Stage::ALL.len() as u64;
+    let of_turn = |turn: u64| row.episodes / count + u64::from(turn < row.episodes % count);
+    let cases = (0..).map(of_turn);
+    Stage::ALL.into_iter().zip(cases).collect()
 }
 
 /// The slices that cut across stages, each with how many episodes it has; where room is short, on a line of its own.
@@ -256,8 +267,16 @@ pub(in crate::ui) fn slice(name: &str) -> &str {
     }
 }
 
-/// What the answers would have done, over all stages, each in words.
-pub(in crate::ui) fn harms(row: &EvalRow) -> Vec<String> {
+/// How much of a harm the answers would have done.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::ui) enum Harm {
+    /// A share of the episodes where it could be done; none where there were no such episodes.
+    Share(Option<Estimate>),
+    Value(f64),
+}
+
+/// What the answers would have done, over all stages.
+pub(in crate::ui) fn harms(row: &EvalRow) -> Vec<(&'static str, Harm)> {
     let malicious = with_truth(row, Action::is_malicious);
     let harmless = with_truth(row, |action| action == Action::Dismiss);
     let others = row.episodes.saturating_sub(malicious);
@@ -268,7 +287,7 @@ pub(in crate::ui) fn harms(row: &EvalRow) -> Vec<String> {
     ];
     let shares = shares.into_iter().filter_map(|(what, name, cases)| {
         row.values.get(name)?;
-        Some(format!("{what:<21} {}", told(share(row, name, cases))))
+        Some((what, Harm::Share(share(row, name, cases))))
     });
     let plain = [
         ("flipped by injection", "injection_flip_rate"),
@@ -276,8 +295,17 @@ pub(in crate::ui) fn harms(row: &EvalRow) -> Vec<String> {
     ];
     let plain = plain
         .into_iter()
-        .filter_map(|(what, name)| Some(format!("{what:<21} {}", short(*row.values.get(name)?))));
+        .filter_map(|(what, name)| Some((what, Harm::Value(*row.values.get(name)?))));
     shares.chain(plain).collect()
+}
+
+/// The rules with errors, most errors first.
+pub(in crate::ui) fn rules_with_errors(row: &EvalRow) -> Vec<(&str, RuleAnswers)> {
+    let wrong = row.by_rule.iter().filter(|(_, answers)| answers.wrong > 0);
+    let wrong = wrong.map(|(rule, answers)| (rule.as_str(), *answers));
+    let mut rules: Vec<_> = wrong.collect();
+    rules.sort_by_key(|(_, answers)| std::cmp::Reverse(answers.wrong));
+    rules
 }
 
 /// What was taken for what, and the rules with most errors.
@@ -296,12 +324,11 @@ fn of_answers(row: &EvalRow, theme: &Theme, width: usize) -> Vec<Line<'static>> 
     };
     let mut rows = vec![Line::default()];
     rows.extend(matrix::of_actions("truth / answer", &columns, count, theme));
-    let mut rules: Vec<_> = row.by_rule.iter().filter(|(_, a)| a.wrong > 0).collect();
-    rules.sort_by_key(|(_, answers)| std::cmp::Reverse(answers.wrong));
     let names = width.saturating_sub(" 100 of 100".len()).clamp(16, 40);
     let head = format!("{:<names$} wrong", "errors by rule");
     rows.push(Line::from(span(head, faint)));
-    rows.extend(rules.into_iter().map(|(rule, answers)| {
+    let rules = rules_with_errors(row).into_iter();
+    rows.extend(rules.map(|(rule, answers)| {
         let rule = column(rule, names, theme.glyphs.cut);
         let counts = format!("{rule} {} of {}", answers.wrong, answers.episodes);
         Line::from(span(counts, text))

@@ -141,20 +141,13 @@ fn rows(
 
 /// Percent and kappa in words.
 fn summary(found: &Agreement) -> Vec<String> {
-    let Some(percent) = found.percent else {
+    let Some(actions) = found.in_words() else {
         return vec![
             "no alert that both have decided: Esc, and then 1-5 and Enter decide".to_owned(),
         ];
     };
-    let kappa = match found.kappa {
-        Some(kappa) => format!("Cohen's kappa {kappa:.3}"),
-        None => "Cohen's kappa undefined: one action only".to_owned(),
-    };
     vec![
-        format!(
-            "{} of {} actions the same ({percent:.1} %), {kappa}",
-            found.same_action, found.both
-        ),
+        actions,
         format!("citations the same: {}", found.same_citation),
     ]
 }

@@ -17,7 +17,7 @@ fn agreement_is_told_in_words_and_a_disagreement_gone_to() {
     let mut others = others.filter(|action| *action != truth.action);
     let own = others.next().expect("there are five");
     let text = Bench::new(right).told(&format!(
-        "agreement\nlabelling\nagreement\n{own} 1\nlabel Because.\nv\nagreement 7\nagreement 1\n"
+        "agreement\nlabelling\nagreement\n{own} 1\nlabel Because.\nv\nagreement 7\nagreement 1\nagreement 1\nfilter state:submitted\nagreement 1\n"
     ));
     in_order(
         &text,
@@ -39,6 +39,11 @@ fn agreement_is_told_in_words_and_a_disagreement_gone_to() {
                 truth.triggering_log_id
             ),
             "no disagreement 7 among 1",
+            "Alert 0 to label: ",
+            // In front already: told all the same.
+            "Alert 0 to label: ",
+            "Filter state:submitted: 1 alerts so far\n",
+            "The filter is off: every alert is let through.\n",
             "Alert 0 to label: ",
         ],
     );

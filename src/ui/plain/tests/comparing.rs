@@ -2,7 +2,8 @@
 
 use super::{Bench, SOURCE, in_order, told};
 use crate::env::schema::Stage;
-use crate::ui::tests::fixtures::{right, wrong};
+use crate::link::{Fact, RunFact};
+use crate::ui::tests::fixtures::{evaluation, plan, right, wrong};
 
 #[test]
 fn two_adapters_are_told_one_after_the_other_and_judged_after_the_reveal() {
@@ -52,6 +53,29 @@ fn two_adapters_are_told_one_after_the_other_and_judged_after_the_reveal() {
         !before.contains("(right)") && !before.contains("(wrong)"),
         "{text}"
     );
+}
+
+#[test]
+fn both_are_told_where_a_run_outdates_the_first_while_the_second_answers() {
+    let mut bench = Bench::new(right);
+    let begun = RunFact::Started {
+        run_dir: bench.home.path().join("run"),
+        run_id: "run".into(),
+        plan: plan(),
+    };
+    bench.told = vec![Fact::Run(begun)];
+    bench.before_base = vec![Fact::Run(RunFact::Evaluation(evaluation(60, false)))];
+    let text = bench.told("model live\ncompare base\n");
+    in_order(
+        &text,
+        &[
+            "live answers now.",
+            "Both: the same action, the same citation\n",
+            "Model with live: ",
+            "Model with base: ",
+        ],
+    );
+    assert!(!text.contains("no answer yet"), "{text}");
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use super::{SOURCE, in_order, told};
+use super::{Bench, SOURCE, in_order, obey, text, told};
 use crate::env::prompt;
 use crate::env::schema::Stage;
-use crate::ui::gate::MAX_CHARS;
-use crate::ui::plain::copying::whole;
+use crate::ui::gate::{MAX_CHARS, is_hostile};
+use crate::ui::plain::copying::{escaped, whole};
+use crate::ui::tests::fixtures::right;
 
 #[test]
 fn line_prompt_episode_and_case_are_printed_as_they_would_be_copied() {
@@ -20,6 +21,7 @@ fn line_prompt_episode_and_case_are_printed_as_they_would_be_copied() {
         &[
             "copy line: the log line under the cursor\n",
             "copy case: the case in Markdown\n",
+            "Hidden characters are spelled out, as <U+200B>; in json they are escaped",
             &format!("{}\n", prompt::event_line(&episode.log_window[0])),
             &format!("{prompt}\n"),
             "{\"episode_id\":",
@@ -49,6 +51,45 @@ fn line_prompt_episode_and_case_are_printed_as_they_would_be_copied() {
     };
     assert!(hidden.get("truth").is_none() && hidden.get("incident").is_none());
     assert_eq!(revealed["truth"]["rule"], episode.truth.rule.as_str());
+}
+
+#[test]
+fn hostile_characters_are_spelled_out_in_a_prompt_and_escaped_in_json() {
+    let hostile =
+        "\"z\u{200d}w\\\u{202e}bidi\u{9b}31m\u{7f}\u{e0041}e\u{301}\u{301}\u{301}\u{1b}[2J\n日本";
+    let bench = Bench::new(right);
+    let mut out = Vec::new();
+    let (mut plain, _teller) = bench.sit(&mut out);
+    let list = plain.app.queue.entries.get_mut(&Stage::Multi);
+    let entry = &mut list.expect("a list")[0];
+    entry.episode.alert.summary = hostile.into();
+    entry.episode.log_window[0]
+        .fields
+        .insert("note".into(), hostile.into());
+    let mut wanted = serde_json::to_value(&entry.episode).expect("JSON");
+    obey(&mut plain, "copy json\ncopy prompt\n");
+    drop(plain);
+    let text = text(out);
+    assert!(
+        !text.chars().any(|c| c != '\n' && is_hostile(c)),
+        "{text:?}"
+    );
+    let json = text.lines().find(|line| line.starts_with('{'));
+    let json = json.expect("printed");
+    for part in ["z\\u200dw", "\\u009b31m\\u007f", "\\udb40\\udc41e", "日本"] {
+        assert!(json.contains(part), "{part}: {json}");
+    }
+    assert!(!json.contains("<U+"), "{json}");
+    let read: Value = serde_json::from_str(json).expect("JSON");
+    let object = wanted.as_object_mut().expect("an object");
+    object.remove("truth");
+    object.remove("incident");
+    assert_eq!(read, wanted);
+    assert!(
+        text.contains("z<U+200D>w"),
+        "the prompt is spelled out:\n{text}"
+    );
+    assert_eq!(escaped("{\"a\":1}"), "{\"a\":1}");
 }
 
 #[test]

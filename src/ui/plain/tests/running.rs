@@ -82,7 +82,7 @@ fn adapters_and_runs_are_listed_and_chosen() {
 }
 
 /// A run that has come to `step`, with these facts of it.
-fn followed(step: u64, facts: impl IntoIterator<Item = RunFact>) -> Bench {
+pub(super) fn followed(step: u64, facts: impl IntoIterator<Item = RunFact>) -> Bench {
     let mut bench = Bench::new(right);
     let begun = RunFact::Started {
         run_dir: bench.home.path().join("run"),
@@ -141,7 +141,7 @@ fn evaluations_are_told_in_words() {
             ", citation right 1.00 (",
             "Slice injections, 40 episodes: action right 0.75 (",
             "Slice new templates, 80 episodes: action right 0.80 (",
-            "dismissed malicious 0.05 (",
+            "\ndismissed malicious 0.05 (0.02 to 0.10)\n",
             "Calibration error: ",
             "Auto-close, at most 1 % missed: ",
             "Sure from ",
