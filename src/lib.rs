@@ -4,7 +4,7 @@
 //!
 //! | module | job | must not know |
 //! |---|---|---|
-//! | [`allocator`] | how long freed memory is kept | anything else |
+//! | [`process`] | how long freed memory is kept, who adds for candle | anything else |
 //! | [`stream`] | named, seeded random streams | anything else |
 //! | [`disk`], [`digest`] | files read within a bound and replaced whole; SHA-256 | anything else |
 //! | [`env`] | episodes, rules, truth, reward, prompt, response | models, files, terminals |
@@ -55,7 +55,6 @@
 //! * Text from episodes, models and files passes [`ui::gate`] before it reaches the terminal.
 //! * A panic on the model thread becomes a fact; only the thread that owns the terminal restores it.
 
-pub mod allocator;
 pub mod audit;
 pub mod cli;
 pub mod commands;
@@ -68,6 +67,7 @@ pub mod label;
 pub mod link;
 pub mod model;
 pub mod pretrain;
+pub mod process;
 pub mod run;
 pub mod stream;
 pub mod train;

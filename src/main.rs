@@ -10,6 +10,6 @@ use opensoc::cli::{Cli, run};
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    opensoc::allocator::keep_freed_pages();
+    opensoc::process::prepare();
     run(Cli::parse())
 }

@@ -17,7 +17,7 @@ use super::config::{Architecture, ModelConfig, Projection};
 use super::error::{ModelError, Result};
 use super::tensors::TensorSource;
 use super::tokenizer::Tokenizer;
-use crate::allocator::give_back_freed_pages;
+use crate::process::give_back_freed_pages;
 
 /// Metadata is looked through for this many bytes before candle reads it.
 const LOOKED_THROUGH: u64 = 1 << 26;

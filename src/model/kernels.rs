@@ -1,6 +1,6 @@
 //! CPU arithmetic on slices: matrix products on strided views and the vectorised loops the ops share.
 //!
-//! Besides `allocator.rs` the only file that says `unsafe`: one call into the gemm crate, behind bounds checks, and a hint to the
+//! Besides `process.rs` the only file that says `unsafe`: one call into the gemm crate, behind bounds checks, and a hint to the
 //! cache. Every function is
 //! deterministic for a given thread count: work is cut at fixed places and partial sums are added in a fixed order.
 #![expect(

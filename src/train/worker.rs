@@ -20,6 +20,7 @@ use crate::model::lora::{Adapter, AdapterInfo};
 use crate::model::nano;
 use crate::model::placement::{DeviceChoice, DtypeChoice, Placement, device_name};
 use crate::model::source::LoadedModel;
+use crate::process::give_back_freed_pages;
 
 /// What the thread is started with.
 pub struct WorkerOptions {
@@ -94,7 +95,9 @@ fn serve(
             Command::Infer(request) => tell(desk.answer(&request, None)),
             Command::Offer(offered) => tell(desk.offer(offered)),
             Command::Train(request) => {
-                if train(&model, &request, commands, tell, &mut desk) {
+                let is_last = train(&model, &request, commands, tell, &mut desk);
+                give_back_freed_pages();
+                if is_last {
                     return Ok(());
                 }
             }

@@ -442,7 +442,7 @@ fn tell_limits(case: &Case, measured: &Measured, rate: f64) {
 }
 
 fn main() {
-    opensoc::allocator::keep_freed_pages();
+    opensoc::process::prepare();
     let wanted: Vec<String> = std::env::args()
         .skip(1)
         .filter(|arg| !arg.starts_with('-'))

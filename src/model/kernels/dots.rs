@@ -1,5 +1,5 @@
 //! Products of very few rows, or of a weight that stays in the cache, as decoding with a small model has them: dot products,
-//! four weight rows with four rows of x at a time.
+//! four weight rows with four rows of x at a time, or with two where the machine has too few registers for sixteen sums.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -9,6 +9,8 @@ use super::weight::Weight;
 
 /// Weight rows a task takes at a time.
 const WEIGHT_ROWS: usize = 64;
+/// Registers that four rows of each ask for: their sums, and a vector of each of one side.
+const MANY_REGISTERS: usize = 4 * 4 + 4;
 
 /// `y = x wᵀ`: x `[rows, d]`, w `[out, d]`, y `[rows, out]`, all dense.
 pub(super) fn product(x: &[f32], w: Weight<'_>, d: usize, threads: Threads) -> Vec<f32> {
@@ -68,15 +70,32 @@ impl WithSimd for Task<'_> {
 /// `R` weight rows against all rows of x.
 #[inline(always)]
 fn weight_rows<S: Simd, const R: usize>(simd: S, x: &[f32], w: &[f32], d: usize, out: &mut [f32]) {
-    let rows = x.len() / d;
-    let fours = rows / 4 * 4;
-    for i in (0..fours).step_by(4) {
-        block::<S, R, 4>(simd, &x[i * d..(i + 4) * d], w, d, (out, rows, i));
+    if S::REGISTER_COUNT < MANY_REGISTERS {
+        abreast::<S, R, 2>(simd, x, w, d, out);
+    } else {
+        abreast::<S, R, 4>(simd, x, w, d, out);
     }
-    for i in fours..rows {
+}
+
+/// `R` weight rows against all rows of x, `B` of these at a time.
+#[inline(always)]
+fn abreast<S: Simd, const R: usize, const B: usize>(
+    simd: S,
+    x: &[f32],
+    w: &[f32],
+    d: usize,
+    out: &mut [f32],
+) {
+    let rows = x.len() / d;
+    let whole = rows / B * B;
+    for i in (0..whole).step_by(B) {
+        block::<S, R, B>(simd, &x[i * d..(i + B) * d], w, d, (out, rows, i));
+    }
+    for i in whole..rows {
         block::<S, R, 1>(simd, &x[i * d..(i + 1) * d], w, d, (out, rows, i));
     }
 }
+
 /// `R` weight rows against `B` rows of x, whose results begin at column `at` of `out [R, rows]`.
 #[inline(always)]
 fn block<S: Simd, const R: usize, const B: usize>(
@@ -86,10 +105,8 @@ fn block<S: Simd, const R: usize, const B: usize>(
     d: usize,
     (out, rows, at): (&mut [f32], usize, usize),
 ) {
-    let xs: [(&[S::f32s], &[f32]); B] =
-        std::array::from_fn(|i| S::as_simd_f32s(&x[i * d..(i + 1) * d]));
-    let ws: [(&[S::f32s], &[f32]); R] =
-        std::array::from_fn(|i| S::as_simd_f32s(&w[i * d..(i + 1) * d]));
+    let xs: [(&[S::f32s], &[f32]); B] = std::array::from_fn(|i| S::as_simd_f32s(&x[i * d..][..d]));
+    let ws: [(&[S::f32s], &[f32]); R] = std::array::from_fn(|i| S::as_simd_f32s(&w[i * d..][..d]));
     let mut sums = [[simd.splat_f32s(0.0); B]; R];
     for k in 0..xs[0].0.len() {
         for (sums, w) in sums.iter_mut().zip(&ws) {

@@ -17,8 +17,14 @@ use super::weight::{Beside, Weight};
 const WEIGHT_ROWS: usize = 64;
 /// Weight rows multiplied at a time: enough sums under way to hide a multiplication's latency.
 const BLOCK: usize = 8;
-/// Columns after which the next cache line of the coming rows is asked for: a line has 16 weights in f32.
-const AHEAD_EVERY: usize = 16 / BLOCK;
+/// The same where there are too few registers for the sums of a whole block and for where its rows lie in memory.
+const SMALL_BLOCK: usize = 4;
+/// Registers that a whole block times two vectors of x asks for: its sums, two columns and a weight.
+const MANY_REGISTERS: usize = 2 * BLOCK + 3;
+/// Weights of a row to a cache line, in f32: so many columns of x go by before more of the coming rows is asked for.
+const LINE: usize = 16;
+/// Results of a row of x that are put in place together, so that few streams are written at a time.
+const TURNED_TOGETHER: usize = 64;
 
 /// `y = x wᵀ + beside` for few rows of x: x `[rows, d]`, w `[out, d]`, y `[rows, out]`, all dense; on all threads.
 pub(super) fn product(x: &[f32], w: Weight<'_>, d: usize, beside: Option<Beside<'_>>) -> Vec<f32> {
@@ -50,10 +56,13 @@ pub(super) fn product(x: &[f32], w: Weight<'_>, d: usize, beside: Option<Beside<
     let size = WEIGHT_ROWS * columns.width;
     let tasks = turned.par_chunks_mut(size).enumerate();
     tasks.for_each(task);
-    // One pass over what may be a whole vocabulary; the rows of y are as many streams.
-    for (n, turned) in turned.chunks_exact(columns.width).enumerate() {
-        for (row, lanes) in turned.chunks_exact(abreast).take(rows).enumerate() {
-            y[row * out + n] = lanes.iter().sum();
+    for (at, turned) in turned.chunks(TURNED_TOGETHER * columns.width).enumerate() {
+        let count = turned.len() / columns.width;
+        for row in 0..rows {
+            let y = &mut y[row * out + at * TURNED_TOGETHER..][..count];
+            for (y, lanes) in y.iter_mut().zip(turned.chunks_exact(columns.width)) {
+                *y = lanes[abreast * row..][..abreast].iter().sum();
+            }
         }
     }
     y
@@ -77,9 +86,13 @@ impl Columns {
         let abreast = if 2 * rows <= lanes { 2 } else { 1 };
         let width = (abreast * rows).next_multiple_of(lanes);
         let mut data = vec![0f32; width * d.div_ceil(abreast)];
-        for (row, x) in x.chunks_exact(d).enumerate() {
-            for (columns, x) in data.chunks_exact_mut(width).zip(x.chunks(abreast)) {
-                columns[abreast * row..][..x.len()].copy_from_slice(x);
+        for (k, column) in data.chunks_exact_mut(width).enumerate() {
+            let numbers = column.chunks_exact_mut(abreast);
+            for (numbers, x) in numbers.zip(x.chunks_exact(d)) {
+                // An odd last column has nothing beside it.
+                for (number, &x) in numbers.iter_mut().zip(&x[k * abreast..]) {
+                    *number = x;
+                }
             }
         }
         Self {
@@ -119,6 +132,18 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        if S::REGISTER_COUNT < MANY_REGISTERS {
+            self.in_blocks::<S, SMALL_BLOCK>(simd);
+        } else {
+            self.in_blocks::<S, BLOCK>(simd);
+        }
+    }
+}
+
+impl Task<'_> {
+    /// `R` weight rows at a time.
+    #[inline(always)]
+    fn in_blocks<S: Simd, const R: usize>(self, simd: S) {
         let Self {
             x,
             w,
@@ -130,14 +155,14 @@ impl WithSimd for Task<'_> {
         let rank = beside.map_or(0, |(narrow, _)| narrow.count);
         let last = w.len() / d;
         let mut scratch = Vec::new();
-        for (at, out) in out.chunks_mut(BLOCK * x.width).enumerate() {
-            let first = rows.start + at * BLOCK;
-            let end = (first + BLOCK).min(rows.end);
-            let ahead = w.rows(&(end..(end + BLOCK).min(last)), d);
+        for (at, out) in out.chunks_mut(R * x.width).enumerate() {
+            let first = rows.start + at * R;
+            let end = (first + R).min(rows.end);
+            let ahead = w.rows(&(end..(end + R).min(last)), d);
             let w = w.rows(&(first..end), d).widened_into(&mut scratch);
-            let b = beside.map(|(x, b)| (x, &b[at * BLOCK * rank..][..(end - first) * rank]));
-            if end - first == BLOCK {
-                block::<S, BLOCK>(simd, x, (w, ahead), b, out);
+            let b = beside.map(|(x, b)| (x, &b[at * R * rank..][..(end - first) * rank]));
+            if end - first == R {
+                block::<S, R>(simd, x, (w, ahead), b, out);
                 continue;
             }
             for (i, out) in out.chunks_exact_mut(x.width).enumerate() {
@@ -201,16 +226,45 @@ fn accumulate<S: Simd, const R: usize, const V: usize>(
         accumulate_pairs::<S, R, V>(simd, sums, (x, at), w, ahead);
         return;
     }
-    for (k, column) in x.data.chunks_exact(x.width).take(d).enumerate() {
-        if let (Some(ahead), true) = (ahead, k % AHEAD_EVERY == 0) {
-            ahead.prefetch(k * BLOCK);
+    let vectors = x.width / S::F32_LANES;
+    let (columns, _) = S::as_simd_f32s(&x.data);
+    let column = |k: usize| &columns[k * vectors + at..][..V];
+    let lines = d / LINE;
+    for line in 0..lines {
+        fetch::<R>(ahead, line * LINE);
+        let w: [&[f32; LINE]; R] = w.map(|w| &w.as_chunks().0[line]);
+        for k in 0..LINE {
+            add_column(simd, sums, column(line * LINE + k), w.map(|w| w[k]));
         }
-        let column = &S::as_simd_f32s(column).0[at..at + V];
-        for (sums, w) in sums.iter_mut().zip(&w) {
-            let weight = simd.splat_f32s(w[k]);
-            for (sum, &x) in sums.iter_mut().zip(column) {
-                *sum = simd.mul_add_e_f32s(weight, x, *sum);
-            }
+    }
+    let w = w.map(|w| w.as_chunks::<LINE>().1);
+    for k in 0..d % LINE {
+        add_column(simd, sums, column(lines * LINE + k), w.map(|w| w[k]));
+    }
+}
+
+/// One column of x times a weight of each row.
+#[inline(always)]
+fn add_column<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    sums: &mut [[S::f32s; V]; R],
+    column: &[S::f32s],
+    weights: [f32; R],
+) {
+    for (sums, weight) in sums.iter_mut().zip(weights) {
+        let weight = simd.splat_f32s(weight);
+        for (sum, &x) in sums.iter_mut().zip(column) {
+            *sum = simd.mul_add_e_f32s(weight, x, *sum);
+        }
+    }
+}
+
+/// Asks for the next line of each of the `R` coming rows.
+#[inline(always)]
+fn fetch<const R: usize>(ahead: Option<Weight<'_>>, line: usize) {
+    if let Some(ahead) = ahead {
+        for r in 0..R {
+            ahead.prefetch(line * R + r * LINE);
         }
     }
 }
@@ -227,8 +281,8 @@ fn accumulate_pairs<S: Simd, const R: usize, const V: usize>(
     let pairs = w.map(|w| w.as_chunks::<2>());
     let whole = x.count / 2;
     for (k, column) in x.data.chunks_exact(x.width).take(whole).enumerate() {
-        if let (Some(ahead), true) = (ahead, (2 * k).is_multiple_of(AHEAD_EVERY)) {
-            ahead.prefetch(2 * k * BLOCK);
+        if (2 * k).is_multiple_of(LINE) {
+            fetch::<R>(ahead, 2 * k);
         }
         let column = &S::as_simd_f32s(column).0[at..at + V];
         for (sums, (pairs, _)) in sums.iter_mut().zip(&pairs) {

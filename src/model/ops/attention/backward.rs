@@ -1,4 +1,5 @@
-//! Backward of the fused attention: one task per group of segments and key-value head, so no two write the same element.
+//! Backward of the fused attention: one task per group of segments and query head. Heads that share keys and values each
+//! have their own gradients of them, which are then added in the order of heads.
 
 use std::ops::Range;
 
@@ -28,15 +29,14 @@ impl Fused {
             keys: kv_heads,
             width: d,
         } = self.spec.heads;
-        let size = self.group_size();
         let tasks: Vec<(&Range<usize>, usize)> = packed
             .groups()
             .iter()
-            .flat_map(|group| (0..kv_heads).map(move |kv| (group, kv)))
+            .flat_map(|group| (0..heads).map(move |head| (group, head)))
             .collect();
         let parts: Vec<(usize, TaskGradients)> = tasks
             .par_iter()
-            .map(|&(group, kv)| (kv, self.backward_task(group, kv, given)))
+            .map(|&(group, head)| (head, self.backward_task(group, head, given)))
             .collect();
         let (width, kv_width) = (heads * d, kv_heads * d);
         let mut all = Gradients {
@@ -44,24 +44,22 @@ impl Fused {
             dk: vec![0f32; packed.len() * kv_width],
             dv: vec![0f32; packed.len() * kv_width],
         };
-        for (kv, part) in &parts {
-            let at = kv * size * d;
-            scatter(&part.dq, size * d, &part.queries, &mut all.dq, width, at);
-            scatter(&part.dk, d, &part.rows, &mut all.dk, kv_width, kv * d);
-            scatter(&part.dv, d, &part.rows, &mut all.dv, kv_width, kv * d);
+        for (head, part) in &parts {
+            let kv = head / self.group_size();
+            add_columns(&part.dq, d, &part.queries, &mut all.dq, width, head * d);
+            add_columns(&part.dk, d, &part.rows, &mut all.dk, kv_width, kv * d);
+            add_columns(&part.dv, d, &part.rows, &mut all.dv, kv_width, kv * d);
         }
         rope.rotate_rows(&mut all.dq, width, asking.positions(), -1.0);
         rope.rotate_rows(&mut all.dk, kv_width, packed.positions(), -1.0);
         all
     }
 
-    /// Gradients of one group of segments for one key-value head.
-    fn backward_task(&self, group: &Range<usize>, kv: usize, given: &Given<'_>) -> TaskGradients {
-        let d = self.spec.heads.width;
-        let size = self.group_size();
+    /// Gradients of one group of segments through one query head.
+    fn backward_task(&self, group: &Range<usize>, head: usize, given: &Given<'_>) -> TaskGradients {
         let rows = self.spec.packed.rows_of(group);
         let queries = self.spec.asking.of_group(group);
-        let mut grads = TaskGradients::zeros(rows, queries, size * d, d);
+        let mut grads = TaskGradients::zeros(rows, queries, self.spec.heads.width);
         let blocks = blocks(&self.spec.packed, &self.spec.asking, group);
         let longest = blocks
             .iter()
@@ -70,10 +68,8 @@ impl Fused {
             .unwrap_or(0);
         let (mut p, mut dp) = (vec![0f32; longest], vec![0f32; longest]);
         for block in &blocks {
-            for head in kv * size..(kv + 1) * size {
-                self.probabilities(block, head, given, &mut p, &mut dp);
-                self.accumulate(block, head, given, (&p, &dp), &mut grads);
-            }
+            self.probabilities(block, head, given, &mut p, &mut dp);
+            self.accumulate(block, head, given, (&p, &dp), &mut grads);
         }
         grads
     }
@@ -130,12 +126,7 @@ impl Fused {
             keys: kv_heads,
             width: d,
         } = self.spec.heads;
-        let (n, keys, kv, size) = (
-            block.queries.len(),
-            block.keys(),
-            head / self.group_size(),
-            self.group_size(),
-        );
+        let (n, keys, kv) = (block.queries.len(), block.keys(), head / self.group_size());
         let q = head_view(&given.kept.q, &block.queries, heads * d, head, d);
         let dy = head_view(given.dy, &block.queries, heads * d, head, d);
         let first = out.rows.start;
@@ -143,8 +134,8 @@ impl Fused {
             let p = View::strided(&p[*offset..], n, part.len(), keys);
             let ds = View::strided(&ds[*offset..], n, part.len(), keys);
             let k = head_view(&given.kept.k, part, kv_heads * d, kv, d);
-            let at = (block.queries.start - out.queries.start) * size * d + (head % size) * d;
-            let dq = ViewMut::strided(&mut out.dq[at..], n, d, size * d);
+            let at = (block.queries.start - out.queries.start) * d;
+            let dq = ViewMut::dense(&mut out.dq[at..], n, d);
             matmul(dq, i > 0, ds, k, 1.0, Threads::One);
             let at = (part.start - first) * d;
             matmul(
@@ -183,7 +174,7 @@ pub(super) struct Given<'a> {
     pub delta: &'a [f32],
 }
 
-/// Gradients of one key-value head over the rows of one group.
+/// Gradients through one query head over the rows of one group.
 struct TaskGradients {
     /// Key rows.
     rows: Range<usize>,
@@ -195,11 +186,11 @@ struct TaskGradients {
 }
 
 impl TaskGradients {
-    fn zeros(rows: Range<usize>, queries: Range<usize>, q_width: usize, width: usize) -> Self {
+    fn zeros(rows: Range<usize>, queries: Range<usize>, width: usize) -> Self {
         let n = rows.len();
         Self {
             rows,
-            dq: vec![0.0; queries.len() * q_width],
+            dq: vec![0.0; queries.len() * width],
             queries,
             dk: vec![0.0; n * width],
             dv: vec![0.0; n * width],
@@ -207,8 +198,8 @@ impl TaskGradients {
     }
 }
 
-/// Copies columns `at..at + width` of `rows` from a dense `part` into a `[_, total]` matrix.
-fn scatter(
+/// Adds a dense `part` to columns `at..at + width` of `rows` of a `[_, total]` matrix.
+fn add_columns(
     part: &[f32],
     width: usize,
     rows: &Range<usize>,
@@ -217,6 +208,7 @@ fn scatter(
     at: usize,
 ) {
     for (row, values) in rows.clone().zip(part.chunks_exact(width)) {
-        into[row * total + at..row * total + at + width].copy_from_slice(values);
+        let into = &mut into[row * total + at..][..width];
+        into.iter_mut().zip(values).for_each(|(sum, v)| *sum += v);
     }
 }
