@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 const FROZEN: &str = include_str!("../assets/holdout_frozen.jsonl");
-const FROZEN_SHA256: &str = "e9359e83e585e18b5c1857ff3144af36553dd6f5f3cc2f0f915c8d71605c8792";
+const FROZEN_SHA256: &str = "766f97fe821eea7b5414e8d64b9de61f231111218c0ad4f6e87ae4a3bfbf7d0d";
 const FROZEN_SEED: u64 = 2026;
 const PER_STAGE: u64 = 50;
 

@@ -21,10 +21,14 @@ pub enum Citer {
     LongestLine,
     /// The longest line; of several the last.
     LastLongestLine,
-    /// The event whose type is the least frequent in training windows.
+    /// The event whose type is the least frequent in training windows; of several the first.
     RarestType,
-    /// The event that holds the largest number.
+    /// The same; of several the last.
+    LastRarestType,
+    /// The event that holds the largest number; where none is the largest the first.
     LargestNumber,
+    /// The same; where none is the largest the last.
+    LastLargestNumber,
     Random,
     /// The last but one: where lines decide together the last of them comes late. Not of the contract's list: reported, not bounded.
     Penultimate,
@@ -38,13 +42,15 @@ pub enum Citer {
 
 impl Citer {
     /// All of them.
-    pub const ALL: [Citer; 11] = [
+    pub const ALL: [Citer; 13] = [
         Citer::First,
         Citer::Last,
         Citer::LongestLine,
         Citer::LastLongestLine,
         Citer::RarestType,
+        Citer::LastRarestType,
         Citer::LargestNumber,
+        Citer::LastLargestNumber,
         Citer::Random,
         Citer::Penultimate,
         Citer::CommonestType,
@@ -61,7 +67,9 @@ impl Citer {
             Citer::LongestLine => "longest_line",
             Citer::LastLongestLine => "last_longest_line",
             Citer::RarestType => "rarest_type",
+            Citer::LastRarestType => "last_rarest_type",
             Citer::LargestNumber => "largest_number",
+            Citer::LastLargestNumber => "last_largest_number",
             Citer::Random => "random",
             Citer::Penultimate => "penultimate",
             Citer::CommonestType => "commonest_type",
@@ -93,7 +101,9 @@ impl Citer {
             Citer::LongestLine => best(window.iter(), length),
             Citer::LastLongestLine => best(window.iter().rev(), length),
             Citer::RarestType => best(window.iter(), |e| -types.seen(&e.event_type)),
+            Citer::LastRarestType => best(window.iter().rev(), |e| -types.seen(&e.event_type)),
             Citer::LargestNumber => best(window.iter(), largest_number),
+            Citer::LastLargestNumber => best(window.iter().rev(), largest_number),
             Citer::Random => stream.pick(window),
             Citer::Penultimate => window.get(window.len().saturating_sub(2)),
             Citer::CommonestType => best(window.iter().rev(), |e| of_type(window, e)),

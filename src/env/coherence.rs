@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use super::schema::Event;
 
-/// Of an event type: the field that names something, and the field beside it that says what that is.
+/// Of an event type: the field that names something, and the field beside it that says what that is. A name is one thing in
+/// lines of all types: an address that one takes for a desk's is no server's in another.
 const FACTS: &[(&str, &str, &str)] = &[
     ("net.connection", "id.orig_h", "orig_role"),
     ("net.beacon", "id.resp_h", "resp_class"),
@@ -14,6 +15,8 @@ const FACTS: &[(&str, &str, &str)] = &[
     ("dns.query", "query", "domain_class"),
     ("dns.answer", "answers", "domain_class"),
     ("dns.answer", "query", "domain_class"),
+    ("file.download", "host_ip", "origin"),
+    ("mail.click", "url_ip", "url_class"),
     ("dhcp.lease", "IP", "device_class"),
     ("ids.alert", "src_ip", "src_role"),
     ("auth.kerberos_failure", "IpAddress", "client_class"),
@@ -61,7 +64,7 @@ pub fn named_by(event_type: &str) -> Option<&'static str> {
 /// # Errors
 /// The first contradiction, in the order of the window.
 pub fn check(window: &[Event]) -> Result<(), Contradiction> {
-    let mut said: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    let mut said: BTreeMap<&str, &str> = BTreeMap::new();
     for event in window {
         let ends = ENDS.iter().map(|(a, b)| (event.text(a), event.text(b)));
         for (one, other) in ends {
@@ -76,7 +79,7 @@ pub fn check(window: &[Event]) -> Result<(), Contradiction> {
             let (Some(name), Some(fact)) = (event.text(name), event.text(fact)) else {
                 continue;
             };
-            let before = *said.entry((event_type, name)).or_insert(fact);
+            let before = *said.entry(name).or_insert(fact);
             if before != fact {
                 return Err(Contradiction::Facts {
                     name: name.to_owned(),
@@ -120,7 +123,15 @@ mod tests {
             check(&[looped]),
             Err(Contradiction::ToItself("10.0.0.9".into()))
         );
-        // Another type of event says it of something else.
+        // So it is in lines of other types, where they say it of the same field.
+        let lease = |class: &str| -> Event {
+            let mut lease = line("dhcp.lease", "", "");
+            lease.fields.insert("IP".into(), "10.0.0.9".into());
+            lease.fields.insert("device_class".into(), class.into());
+            lease
+        };
+        assert!(check(&[web.clone(), lease("byod_tab")]).is_err());
+        assert_eq!(check(&[web.clone(), lease("our_host")]), Ok(()));
         assert_eq!(check(&[web, line("net.session", "10.0.0.9", "x")]), Ok(()));
     }
 }

@@ -52,6 +52,12 @@ pub enum Kind {
     FreeText,
 }
 
+/// Of a process. Records that decide nothing hold such numbers, so that the largest of a window tells nothing.
+const PROCESS_ID: Kind = Kind::Number(1_000, 60_000);
+
+/// A port that a client speaks from; the same holds for it.
+const CLIENT_PORT: Kind = Kind::Number(49_152, 65_535);
+
 impl Kind {
     /// What it is, in words.
     #[must_use]

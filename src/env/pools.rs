@@ -32,8 +32,10 @@ struct Listed {
     users: &'static [&'static str],
     /// Service accounts are `svc_<name>`.
     services: &'static [&'static str],
-    /// Machine names are `<prefix>-<number>`.
-    host_prefixes: &'static [&'static str],
+    /// Names of people's machines are `<prefix>-<number>`.
+    desk_prefixes: &'static [&'static str],
+    /// The same of servers.
+    server_prefixes: &'static [&'static str],
     domains: &'static [&'static str],
     files: &'static [&'static str],
     programs: &'static [&'static str],
@@ -45,7 +47,7 @@ const TRAIN: Pools = Pools {
         "2026-03-02",
         "2026-03-05",
         "2026-03-09",
-        "2026-03-14",
+        "2026-03-13",
         "2026-03-18",
         "2026-03-23",
         "2026-03-27",
@@ -80,16 +82,8 @@ const LISTED: Listed = Listed {
         "r.vargas",
     ],
     services: &["patching", "reports", "ledger", "scheduler"],
-    host_prefixes: &[
-        "pc",
-        "lab",
-        "kiosk",
-        "backup",
-        "printer",
-        "frontdesk",
-        "warehouse",
-        "reception",
-    ],
+    desk_prefixes: &["pc", "lab", "kiosk", "frontdesk", "warehouse", "reception"],
+    server_prefixes: &["backup", "printing", "db", "intranet"],
     domains: &[
         "updates.pebble.net",
         "mail.quartzworks.org",
@@ -144,7 +138,8 @@ static LISTED_PARTS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     let all = [
         LISTED.users,
         LISTED.services,
-        LISTED.host_prefixes,
+        LISTED.desk_prefixes,
+        LISTED.server_prefixes,
         LISTED.domains,
         LISTED.files,
         LISTED.programs,
@@ -201,17 +196,25 @@ impl Pools {
         format!("svc_{name}")
     }
 
-    /// What a machine's name opens with.
-    pub fn host_prefix(&self, stream: &mut Stream) -> String {
+    /// What the name of somebody's machine opens with.
+    pub fn desk_prefix(&self, stream: &mut Stream) -> String {
         match self.names {
-            Names::Listed(listed) => word(listed.host_prefixes, stream),
+            Names::Listed(listed) => word(listed.desk_prefixes, stream),
             Names::MadeUp => new_word(stream),
         }
     }
 
-    /// A machine name.
+    /// What the name of a server opens with.
+    pub fn server_prefix(&self, stream: &mut Stream) -> String {
+        match self.names {
+            Names::Listed(listed) => word(listed.server_prefixes, stream),
+            Names::MadeUp => new_word(stream),
+        }
+    }
+
+    /// The name of somebody's machine.
     pub fn host(&self, stream: &mut Stream) -> String {
-        let prefix = self.host_prefix(stream);
+        let prefix = self.desk_prefix(stream);
         format!("{prefix}-{:02}", stream.between(1, 40))
     }
 

@@ -17,11 +17,13 @@ pub enum Told {
     Says(&'static str),
     /// This word in a lead, and in every other one too.
     AllSay(&'static str),
+    /// This word in the event, with leads or without.
+    EventSays(&'static str),
     /// No other rule of the event type holds for the event.
     Otherwise,
 }
 
-use Told::{AllSay, Otherwise, Says};
+use Told::{AllSay, EventSays, Otherwise, Says};
 
 pub struct Chain {
     pub event: &'static str,
@@ -51,6 +53,14 @@ impl Chain {
                 saying.count() >= self.enough
             }
             Context::InEvent(key) => leads.len() >= self.enough && window[at].has(key, &[word]),
+        }
+    }
+
+    /// Whether the event has this word in its context.
+    pub fn event_says(&self, event: &Event, word: &str) -> bool {
+        match self.context {
+            Context::InLead(_) => false,
+            Context::InEvent(key) => event.has(key, &[word]),
         }
     }
 
@@ -108,7 +118,7 @@ impl Chain {
     pub fn is_disputed(&self, window: &[Event]) -> bool {
         let mut clearing = self.rules.iter().filter_map(|&(_, _, told)| match told {
             AllSay(word) => Some(word),
-            Says(_) | Otherwise => None,
+            Says(_) | EventSays(_) | Otherwise => None,
         });
         clearing.any(|word| {
             (0..window.len()).any(|at| {
@@ -142,7 +152,13 @@ impl Chain {
         matches!(self.context, Context::InLead(_))
     }
 
-    /// The ids of the rules that ask for enough leads, or that of the one for what is left.
+    /// Whether the rule of this id asks for leads.
+    pub fn is_led(&self, id: &str) -> bool {
+        let mut rules = self.rules.iter();
+        rules.any(|(of, _, told)| *of == id && matches!(told, Says(_) | AllSay(_)))
+    }
+
+    /// The ids of the rules that ask for a context, or that of the one for what is left.
     pub fn ids(&self, with_leads: bool) -> Vec<&'static str> {
         let rules = self.rules.iter();
         rules
@@ -184,7 +200,7 @@ pub static CHAINS: &[Chain] = &[
             ("mfa_fatigue_tor", "block_ip", Says("tor_exit")),
             ("mfa_fatigue_overseas", "escalate", Says("overseas")),
             ("mfa_approved_otherwise", "monitor", Otherwise),
-            ("mfa_approved_on_site", "dismiss", Says("our_desk")),
+            ("mfa_approved_on_site", "dismiss", EventSays("our_desk")),
         ],
     },
     Chain {
@@ -198,7 +214,7 @@ pub static CHAINS: &[Chain] = &[
             ("travel_hosted", "block_ip", Says("hosted")),
             ("travel_abroad", "escalate", Says("abroad")),
             ("vpn_unconfirmed", "monitor", Otherwise),
-            ("vpn_from_our_guest_net", "dismiss", Says("onsite")),
+            ("vpn_from_our_guest_net", "dismiss", EventSays("onsite")),
         ],
     },
     Chain {

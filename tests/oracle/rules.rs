@@ -51,6 +51,7 @@ impl Rule {
                         chains::Told::AllSay(word) => {
                             chain.says(window, at, word) && !chain.is_contradicted(window, at, word)
                         }
+                        chains::Told::EventSays(word) => chain.event_says(event, word),
                         chains::Told::Otherwise => self.is_left_over(window, at),
                     }
             }

@@ -1,7 +1,7 @@
 //! Types that no rule looks at.
 
 use super::Kind::{Domain, ExternalIp, File, Filler, Flag, Host, InternalIp, Number, Person, User};
-use super::{EventType, event_type, field};
+use super::{EventType, PROCESS_ID, event_type, field};
 
 /// How many of [`BACKGROUND`], at its end, training never draws (see `generate::is_new_template`).
 pub const NEW: usize = 4;
@@ -13,6 +13,7 @@ pub const BACKGROUND: &[EventType] = &[
         "sysmon",
         "Sysmon 5 ProcessTerminate",
         &[
+            field("ProcessId", PROCESS_ID),
             field("Image", Filler(&["chrome.exe", "teams.exe", "excel.exe"])),
             field("User", User),
         ],
@@ -22,6 +23,7 @@ pub const BACKGROUND: &[EventType] = &[
         "sysmon",
         "Sysmon 7 ImageLoad",
         &[
+            field("ProcessId", PROCESS_ID),
             field(
                 "ImageLoaded",
                 Filler(&["ntdll.dll", "user32.dll", "crypt32.dll"]),
@@ -33,7 +35,11 @@ pub const BACKGROUND: &[EventType] = &[
         "file.create",
         "sysmon",
         "Sysmon 11 FileCreate",
-        &[field("TargetFilename", File), field("User", User)],
+        &[
+            field("ProcessId", PROCESS_ID),
+            field("TargetFilename", File),
+            field("User", User),
+        ],
     ),
     event_type(
         "auth.logoff",
@@ -98,6 +104,7 @@ pub const BACKGROUND: &[EventType] = &[
         &[
             field("Param3", Person),
             field("Param4", Host),
+            field("Param7", Number(20_000, 90_000_000)),
             field("Param8", Number(1, 40)),
         ],
     ),

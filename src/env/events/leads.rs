@@ -1,7 +1,7 @@
 //! Types that lead up to others.
 
 use super::Kind::{Domain, ExternalIp, File, Filler, Host, InternalIp, Person, SideIp};
-use super::{EventType, Field, event_type, field, looked_up};
+use super::{CLIENT_PORT, EventType, Field, PROCESS_ID, event_type, field, looked_up};
 
 /// Types that lead up to others: alone they decide nothing. What joins them stands right before what they say.
 pub const LEADS: &[EventType] = &[
@@ -11,7 +11,10 @@ pub const LEADS: &[EventType] = &[
         "Proofpoint TAP clicksPermitted",
         &[
             field("recipient", Person),
-            field("url_ip", ExternalIp),
+            Field {
+                is_looked_up: true,
+                ..field("url_ip", ExternalIp)
+            },
             looked_up("url_class"),
         ],
     ),
@@ -50,6 +53,7 @@ pub const LEADS: &[EventType] = &[
                     "spare_pc",
                 ]),
             ),
+            field("IpPort", CLIENT_PORT),
             field("Computer", Host),
             looked_up("client_role"),
         ],
@@ -59,6 +63,7 @@ pub const LEADS: &[EventType] = &[
         "sysmon",
         "Sysmon 15 FileCreateStreamHash, Zone.Identifier",
         &[
+            field("ProcessId", PROCESS_ID),
             Field {
                 is_looked_up: true,
                 ..field("host_ip", SideIp(&["mail_box", "peer_box", "our_repo"]))
@@ -71,7 +76,11 @@ pub const LEADS: &[EventType] = &[
         "shadow.resize",
         "sysmon",
         "Sysmon 1 ProcessCreate, vssadmin resize shadowstorage",
-        &[field("Computer", Host), looked_up("initiator")],
+        &[
+            field("ProcessId", PROCESS_ID),
+            field("Computer", Host),
+            looked_up("initiator"),
+        ],
     ),
     event_type(
         "rdp.logon",
@@ -79,6 +88,7 @@ pub const LEADS: &[EventType] = &[
         "Security 4624 Logon, type 10",
         &[
             field("IpAddress", SideIp(&["guest_lan", "admin_lan"])),
+            field("IpPort", CLIENT_PORT),
             field("TargetUserName", Person),
             looked_up("client_net"),
         ],

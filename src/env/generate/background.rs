@@ -9,7 +9,7 @@ use crate::env::families::{self, Family, Lead};
 use crate::stream::Stream;
 
 /// Of eight background lines, so many are cold events of other families, and so many what leads up to one.
-const COLD_EIGHTHS: u64 = 4;
+const COLD_EIGHTHS: u64 = 3;
 const LEAD_EIGHTHS: u64 = 2;
 
 /// Fields of a line that are known before it is drawn.

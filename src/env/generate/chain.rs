@@ -10,6 +10,7 @@ use super::{Labels, Line, Scene};
 use super::{contexts, fields};
 use crate::env::events::{self, EventType};
 use crate::env::families::{Detection, Family, Lead};
+use crate::env::rules::clears_alone;
 use crate::stream::Stream;
 
 /// Cold events beside one that holds its own context, where the window has room.
@@ -149,9 +150,10 @@ impl<'a> Chain<'a> {
     }
 
     /// Which twin, if any, is about an event that nothing leads up to. The fallback's other way is a context that no detection
-    /// names.
+    /// names; beside a twin that its own context clears, whatever led up to it, there is no way but that.
     fn alone(&self, pair: [&Detection; 2], stream: &mut Stream) -> [bool; 2] {
-        let is_cut = !stream.chance(1, UNKNOWN_ONE_IN);
+        let is_cut = !stream.chance(1, UNKNOWN_ONE_IN)
+            && !pair.iter().any(|one| clears_alone(self.lead, one));
         pair.map(|detection| is_cut && detection.is_fallback())
     }
 

@@ -1,7 +1,7 @@
 //! The small organisation an episode plays in: who works there, at which machine, with which address, and when.
 //!
 //! Lines take people and machines from here, so the same person is the same person in all of them. A few lines are of a
-//! service account on a server, as they are everywhere; outside working hours most of what goes on besides is.
+//! service account on a server, as they are everywhere; outside working hours two in three of those of others are.
 
 use crate::env::pools::Pools;
 use crate::stream::Stream;
@@ -70,7 +70,10 @@ impl Organisation {
                 true => pools.service_account(stream),
             };
             let network = if is_service { &racks } else { &desks };
-            let prefix = pools.host_prefix(stream);
+            let prefix = match is_service {
+                false => pools.desk_prefix(stream),
+                true => pools.server_prefix(stream),
+            };
             people.push(Person {
                 user,
                 host: format!("{prefix}-{:02}", numbers.next().unwrap_or(1)),

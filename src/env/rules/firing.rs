@@ -87,7 +87,7 @@ fn first_led(
         if !says(family, detection, event, &leading) {
             return None;
         }
-        if detection.is_fallback() {
+        if detection.is_fallback() || clears_alone(lead, detection) {
             evidence.clear();
         } else if lead.holds_context {
             let of_lead = |i: &usize| {
@@ -119,9 +119,16 @@ fn says(family: &Family, detection: &Detection, event: &Event, leads: &[&Event])
             !leads.is_empty() && leads.iter().all(|lead| holds(lead))
         }
         Some(lead) if lead.holds_context => leads.iter().any(|lead| holds(lead)),
+        Some(lead) if clears_alone(lead, detection) => holds(event),
         Some(lead) => leads.len() >= lead.count && holds(event),
         None => holds(event),
     }
+}
+
+/// Whether what the event itself holds clears it, whatever led up to it: otherwise a refused push more would make an alert
+/// cost less.
+pub(crate) fn clears_alone(lead: Lead, detection: &Detection) -> bool {
+    !lead.holds_context && detection.action == Action::Dismiss
 }
 
 /// Positions of what leads up to the event at `position`.

@@ -9,6 +9,7 @@ mod wording;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+pub(crate) use self::firing::clears_alone;
 pub use self::firing::{has_hot_surface, is_hot, is_same, shown};
 use super::families::{self, Detection, Family, Surface};
 use super::login::{self, Case};

@@ -160,7 +160,8 @@ fn a_chain_needs_its_leads_before_it_and_of_the_same_actor() {
         let (hot, _) = edges(family);
         let alone = family.detections.iter().find(|d| d.is_fallback());
         let alone = alone.expect("each chain has one").id;
-        for detection in family.detections.iter().filter(|d| !d.is_fallback()) {
+        let needs = |d: &&Detection| !d.is_fallback() && !clears_alone(lead, d);
+        for detection in family.detections.iter().filter(needs) {
             let whole = case(family, &hot[0], contexts(detection)[0], 1);
             assert_eq!(rule_of(&whole).0, detection.id);
             let truth = verify::truth(&whole).expect("events");
@@ -178,6 +179,25 @@ fn a_chain_needs_its_leads_before_it_and_of_the_same_actor() {
             assert_eq!(rule_of(&whole[1..]).0, alone, "too few");
         }
     }
+}
+
+#[test]
+fn what_clears_an_event_by_itself_does_so_with_leads_and_without() {
+    let mut cleared = Vec::new();
+    for family in families::all() {
+        let Some(lead) = family.lead else { continue };
+        let (hot, _) = edges(family);
+        for detection in family.detections.iter().filter(|d| clears_alone(lead, d)) {
+            let whole = case(family, &hot[0], contexts(detection)[0], 1);
+            for from in 0..whole.len() {
+                let truth = verify::truth(&whole[from..]).expect("events");
+                assert_eq!(truth.rule, detection.id);
+                assert_eq!(truth.evidence, [truth.triggering_log_id]);
+            }
+            cleared.push(detection.id);
+        }
+    }
+    assert_eq!(cleared, ["mfa_approved_on_site", "vpn_from_our_guest_net"]);
 }
 
 #[test]

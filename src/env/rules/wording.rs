@@ -1,5 +1,6 @@
 //! A rule's condition in words: what the table prints, exact enough to be checked by hand.
 
+use super::firing::clears_alone;
 use super::{Condition, Rule};
 use crate::env::events::{self, Kind};
 use crate::env::families::{Detection, Family, Lead, Surface};
@@ -57,6 +58,9 @@ fn past(lead: Lead, family: &Family, detection: &Detection) -> String {
         true => format!("{} with the same {of_lead}", lead.event_type),
         false => format!("{} whose {of_lead} is its {of_event}", lead.event_type),
     };
+    if clears_alone(lead, detection) {
+        return format!(", and {}", own_context(family, detection));
+    }
     if !lead.holds_context {
         let count = match lead.count {
             1 => "a".to_owned(),
@@ -161,6 +165,10 @@ mod tests {
             (
                 "mfa_approved_otherwise",
                 "auth.mfa_approve where factor is push or voice, and no other rule of auth.mfa_approve holds for it.",
+            ),
+            (
+                "mfa_approved_on_site",
+                "auth.mfa_approve where factor is push or voice, and client_class is our_desk.",
             ),
             (
                 "travel_abroad",

@@ -68,7 +68,7 @@ const MFA: &[Detection] = &[
         "mfa_approved_on_site",
         Dismiss,
         &["our_desk"],
-        "Push approved at our desk after two were denied.",
+        "Push approved at our own desk.",
         &[],
     ),
 ];
@@ -99,7 +99,7 @@ const TRAVEL: &[Detection] = &[
         "vpn_from_our_guest_net",
         Dismiss,
         &["onsite"],
-        "VPN login from our guest network while badged in.",
+        "VPN login from our guest network.",
         &[],
     ),
 ];
