@@ -26,9 +26,9 @@
 //! |---|---|---|
 //! | main | the workbench's state and the terminal ([`ui`]); or, headless, the whole run | one queue of messages |
 //! | `model` | every tensor ([`train::worker`]): answers questions, and trains | commands; while training it looks for them between micro-batches |
-//! | `keys` | the terminal's input, read from the descriptor so that a hang-up is seen | the descriptor |
+//! | `keys` | the terminal's input, read from the descriptor so that a hang-up is seen; after a panic it is begun again, three times a minute | the descriptor |
 //! | `errands` | nothing: it reads, deletes, exports and notes run folders for the runs screen ([`ui::errand`]) | errands |
-//! | `labels` | one annotator's labels on disk ([`ui::clerk`]) | requests of the labelling screen |
+//! | `labels` | one annotator's labels on disk ([`ui::clerk`]); joined, within two seconds, however the workbench ends | requests of the labelling screen |
 //! | `signals` | SIGTERM, SIGINT, SIGHUP, SIGCONT as messages | signals |
 //! | `follower` | nothing: it tells the folder of a run in another process as facts ([`commands::follow`]) | the folder, four times a second |
 //! | `steering` | who is steered ([`commands::steering`]): it looks for a run in another process while none goes on here, has it followed, writes controls into its `control/`, and hands all else to the model thread | commands, at most two seconds |

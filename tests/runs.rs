@@ -4,8 +4,11 @@
 
 mod command;
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use command::{opensoc, text};
@@ -134,5 +137,113 @@ fn labelled_examples_are_learned_from_and_stay_with_the_run() {
     assert!(
         listed.iter().all(|run| run["run_dir"].is_null()),
         "no folder is left behind: {listed:?}"
+    );
+}
+
+/// A headless run with these options, its output to be read.
+fn started(home: &Path, options: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_opensoc"))
+        .args(["train", "--headless"])
+        .args(options)
+        .env("OPENSOC_HOME", home)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts")
+}
+
+/// The next line of something; empty at its end.
+fn next_line(from: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    from.read_line(&mut line).expect("text");
+    line
+}
+
+/// Bytes of memory that this machine has.
+fn memory() -> u64 {
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = info.lines().find(|line| line.starts_with("MemTotal:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kib.map_or(u64::MAX, |kib| kib * 1_024)
+}
+
+#[test]
+fn a_run_far_larger_than_the_memory_is_refused_with_what_to_set_and_leaves_no_folder() {
+    // It needs more than 700 GB.
+    if memory() > 500_000_000_000 {
+        return;
+    }
+    let home = tempfile::tempdir().expect("folder");
+    let settings = [
+        "grpo.num_generations=256",
+        "grpo.prompts_per_step=4096",
+        "sft.examples=0",
+        "micro_batch_tokens=10000000",
+    ];
+    let options: Vec<&str> = settings.iter().flat_map(|&set| ["--set", set]).collect();
+    let mut child = started(home.path(), &options);
+    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    let begun = next_line(&mut stdout);
+    if !begun.is_empty() {
+        // Before it fills the memory.
+        child.kill().expect("killed");
+    }
+    let ended = child.wait_with_output().expect("ended");
+    let told = text(&ended.stderr);
+    assert_eq!(
+        (begun.as_str(), ended.status.code()),
+        ("", Some(1)),
+        "{told}"
+    );
+    assert!(
+        told.contains("this run needs about") && told.contains("try --set "),
+        "{told}"
+    );
+    assert!(
+        listed(home.path())
+            .iter()
+            .all(|run| run["run_dir"].is_null())
+    );
+}
+
+#[test]
+fn a_second_signal_ends_a_headless_run_in_the_middle_of_its_step() {
+    let home = tempfile::tempdir().expect("folder");
+    let run = home.path().join("run");
+    let run = run.to_str().expect("a path");
+    // One step of many examples: far longer than this test.
+    let options = [
+        "--run-dir",
+        run,
+        "--set",
+        "sft.examples=4096",
+        "--set",
+        "sft.batch=4096",
+        "--set",
+        "sft.epochs=4",
+    ];
+    let mut child = started(home.path(), &options);
+    let pid = Pid::from_raw(child.id().cast_signed()).expect("a pid");
+    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    // By then `status.json` says so too.
+    let lines = std::iter::repeat_with(|| next_line(&mut stdout));
+    let mut lines = lines.take_while(|line| !line.is_empty());
+    assert!(lines.any(|line| line.contains(" running: ")));
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    for (signal, words) in [
+        (Signal::TERM, "a second signal ends the run at once"),
+        (Signal::INT, "opensoc train --headless --resume --run-dir"),
+    ] {
+        kill_process(pid, signal).expect("signalled");
+        let told = next_line(&mut stderr);
+        assert!(told.contains(words), "{told}");
+    }
+    let status = child.wait().expect("ended");
+    assert_eq!(status.code(), Some(130));
+    let status = std::fs::read_to_string(Path::new(run).join("status.json")).expect("status");
+    let status: Value = serde_json::from_str(&status).expect("JSON");
+    assert_eq!(
+        (&status["state"], &status["step"]),
+        (&"running".into(), &0.into())
     );
 }

@@ -523,9 +523,13 @@ fn a_slow_line_still_answers_keys_while_a_run_goes_on() {
         waits.push(began.elapsed());
     }
     println!("keys answered after {waits:?} at 25 kB/s");
-    // A full screen of 80x24 is 5 kB, a fifth of a second: more than this, and frames of data pile up before keys.
-    let slowest = waits.iter().max().expect("waits");
-    assert!(*slowest < Duration::from_secs(3), "{waits:?}");
+    // A full screen is at most 8 kB, a third of a second, and one frame of data may be under way before it: beyond a second,
+    // frames pile up before keys. One key may meet a machine that is busy with the other tests, and no more than that.
+    waits.sort_unstable();
+    let slowest = waits.pop().expect("waits");
+    assert!(slowest < Duration::from_secs(3), "{slowest:?}");
+    let within = Duration::from_secs(1);
+    assert!(waits.iter().all(|wait| *wait < within), "{waits:?}");
     terminal.press(b"ql");
     assert!(terminal.quit().contains("LeaveRunning"));
 }
@@ -577,7 +581,7 @@ fn pasted_text_presses_no_keys() {
 }
 
 /// What a tour does: a caption, keys, and what stands on the screen after them.
-const TOUR: [(&str, &[&[u8]], &str); 9] = [
+const TOUR: [(&str, &[&[u8]], &str); 17] = [
     ("The first alert, and what the model says", &[], "\""),
     ("Decided, submitted, revealed", &[b"1", b"\r"], "rule "),
     (
@@ -587,17 +591,33 @@ const TOUR: [(&str, &[&[u8]], &str); 9] = [
     ),
     ("What can be copied", &[b"\x1b", b"y"], "Markdown"),
     (
-        "The shipped run's curves",
-        &[b"\x1b", b"\x1bOQ"],
-        "charts 1/",
+        "A field edited in a copy: what if",
+        &[b"\x1b", b"e", b"\r", b"\x15", b"changed", b"\r"],
+        "What-if",
     ),
+    (
+        "The alert as it is, and two adapters on it",
+        &[b"\x1b", b"x", b"c"],
+        "c ends comparing",
+    ),
+    (
+        "Blind: the analyst decides first",
+        &[b"c", b"v", b"]"],
+        "hidden until the truth is revealed",
+    ),
+    ("The shipped run's curves", &[b"v", b"\x1bOQ"], "charts 1/"),
     (
         "The next page, and the value cursor",
         &[b".", b"\x1b[D", b"\x1b[D"],
         "@",
     ),
+    ("The rollouts behind it", &[b"r"], "advant."),
+    ("Evaluations", &[b"\t", b"\t"], "[Evaluations]"),
+    ("The attacker's arms", &[b"g", b"a"], "refused"),
+    ("The form before a run", &[b"\x1b", b"t"], "Start training?"),
+    ("A run, live", &[b"\r"], "s left"),
     ("Labelling", &[b"\x1bOR"], "Your label"),
-    ("The list of runs", &[b"\x1bOS"], "No runs of your own"),
+    ("The list of runs", &[b"\x1bOS"], "running"),
     ("Every key", &[b"?"], "*Keys"),
 ];
 
@@ -606,12 +626,7 @@ const TOUR: [(&str, &[&[u8]], &str); 9] = [
 #[ignore = "a film: prints the screens of a tour"]
 fn film() {
     let home = tempfile::tempdir().expect("a folder");
-    let mut command = CommandBuilder::new(Path::new(env!("CARGO_BIN_EXE_opensoc")));
-    command.cwd(home.path());
-    command.env("HOME", home.path());
-    command.env("OPENSOC_HOME", home.path());
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    let mut terminal = Terminal::spawn(command, file);
+    let mut terminal = open_binary(home.path());
     terminal.resize(36, 120);
     for (caption, keys, wanted) in TOUR {
         for press in keys {
@@ -625,7 +640,9 @@ fn film() {
     terminal.press(b"\x1b");
     std::thread::sleep(Duration::from_millis(60));
     terminal.press(b"q");
-    let status = Terminal::ended(&mut terminal.child, PATIENCE);
+    terminal.wait_for("leave it running and quit");
+    terminal.press(b"x");
+    let status = Terminal::ended(&mut terminal.child, 3 * PATIENCE);
     assert!(status.success(), "{status:?}");
 }
 
@@ -638,36 +655,38 @@ fn it_lives_over_a_real_sshd() {
         return;
     };
     let home = tempfile::tempdir().expect("a folder");
-    let remote = format!(
-        "HOME={home} LANG=C.UTF-8 exec {exe}",
-        home = home.path().display(),
-        exe = env!("CARGO_BIN_EXE_opensoc")
-    );
-    let file = || tempfile::NamedTempFile::new().expect("a file");
-    let mut terminal = Terminal::spawn(server.ssh(&["-tt", &remote]), file());
-    terminal.wait_for("F1 Episodes");
-    terminal.press(b"\x1bOQ");
-    terminal.wait_for("Metrics");
-    terminal.resize(40, 120);
-    terminal.wait_for("Metrics");
-    terminal.press(b"?");
-    terminal.wait_for("Start training, or continue");
-    let exe = env!("CARGO_BIN_EXE_opensoc");
-    assert!(server.is_running(exe), "it is looked for where it is");
-    let mut client = terminal.child;
-    let began = Instant::now();
+    let mut first = server.open_workbench(home.path());
+    start_run(&mut first, home.path());
+    first.resize(40, 120);
+    first.wait_for("Metrics");
+    first.press(b"?");
+    first.wait_for("Start training, or continue");
+    assert_eq!(server.workbenches(home.path()), 1, "looked for where it is");
+    let mut client = first.child;
     client.kill().expect("the line is cut");
-    while server.is_running(exe) {
-        assert!(
-            began.elapsed() < PATIENCE,
-            "still there after the line was cut"
-        );
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    let (cut, left_at) = (Instant::now(), steps_on_disk(home.path()));
+    wait_until("the run goes on without its line", || {
+        steps_on_disk(home.path()) > left_at + 2
+    });
     println!(
-        "over sshd: drawn, resized, and gone {:?} after the line was cut",
-        began.elapsed()
+        "over sshd: three steps {:?} after the line was cut",
+        cut.elapsed()
     );
+    assert_eq!(server.workbenches(home.path()), 1, "the run's own process");
+    let mut next = server.open_workbench(home.path());
+    next.wait_for("F1 Episodes");
+    next.press(b"\x1bOQ");
+    next.wait_for("training ");
+    next.press(b"x");
+    wait_until("it stops after a checkpoint", || {
+        next.text().contains("stopped")
+    });
+    // The first has nothing more to do, and the second, with no run in it, leaves when its line is cut.
+    let mut client = next.child;
+    client.kill().expect("the line is cut");
+    let cut = Instant::now();
+    wait_until("both are gone", || server.workbenches(home.path()) == 0);
+    println!("over sshd: gone {:?} after the line was cut", cut.elapsed());
 }
 
 /// An sshd with keys and a port of its own.
@@ -738,11 +757,30 @@ impl Sshd {
         command
     }
 
-    /// Whether a program of that path runs.
-    fn is_running(&self, exe: &str) -> bool {
+    /// A workbench at the other end of a line, at home in `home`, for the short recipe.
+    fn open_workbench(&self, home: &Path) -> Terminal {
+        let remote = format!(
+            "cd {home} && HOME={home} OPENSOC_HOME={home} LANG=C.UTF-8 exec {exe} --quick",
+            home = home.display(),
+            exe = env!("CARGO_BIN_EXE_opensoc")
+        );
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        Terminal::spawn(self.ssh(&["-tt", &remote]), file)
+    }
+
+    /// How many workbenches at home in `home` there are.
+    fn workbenches(&self, home: &Path) -> usize {
+        let lives_there = format!("OPENSOC_HOME={}", home.display());
         let entries = std::fs::read_dir("/proc").expect("processes");
-        let exes = entries.filter_map(|e| std::fs::read_link(e.ok()?.path().join("exe")).ok());
-        exes.into_iter().any(|path| path == Path::new(exe))
+        let is_one = |process: &Path| {
+            let exe = std::fs::read_link(process.join("exe")).unwrap_or_default();
+            let environ = std::fs::read(process.join("environ")).unwrap_or_default();
+            let mut set = environ.split(|byte| *byte == 0);
+            exe == Path::new(env!("CARGO_BIN_EXE_opensoc"))
+                && set.any(|one| one == lives_there.as_bytes())
+        };
+        let processes = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        processes.filter(|process| is_one(process)).count()
     }
 }
 

@@ -16,7 +16,7 @@ use opensoc::model::decoder::Decoder;
 use opensoc::model::lora::Adapter;
 use opensoc::model::placement::{DeviceChoice, DtypeChoice};
 use opensoc::model::source::LoadedModel;
-use opensoc::train::config::{Reference, TrainConfig};
+use opensoc::train::config::{ImportanceLevel, Reference, TrainConfig};
 use opensoc::train::curriculum::{self, Host};
 use opensoc::train::worker::{WorkerOptions, spawn};
 use opensoc::train::{evaluate, task};
@@ -31,6 +31,7 @@ struct Listener {
     states: Vec<RunState>,
     evaluations: usize,
     rollouts: usize,
+    warnings: Vec<String>,
 }
 
 impl Host for Listener {
@@ -40,6 +41,7 @@ impl Host for Listener {
             RunFact::Planned(plan) => self.planned = Some(plan.total_steps()),
             RunFact::Status(status) => self.states.push(status.state),
             RunFact::Evaluation(_) => self.evaluations += 1,
+            RunFact::Warning { message, .. } => self.warnings.push(message),
             RunFact::Rollouts(group) => {
                 self.rollouts += 1;
                 assert!(
@@ -285,6 +287,61 @@ fn without_sft_the_weights_decay_as_grpo_says_from_the_first_step_on() {
     train_as(decaying, &still, false, None);
     let adapter = "adapters/stage1_basic/adapter_model.safetensors";
     assert_ne!(bytes(&straight, adapter), bytes(&still, adapter));
+}
+
+#[test]
+fn a_stage_whose_groups_all_had_equal_rewards_is_named_once_in_the_log_and_to_who_listens() {
+    let mut flat = short();
+    flat.sft.examples = 0;
+    flat.grpo.steps_per_stage = 2;
+    flat.grpo.beta = 0.0;
+    // The likeliest token always: all answers to a prompt are the same.
+    flat.grpo.top_k = 1;
+    let root = tempfile::tempdir().expect("a folder");
+    let (straight, stopped) = (root.path().join("straight"), root.path().join("stopped"));
+    let (state, heard) = train_as(flat.clone(), &straight, false, None);
+    assert_eq!(state, RunState::Finished);
+    train_as(flat.clone(), &stopped, false, Some(3));
+    train_as(flat, &stopped, true, None);
+    let logs = [&straight, &stopped].map(|dir| bytes(dir, "log.txt"));
+    let logs = logs.map(|log| String::from_utf8(log).expect("text"));
+    for stage in Stage::ALL {
+        let words = format!("{stage}: no group of its 2 steps had unequal rewards");
+        let told = heard.warnings.iter().filter(|told| told.contains(&words));
+        assert_eq!(told.count(), 1, "{:?}", heard.warnings);
+        for log in &logs {
+            assert_eq!(log.matches(&words).count(), 1, "{log}");
+        }
+    }
+    assert!(logs[0].contains("sft.examples") && logs[0].contains("grpo.max_draws"));
+}
+
+#[test]
+fn gspo_and_two_sided_clipping_train_too() {
+    let root = tempfile::tempdir().expect("a folder");
+    let trained = |name: &str, level: ImportanceLevel, delta: Option<f64>| {
+        let mut config = short();
+        config.grpo.importance_sampling_level = level;
+        config.grpo.delta = delta;
+        config.grpo.num_iterations = 2;
+        // Equal rewards must not leave a stage without a gradient.
+        config.grpo.entropy_coef = 0.01;
+        let dir = root.path().join(name);
+        assert_eq!(train_as(config, &dir, false, None).0, RunState::Finished);
+        let adapter = "adapters/stage1_basic/adapter_model.safetensors";
+        (metric_rows(&dir), bytes(&dir, adapter))
+    };
+    let token = trained("token", ImportanceLevel::Token, None);
+    let sequence = trained("sequence", ImportanceLevel::Sequence, Some(1.5));
+    assert_ne!(token.1, sequence.1);
+    for row in sequence.0.iter().filter(|row| row["stage"] != "sft") {
+        for name in ["loss", "kl", "clip_ratio/region_mean"] {
+            assert!(
+                row[name].as_f64().is_some_and(f64::is_finite),
+                "{name}: {row}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! The base model of a command: which, where it runs, in what element type.
 
-use crate::model::error::Result;
 use crate::model::nano;
 use crate::model::placement::{DeviceChoice, DtypeChoice, Placement};
-use crate::model::source::LoadedModel;
+use crate::model::source::{LoadedModel, ModelInfo};
 use crate::train::config::Preset;
+use crate::train::curriculum;
+use crate::train::error::Result;
 
 /// `--model` and `--device`, which every command that runs a model takes.
 #[derive(Clone, Debug, clap::Args)]
@@ -57,13 +58,23 @@ impl BaseModel {
         self.is_nano() && shipped.any(|(name, ..)| *name == adapter)
     }
 
-    /// Opens it.
+    /// Opens it, where there is memory for its weights.
     ///
     /// # Errors
-    /// Names the device, file, field or tensor that is wrong.
+    /// Names the device, file, field or tensor that is wrong, or how much memory is missing.
     pub fn open(&self, dtype: DtypeChoice) -> Result<LoadedModel> {
         let placement = Placement::of(self.device.open()?, dtype);
-        LoadedModel::open(self.model(), &placement)
+        let shape = LoadedModel::shape(self.model())?;
+        curriculum::check_room_to_answer(self.model(), &shape, &placement)?;
+        Ok(LoadedModel::open(self.model(), &placement)?)
+    }
+
+    /// What its files say, without their weights in memory.
+    ///
+    /// # Errors
+    /// As [`BaseModel::open`].
+    pub fn describe(&self) -> Result<ModelInfo> {
+        Ok(LoadedModel::describe(self.model())?)
     }
 }
 

@@ -261,6 +261,14 @@ fn folders() -> Vec<Check> {
     vec![folder(&root), alive(&root), labelled(&labels)]
 }
 
+/// So many of them, in words.
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
 /// Whether labels can be read, and how many there are.
 fn labelled(store: &Store) -> Check {
     let path = store.path().display();
@@ -269,11 +277,9 @@ fn labelled(store: &Store) -> Check {
         Ok((episodes, labels)) => {
             let names = labels.annotators();
             let count: usize = names.iter().map(|name| labels.of(name).count()).sum();
-            let (alerts, people) = (episodes.len(), names.len());
-            Check::ok(
-                "labels",
-                format!("{path}: {alerts} alerts, {count} labels of {people} annotators"),
-            )
+            let alerts = counted(episodes.len(), "alert");
+            let (labels, people) = (counted(count, "label"), counted(names.len(), "annotator"));
+            Check::ok("labels", format!("{path}: {alerts}, {labels} of {people}"))
         }
         Err(error) => Check::warn(
             "labels",
@@ -364,6 +370,13 @@ mod tests {
 
     fn states(checks: &[Check]) -> Vec<(&str, State)> {
         checks.iter().map(|c| (c.name, c.state)).collect()
+    }
+
+    #[test]
+    fn one_of_a_kind_is_no_plural() {
+        for (count, wanted) in [(0, "0 labels"), (1, "1 label"), (2, "2 labels")] {
+            assert_eq!(counted(count, "label"), wanted);
+        }
     }
 
     #[test]

@@ -153,17 +153,29 @@ pub fn adapter(name: &str, model: &LoadedModel) -> anyhow::Result<Adapter> {
 
 /// What could not be read; where there is no such folder, the names that need none too.
 fn unknown_adapter(name: &str, model: &LoadedModel, error: ModelError) -> anyhow::Error {
-    if Path::new(name).exists() {
-        return error.into();
+    match Path::new(name).exists() {
+        true => error.into(),
+        false => anyhow::anyhow!(no_adapter(name, &model.name)),
     }
-    let shipped = nano::adapter_files().iter().map(|(known, ..)| *known);
-    let shipped: Vec<&str> = shipped.filter(|_| model.name == nano::NAME).collect();
-    match shipped.is_empty() {
-        true => anyhow::anyhow!("{name}: there is no such adapter folder"),
-        false => anyhow::anyhow!(
-            "{name}: neither an adapter folder nor one of the shipped adapters: {}",
-            shipped.join(", ")
-        ),
+}
+
+/// What to say of an adapter that is no folder, and not shipped for this model.
+fn no_adapter(name: &str, model: &str) -> String {
+    let shipped: Vec<&str> = nano::adapter_files()
+        .iter()
+        .map(|(known, ..)| *known)
+        .collect();
+    let all = shipped.join(", ");
+    if model == nano::NAME {
+        format!("{name}: neither an adapter folder nor one of the shipped adapters: {all}")
+    } else if shipped.contains(&name) {
+        format!(
+            "{name}: the shipped adapters ({all}) go with nano only, not with {model}: name the folder of an adapter made for it"
+        )
+    } else {
+        format!(
+            "{name}: there is no such adapter folder, and the shipped adapters ({all}) go with nano only"
+        )
     }
 }
 
@@ -322,6 +334,20 @@ mod tests {
 
     fn line(id: &str, response: &str) -> String {
         serde_json::json!({"episode_id": id, "response": response}).to_string() + "\n"
+    }
+
+    #[test]
+    fn an_adapter_that_is_not_there_is_told_with_those_that_are() {
+        for (name, model, word) in [
+            ("nosuch", "nano", "neither an adapter folder"),
+            ("nosuch", "some/folder", "no such adapter folder"),
+            ("stage4_adversarial", "some/folder", "not with some/folder"),
+        ] {
+            let told = no_adapter(name, model);
+            assert!(told.starts_with(name) && told.contains(word), "{told}");
+            assert!(told.contains("sft, stage1_basic, "), "{told}");
+            assert_eq!(told.contains("nano only"), model != nano::NAME, "{told}");
+        }
     }
 
     #[test]

@@ -65,8 +65,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
 }
 
 fn info(args: &InfoArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-    let model = args.base.open(DtypeChoice::Auto)?;
-    let c = &model.decoder.config;
+    let model = args.base.describe()?;
+    let c = &model.config;
     let architecture = c.architecture.as_str();
     if args.json {
         let line = json!({
@@ -101,6 +101,19 @@ fn info(args: &InfoArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     Ok(Outcome::Complete)
 }
 
+/// What to say where logits are no numbers.
+fn overflow(args: &LogitsArgs) -> String {
+    let model = args.base.model();
+    let whose = match &args.adapter {
+        Some(adapter) => format!("{model} with {adapter}"),
+        None => model.to_owned(),
+    };
+    format!(
+        "{whose}: the numbers overflow on the way to the logits, though every weight is one: are they damaged, or has their \
+         training diverged? Where --dtype is f16, f32 holds larger ones"
+    )
+}
+
 fn logits(args: &LogitsArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let model = args.base.open(args.dtype)?;
     let adapter = args
@@ -111,6 +124,7 @@ fn logits(args: &LogitsArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
     let decoder = model.decoder.with_adapter(adapter)?;
     let tokens = model.tokenizer.encode(&args.text);
     let logits = decoder.logits(&tokens)?;
+    anyhow::ensure!(logits.iter().all(|logit| logit.is_finite()), overflow(args));
     if args.json {
         writeln!(out, "{}", json!({"tokens": tokens, "logits": logits}))?;
         return Ok(Outcome::Complete);
@@ -127,4 +141,48 @@ fn logits(args: &LogitsArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         )?;
     }
     Ok(Outcome::Complete)
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::DType;
+
+    use super::*;
+    use crate::model::config::Projection;
+    use crate::model::decoder::Decoder;
+    use crate::model::placement::DeviceChoice;
+    use crate::model::source::{LoadedModel, export};
+
+    #[test]
+    fn numbers_that_overflow_are_told_and_not_printed_as_null() {
+        let nano = LoadedModel::nano().expect("nano");
+        let mut weights = nano.decoder.weights.clone();
+        for layer in &mut weights.layers {
+            for projection in [Projection::Up, Projection::Down] {
+                let weight = &mut layer.projections[projection as usize];
+                *weight = (&*weight * 1e36).expect("scaled");
+            }
+        }
+        let decoder = Decoder::new(nano.decoder.config.clone(), weights);
+        let root = tempfile::tempdir().expect("folder");
+        let dir = root.path().join("huge");
+        export(&nano, &decoder, &dir, DType::F32).expect("written");
+        let base = BaseModel {
+            named: Some(dir.display().to_string()),
+            device: DeviceChoice::Cpu,
+        };
+        let args = |base: &BaseModel| LogitsArgs {
+            base: base.clone(),
+            dtype: DtypeChoice::F32,
+            adapter: None,
+            text: "Host: ws-1".to_owned(),
+            json: true,
+        };
+        let mut out: Vec<u8> = Vec::new();
+        let told = logits(&args(&base), &mut out).expect_err("no numbers");
+        assert!(told.to_string().contains("numbers overflow"), "{told}");
+        assert!(out.is_empty());
+        assert!(logits(&args(&BaseModel::default()), &mut out).is_ok());
+        assert!(!out.is_empty());
+    }
 }

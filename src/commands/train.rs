@@ -209,7 +209,7 @@ fn headless(
     use_threads(request.config.threads);
     let model = base.open(dtype_choice(&request.config));
     let model = model.inspect_err(|_| drop_if_empty(&request.run_dir))?;
-    let signal = stop_signal()?;
+    let signal = stop_signal(&request.run_dir)?;
     let mut host = Headless {
         out,
         signal: signal.clone(),
@@ -242,18 +242,51 @@ pub fn dtype_choice(config: &TrainConfig) -> DtypeChoice {
     }
 }
 
-/// The number of the SIGTERM or SIGINT that came, 0 before. A hang-up is taken note of and no more: losing the terminal never
-/// ends a run.
-fn stop_signal() -> anyhow::Result<Arc<AtomicUsize>> {
+/// The number of the SIGTERM or SIGINT that came first, 0 before; a second one ends the process. A hang-up is taken note of and
+/// no more: losing the terminal never ends a run.
+fn stop_signal(run_dir: &Path) -> anyhow::Result<Arc<AtomicUsize>> {
     let came = Arc::new(AtomicUsize::new(0));
-    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        signal_hook::flag::register_usize(signal, came.clone(), signal as usize)?;
-    }
+    let mut signals = signal_hook::iterator::Signals::new([
+        signal_hook::consts::SIGTERM,
+        signal_hook::consts::SIGINT,
+    ])?;
     signal_hook::flag::register(
         signal_hook::consts::SIGHUP,
         Arc::new(AtomicBool::new(false)),
     )?;
+    let (first, run_dir) = (came.clone(), run_dir.to_path_buf());
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            for signal in signals.forever() {
+                heed(signal, &first, &run_dir);
+            }
+        })?;
     Ok(came)
+}
+
+/// Remembers the first signal, which the run heeds after its step. With the second nobody waits for that: whatever the step
+/// holds, a run goes on from its last checkpoint as after a kill.
+fn heed(signal: i32, first: &AtomicUsize, run_dir: &Path) {
+    let number = usize::try_from(signal).unwrap_or_default();
+    let is_first = first
+        .compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed)
+        .is_ok();
+    // Nobody may be left to read it.
+    let mut stderr = std::io::stderr();
+    if is_first {
+        let told =
+            "stopping after this step, with a checkpoint; a second signal ends the run at once";
+        let _ = writeln!(stderr, "{told}");
+        return;
+    }
+    let dir = run_dir.display().to_string();
+    let _ = writeln!(
+        stderr,
+        "ended at once, without a checkpoint; opensoc train --headless --resume --run-dir {} goes on from the last one",
+        clean(&dir)
+    );
+    signal_hook::low_level::exit(128 + signal)
 }
 
 /// Fixes the thread pool's size: sums are grouped by it, so it belongs to the run. A pool that runs already stays.

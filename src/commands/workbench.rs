@@ -261,7 +261,8 @@ impl Left<'_> {
                     writeln!(out, "{}", detach::go_on(&base, &dir)?)?;
                 }
             }
-            (RunFate::LeaveRunning, _) => {
+            (RunFate::LeaveRunning, reason) => {
+                say_it_goes_on(reason, out);
                 let _ = self.commands.send(Command::QuitAfterRun);
                 stop_on_signal(self.commands)?;
                 let _ = self.worker.join();
@@ -344,6 +345,16 @@ fn left_elsewhere(
     Ok(Outcome::Complete)
 }
 
+/// Says that the run goes on in this process. A terminal counts as lost, too, where no key could be read from it any more: then
+/// somebody still looks at it.
+fn say_it_goes_on(reason: ExitReason, out: &mut dyn Write) {
+    if reason == ExitReason::TerminalLost {
+        let told = "Training goes on in this process; ctrl-c stops it after a checkpoint.";
+        // It may be gone in earnest.
+        let _ = writeln!(out, "{told}").and_then(|()| out.flush());
+    }
+}
+
 /// Exit code of a process that ctrl-c ends, as shells count it.
 const INTERRUPTED: i32 = 130;
 
@@ -411,6 +422,20 @@ mod tests {
             own,
             commands,
             worker,
+        }
+    }
+
+    #[test]
+    fn whoever_has_lost_keys_but_not_the_terminal_is_told_that_the_run_goes_on() {
+        for (reason, is_told) in [
+            (ExitReason::TerminalLost, true),
+            (ExitReason::Plain, false),
+            (ExitReason::Signal(15), false),
+        ] {
+            let mut out = Vec::new();
+            say_it_goes_on(reason, &mut out);
+            let told = String::from_utf8(out).expect("text");
+            assert_eq!(told.contains("ctrl-c stops it"), is_told, "{reason:?}");
         }
     }
 

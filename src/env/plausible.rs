@@ -296,7 +296,8 @@ fn check_destination(event: &Event, category: &str) -> Result<(), Implausible> {
     }
 }
 
-/// Whether `text` is `YYYY-MM-DDTHH:MM:SSZ`, to the letter: other spellings of a time would not compare as text.
+/// Whether `text` is `YYYY-MM-DDTHH:MM:SSZ`, to the letter, of 1970 or later: other spellings of a time would not compare as
+/// text, and no log is older than its clock.
 #[must_use]
 pub fn is_timestamp(text: &str) -> bool {
     let has_form = text.len() == FORM.len()
@@ -308,7 +309,8 @@ pub fn is_timestamp(text: &str) -> bool {
                 sign => byte == sign,
             });
     // A leap second is read as the second before it, which is spelled otherwise.
-    has_form && !text.ends_with("60Z") && text.parse::<jiff::Timestamp>().is_ok()
+    let time = text.parse::<jiff::Timestamp>();
+    has_form && !text.ends_with("60Z") && time.is_ok_and(|time| time >= jiff::Timestamp::UNIX_EPOCH)
 }
 
 #[cfg(test)]
@@ -445,6 +447,8 @@ mod tests {
             "20260425T100000.000Z",
             "2026-04-25T10:00:00.5Z",
             "2026-04-25T10:00+00Z",
+            "0000-01-01T00:00:00Z",
+            "1969-12-31T23:59:59Z",
         ] {
             assert!(!is_timestamp(other), "{other}");
         }

@@ -19,8 +19,12 @@ const MAX_SHOWN: usize = 120;
 /// What is wrong with a line. Fields are paths, as in `log_window[2].timestamp`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Fault {
-    #[error("not JSON: {0}")]
-    Syntax(String),
+    /// `field` is the innermost one begun where reading broke off, if there is one.
+    #[error("not JSON: {message}")]
+    Syntax {
+        message: String,
+        field: Option<String>,
+    },
     #[error("not an object")]
     NoObject,
     #[error("field `{0}` occurs twice")]
@@ -53,7 +57,8 @@ impl Fault {
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         match self {
-            Fault::Syntax(_) | Fault::NoObject => None,
+            Fault::Syntax { field, .. } => field.as_deref(),
+            Fault::NoObject => None,
             Fault::Repeated(field)
             | Fault::Nul(field)
             | Fault::Unknown(field)

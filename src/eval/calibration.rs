@@ -4,10 +4,11 @@
 //! is that of Guo et al. 2017 with their 15 bins of equal width: the mean distance between how sure and how often right, by
 //! bins weighted with their answers. Malformed answers have no action to be sure of and count in no bin.
 //!
-//! Auto-closing looks at the probability of `dismiss` alone, whatever was answered: every alert that has at least the
-//! threshold is closed. What it misses is, of the alerts closed, the share with malicious truth. On episodes balanced over
-//! five labels three in five are malicious: where fewer are, fewer of those closed are missed. The threshold is chosen on the very
-//! episodes it is told of, so no bound is given for others: score the answers to other episodes (another `--seed`) for that.
+//! Auto-closing closes alerts that were answered `dismiss` with at least a threshold's probability, and no others: what the model
+//! would not dismiss stays open, however little it is sure of anything else. What it misses is, of the alerts closed, the share
+//! with malicious truth. On episodes balanced over five labels three in five are malicious: where fewer are, fewer of those closed
+//! are missed. The threshold is chosen on the very episodes it is told of, so no bound is given for others: score the answers to
+//! other episodes (another `--seed`) for that.
 
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +63,7 @@ impl Bin {
     }
 }
 
-/// What closing alerts by the probability of `dismiss` does at the smallest threshold that keeps a bound.
+/// What closing alerts that are answered `dismiss` does at the smallest threshold of that answer's probability that keeps a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AutoClose {
@@ -70,12 +71,15 @@ pub struct AutoClose {
     pub at_most_percent: u64,
     /// Null where no threshold keeps the bound.
     pub threshold: Option<f64>,
-    /// Alerts closed, and how many of these are malicious.
+    /// Alerts closed, each answered `dismiss`, and how many of these are malicious: the bound is on their share of those closed.
     pub closed: u64,
     pub missed: u64,
-    /// Of how many alerts.
+    /// Of how many alerts, whatever was answered.
     pub episodes: u64,
 }
+
+/// The probability of the action answered is no less: of five shares that sum to one it is the greatest.
+const LEAST_OF_AN_ANSWER: f64 = 0.2;
 
 impl AutoClose {
     /// The share of all alerts that is closed; 0 where no threshold keeps the bound.
@@ -84,19 +88,30 @@ impl AutoClose {
         self.closed as f64 / self.episodes.max(1) as f64
     }
 
+    /// Whether it closes alerts that were answered otherwise too, as older versions did: their files tell so.
+    #[must_use]
+    pub fn closes_other_answers(&self) -> bool {
+        self.threshold
+            .is_some_and(|threshold| threshold < LEAST_OF_AN_ANSWER)
+    }
+
     /// In words, without the bound.
     #[must_use]
     pub fn told(&self) -> String {
-        match self.threshold {
-            Some(threshold) => format!(
-                "dismiss from {threshold:.4}, chosen on these, closes {:.1} % ({} of {}), {} missed",
-                100.0 * self.share(),
-                self.closed,
-                self.episodes,
-                self.missed,
-            ),
-            None => "no threshold".to_owned(),
-        }
+        let Some(threshold) = self.threshold else {
+            return "no threshold".to_owned();
+        };
+        let answers = match self.closes_other_answers() {
+            true => "any answer with dismiss",
+            false => "answers of dismiss",
+        };
+        format!(
+            "{answers} from {threshold:.4} on, chosen on these: {:.1} % closed ({} of {}), {} of those missed",
+            100.0 * self.share(),
+            self.closed,
+            self.episodes,
+            self.missed,
+        )
     }
 }
 
@@ -172,11 +187,14 @@ fn expected_error(bins: &[Bin]) -> Option<f64> {
     (answers > 0).then(|| bins.iter().filter_map(distance).sum::<f64>() / answers as f64)
 }
 
-/// The smallest probability of `dismiss` that keeps the bound, out of those that occur: between two of them nothing changes.
+/// The smallest probability of `dismiss` that keeps the bound, out of those that occur where it was answered: between two of
+/// them nothing changes.
 fn auto_close(judged: &[Judged], at_most_percent: u64) -> AutoClose {
     let dismiss = |one: &Judged| one.probabilities[Action::Dismiss.index()];
-    let mut surest_first: Vec<(f64, bool)> = judged
+    let dismissed = judged
         .iter()
+        .filter(|one| one.answer == Some(Action::Dismiss));
+    let mut surest_first: Vec<(f64, bool)> = dismissed
         .map(|one| (dismiss(one), one.truth.is_malicious()))
         .collect();
     surest_first.sort_by(|(a, _), (b, _)| b.total_cmp(a));
@@ -274,17 +292,43 @@ mod tests {
     }
 
     #[test]
-    fn malformed_answers_are_in_no_bin_but_may_be_closed() {
+    fn malformed_answers_are_in_no_bin_and_close_nothing() {
         let malformed = Judged {
             answer: None,
             ..judged(D, D, 0.99)
         };
         let calibration = Calibration::of(&[malformed]).expect("a row");
         assert_eq!((calibration.ece, calibration.answers()), (None, 0));
-        assert_eq!(calibration.auto_close[0].closed, 1);
+        let close = &calibration.auto_close[0];
+        assert_eq!((close.threshold, close.closed), (None, 0));
         let values: Vec<_> = calibration.values().collect();
-        assert_eq!(values[0], ("auto_close_share/1".to_owned(), 1.0));
+        assert_eq!(values[0], ("auto_close_share/1".to_owned(), 0.0));
         assert_eq!(Calibration::of(&[]), None);
+    }
+
+    #[test]
+    fn only_what_was_answered_dismiss_is_closed() {
+        // Benign alerts answered otherwise, with more and with less of `dismiss` than those answered so: closing the former
+        // would make room for the malicious one, and the latter would lower the threshold.
+        let mut rows = dismissed(&[(20, D, 0.9), (1, E, 0.6)]);
+        rows.extend([judged(M, M, 0.02); 30]);
+        rows.extend([judged(D, M, 0.7); 10]);
+        rows.extend(std::iter::repeat_n(
+            Judged {
+                answer: None,
+                ..judged(D, D, 0.95)
+            },
+            10,
+        ));
+        let found = auto_close(&rows, 1);
+        assert_eq!((found.threshold, found.closed), (Some(0.9), 20));
+        assert_eq!((found.missed, found.episodes), (0, 71));
+        let found = auto_close(&rows, 5);
+        assert_eq!((found.threshold, found.closed), (Some(0.6), 21));
+        assert_eq!(found.missed, 1);
+        assert!(!found.closes_other_answers());
+        let none = auto_close(&[judged(D, M, 0.5); 9], 5);
+        assert_eq!((none.threshold, none.closed, none.episodes), (None, 0, 9));
     }
 
     #[test]
@@ -330,10 +374,19 @@ mod tests {
     #[test]
     fn words_say_what_is_closed_and_when_nothing_can_be() {
         let rows = dismissed(&[(30, D, 0.9), (10, E, 0.2)]);
-        // Wilson's upper bound of 0 in 30 is 11.4 %.
         assert_eq!(
             auto_close(&rows, 1).told(),
-            "dismiss from 0.9000, chosen on these, closes 75.0 % (30 of 40), 0 missed"
+            "answers of dismiss from 0.9000 on, chosen on these: 75.0 % closed (30 of 40), 0 of those missed"
+        );
+        let older = AutoClose {
+            threshold: Some(0.0041),
+            ..auto_close(&rows, 1)
+        };
+        assert!(older.closes_other_answers());
+        assert!(
+            older
+                .told()
+                .starts_with("any answer with dismiss from 0.0041")
         );
         let none = auto_close(&dismissed(&[(10, E, 0.9)]), 1);
         assert_eq!((none.told().as_str(), none.share()), ("no threshold", 0.0));

@@ -13,14 +13,24 @@ pub struct Written {
     pub path: PathBuf,
     /// Lines in it; none, and no file, where nothing is submitted.
     pub examples: usize,
+    pub format: Format,
 }
 
-/// Writes the prompt-completion examples of `annotator` into the folder, over those of before; a reader sees the old file or
-/// the new one.
+/// What the name of a file of that format begins with.
+const fn begins(format: Format) -> &'static str {
+    match format {
+        Format::PromptCompletion => "examples",
+        Format::Messages => "messages",
+        Format::Preference => "preferences",
+    }
+}
+
+/// Writes the examples of `annotator` into the folder, over those of before; a reader sees the old file or the new one. Each
+/// format has a file of its own.
 ///
 /// # Errors
 /// When the folder cannot be read, or the file not be written.
-pub fn write(store: &Store, annotator: &str) -> Result<Written, LabelError> {
+pub fn write(store: &Store, annotator: &str, format: Format) -> Result<Written, LabelError> {
     let episodes = store.episodes()?.into_iter();
     let episodes: BTreeMap<String, _> = episodes.map(|e| (e.episode_id.clone(), e)).collect();
     let (mut text, mut examples) = (String::new(), 0);
@@ -32,20 +42,20 @@ pub fn write(store: &Store, annotator: &str) -> Result<Written, LabelError> {
             });
         };
         // What is no example is a draft, or was set aside.
-        if let Ok(line) = example(
-            Format::PromptCompletion,
-            Rejected::default(),
-            label,
-            episode,
-        ) {
+        if let Ok(line) = example(format, Rejected::default(), label, episode) {
             text.push_str(&line.to_string());
             text.push('\n');
             examples += 1;
         }
     }
-    let path = store.path().join(format!("examples-{annotator}.jsonl"));
+    let name = format!("{}-{annotator}.jsonl", begins(format));
+    let path = store.path().join(name);
     if examples > 0 {
         disk::replace(&path, text.as_bytes()).map_err(LabelError::io(&path, "write it"))?;
     }
-    Ok(Written { path, examples })
+    Ok(Written {
+        path,
+        examples,
+        format,
+    })
 }

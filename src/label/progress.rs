@@ -59,12 +59,19 @@ fn count(slots: &mut [usize; 5], at: usize) {
     }
 }
 
-/// Labels an hour, from the times (in seconds) at which they were submitted; none before the second.
+/// Labels that say how fast somebody is, at least: of fewer, chance makes a rate.
+pub const FEWEST: usize = 5;
+
+/// Seconds that they take, at least.
+const SHORTEST_S: u64 = 60;
+
+/// Labels an hour, from the times (in seconds) at which they were submitted; none before the fifth, or within a minute.
 #[must_use]
 pub fn per_hour(times: &[u64]) -> Option<f64> {
     let (first, last) = (times.iter().min()?, times.iter().max()?);
     let seconds = last - first;
-    (seconds > 0).then(|| (times.len() - 1) as f64 * 3_600.0 / seconds as f64)
+    let is_enough = times.len() >= FEWEST && seconds >= SHORTEST_S;
+    is_enough.then(|| (times.len() - 1) as f64 * 3_600.0 / seconds as f64)
 }
 
 #[cfg(test)]
@@ -99,10 +106,17 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_needs_two_labels_and_some_time() {
-        assert_eq!(per_hour(&[]), None);
-        assert_eq!(per_hour(&[100]), None);
-        assert_eq!(per_hour(&[100, 100]), None);
-        assert_eq!(per_hour(&[100, 130, 160]), Some(120.0));
+    fn a_rate_needs_five_labels_and_a_minute() {
+        for (times, wanted) in [
+            (&[][..], None),
+            (&[100], None),
+            (&[100, 103], None),
+            (&[100, 130, 160, 400], None),
+            (&[100, 101, 102, 103, 159], None),
+            (&[100, 101, 102, 103, 160], Some(240.0)),
+            (&[160, 100, 115, 130, 145], Some(240.0)),
+        ] {
+            assert_eq!(per_hour(times), wanted, "{times:?}");
+        }
     }
 }

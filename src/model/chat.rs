@@ -1,7 +1,8 @@
 //! Chat templates: the Jinja text a model ships with, rendered as transformers renders it.
 //!
 //! What stands between the contents of a conversation does not depend on them, so a template is rendered once with
-//! placeholders and cut up there: the frame's special tokens are tokens, those written out in a content stay text.
+//! placeholders and cut up there: the frame's special tokens are tokens, those written out in a content stay text. A second
+//! rendering, of contents that a filter would change, shows that it passes them on as they are.
 
 use fancy_regex::{Captures, Regex};
 use minijinja::syntax::SyntaxConfig;
@@ -19,6 +20,9 @@ const MOST_INDENT: usize = 16;
 /// Stands for a content; private-use characters that no template prints.
 const OPEN: char = '\u{f8f0}';
 const CLOSE: char = '\u{f8f1}';
+/// A content with what filters change: quotes, signs, both cases, runs of white space, letters beyond ASCII. White space
+/// around it is the template's to trim.
+const PROBE: &str = "Say \"it's\" {ABC} \\ [xyz] <b>&amp;</b>  ~!#$%*+,-./0123456789:;=?@^_`|()\n\n\tGrüße, 東京; Done";
 
 /// A chat template with the tokens it may name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,19 +75,31 @@ impl ChatTemplate {
     /// The frame around messages of the given roles, with an assistant's turn opened after them if `generate`.
     ///
     /// # Errors
-    /// As [`ChatTemplate::render`], and when the template leaves a content out.
+    /// As [`ChatTemplate::render`], and when the template leaves a content out or writes another text in its place.
     pub fn frame(&self, roles: &[&str], generate: bool) -> Result<Vec<Piece>, String> {
-        let message = |(i, role): (usize, &&str)| json!({"role": role, "content": format!("{OPEN}{i}{CLOSE}")});
-        let messages: Vec<Json> = roles.iter().enumerate().map(message).collect();
-        let text = self.render(&Json::Array(messages), &Json::Null, generate)?;
-        let pieces = cut(&text);
+        let rendered = |content: &dyn Fn(usize) -> String| {
+            let message = |(i, role): (usize, &&str)| json!({"role": role, "content": content(i)});
+            let messages = roles.iter().enumerate().map(message).collect();
+            self.render(&Json::Array(messages), &Json::Null, generate)
+        };
+        let pieces = cut(&rendered(&|i| format!("{OPEN}{i}{CLOSE}"))?);
         let missing = (0..roles.len()).find(|&i| !pieces.contains(&Piece::Content(i)));
-        match missing {
-            Some(i) => Err(format!(
-                "chat template: it leaves out what the {} says",
-                roles[i]
-            )),
-            None => Ok(pieces),
+        if let Some(i) = missing {
+            let role = roles[i];
+            return Err(format!("chat template: it leaves out what the {role} says"));
+        }
+        let probe = |i: usize| format!("{PROBE}{i}");
+        let expected = pieces.iter().map(|piece| match piece {
+            Piece::Frame(text) => text.clone(),
+            Piece::Content(i) => probe(*i),
+        });
+        match rendered(&probe)? == expected.collect::<String>() {
+            true => Ok(pieces),
+            false => Err(
+                "its chat template rewrites what messages say (with tojson, upper, replace or the like), where contents go in \
+                 as they are: put a template that prints them unchanged into a file chat_template.jinja beside the model"
+                    .to_owned(),
+            ),
         }
     }
 }
@@ -331,6 +347,35 @@ mod tests {
             .expect_err("left out");
         assert!(error.contains("assistant"), "{error}");
         assert!(template("{% if %}").frame(&["user"], false).is_err());
+    }
+
+    #[test]
+    fn a_template_that_rewrites_contents_is_refused_and_one_that_trims_them_is_not() {
+        let turns = |content: &str| {
+            let turn = format!("<|im_start|>{{{{ m.role }}}}\n{{{{ {content} }}}}<|im_end|>\n");
+            let source = format!("{{% for m in messages %}}{turn}{{% endfor %}}");
+            template(&source).frame(&["system", "user"], true)
+        };
+        for passing in ["m.content", "m['content'] | trim", "m.content.strip()"] {
+            assert!(turns(passing).is_ok(), "{passing}: {:?}", turns(passing));
+        }
+        for rewriting in [
+            "m.content | tojson",
+            "m | tojson",
+            "m.content | upper",
+            "m.content.lower()",
+            "m.content | title",
+            "m.content | replace('\\n\\n', '\\n')",
+            "m.content | replace('\"', '')",
+            "m.content | escape",
+            "m.content[:40]",
+        ] {
+            let told = turns(rewriting).expect_err(rewriting);
+            assert!(
+                told.contains("rewrites what messages say"),
+                "{rewriting}: {told}"
+            );
+        }
     }
 
     #[test]

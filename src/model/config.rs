@@ -1,4 +1,6 @@
-//! The shape of a model, read from a Hugging Face `config.json` in its old and its new (transformers 5) spelling.
+//! The shape of a model, as a Hugging Face `config.json` has it.
+
+mod read;
 
 use std::path::Path;
 
@@ -6,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::error::{ModelError, Result};
 use crate::disk;
+
+pub use read::Refusal;
 
 /// Bounds the table of rotary angles a hostile config could ask for.
 const MOST_POSITIONS: usize = 1 << 20;
@@ -19,18 +23,24 @@ pub enum Architecture {
     Qwen2,
     /// No biases.
     Llama,
+    /// Llama with biases on all four projections of the attention (`attention_bias`).
+    LlamaBiased,
 }
 
 impl Architecture {
     /// All there are.
-    pub const ALL: [Architecture; 2] = [Architecture::Qwen2, Architecture::Llama];
+    pub const ALL: [Architecture; 3] = [
+        Architecture::Qwen2,
+        Architecture::Llama,
+        Architecture::LlamaBiased,
+    ];
 
     /// `model_type` of a `config.json`, and `general.architecture` of a GGUF file.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Architecture::Qwen2 => "qwen2",
-            Architecture::Llama => "llama",
+            Architecture::Llama | Architecture::LlamaBiased => "llama",
         }
     }
 
@@ -39,11 +49,11 @@ impl Architecture {
     pub const fn class(self) -> &'static str {
         match self {
             Architecture::Qwen2 => "Qwen2ForCausalLM",
-            Architecture::Llama => "LlamaForCausalLM",
+            Architecture::Llama | Architecture::LlamaBiased => "LlamaForCausalLM",
         }
     }
 
-    /// The architecture called `name`.
+    /// The architecture called `name`; Llama is the one without biases.
     ///
     /// # Errors
     /// Names those there are.
@@ -55,8 +65,11 @@ impl Architecture {
     /// Whether a projection has a bias.
     #[must_use]
     pub const fn has_bias(self, projection: Projection) -> bool {
-        let attends = matches!(projection, Projection::Q | Projection::K | Projection::V);
-        matches!(self, Architecture::Qwen2) && attends
+        match projection {
+            Projection::Q | Projection::K | Projection::V => !matches!(self, Architecture::Llama),
+            Projection::O => matches!(self, Architecture::LlamaBiased),
+            Projection::Gate | Projection::Up | Projection::Down => false,
+        }
     }
 }
 
@@ -114,7 +127,9 @@ impl ModelConfig {
         };
         let layer = Projection::ALL.iter().map(numbers).sum::<usize>() + 2 * self.hidden_size;
         let embeddings = self.vocab_size * self.hidden_size * if self.tied { 1 } else { 2 };
-        (layer * self.layers + embeddings + self.hidden_size) as u64
+        // A hostile config's are more than fit.
+        let layers = (layer as u64).saturating_mul(self.layers as u64);
+        layers.saturating_add((embeddings + self.hidden_size) as u64)
     }
 
     /// Reads `config.json`.
@@ -133,47 +148,8 @@ impl ModelConfig {
     ///
     /// # Errors
     /// As [`ModelConfig::load`].
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let json: Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
-        let model_type = json.get("model_type").and_then(Value::as_str);
-        let architecture =
-            Architecture::from_name(model_type.ok_or("field model_type is missing")?)?;
-        let size = |name: &str| {
-            let value = json
-                .get(name)
-                .ok_or_else(|| format!("field {name} is missing"))?;
-            let value = value.as_u64().filter(|&v| v > 0 && v <= 1 << 24);
-            value
-                .map(|v| v as usize)
-                .ok_or_else(|| format!("field {name} is not a usable size"))
-        };
-        let nested = json.get("rope_parameters").unwrap_or(&Value::Null);
-        let heads = size("num_attention_heads")?;
-        let config = Self {
-            architecture,
-            vocab_size: size("vocab_size")?,
-            hidden_size: size("hidden_size")?,
-            intermediate_size: size("intermediate_size")?,
-            layers: size("num_hidden_layers")?,
-            heads,
-            kv_heads: match json.get("num_key_value_heads") {
-                None | Some(Value::Null) => heads,
-                Some(_) => size("num_key_value_heads")?,
-            },
-            max_positions: size("max_position_embeddings")?,
-            rms_norm_eps: positive(&json, "rms_norm_eps")?.unwrap_or(1e-6),
-            rope_theta: match positive(nested, "rope_theta")? {
-                Some(theta) => theta,
-                None => positive(&json, "rope_theta")?.unwrap_or(10_000.0),
-            },
-            tied: json
-                .get("tie_word_embeddings")
-                .and_then(Value::as_bool)
-                .unwrap_or(false),
-        };
-        config.check()?;
-        config.check_extras(&json)?;
-        Ok(config)
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        read::parse(text)
     }
 
     /// Refuses sizes that do not make a decoder.
@@ -198,28 +174,10 @@ impl ModelConfig {
         Ok(())
     }
 
-    /// Refuses features of a `config.json` that would give other logits than ours.
-    fn check_extras(&self, json: &Value) -> Result<(), String> {
-        let own_width = json.get("head_dim").filter(|v| !v.is_null());
-        if own_width.is_some_and(|v| v.as_u64() != Some(self.head_dim() as u64)) {
-            return Err("head_dim other than hidden_size / num_attention_heads".into());
-        }
-        for name in ["use_sliding_window", "attention_bias", "mlp_bias"] {
-            if json.get(name).and_then(Value::as_bool) == Some(true) {
-                return Err(format!("{name} is not supported"));
-            }
-        }
-        check_rope(json)?;
-        match json.get("hidden_act").and_then(Value::as_str) {
-            None | Some("silu") => Ok(()),
-            Some(other) => Err(format!("hidden_act {other} is not supported; silu is")),
-        }
-    }
-
     /// The `config.json` other programs read, with `eos` as the end token.
     #[must_use]
     pub fn to_json(&self, eos: u32, pad: u32) -> Value {
-        json!({
+        let mut json = json!({
             "architectures": [self.architecture.class()],
             "attention_dropout": 0.0,
             "bos_token_id": null,
@@ -243,36 +201,12 @@ impl ModelConfig {
             "use_cache": true,
             "use_sliding_window": false,
             "vocab_size": self.vocab_size
-        })
-    }
-}
-
-/// A positive number, where the field is there and not null.
-fn positive(json: &Value, name: &str) -> Result<Option<f64>, String> {
-    match json.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => match value.as_f64().filter(|v| v.is_finite() && *v > 0.0) {
-            Some(number) => Ok(Some(number)),
-            None => Err(format!("field {name} is not a positive number")),
-        },
-    }
-}
-
-/// Refuses stretched rotary embeddings (YaRN and others), in both spellings: ignoring them would give wrong logits.
-fn check_rope(json: &Value) -> Result<(), String> {
-    for name in ["rope_scaling", "rope_parameters"] {
-        let rope = json.get(name).unwrap_or(&Value::Null);
-        let kind = rope.get("rope_type").or_else(|| rope.get("type"));
-        match kind.and_then(Value::as_str) {
-            Some("default") => {}
-            None if rope.get("factor").is_none() => {}
-            kind => {
-                let kind = kind.unwrap_or("without a type");
-                return Err(format!("{name} {kind} is not supported"));
-            }
+        });
+        if self.architecture == Architecture::LlamaBiased {
+            json["attention_bias"] = true.into();
         }
+        json
     }
-    Ok(())
 }
 
 /// The seven linear layers of a decoder layer, all of which LoRA can adapt.
@@ -359,6 +293,33 @@ mod tests {
     }
 
     #[test]
+    fn biases_of_the_attention_are_written_and_read() {
+        let config = ModelConfig {
+            architecture: Architecture::LlamaBiased,
+            ..small()
+        };
+        let json = config.to_json(3, 2).to_string();
+        assert_eq!(ModelConfig::parse(&json), Ok(config.clone()));
+        let plain = ModelConfig {
+            architecture: Architecture::Llama,
+            ..small()
+        };
+        // Queries, keys, values and outputs of 16, 8, 8 and 16, in two layers.
+        assert_eq!(config.parameters() - plain.parameters(), 2 * 48);
+    }
+
+    #[test]
+    fn parameters_beyond_all_numbers_are_as_many_as_there_can_be() {
+        let huge = ModelConfig {
+            hidden_size: 1 << 24,
+            intermediate_size: 1 << 24,
+            layers: 1 << 24,
+            ..small()
+        };
+        assert_eq!(huge.parameters(), u64::MAX);
+    }
+
+    #[test]
     fn key_heads_that_are_null_are_as_many_as_there_are_heads() {
         let mut json = small().to_json(3, 2);
         json["num_key_value_heads"] = Value::Null;
@@ -373,8 +334,6 @@ mod tests {
             ("hidden_size", json!(0), "hidden_size"),
             ("num_key_value_heads", json!(3), "num_key_value_heads"),
             ("hidden_act", json!("gelu"), "gelu"),
-            ("use_sliding_window", json!(true), "use_sliding_window"),
-            ("attention_bias", json!(true), "attention_bias"),
             ("max_position_embeddings", json!(1 << 24), "max_position"),
             ("head_dim", json!(8), "head_dim"),
             ("rope_theta", json!("many"), "rope_theta"),
@@ -392,7 +351,7 @@ mod tests {
             let mut json = small().to_json(3, 2);
             json[field] = value;
             let error = ModelConfig::parse(&json.to_string()).expect_err(field);
-            assert!(error.contains(word), "{field}: {error}");
+            assert!(error.to_string().contains(word), "{field}: {error}");
         }
     }
 }

@@ -338,12 +338,18 @@ impl Decoder {
     /// Logits at the last position of one sequence.
     ///
     /// # Errors
-    /// As [`Decoder::hidden`]; an empty sequence is an error too.
+    /// As [`Decoder::hidden`]; an empty sequence is an error too, and one beyond the model's positions is told with both
+    /// lengths.
     pub fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>> {
         if tokens.is_empty() {
             return Err(ModelError::Candle(candle_core::Error::Msg(
                 "logits of an empty sequence".into(),
             )));
+        }
+        let limit = self.config.max_positions;
+        if tokens.len() > limit {
+            let tokens = tokens.len();
+            return Err(ModelError::TextTooLong { tokens, limit });
         }
         let mut packed = Packed::default();
         let rows = packed.push(tokens);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::config::Refusal;
 use super::sampler::Sampling;
 
 /// An error of the model layer.
@@ -14,8 +15,10 @@ pub enum ModelError {
     },
     #[error("{path}: there is no such file; {advice}")]
     NoFile { path: PathBuf, advice: String },
-    #[error("{path}: not a model config: {reason}")]
-    Config { path: PathBuf, reason: String },
+    #[error("{path}: {reason}")]
+    Config { path: PathBuf, reason: Refusal },
+    #[error("{path}: not readable as JSON: {reason}; is it a whole download?")]
+    Json { path: PathBuf, reason: String },
     #[error("{path}: not a readable safetensors file: {reason}")]
     Safetensors { path: PathBuf, reason: String },
     #[error("{path}: not a usable GGUF file: {reason}")]
@@ -71,15 +74,45 @@ pub enum ModelError {
         limit: usize,
     },
     #[error(
-        "tensor {name} holds values that are not finite: the file is damaged, or its training has diverged"
+        "a text of {tokens} tokens exceeds the model's {limit} positions: shorten it, or take a model with more \
+         (max_position_embeddings in its config.json)"
     )]
-    NotFinite { name: String },
+    TextTooLong { tokens: usize, limit: usize },
+    #[error(
+        "{path}: tensor {name} holds values that are not finite: the file is damaged, or its training has diverged"
+    )]
+    NotFinite { path: PathBuf, name: String },
+    #[error("{path}: there is a model already: name a new folder")]
+    Occupied { path: PathBuf },
     #[error("tensor {name} got no gradient")]
     NoGradient { name: String },
     #[error("tensor {name} got a gradient that is not finite")]
     NonFinite { name: String },
     #[error(transparent)]
-    Candle(#[from] candle_core::Error),
+    Candle(candle_core::Error),
+}
+
+impl From<candle_core::Error> for ModelError {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Candle(without_stack(error))
+    }
+}
+
+/// What candle says, without the stack it adds where `RUST_BACKTRACE` is set: that is for its own makers.
+pub(crate) fn without_stack(error: candle_core::Error) -> candle_core::Error {
+    use candle_core::Error;
+    match error {
+        Error::WithBacktrace { inner, .. } => without_stack(*inner),
+        Error::WithPath { inner, path } => Error::WithPath {
+            inner: Box::new(without_stack(*inner)),
+            path,
+        },
+        Error::Context { inner, context } => Error::Context {
+            inner: Box::new(without_stack(*inner)),
+            context,
+        },
+        plain => plain,
+    }
 }
 
 /// How to fetch what may be a model of the hub.
@@ -135,6 +168,13 @@ impl ModelError {
     /// For `map_err` where a file with weights is opened: says what to do where it is not there.
     pub(crate) fn weights(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
         move |cause| {
+            if path.is_dir() {
+                return Self::NoFile {
+                    path: path.to_path_buf(),
+                    advice: "a folder of that name stands there: is it a whole download?"
+                        .to_owned(),
+                };
+            }
             if cause.kind() != std::io::ErrorKind::NotFound {
                 return Self::io(path)(cause);
             }
@@ -209,6 +249,33 @@ mod tests {
         let path = dir.path().join("config.json");
         let told = ModelError::in_folder(&path)(other).to_string();
         assert!(told.contains("permission denied"), "{told}");
+    }
+
+    #[test]
+    fn candle_is_told_without_its_stack() {
+        use candle_core::Error;
+        let stacked = |error| Error::WithBacktrace {
+            inner: Box::new(error),
+            backtrace: Box::new(std::backtrace::Backtrace::force_capture()),
+        };
+        let plain = || Error::Msg("unknown magic".into());
+        assert!(stacked(plain()).to_string().lines().count() > 1);
+        let told = ModelError::from(stacked(stacked(plain()))).to_string();
+        assert_eq!(told, "unknown magic");
+        let within = stacked(stacked(plain()).context("while reading"));
+        let told = ModelError::from(within).to_string();
+        assert_eq!(told, "while reading\nunknown magic");
+    }
+
+    #[test]
+    fn a_folder_in_the_place_of_weights_is_told() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let cause = std::io::Error::from(std::io::ErrorKind::IsADirectory);
+        let told = ModelError::weights(dir.path())(cause).to_string();
+        assert!(
+            told.contains("a folder of that name") && told.contains("whole download"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! candle reads the container and dequantises; here are the names, the order of rows that llama.cpp gives Llama's queries and
 //! keys, and what its metadata says of the tokenizer.
 
+mod length;
 mod tokenizer;
 
 use std::fs::File;
@@ -14,8 +15,8 @@ use candle_core::{DType, Device, Tensor};
 
 use super::chat::ChatTemplate;
 use super::config::{Architecture, ModelConfig, Projection};
-use super::error::{ModelError, Result};
-use super::tensors::TensorSource;
+use super::error::{ModelError, Result, without_stack};
+use super::tensors::{TensorSource, damage};
 use super::tokenizer::Tokenizer;
 use crate::process::give_back_freed_pages;
 
@@ -44,14 +45,19 @@ impl GgufFile {
     /// On a damaged file, an unknown architecture, or features that would give other logits; each is named.
     pub fn open(path: &Path, device: &Device) -> Result<Self> {
         let file = File::open(path).map_err(ModelError::io(path))?;
+        let length = file.metadata().map_err(ModelError::io(path))?.len();
         let no_alignment = has_no_alignment((&file).take(LOOKED_THROUGH));
         if no_alignment.map_err(ModelError::io(path))? {
             return Err(wrong(path, "general.alignment is 0"));
         }
         let mut reader = BufReader::new(file);
         std::io::Seek::rewind(&mut reader).map_err(ModelError::io(path))?;
-        let content = Content::read(&mut reader).map_err(|e| wrong(path, &e.to_string()))?;
+        let content = Content::read(&mut reader).map_err(|error| {
+            let reason = without_stack(error).to_string();
+            wrong(path, &damage::told_of(&mut reader, &reason))
+        })?;
         let config = shape(&content).map_err(|reason| wrong(path, &reason))?;
+        length::check(&content, length).map_err(|reason| wrong(path, &reason))?;
         Ok(Self {
             path: path.to_path_buf(),
             reader,
@@ -290,22 +296,40 @@ fn dequantised(
     Ok(tensor)
 }
 
+/// A tensor of this shape: what it is called here, and where it lies.
+fn found<'a>(
+    content: &'a Content,
+    path: &Path,
+    name: &str,
+    shape: &[usize],
+) -> Result<(String, &'a TensorInfo)> {
+    let own = gguf_name(name).ok_or_else(|| ModelError::missing(path, name))?;
+    let info = content.tensor_infos.get(&own);
+    let info = info.ok_or_else(|| ModelError::missing(path, &own))?;
+    ModelError::check_shape(path, &own, info.shape.dims(), shape)?;
+    Ok((own, info))
+}
+
 impl TensorSource for GgufFile {
     fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
         self.take_as(name, shape, DType::F32)
     }
 
     fn take_as(&mut self, name: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
-        let own = gguf_name(name).ok_or_else(|| ModelError::missing(&self.path, name))?;
-        let info = self.content.tensor_infos.get(&own);
-        let info = info.ok_or_else(|| ModelError::missing(&self.path, &own))?;
-        ModelError::check_shape(&self.path, &own, info.shape.dims(), shape)?;
+        let (own, info) = found(&self.content, &self.path, name, shape)?;
         let heads = interleaved_heads(&self.config, name);
         let place = self.content.tensor_data_offset;
         let tensor = dequantised(&mut self.reader, (info, place), heads, dtype, &self.device);
         // What it was read as, and the order it was in, are of no use any more.
         give_back_freed_pages();
-        tensor.map_err(|e| wrong(&self.path, &format!("tensor {own}: {e}")))
+        tensor.map_err(|error| {
+            let told = without_stack(error);
+            wrong(&self.path, &format!("tensor {own}: {told}"))
+        })
+    }
+
+    fn check(&self, name: &str, shape: &[usize]) -> Result<()> {
+        found(&self.content, &self.path, name, shape).map(|_| ())
     }
 
     fn holder(&self, name: &str) -> Option<&Path> {
@@ -437,6 +461,28 @@ mod tests {
             assert!(is_zero(head(before, 0, &[0])), "{before}: a byte");
             assert!(!is_zero(head(before, 4, &[32, 0, 0, 0])), "{before}");
         }
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_told_from_a_whole_one() {
+        let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/tiny/qwen2.gguf");
+        let whole = std::fs::read(tiny).expect("fixture");
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("m.gguf");
+        let open = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).expect("written");
+            GgufFile::open(&path, &Device::Cpu)
+        };
+        assert!(open(&whole).is_ok());
+        for kept in [0, 3, 50, 2_000, whole.len() / 2, whole.len() - 200] {
+            let error = open(&whole[..kept]).err().expect("cut");
+            let told = error.to_string();
+            assert!(told.contains("is it a whole download?"), "{kept}: {told}");
+            assert_eq!(told.lines().count(), 1, "{told}");
+        }
+        let pointer = open(b"version https://git-lfs.github.com/spec/v1\noid sha256:0");
+        let told = pointer.err().expect("a pointer").to_string();
+        assert!(told.contains("git lfs pull"), "{told}");
     }
 
     #[test]

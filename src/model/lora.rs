@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor, Var};
-use serde_json::Value;
 
 pub use base::BaseId;
 pub use info::{Adapted, AdapterInfo};
@@ -258,10 +257,12 @@ impl Adapter {
             path: dir.to_path_buf(),
             reason,
         };
-        let json: Value = serde_json::from_slice(config).map_err(|e| refuse(e.to_string()))?;
-        let peft = PeftConfig::parse(&json).map_err(refuse)?;
+        let peft = PeftConfig::read(config).map_err(refuse)?;
         let path = dir.join(TENSORS);
         let mut named = NamedTensors::parse(tensors, &path, device)?;
+        for (name, tensor) in named.iter() {
+            peft.check_tensor(name, tensor.dims()).map_err(refuse)?;
+        }
         let mut pairs = BTreeMap::new();
         for layer in 0..model.layers {
             for projection in Projection::ALL {
@@ -274,7 +275,7 @@ impl Adapter {
                     let name = format!("{prefix}.lora_{half}.weight");
                     let tensor = named.take(&name, shape);
                     let tensor = tensor.map_err(|error| peft.explained(error));
-                    Ok::<_, ModelError>(Var::from_tensor(&finite(&name, tensor?)?)?)
+                    Ok::<_, ModelError>(Var::from_tensor(&finite(&path, &name, tensor?)?)?)
                 };
                 let pair = Pair {
                     a: take("A", &[module.rank, inner])?,

@@ -3,11 +3,12 @@
 mod export;
 mod folder;
 mod hub;
+mod unread;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device};
+use candle_core::Device;
 
 use super::config::ModelConfig;
 use super::decoder::Decoder;
@@ -16,10 +17,9 @@ use super::gguf::GgufFile;
 use super::lora::BaseId;
 use super::nano;
 use super::placement::Placement;
-use super::tensors::{NamedTensors, TensorSource};
 use super::tokenizer::Tokenizer;
-use super::weights::Weights;
-use crate::digest::{sha256, sha256_file};
+use crate::digest::sha256_file;
+use unread::Unread;
 
 pub use export::export;
 
@@ -30,6 +30,16 @@ pub struct LoadedModel {
     pub decoder: Decoder,
     pub tokenizer: Tokenizer,
     /// SHA-256 of the files it came from, by file name.
+    pub hashes: BTreeMap<String, String>,
+}
+
+/// What there is to know of a model without its weights.
+#[derive(Clone, Debug)]
+pub struct ModelInfo {
+    /// What the user calls it.
+    pub name: String,
+    pub config: ModelConfig,
+    /// SHA-256 of its files, by file name.
     pub hashes: BTreeMap<String, String>,
 }
 
@@ -70,11 +80,16 @@ impl LoadedModel {
     /// # Errors
     /// Names the file, field or tensor that is wrong.
     pub fn open(name: &str, placement: &Placement) -> Result<Self> {
-        match Place::of(name)? {
-            Place::Nano => Self::embedded(placement),
-            Place::Folder(dir) => folder::load(name, &dir, placement),
-            Place::Gguf(path) => Self::gguf(name, &path, placement),
-        }
+        Unread::open(name, &placement.device)?.read(placement.dtype)
+    }
+
+    /// What the files of the model called `name` say: all that [`LoadedModel::open`] checks is checked, but no weight is read
+    /// as a number.
+    ///
+    /// # Errors
+    /// As [`LoadedModel::open`], but for values that are not finite.
+    pub fn describe(name: &str) -> Result<ModelInfo> {
+        Unread::open(name, &Device::Cpu)?.describe()
     }
 
     /// The shape of the model called `name`, without its weights.
@@ -94,7 +109,7 @@ impl LoadedModel {
     /// # Errors
     /// Never in a binary whose tests passed; the files are checked like any others.
     pub fn nano() -> Result<Self> {
-        Self::embedded(&Placement::cpu())
+        Self::open(nano::NAME, &Placement::cpu())
     }
 
     /// The model as its adapters name it.
@@ -103,64 +118,6 @@ impl LoadedModel {
         let weights = self.hashes.iter();
         let weights = weights.filter(|(file, _)| !file.ends_with(".json"));
         BaseId::of_files(&self.name, weights.map(|(_, hash)| hash.as_str()))
-    }
-
-    fn embedded(placement: &Placement) -> Result<Self> {
-        let file = Path::new(nano::NAME);
-        let config = nano::config()?;
-        let path = file.join("model.safetensors");
-        let mut tensors = NamedTensors::parse(nano::WEIGHTS, &path, &placement.device)?;
-        let path = file.join("tokenizer.json");
-        let tokenizer = Tokenizer::parse(nano::TOKENIZER, None, &path)?;
-        let hashes = [
-            ("config.json", nano::CONFIG),
-            ("model.safetensors", nano::WEIGHTS),
-            ("tokenizer.json", nano::TOKENIZER),
-        ];
-        let hashes = hashes
-            .into_iter()
-            .map(|(name, bytes)| (name.to_string(), sha256(bytes)));
-        Self::build(
-            nano::NAME,
-            config,
-            &mut tensors,
-            tokenizer,
-            hashes.collect(),
-            placement.dtype,
-        )
-    }
-
-    fn gguf(name: &str, path: &Path, placement: &Placement) -> Result<Self> {
-        let mut file = GgufFile::open(path, &placement.device)?;
-        let (config, tokenizer) = (file.config().clone(), file.tokenizer()?);
-        let hashes = hashes([path])?;
-        Self::build(name, config, &mut file, tokenizer, hashes, placement.dtype)
-    }
-
-    fn build(
-        name: &str,
-        config: ModelConfig,
-        tensors: &mut dyn TensorSource,
-        tokenizer: Tokenizer,
-        hashes: BTreeMap<String, String>,
-        dtype: DType,
-    ) -> Result<Self> {
-        if tokenizer.vocabulary() > config.vocab_size {
-            let reason = format!(
-                "its highest id is {}, but the model knows {} tokens",
-                tokenizer.vocabulary() - 1,
-                config.vocab_size
-            );
-            let path = Path::new(name).join("tokenizer.json");
-            return Err(ModelError::Tokenizer { path, reason });
-        }
-        let weights = Weights::from_named(&config, tensors, dtype)?;
-        Ok(Self {
-            name: name.into(),
-            decoder: Decoder::new(config, weights),
-            tokenizer,
-            hashes,
-        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tensors in files: safetensors read and written, single or in shards, in Hugging Face's names.
 
+pub(super) mod damage;
 mod files;
 mod shards;
 mod write;
@@ -9,6 +10,7 @@ use std::path::Path;
 
 use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
 use rayon::prelude::*;
+use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::error::{ModelError, Result};
@@ -33,6 +35,12 @@ pub trait TensorSource {
         Ok(self.take(name, shape)?.to_dtype(dtype)?)
     }
 
+    /// Whether a tensor can be taken: it is there, of this shape, in an element type that can be read. Nothing of it is read.
+    ///
+    /// # Errors
+    /// As [`TensorSource::take`].
+    fn check(&self, name: &str, shape: &[usize]) -> Result<()>;
+
     /// The file that holds a tensor of this name, not taken yet.
     fn holder(&self, name: &str) -> Option<&Path>;
 }
@@ -40,8 +48,8 @@ pub trait TensorSource {
 /// The tensor itself, where all it holds are numbers; looked at in CPU memory only, as it is loaded.
 ///
 /// # Errors
-/// Names it where one of its values is not finite: every answer would be NaN.
-pub fn finite(name: &str, tensor: Tensor) -> Result<Tensor> {
+/// Names it and its file, `path`, where one of its values is not finite: every answer would be NaN.
+pub fn finite(path: &Path, name: &str, tensor: Tensor) -> Result<Tensor> {
     let is_finite = {
         let (storage, _) = tensor.storage_and_layout();
         match &*storage {
@@ -53,7 +61,10 @@ pub fn finite(name: &str, tensor: Tensor) -> Result<Tensor> {
     };
     match is_finite {
         true => Ok(tensor),
-        false => Err(ModelError::NotFinite { name: name.into() }),
+        false => Err(ModelError::NotFinite {
+            path: path.to_path_buf(),
+            name: name.into(),
+        }),
     }
 }
 
@@ -78,11 +89,14 @@ impl<'a> NamedTensors<'a> {
     /// # Errors
     /// On a damaged file or an element type that cannot be read.
     pub fn parse(bytes: &[u8], path: &'a Path, device: &Device) -> Result<Self> {
-        let wrong = |reason: String| ModelError::Safetensors {
-            path: path.to_path_buf(),
-            reason,
+        let wrong = |error: SafeTensorError| {
+            let reason = damage::of_header(damage::header(bytes), &error.to_string());
+            ModelError::Safetensors {
+                path: path.to_path_buf(),
+                reason: damage::told(bytes, &reason),
+            }
         };
-        let file = SafeTensors::deserialize(bytes).map_err(|e| wrong(e.to_string()))?;
+        let file = SafeTensors::deserialize(bytes).map_err(wrong)?;
         let mut tensors = BTreeMap::new();
         for (name, view) in file.iter() {
             let data = floats(&view).ok_or_else(|| ModelError::Dtype {
@@ -104,6 +118,12 @@ impl<'a> NamedTensors<'a> {
         Self { tensors, path }
     }
 
+    /// The tensors by their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        let tensors = self.tensors.iter();
+        tensors.map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
     /// The names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)
@@ -121,6 +141,12 @@ impl TensorSource for NamedTensors<'_> {
         let tensor = tensor.ok_or_else(|| ModelError::missing(self.path, name))?;
         ModelError::check_shape(self.path, name, tensor.dims(), shape)?;
         Ok(tensor)
+    }
+
+    fn check(&self, name: &str, shape: &[usize]) -> Result<()> {
+        let tensor = self.tensors.get(name);
+        let tensor = tensor.ok_or_else(|| ModelError::missing(self.path, name))?;
+        ModelError::check_shape(self.path, name, tensor.dims(), shape)
     }
 
     fn holder(&self, name: &str) -> Option<&Path> {
@@ -163,15 +189,20 @@ mod tests {
 
     #[test]
     fn a_value_that_is_no_number_is_found_wherever_it_stands() {
+        let path = Path::new("model.safetensors");
         for dtype in [DType::F32, DType::BF16, DType::F16] {
             for (at, bad) in [(0, f32::NAN), (20_000, f32::INFINITY), (39_999, f32::NAN)] {
                 let mut values = vec![1f32; 40_000];
                 let good = Tensor::new(values.as_slice(), &Device::Cpu).expect("tensor");
-                assert!(finite("w", good.to_dtype(dtype).expect("cast")).is_ok());
+                assert!(finite(path, "w", good.to_dtype(dtype).expect("cast")).is_ok());
                 values[at] = bad;
                 let tensor = Tensor::new(values.as_slice(), &Device::Cpu).expect("tensor");
-                let error = finite("w", tensor.to_dtype(dtype).expect("cast")).expect_err("bad");
-                assert!(error.to_string().starts_with("tensor w holds"), "{error}");
+                let tensor = tensor.to_dtype(dtype).expect("cast");
+                let told = finite(path, "w", tensor).expect_err("bad").to_string();
+                assert!(
+                    told.starts_with("model.safetensors: tensor w holds"),
+                    "{told}"
+                );
             }
         }
     }
@@ -193,8 +224,20 @@ mod tests {
         let bytes = to_safetensors(&[("t".into(), randn(1, &[3, 5])?)], DType::F32)?;
         let path = Path::new("weights.safetensors");
         let torn = NamedTensors::parse(&bytes[..bytes.len() - 4], path, &Device::Cpu);
-        assert!(matches!(torn, Err(ModelError::Safetensors { .. })));
+        let told = torn
+            .err()
+            .map_or_else(String::new, |error| error.to_string());
+        assert!(
+            told.starts_with("weights.safetensors: not a readable")
+                && told.contains("whole download"),
+            "{told}"
+        );
         let mut named = NamedTensors::parse(&bytes, path, &Device::Cpu)?;
+        assert!(named.check("t", &[3, 5]).is_ok());
+        for (name, shape, word) in [("u", [3, 5], "missing"), ("t", [5, 3], "shape")] {
+            let told = named.check(name, &shape).expect_err(word).to_string();
+            assert!(told.contains(word), "{told}");
+        }
         assert!(
             named
                 .take("u", &[1])

@@ -246,9 +246,26 @@ fn keep_out_of_text(inner: &mut Inner) -> Result<Vec<AddedToken>, String> {
     Ok(visible)
 }
 
+/// Refuses a frame in which no token follows the last message, the user's: as ordinary characters a log line could write
+/// what does. And as [`check_known`].
+fn check_marks(pieces: &[Piece], added: &[(String, u32)]) -> Result<(), String> {
+    // Runs of white space, which some vocabularies add, mark nothing.
+    let marks = || added.iter().filter(|(name, _)| !name.trim().is_empty());
+    let is_marked = |text: &str| marks().any(|(name, _)| text.contains(name.as_str()));
+    check_known(pieces, added)?;
+    match pieces.last() {
+        Some(Piece::Frame(text)) if is_marked(text) => Ok(()),
+        _ => Err(
+            "its chat template sets no token after what the user says: a log line could write the next turn, and nobody \
+             could tell who speaks. Take a model whose turns are marked by tokens"
+                .to_owned(),
+        ),
+    }
+}
+
 /// Refuses a frame that holds a mark such as `<|im_start|>` that is none of the tokenizer's tokens: as ordinary characters it
 /// would be an opening that the model has never seen.
-fn check_marks(pieces: &[Piece], added: &[(String, u32)]) -> Result<(), String> {
+fn check_known(pieces: &[Piece], added: &[(String, u32)]) -> Result<(), String> {
     let mark = Regex::new(r"<\|[^|<>\s]+\|>").map_err(|e| e.to_string())?;
     let texts = pieces.iter().filter_map(|piece| match piece {
         Piece::Frame(text) => Some(text),
@@ -398,11 +415,30 @@ mod tests {
         let prompt = own.prompt(None, "x");
         assert_eq!(prompt.first().copied(), inner.token_to_id(TURN_START));
         let endless = ChatTemplate {
-            source: "{% for m in messages %}{{ m.content }}{% endfor %}".into(),
+            source: "{% for m in messages %}{{ m.content }}, then {{ '<|im_start|>' }}{% endfor %}"
+                .into(),
             ..ChatTemplate::default()
         };
         let error = Tokenizer::new(inner, Some(&endless)).err().expect("no end");
         assert!(error.contains("eos_token"), "{error}");
+    }
+
+    #[test]
+    fn a_template_whose_turns_are_marked_by_no_token_is_refused() {
+        for source in [
+            "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}",
+            "<|im_start|>{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}",
+            "{% for m in messages %}<|im_start|>{{ m.content }}{% endfor %}",
+            "{% for m in messages %}<|im_start|>{{ m.role }} {{ m.content }}{% endfor %} assistant",
+        ] {
+            let template = ChatTemplate {
+                source: source.into(),
+                ..ChatTemplate::default()
+            };
+            let told = Tokenizer::parse(nano::TOKENIZER, Some(&template), Path::new("t.json"));
+            let told = told.err().expect(source).to_string();
+            assert!(told.contains("no token after"), "{source}: {told}");
+        }
     }
 
     /// Nano's `tokenizer.json` after a change.

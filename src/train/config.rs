@@ -172,6 +172,13 @@ pub struct GrpoConfig {
     /// Clip range above, when it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epsilon_high: Option<f64>,
+    /// The most that the ratio counts of a response to be made less likely, which `epsilon` does not bound above: two-sided
+    /// clipping (INTELLECT-2). `None` leaves it without a bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta: Option<f64>,
+    /// What a ratio is of.
+    #[serde(default)]
+    pub importance_sampling_level: ImportanceLevel,
     /// Optimiser passes over the same rollouts.
     pub num_iterations: u64,
     /// Optimiser updates a pass is cut into, each on its share of the groups.
@@ -219,6 +226,15 @@ impl GrpoConfig {
         self.epsilon_high.unwrap_or(self.epsilon)
     }
 
+    /// How many ratios a response has of which `kept` of `tokens` tokens are left: TRL counts the one of a masked response too.
+    #[must_use]
+    pub fn ratios(&self, kept: usize, tokens: usize) -> usize {
+        match self.importance_sampling_level {
+            ImportanceLevel::Token => kept,
+            ImportanceLevel::Sequence => tokens.min(1),
+        }
+    }
+
     /// Whether a group of equal rewards, whose advantages are 0, takes part in the gradient.
     #[must_use]
     pub fn learns_from_equal_rewards(&self) -> bool {
@@ -241,6 +257,17 @@ fn yes() -> bool {
 
 fn one() -> u64 {
     1
+}
+
+/// What a probability ratio is of; the names are TRL's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportanceLevel {
+    /// Each token has its own.
+    #[default]
+    Token,
+    /// A response's tokens share one, of the mean of their log-ratios: GSPO (Zheng et al. 2025).
+    Sequence,
 }
 
 /// The policy that `beta` holds a run to.

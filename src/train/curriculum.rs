@@ -26,7 +26,7 @@ use pace::Pace;
 use steering::Wants;
 use work::WorkClock;
 
-pub use fitting::{Fit, check_room, fit};
+pub use fitting::{Fit, check_room, check_room_to_answer, fit};
 pub use recent::StepAnswers;
 
 use super::card;
@@ -200,6 +200,7 @@ impl<'a> Run<'a> {
         let (config, plan) = (manifest.config.clone(), manifest.plan.clone());
         let labels = Extra::file_of_run(&dir, request.sft_extra.as_deref(), request.resume);
         fitting::check_lengths(model, &config, &extra, labels.as_deref())?;
+        fitting::check_memory(model, &config)?;
         let mut learner = learner(model, &config, start.as_ref())?;
         let lengths = found.as_ref().map(|found| &found.position.lengths);
         let mut writer = match (lengths, request.resume) {

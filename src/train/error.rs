@@ -47,10 +47,23 @@ pub enum TrainError {
         there: String,
         advice: String,
     },
+    #[error("this run needs about {needs}, and the device has {there} in all: {advice}")]
+    TooLarge {
+        needs: String,
+        there: String,
+        advice: String,
+    },
     #[error(
-        "the samples of prompt {prompt} are not {wanted} of its own: a group of other prompts' answers would learn nonsense (please report this)"
+        "step {step}: group {group} has {own} answers to its own prompt among {held}, and {wanted} are wanted: compared with other prompts' answers they would learn nonsense (please report this)"
     )]
-    MixedGroup { prompt: usize, wanted: u64 },
+    MixedGroup {
+        step: u64,
+        /// Its place among the groups of the step, or of one draw of it.
+        group: usize,
+        own: usize,
+        held: usize,
+        wanted: u64,
+    },
     #[error("{path}: no labelled examples: {reason}")]
     NoLabels { path: PathBuf, reason: &'static str },
 }

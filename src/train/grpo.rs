@@ -1,8 +1,10 @@
 //! Group-relative policy optimisation (Shao et al. 2024) as TRL 1.16 computes it: advantages, and the loss of a batch.
 
-use candle_core::{Device, Tensor};
+use std::ops::Range;
 
-use super::config::{GrpoConfig, LossType, ScaleRewards};
+use candle_core::{DType, Device, Tensor};
+
+use super::config::{GrpoConfig, ImportanceLevel, LossType, ScaleRewards};
 use crate::model::error::{ModelError, Result};
 
 /// What TRL adds to a standard deviation before dividing by it.
@@ -85,6 +87,16 @@ pub struct StepTotals {
     pub responses: usize,
 }
 
+impl BatchTerms {
+    /// What `of` says of each response, for each of its tokens, masked ones too.
+    fn per_token(&self, of: impl Fn(&ResponseTerms) -> f32) -> Vec<f32> {
+        let responses = self.responses.iter();
+        let tokens =
+            responses.flat_map(|response| std::iter::repeat_n(of(response), response.tokens));
+        tokens.collect()
+    }
+}
+
 impl StepTotals {
     /// Over all responses of a step.
     pub fn of<'a>(config: &GrpoConfig, responses: impl Iterator<Item = &'a ResponseTerms>) -> Self {
@@ -126,16 +138,19 @@ pub struct Loss {
     pub told: LossStats,
 }
 
-/// Sums over the tokens left of a micro-batch, under TRL's definitions; divide by `tokens`.
+/// Sums over the tokens left of a micro-batch, under TRL's definitions: see [`LossStats::mean`] and [`LossStats::clip_share`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LossStats {
     pub tokens: f64,
+    /// Ratios: as many as tokens, or one a response where its tokens share it.
+    pub ratios: f64,
     /// k3 divergence, times the ratio where it is corrected for bias.
     pub kl: f64,
     pub entropy: f64,
+    /// Ratios that were clipped.
     pub clipped_low: f64,
     pub clipped_high: f64,
-    /// Least share of clipped-low tokens of a response, greatest of clipped-high ones; infinite where none is left.
+    /// Least share of a response's ratios that were clipped low, greatest of those clipped high; infinite where none is left.
     pub low_min: f64,
     pub high_max: f64,
 }
@@ -144,6 +159,7 @@ impl Default for LossStats {
     fn default() -> Self {
         Self {
             tokens: 0.0,
+            ratios: 0.0,
             kl: 0.0,
             entropy: 0.0,
             clipped_low: 0.0,
@@ -158,6 +174,7 @@ impl LossStats {
     /// Adds another micro-batch of the same step.
     pub fn add(&mut self, other: &Self) {
         self.tokens += other.tokens;
+        self.ratios += other.ratios;
         self.kl += other.kl;
         self.entropy += other.entropy;
         self.clipped_low += other.clipped_low;
@@ -170,6 +187,12 @@ impl LossStats {
     #[must_use]
     pub fn mean(&self, sum: f64) -> f64 {
         sum / self.tokens.max(1.0)
+    }
+
+    /// What share of the ratios `clipped` are.
+    #[must_use]
+    pub fn clip_share(&self, clipped: f64) -> f64 {
+        clipped / self.ratios.max(1.0)
     }
 }
 
@@ -205,19 +228,20 @@ fn weights(config: &GrpoConfig, terms: &BatchTerms) -> (Vec<f32>, Vec<f32>) {
 /// When lengths differ.
 pub fn loss(config: &GrpoConfig, scored: &Tensor, terms: &BatchTerms) -> Result<Loss> {
     let (log_probs, entropies) = (scored.get(0)?, scored.get(1)?);
-    let vector = |values: &[f32]| Tensor::new(values, &Device::Cpu)?.to_device(scored.device());
+    let vector = |values: &[f32]| vector(values, scored.device());
     let (of_loss, of_entropy) = weights(config, terms);
-    let per_token =
-        |response: &ResponseTerms| std::iter::repeat_n(response.advantage, response.tokens);
-    let advantages: Vec<f32> = terms.responses.iter().flat_map(per_token).collect();
-    let advantages = vector(&advantages)?;
+    let advantages = vector(&terms.per_token(|response| response.advantage))?;
     let old = match &terms.old {
         Some(old) => vector(old)?,
         None => log_probs.detach(),
     };
-    let ratio = (&log_probs - &old)?.exp()?;
+    let ratio = importance(config, &(&log_probs - &old)?, terms)?.exp()?;
     let (low, high) = (1.0 - config.epsilon, 1.0 + config.clip_above());
-    let surrogate = (&ratio * &advantages)?.minimum(&(ratio.clamp(low, high)? * &advantages)?)?;
+    let bounded = match config.delta {
+        Some(delta) => ratio.minimum(delta)?,
+        None => ratio.clone(),
+    };
+    let surrogate = (&bounded * &advantages)?.minimum(&(ratio.clamp(low, high)? * &advantages)?)?;
     let mut policy = surrogate.neg()?;
     let mut divergence = None;
     if let Some(reference) = &terms.reference {
@@ -237,7 +261,7 @@ pub fn loss(config: &GrpoConfig, scored: &Tensor, terms: &BatchTerms) -> Result<
     }
     let values = |tensor: &Tensor| Ok::<_, ModelError>(tensor.detach().to_vec1::<f32>()?);
     let seen = Seen {
-        ratios: values(&ratio)?,
+        ratios: values(&bounded)?,
         entropies: values(&entropies)?,
         divergences: divergence
             .as_ref()
@@ -253,6 +277,31 @@ pub fn loss(config: &GrpoConfig, scored: &Tensor, terms: &BatchTerms) -> Result<
     })
 }
 
+fn vector(values: &[f32], device: &Device) -> Result<Tensor> {
+    Ok(Tensor::new(values, &Device::Cpu)?.to_device(device)?)
+}
+
+/// Logarithms of what the loss weighs each token by, `[tokens]` of `[tokens]`: its own log-ratio, or the mean of those left of its
+/// response, through which each of these then gets its share of the gradient of all. Of a masked response that is 0.
+fn importance(config: &GrpoConfig, log_ratios: &Tensor, terms: &BatchTerms) -> Result<Tensor> {
+    if config.importance_sampling_level == ImportanceLevel::Token {
+        return Ok(log_ratios.clone());
+    }
+    let device = log_ratios.device();
+    let shares = terms.per_token(|response| match response.kept(config) {
+        0 => 0.0,
+        kept => 1.0 / kept as f32,
+    });
+    let places = terms.responses.iter().zip(0u32..);
+    let places = places.flat_map(|(response, at)| std::iter::repeat_n(at, response.tokens));
+    let places: Vec<u32> = places.collect();
+    let places = Tensor::new(places.as_slice(), &Device::Cpu)?.to_device(device)?;
+    let shared = (log_ratios * vector(&shares, device)?)?;
+    let means = Tensor::zeros(terms.responses.len(), DType::F32, device)?;
+    let means = means.index_add(&places, &shared, 0)?;
+    Ok(means.index_select(&places, 0)?)
+}
+
 /// Per-token values of a micro-batch.
 struct Seen {
     ratios: Vec<f32>,
@@ -262,43 +311,60 @@ struct Seen {
 
 impl Seen {
     fn told(&self, config: &GrpoConfig, terms: &BatchTerms) -> LossStats {
-        let (low, high) = (1.0 - config.epsilon, 1.0 + config.clip_above());
         let mut told = LossStats::default();
         let mut start = 0;
         for response in &terms.responses {
-            let tokens = start..start + response.tokens;
-            start = tokens.end;
-            if response.kept(config) == 0 {
-                continue;
+            let kept = response.kept(config);
+            let ratios = config.ratios(kept, response.tokens);
+            if ratios > 0 {
+                let tokens = start..start + kept;
+                told.add(&self.of_response(config, response, &tokens, ratios));
             }
-            let sum = |values: &[f32]| {
-                let own = values.get(tokens.clone()).unwrap_or_default();
-                own.iter().map(|&v| f64::from(v)).sum::<f64>()
-            };
-            let count = |clips: &dyn Fn(f64) -> bool| {
-                let own = self.ratios.get(tokens.clone()).unwrap_or_default();
-                own.iter().filter(|&&ratio| clips(f64::from(ratio))).count() as f64
-            };
-            let length = response.tokens as f64;
-            let is_low = |ratio: f64| ratio < low && response.advantage < 0.0;
-            let is_high = |ratio: f64| ratio > high && response.advantage > 0.0;
-            let (clipped_low, clipped_high) = (count(&is_low), count(&is_high));
-            told.add(&LossStats {
-                tokens: length,
-                kl: sum(&self.divergences),
-                entropy: sum(&self.entropies),
-                clipped_low,
-                clipped_high,
-                low_min: clipped_low / length,
-                high_max: clipped_high / length,
-            });
+            start += response.tokens;
         }
         told
+    }
+
+    /// What a response tells whose tokens left are those; its first so many ratios count.
+    fn of_response(
+        &self,
+        config: &GrpoConfig,
+        response: &ResponseTerms,
+        tokens: &Range<usize>,
+        ratios: usize,
+    ) -> LossStats {
+        let (low, high) = (1.0 - config.epsilon, 1.0 + config.clip_above());
+        let first = tokens.start;
+        let sum = |values: &[f32]| {
+            let own = values.get(tokens.clone()).unwrap_or_default();
+            own.iter().map(|&v| f64::from(v)).sum::<f64>()
+        };
+        let count = |clips: &dyn Fn(f64) -> bool| {
+            let own = self.ratios.get(first..first + ratios);
+            let own = own.unwrap_or_default().iter();
+            own.filter(|&&ratio| clips(f64::from(ratio))).count() as f64
+        };
+        let is_low = |ratio: f64| ratio < low && response.advantage < 0.0;
+        let is_high = |ratio: f64| ratio > high && response.advantage > 0.0;
+        let (clipped_low, clipped_high) = (count(&is_low), count(&is_high));
+        let ratios = ratios as f64;
+        LossStats {
+            tokens: tokens.len() as f64,
+            ratios,
+            kl: sum(&self.divergences),
+            entropy: sum(&self.entropies),
+            clipped_low,
+            clipped_high,
+            low_min: clipped_low / ratios,
+            high_max: clipped_high / ratios,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Var;
+
     use super::*;
     use crate::env::reward;
     use crate::env::schema::{Action, Truth};
@@ -366,6 +432,70 @@ mod tests {
             truncated: false,
         };
         lengths.iter().map(response).collect()
+    }
+
+    /// Three responses of 3, 2 and 2 tokens, the last masked; the second is to be made less likely and has become more so.
+    fn moved(log_probs: &[f32; 7]) -> BatchTerms {
+        let less = |by: [f32; 7]| {
+            let pairs = log_probs.iter().zip(by);
+            Some(pairs.map(|(log_prob, by)| log_prob - by).collect())
+        };
+        let mut terms = BatchTerms {
+            responses: responses(&[3, 2, 2]),
+            old: less([0.1, -0.05, 0.08, 0.4, 0.35, 0.0, 0.2]),
+            reference: less([0.3, -0.2, 0.5, -0.4, 0.1, 0.3, 0.2]),
+            step: StepTotals {
+                tokens: 5.0,
+                responses: 3,
+            },
+        };
+        terms.responses[1].advantage = -0.7;
+        terms.responses[2].truncated = true;
+        terms
+    }
+
+    /// The loss of such terms and its gradient, when the log-probabilities are these.
+    fn differentiated(config: &GrpoConfig, row: &[f32], terms: &BatchTerms) -> (f64, Vec<f32>) {
+        let rows = vec![row.to_vec(), vec![1.0; row.len()]];
+        let rows = Tensor::new(rows, &Device::Cpu).expect("rows");
+        let scored = Var::from_tensor(&rows).expect("a variable");
+        let loss = loss(config, &scored, terms).expect("a loss").loss;
+        let gradients = loss.backward().expect("gradients");
+        let gradient = gradients.get(&scored).expect("one of them");
+        let gradient = gradient.get(0).and_then(|row| row.to_vec1());
+        let value = loss.to_scalar::<f32>().expect("a number");
+        (f64::from(value), gradient.expect("values"))
+    }
+
+    #[test]
+    fn gradients_are_those_of_finite_differences_whatever_has_a_ratio() {
+        let log_probs = [-1.0f32, -0.5, -2.0, -0.7, -1.5, -0.3, -0.9];
+        let terms = moved(&log_probs);
+        let mut config = TrainConfig::nano().grpo;
+        (config.beta, config.mask_truncated_completions) = (0.3, true);
+        let mut all = Vec::new();
+        for level in [ImportanceLevel::Token, ImportanceLevel::Sequence] {
+            // The second response's ratios are above it: its advantage then moves nothing.
+            for delta in [None, Some(1.3)] {
+                (config.importance_sampling_level, config.delta) = (level, delta);
+                let (_, gradient) = differentiated(&config, &log_probs, &terms);
+                for (at, got) in gradient.iter().enumerate() {
+                    let near = |by: f32| {
+                        let mut row = log_probs;
+                        row[at] += by;
+                        differentiated(&config, &row, &terms).0
+                    };
+                    let want = (near(0.01) - near(-0.01)) / 0.02;
+                    let error = (f64::from(*got) - want).abs();
+                    assert!(error < 1e-4, "{level:?} {delta:?} {at}: {got} {want}");
+                }
+                assert!(gradient[5..].iter().all(|&g| g == 0.0), "masked");
+                all.push(gradient);
+            }
+        }
+        for (at, one) in all.iter().enumerate() {
+            assert!(all.iter().skip(at + 1).all(|other| other != one), "{at}");
+        }
     }
 
     #[test]

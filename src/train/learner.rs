@@ -82,6 +82,7 @@ impl BatchStats {
         Ok(Self {
             told: LossStats {
                 tokens: trained.len() as f64,
+                ratios: trained.len() as f64,
                 entropy: scalar(&scored.get(1)?.sum_all()?)?,
                 low_min: 0.0,
                 high_max: 0.0,
@@ -238,11 +239,15 @@ impl Learner {
     pub fn observe(
         decoder: &Decoder,
         sequences: &[Sequence],
-        temperature: f64,
+        config: &GrpoConfig,
         sampled: &[f32],
     ) -> Result<BatchStats> {
-        let scored = Self::scored(decoder, sequences, temperature)?;
-        BatchStats::of_scores(&scored, None, sampled)
+        let scored = Self::scored(decoder, sequences, config.temperature)?;
+        let mut stats = BatchStats::of_scores(&scored, None, sampled)?;
+        let completions = sequences.iter().flat_map(|s| &s.completions);
+        let ratios = completions.map(|tokens| config.ratios(tokens.len(), tokens.len()));
+        stats.told.ratios = ratios.sum::<usize>() as f64;
+        Ok(stats)
     }
 
     fn gather(&mut self, gradients: Gradients) {
@@ -297,6 +302,7 @@ fn scalar(tensor: &Tensor) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::config::ImportanceLevel;
     use crate::train::grpo::{ResponseTerms, StepTotals};
 
     #[test]
@@ -322,10 +328,20 @@ mod tests {
             },
             ..BatchTerms::default()
         };
-        let seen = Learner::observe(&learner.decoder, &sequences, 1.0, &sampled).expect("seen");
+        let mut grpo = config.grpo.clone();
+        grpo.beta = 0.0;
+        let mut whole = grpo.clone();
+        whole.importance_sampling_level = ImportanceLevel::Sequence;
+        let observed = |learner: &Learner, grpo: &GrpoConfig| {
+            Learner::observe(&learner.decoder, &sequences, grpo, &sampled).expect("seen")
+        };
+        let seen = observed(&learner, &grpo);
+        let of_whole = observed(&learner, &whole);
+        assert_eq!((seen.told.ratios, of_whole.told.ratios), (5.0, 2.0));
+        let told = learner.reinforced(&sequences, &whole, &terms, &sampled);
+        assert_eq!(told.expect("told").told.ratios, 2.0);
+        assert_eq!(learner.apply(1e-3, 1.0).expect("applied"), 0.0);
         let mut pass = |terms: &BatchTerms| {
-            let mut grpo = config.grpo.clone();
-            grpo.beta = 0.0;
             let told = learner.reinforced(&sequences, &grpo, terms, &sampled);
             let norm = learner.apply(1e-3, 1.0).expect("applied");
             (told.expect("told"), norm)

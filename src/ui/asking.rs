@@ -98,11 +98,19 @@ impl Queue {
             self.adapters.push(AdapterChoice::Live);
         }
         // Said again when a run leaves new adapters: what the user chose stays chosen.
+        self.default_adapter = Some(default.clone());
         let wanted = before.as_ref().unwrap_or(default);
         let at = self.adapters.iter().position(|choice| choice == wanted);
-        self.chosen = at.unwrap_or(0);
+        self.chosen = at.unwrap_or_else(|| self.default_place());
         let place = |wanted| self.adapters.iter().position(|choice| *choice == wanted);
         self.compared = beside.and_then(place);
+    }
+
+    /// Where what is asked first stands among what can be asked; the base model where it is not there.
+    pub(super) fn default_place(&self) -> usize {
+        let default = self.default_adapter.as_ref();
+        let place = |wanted| self.adapters.iter().position(|choice| choice == wanted);
+        default.and_then(place).unwrap_or(0)
     }
 
     /// The weights whose answers stand beside the chosen ones'.

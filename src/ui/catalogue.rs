@@ -123,8 +123,8 @@ pub const CHARTS: [Charted; 29] = [
     chart(
         "components",
         &[
-            ("components/correct_action", "right action"),
-            ("components/correct_citation_bonus", "citation"),
+            ("components/correct_action", "action"),
+            ("components/correct_citation_bonus", "cited"),
             ("components/partial_credit", "partial"),
             ("components/missed_malicious", "missed"),
             ("components/malformed", "malformed"),
@@ -139,7 +139,7 @@ pub const CHARTS: [Charted; 29] = [
         ],
     ),
     chart(
-        "always the same answer",
+        "reward of a constant answer",
         &[
             ("constant/dismiss", "dismiss"),
             ("constant/monitor", "monitor"),

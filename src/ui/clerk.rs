@@ -7,11 +7,13 @@ use std::collections::HashSet;
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::env::schema::Episode;
 use crate::label::examples::{self, Written};
+use crate::label::export::Format;
 use crate::label::{Added, Decided, History, Label, LabelError, Labels, Store, Writer};
 use crate::run::summary;
 use crate::ui::input::Input;
@@ -35,7 +37,7 @@ pub enum Request {
         episode: Box<Episode>,
     },
     /// Write what is submitted as examples to train on.
-    Export,
+    Export(Format),
     /// Read what was decided on alerts of known truth.
     Recall,
     /// Keep such a decision, or that it was taken back.
@@ -90,7 +92,7 @@ pub fn start(
     store: Store,
     annotator: String,
     outcomes: UnboundedSender<Input>,
-) -> io::Result<(Sender<Request>, JoinHandle<()>)> {
+) -> io::Result<(Sender<Request>, AtWork)> {
     let (sender, requests) = channel();
     let clerk = Clerk {
         store,
@@ -99,7 +101,51 @@ pub fn start(
     };
     let builder = std::thread::Builder::new().name("labels".into());
     let thread = builder.spawn(move || clerk.work(&requests, &outcomes))?;
-    Ok((sender, thread))
+    Ok((sender, AtWork(Some(thread))))
+}
+
+/// How long a workbench that breaks waits for what it has asked of the clerk.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Between two looks whether it is done.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// The thread while it works. Whoever lets it go waits for it: what was asked and not acknowledged yet is on disk then, too.
+/// The last sender has to be gone before, or it works for ever.
+#[derive(Debug)]
+#[must_use]
+pub struct AtWork(Option<JoinHandle<()>>);
+
+impl AtWork {
+    /// Waits until all that was asked is written, however long that takes.
+    ///
+    /// # Errors
+    /// What it has panicked with.
+    pub fn join(mut self) -> std::thread::Result<()> {
+        self.0.take().map_or(Ok(()), JoinHandle::join)
+    }
+
+    /// Whether it is gone.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.0.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Waits for it so long and no longer; whether it is gone.
+    fn wait(&self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        while !self.is_finished() && Instant::now() < until {
+            std::thread::sleep(LOOK_EVERY);
+        }
+        self.is_finished()
+    }
+}
+
+impl Drop for AtWork {
+    /// Where nobody has joined it the workbench breaks, by an error or a panic. A disk that hangs must not keep it.
+    fn drop(&mut self) {
+        self.wait(PATIENCE);
+    }
 }
 
 /// What the thread works with.
@@ -139,10 +185,12 @@ impl Clerk {
                 Ok(()) => Outcome::Saved(label),
                 Err(why) => Outcome::NotSaved { label, why },
             },
-            Request::Export => match examples::write(&self.store, &self.annotator) {
-                Ok(written) => Outcome::Exported(written),
-                Err(error) => Outcome::NotExported(error.to_string()),
-            },
+            Request::Export(format) => {
+                match examples::write(&self.store, &self.annotator, format) {
+                    Ok(written) => Outcome::Exported(written),
+                    Err(error) => Outcome::NotExported(error.to_string()),
+                }
+            }
             Request::Recall => match self.store.decisions(&self.annotator) {
                 Ok(decisions) => Outcome::Recalled(decisions),
                 Err(error) => Outcome::NotKept(error.to_string()),
@@ -216,5 +264,71 @@ impl Clerk {
         let now = jiff::Timestamp::now().as_second();
         label.unix_time = u64::try_from(now).unwrap_or(0);
         writer.append(label).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+    use crate::env::schema::Action;
+    use crate::label::{Decision, Origin, State};
+    use crate::ui::tests::label_desk::imported;
+
+    fn save(episode: &Episode, revision: u64) -> Request {
+        let decision = Decision {
+            state: State::Draft,
+            action: Some(Action::Monitor),
+            ..Decision::default()
+        };
+        let label = Label {
+            episode_id: episode.episode_id.clone(),
+            annotator: "ann".into(),
+            revision,
+            unix_time: 0,
+            origin: Origin::Change,
+            decision,
+        };
+        Request::Save {
+            label: Box::new(label),
+            episode: Box::new(episode.clone()),
+        }
+    }
+
+    #[test]
+    fn what_was_asked_before_a_panic_is_on_disk_after_it() {
+        const ASKED: u64 = 50;
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::new(folder.path().join("labels"));
+        let episode = imported().swap_remove(0);
+        let (outcomes, _heard) = unbounded_channel();
+        let breaks = || {
+            let (labels, _clerk) = start(store.clone(), "ann".into(), outcomes).expect("a thread");
+            // As in the workbench: whoever asks goes before whoever is asked.
+            let labels = labels;
+            let saves = (1..=ASKED).map(|revision| save(&episode, revision));
+            for request in std::iter::once(Request::Open).chain(saves) {
+                labels.send(request).expect("asked");
+            }
+            panic!("a chart without a width");
+        };
+        assert!(catch_unwind(AssertUnwindSafe(breaks)).is_err());
+        let written = store.revisions().expect("readable");
+        assert_eq!(written.len() as u64, ASKED);
+    }
+
+    #[test]
+    fn a_disk_that_hangs_keeps_nobody_for_longer_than_the_bound() {
+        let (hanging, until) = channel::<()>();
+        let clerk = AtWork(Some(std::thread::spawn(move || {
+            until.recv().unwrap_or_default()
+        })));
+        assert!(!clerk.wait(Duration::from_millis(20)));
+        drop(hanging);
+        assert!(clerk.wait(PATIENCE), "let go, it is gone");
+        clerk.join().expect("no panic");
     }
 }

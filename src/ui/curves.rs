@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::link::{EvalRow, FactKind, MetricRow, SystemRow};
 use crate::run::series::{History, Series};
-use crate::ui::average::Averages;
+use crate::ui::average::{Averages, Smoothing};
 
 /// Seconds since the run's first step, pauses included.
 pub const WALL: &str = "system/wall_s";
@@ -34,6 +34,18 @@ impl Source {
         self.last_step = row.step;
         self.history.push(row);
         self.averages.follow(&self.history, row.step, is_again);
+    }
+
+    fn average(&self, name: &str, smoothing: Smoothing) -> Option<&Series> {
+        self.averages.get(name, self.history.get(name)?, smoothing)
+    }
+
+    fn thinned(&self, stretches: usize) -> Self {
+        Self {
+            history: self.history.thinned(stretches),
+            averages: Averages::thinned(&self.history, stretches),
+            last_step: self.last_step,
+        }
     }
 }
 
@@ -86,14 +98,9 @@ impl Curves {
     /// All of it thinned, as [`Series::thinned`].
     #[must_use]
     pub fn thinned(&self, stretches: usize) -> Self {
-        let thin = |source: &Source| Source {
-            history: source.history.thinned(stretches),
-            averages: source.averages.thinned(stretches),
-            last_step: source.last_step,
-        };
         Self {
-            metrics: thin(&self.metrics),
-            system: thin(&self.system),
+            metrics: self.metrics.thinned(stretches),
+            system: self.system.thinned(stretches),
             evaluations: self.evaluations.thinned(stretches),
             first_time: self.first_time,
         }
@@ -107,11 +114,11 @@ impl Curves {
         found.find_map(|history| history.get(name))
     }
 
-    /// Its moving average; there is none of evaluations, which are few.
+    /// Its moving average, where curves are smoothed; there is none of evaluations, which are few.
     #[must_use]
-    pub fn average(&self, name: &str) -> Option<&Series> {
-        let of_metrics = self.metrics.averages.get(name);
-        of_metrics.or_else(|| self.system.averages.get(name))
+    pub fn average(&self, name: &str, smoothing: Smoothing) -> Option<&Series> {
+        let mut sources = [&self.metrics, &self.system].into_iter();
+        sources.find_map(|source| source.average(name, smoothing))
     }
 
     /// All curves, each kind by name.
@@ -165,6 +172,10 @@ mod tests {
         }
         let wall = curves.get(WALL).expect("times");
         assert_eq!(wall.last().map(|point| point.value), Some(59.0 * 2.0));
-        assert!(curves.average("eval_accuracy").is_none() && curves.average(WALL).is_some());
+        for smoothing in Smoothing::ALL {
+            assert!(curves.average("eval_accuracy", smoothing).is_none());
+            let has_average = curves.average(WALL, smoothing).is_some();
+            assert_eq!(has_average, smoothing != Smoothing::Raw);
+        }
     }
 }

@@ -14,6 +14,7 @@ use crate::ui::queue::{Answer, adapter_name};
 use crate::ui::starting::{self, Fitted};
 use crate::ui::tending;
 use crate::ui::told::Watching;
+use crate::ui::told::trouble::Reader;
 
 /// Takes a fact of the model thread or of a run in.
 pub(super) fn on_fact(app: &mut App, fact: Fact) -> Vec<Effect> {
@@ -147,6 +148,9 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
     let begun = signs_begun(app);
     let relists = app.screen == ScreenName::Runs && tending::outdates_list(&fact, before);
     let was_in_progress = before.is_some() && app.training.is_in_progress();
+    if app.is_read_only {
+        app.training.reader = Reader::Watch;
+    }
     app.training.apply(fact);
     app.follow_run();
     forget_promise(app);

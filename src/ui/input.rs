@@ -1,12 +1,15 @@
 //! Two threads that turn the outside into messages: keys with a watch on the terminal, and signals.
 //!
-//! The descriptor is asked and read here, not by crossterm, which spins for ever once its terminal is gone. Knows no state.
+//! The descriptor is asked and read here, not by crossterm, which spins for ever once its terminal is gone. Reading that panics
+//! is begun again, a few times. Knows no state.
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -14,12 +17,14 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::{Handle, Signals};
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::link::Fact;
 use crate::ui::clerk::Outcome;
 use crate::ui::decode::{Decoder, Typed};
 use crate::ui::errand::Report;
 use crate::ui::keyboard::Keyboard;
 use crate::ui::msg::Msg;
 use crate::ui::pointing::Pointer;
+use crate::ui::term::said;
 
 /// How often the terminal is asked whether it is still there.
 const ASK_EVERY: Timespec = Timespec {
@@ -32,6 +37,16 @@ const ESCAPE_WAITS: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 40_000_000,
 };
+
+/// The thread that reads keys.
+pub(super) const KEYS: &str = "keys";
+
+/// How often within so long reading keys is begun again after a panic.
+const RESTARTS: usize = 3;
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// For how long it is said that no key works any more, before the workbench leaves.
+const LEAVES_AFTER: Duration = Duration::from_secs(6);
 
 /// Something from outside.
 #[derive(Debug)]
@@ -47,6 +62,8 @@ pub enum Input {
     /// The terminal is gone.
     HungUp,
     WorkerPanicked(String),
+    /// Reading keys has panicked; what is to be said of it.
+    KeysFailed(String),
     /// An errand is done.
     Report(Report),
     /// What came of a request to the clerk.
@@ -69,6 +86,7 @@ impl Input {
             Self::Terminate(signal) => Some(Msg::Terminate(signal)),
             Self::HungUp => Some(Msg::TerminalLost),
             Self::WorkerPanicked(text) => Some(Msg::WorkerPanicked(text)),
+            Self::KeysFailed(message) => Some(Msg::Fact(Fact::Noted { message })),
             Self::Report(report) => Some(Msg::Report(report)),
             Self::Label(outcome) => Some(Msg::Label(outcome)),
         }
@@ -90,8 +108,11 @@ impl Listener {
         let (sender, over) = (inputs.clone(), Arc::clone(&is_over));
         let board = Arc::clone(keyboard);
         std::thread::Builder::new()
-            .name("keys".to_owned())
-            .spawn(move || read_keys(&fd, &board, &sender, &over))?;
+            .name(KEYS.to_owned())
+            .spawn(move || {
+                let read = || read_keys(&fd, &board, &sender, &over);
+                keep_reading(read, &sender, LEAVES_AFTER);
+            })?;
         let signals = listen(inputs, &SCREEN, keyboard)?;
         Ok(Self { signals, is_over })
     }
@@ -165,6 +186,43 @@ pub(super) fn terminal_fd() -> io::Result<OwnedFd> {
     }
 }
 
+/// When reading keys failed lately.
+#[derive(Debug, Default)]
+struct Failures(Vec<Instant>);
+
+impl Failures {
+    /// One more; whether reading may be begun again after it.
+    fn may_go_on(&mut self, now: Instant) -> bool {
+        self.0
+            .retain(|at| now.saturating_duration_since(*at) < WITHIN);
+        self.0.push(now);
+        self.0.len() <= RESTARTS
+    }
+}
+
+/// Reads until there is nothing more to read. After a panic it is begun again and that is said; where it goes on panicking no
+/// key can reach anybody, so after `leaves_after` the end comes as if the terminal were gone.
+fn keep_reading(mut read: impl FnMut(), inputs: &UnboundedSender<Input>, leaves_after: Duration) {
+    let mut failures = Failures::default();
+    // With nobody listening there is nobody to tell.
+    let tell = |input: Input| drop(inputs.send(input));
+    // Nothing is kept between two calls: bytes of a key that were read are lost, and so is that key.
+    while let Err(panic) = catch_unwind(AssertUnwindSafe(&mut read)) {
+        let why = said(&*panic);
+        if !failures.may_go_on(Instant::now()) {
+            tell(Input::KeysFailed(format!(
+                "no key works any more, reading them fails again and again ({why}): opensoc ends in a moment, a run goes on"
+            )));
+            std::thread::sleep(leaves_after);
+            tell(Input::HungUp);
+            return;
+        }
+        tell(Input::KeysFailed(format!(
+            "reading keys failed and was begun again ({why}): press the last key again"
+        )));
+    }
+}
+
 /// Sends keys until the terminal hangs up, nobody listens, or it is over.
 fn read_keys(
     fd: &OwnedFd,
@@ -229,5 +287,88 @@ fn is_ready(fd: &OwnedFd, patience: &Timespec) -> io::Result<bool> {
             }
             Ok(told.contains(PollFlags::IN))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+    use super::*;
+    use crate::ui::app::update;
+    use crate::ui::tests::fixtures::{app, toast};
+
+    /// What a failure says.
+    fn told(heard: &mut UnboundedReceiver<Input>) -> String {
+        match heard.try_recv() {
+            Ok(Input::KeysFailed(message)) => message,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_reader_that_panics_once_is_begun_again_and_keys_work() {
+        let (source, mut typed) = std::io::pipe().expect("a pipe");
+        let (fd, keyboard) = (OwnedFd::from(source), Keyboard::default());
+        let (inputs, mut heard) = unbounded_channel();
+        let over = AtomicBool::new(false);
+        let mut is_first = true;
+        let read = || {
+            assert!(!std::mem::take(&mut is_first), "a key without a width");
+            read_keys(&fd, &keyboard, &inputs, &over);
+        };
+        typed.write_all(b"q").expect("typed");
+        let heard = std::thread::scope(|scope| {
+            let hears = scope.spawn(move || {
+                let before = [heard.blocking_recv(), heard.blocking_recv()];
+                // The end of the pipe is a terminal that hangs up.
+                drop(typed);
+                (before, heard.blocking_recv())
+            });
+            keep_reading(read, &inputs, Duration::ZERO);
+            hears.join().expect("heard")
+        });
+        let ([Some(failed), Some(Input::Key(read))], Some(Input::HungUp)) = heard else {
+            panic!("{heard:?}");
+        };
+        assert_eq!(read, KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE));
+        let mut app = app();
+        update(&mut app, failed.message().expect("a message"));
+        assert!(toast(&app).contains("begun again"), "{}", toast(&app));
+        assert!(toast(&app).contains("a key without a width"));
+    }
+
+    #[test]
+    fn a_reader_that_goes_on_panicking_is_given_up_and_the_workbench_leaves() {
+        let (inputs, mut heard) = unbounded_channel();
+        let mut begun = 0;
+        let read = || {
+            begun += 1;
+            panic!("no such descriptor");
+        };
+        keep_reading(read, &inputs, Duration::ZERO);
+        assert_eq!(begun, 1 + RESTARTS);
+        for _ in 0..RESTARTS {
+            assert!(told(&mut heard).contains("begun again"));
+        }
+        let last = told(&mut heard);
+        assert!(last.contains("no key works any more"), "{last}");
+        assert!(matches!(heard.try_recv(), Ok(Input::HungUp)));
+    }
+
+    #[test]
+    fn failures_a_minute_apart_are_no_row_of_them() {
+        let (mut failures, began) = (Failures::default(), Instant::now());
+        for at in 0..10 {
+            assert!(failures.may_go_on(began + at * WITHIN), "{at}");
+        }
+        let now = began + 9 * WITHIN;
+        let went_on = [1, 2, 3].map(|seconds| {
+            let at = now + Duration::from_secs(seconds);
+            failures.may_go_on(at)
+        });
+        assert_eq!(went_on, [true, true, false]);
     }
 }

@@ -36,6 +36,8 @@ pub enum Place {
     Detail,
     /// The list of what can be copied.
     Copying,
+    /// The list of what labels can be written as.
+    Formats,
     /// The list of groups of alerts.
     Groups,
     /// The list of adapters that can be asked.
@@ -64,6 +66,7 @@ impl Place {
             Place::Help => &[Place::Help, Place::Always],
             Place::Detail => &[Place::Detail, Place::Always],
             Place::Copying => &[Place::Copying, Place::Always],
+            Place::Formats => &[Place::Formats, Place::Always],
             Place::Groups => &[Place::Groups, Place::Always],
             Place::Adapters => &[Place::Adapters, Place::Always],
             Place::ThreeWay => &[Place::ThreeWay, Place::Always],
@@ -92,6 +95,7 @@ impl Place {
             Place::Help => "In help",
             Place::Detail => "In all fields of a line",
             Place::Copying => "When copying",
+            Place::Formats => "When writing labels",
             Place::Groups => "In the list of groups",
             Place::Adapters => "In the list of adapters",
             Place::ThreeWay => "On the page of you, model and truth",

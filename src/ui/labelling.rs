@@ -9,14 +9,15 @@ mod arriving;
 pub mod asking;
 pub mod deciding;
 pub mod drafts;
+pub mod formats;
+mod progress;
 pub mod sifting;
 pub mod verbs;
 
 use std::collections::HashMap;
 
 use crate::env::schema::{Episode, Split, Stage};
-use crate::label::progress::{Counts, per_hour};
-use crate::label::{Decision, History, Label, Labels, Origin, State};
+use crate::label::{Decision, History, Label, Labels, Origin};
 use crate::ui::clerk::{Opened, Request};
 use crate::ui::filter::Filter;
 use crate::ui::labelling::asking::Asked;
@@ -101,13 +102,15 @@ pub struct Labelling {
     pub line_scroll: Scroll,
     /// What is on disk, of everybody.
     labels: Labels,
-    /// When each alert was submitted first, since the screen was opened.
+    /// When each alert was submitted first, since the screen was opened; also of those that are no longer.
     submitted: HashMap<String, u64>,
     /// What can be undone and redone, as far back as there are labels.
     history: History,
     filter: Filter,
     /// The filter as it was typed.
     pub filter_text: String,
+    /// The first alert from here on that the filter lets through is to be gone to.
+    sought_from: Option<usize>,
     asked: Asked,
     /// Where the list of disagreements was left.
     pub disagreement: usize,
@@ -141,6 +144,7 @@ impl Labelling {
             history: History::default(),
             filter: Filter::default(),
             filter_text: String::new(),
+            sought_from: None,
             asked: Asked::default(),
             disagreement: 0,
             is_alone: false,
@@ -253,6 +257,7 @@ impl Labelling {
 
     /// Makes the alert at `at` the selected one, or the last where there are not so many.
     pub fn select(&mut self, at: usize) {
+        self.sought_from = None;
         self.generate(at + READY);
         self.selected = at.min(self.items.len().saturating_sub(1));
         let mark = self.current().and_then(|item| item.entry.desk.mark);
@@ -340,12 +345,7 @@ impl Labelling {
         if let Some(item) = self.item_of(&label.episode_id) {
             item.saved = item.saved.max(label.revision);
         }
-        if label.decision.state == State::Submitted {
-            let first = self.submitted.entry(label.episode_id.clone());
-            first.or_insert(label.unix_time);
-        } else {
-            self.submitted.remove(&label.episode_id);
-        }
+        self.note_submission(&label);
         self.labels.add(label);
     }
 
@@ -362,19 +362,6 @@ impl Labelling {
     fn item_of(&mut self, episode_id: &str) -> Option<&mut Item> {
         let at = *self.places.get(episode_id)?;
         self.items.get_mut(at)
-    }
-
-    /// What is on disk of this annotator's labels, counted.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
-        Counts::of(self.labels.of(&self.annotator), self.items.len())
-    }
-
-    /// Labels an hour since the screen was opened.
-    #[must_use]
-    pub fn rate(&self) -> Option<f64> {
-        let times: Vec<u64> = self.submitted.values().copied().collect();
-        per_hour(&times)
     }
 
     /// Everybody's labels, as they are on disk.

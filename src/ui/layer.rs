@@ -13,7 +13,7 @@ use crate::ui::editing::MAX_NOTE_CHARS;
 use crate::ui::errand::Errand;
 use crate::ui::keys::{Place, Verb};
 use crate::ui::labelling::drafts::set_aside;
-use crate::ui::labelling::{deciding, verbs};
+use crate::ui::labelling::{deciding, formats, verbs};
 use crate::ui::leaving::quit_all_the_same;
 use crate::ui::line_edit::LineEdit;
 use crate::ui::msg::{Effect, ExitReason};
@@ -24,7 +24,7 @@ use crate::ui::queue::groups;
 use crate::ui::queue::three_way;
 use crate::ui::queue::what_if::{self, Part};
 use crate::ui::scroll::Scroll;
-use crate::ui::searching::{self, search};
+use crate::ui::searching::{self, Stand, search};
 use crate::ui::starting::{self, Form};
 use crate::ui::tending;
 
@@ -49,13 +49,13 @@ pub enum Layer {
     },
     /// All verbs, filtered by what is typed.
     Palette { typed: LineEdit, chosen: usize },
-    /// A filter of the queue, applied as it is typed; elsewhere a search.
+    /// A filter of the list in front, applied as it is typed; elsewhere a search.
     Search {
         typed: LineEdit,
         /// The filter before, which `Esc` brings back.
         before: String,
-        /// Where the queue's cursors stood: filters measure from there while they are typed, `Esc` goes back there.
-        from: (usize, usize),
+        /// Where the screen's cursors stood: filters measure from there while they are typed, `Esc` goes back there.
+        from: Stand,
     },
     /// A line of the selected alert's label, being written.
     Line { of: LineOf, typed: LineEdit },
@@ -94,6 +94,8 @@ pub enum Layer {
     Edit { part: Part, typed: LineEdit },
     /// What to copy?
     Copy { chosen: usize, is_defanged: bool },
+    /// What are submitted labels written as?
+    Formats { chosen: usize },
 }
 
 /// What became of a typed character.
@@ -144,9 +146,9 @@ impl Layer {
         }
     }
 
-    /// A filter to be typed, or the one that stands, `before`, to be changed; `from` is where the queue's cursors stand.
+    /// A filter to be typed, or the one that stands, `before`, to be changed; `from` is where the screen's cursors stand.
     #[must_use]
-    pub fn filter(before: &str, from: (usize, usize)) -> Self {
+    pub fn filter(before: &str, from: Stand) -> Self {
         Self::Search {
             typed: LineEdit::new(before),
             before: before.to_owned(),
@@ -186,6 +188,7 @@ impl Layer {
             Self::Unsaved => Place::UnsavedDialog,
             Self::Detail { .. } => Place::Detail,
             Self::Copy { .. } => Place::Copying,
+            Self::Formats { .. } => Place::Formats,
             Self::Groups { .. } => Place::Groups,
             Self::Adapters { .. } => Place::Adapters,
             Self::ThreeWay { .. } => Place::ThreeWay,
@@ -304,6 +307,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
     let lists = [
         detail::perform,
         copying::perform,
+        formats::perform,
         starting::perform,
         groups::perform,
         choosing::perform,

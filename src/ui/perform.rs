@@ -201,9 +201,10 @@ pub fn seek(app: &mut App, forward: bool) -> Vec<Effect> {
         ScreenName::Episodes | ScreenName::Labelling | ScreenName::Runs => {
             app.say("/ filters first");
         }
-        ScreenName::Training if app.training.filters() => {
-            app.training.step(if forward { 1 } else { -1 });
-        }
+        ScreenName::Training if app.training.filters() => match app.training.filter_in_words() {
+            Some(_) => app.training.step(if forward { 1 } else { -1 }),
+            None => app.say("nothing is searched for: / filters the metrics first"),
+        },
         ScreenName::Training if app.sought.is_empty() => app.say("/ searches first"),
         ScreenName::Training => match app.training.seek(&app.sought, forward) {
             Ok(true) => {}

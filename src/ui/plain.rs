@@ -12,10 +12,13 @@ mod evaluations;
 mod grouping;
 mod labelling;
 mod lines;
+mod metrics;
 mod no_screen;
 mod rollouts;
 mod running;
+mod settings;
 mod telling;
+mod tending;
 mod what_if;
 mod words;
 
@@ -23,19 +26,19 @@ mod words;
 mod tests;
 
 use std::io::{self, BufRead, Write};
-use std::thread::JoinHandle;
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
 
 use super::{Outside, Session, WorkbenchOptions, app_for, lost};
 use crate::ui::app::{App, ScreenName, Toast, update};
-use crate::ui::clerk::{self, Outcome, Request};
+use crate::ui::clerk::{self, AtWork, Outcome, Request};
 use crate::ui::effects::perform_effect;
-use crate::ui::errand::{self, Report};
+use crate::ui::errand;
 use crate::ui::gate::clean;
 use crate::ui::input::Input;
 use crate::ui::keys::{Keymap, Verb};
+use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg};
 use crate::ui::perform::perform;
 use crate::ui::plain::lines::{Line, MAX_LINE, TooLong, read_lines};
@@ -84,11 +87,12 @@ pub(super) fn run<R: BufRead + Send + 'static>(
     Ok(exit)
 }
 
-/// How often the clerk was asked, and how often the other threads have answered.
+/// How often the clerk and the porter of run folders were asked, and how often they have answered.
 #[derive(Default)]
 struct Heard {
     asked_labels: usize,
     labels: usize,
+    asked_errands: usize,
     errands: usize,
 }
 
@@ -104,7 +108,7 @@ struct Plain<'a> {
     /// What the state has said to what came in, and is not told yet. What it says to a line is told at once.
     notes: Vec<Toast>,
     heard: Heard,
-    clerk: JoinHandle<()>,
+    clerk: AtWork,
     /// Of labels.
     folder: String,
     /// Which alert was told last.
@@ -113,6 +117,10 @@ struct Plain<'a> {
     is_warned: bool,
     /// What `older`, `newer` and `window` are about.
     told_rollouts: Option<Told>,
+    /// Settings of the next run, by key, in the order they were changed.
+    sets: Vec<(String, String)>,
+    /// The question that the next line answers.
+    asked: Option<Layer>,
     exit: Option<Exit>,
 }
 
@@ -193,6 +201,8 @@ impl<'a> Plain<'a> {
             shown: String::new(),
             is_warned: false,
             told_rollouts: None,
+            sets: Vec::new(),
+            asked: None,
             exit: None,
         })
     }
@@ -266,9 +276,7 @@ impl Plain<'_> {
         match &message {
             Msg::FactsEnded => self.facts_open = false,
             Msg::Label(_) => self.heard.labels += 1,
-            Msg::Report(Report::Listed(_) | Report::Groups { .. } | Report::Failed(_)) => {
-                self.heard.errands += 1;
-            }
+            Msg::Report(_) => self.heard.errands += 1,
             _ => {}
         }
         // Where an alert has gone to be labelled is told by what comes of it.
@@ -313,6 +321,7 @@ impl Plain<'_> {
             for effect in effects {
                 // Each of them is answered once.
                 self.heard.asked_labels += usize::from(matches!(effect, Effect::Label(_)));
+                self.heard.asked_errands += usize::from(matches!(effect, Effect::Errand(_)));
                 let exit = perform_effect(&mut self.app, effect, &mut NoScreen, &self.outside)?;
                 self.exit = exit.or(self.exit);
             }
@@ -357,9 +366,11 @@ impl Plain<'_> {
     fn obey(&mut self, line: &str) -> io::Result<()> {
         // What has come since the last line is no answer to this one.
         self.tell_notes()?;
-        match words::read(line, &self.app) {
-            Ok((word, rest)) => self.perform(word, rest)?,
-            Err(instead) => self.put(&instead)?,
+        if !self.settles(line)? {
+            match words::read(line, &self.app) {
+                Ok((word, rest)) => self.perform(word, rest)?,
+                Err(instead) => self.put(&instead)?,
+            }
         }
         // Questions are asked in words here, never over a screen.
         self.app.layers.clear();

@@ -122,6 +122,8 @@ pub struct Queue {
     pub model: Model,
     /// What can be asked, and which of it is.
     pub adapters: Vec<AdapterChoice>,
+    /// What is asked until another is chosen, and where the chosen one is gone.
+    pub(super) default_adapter: Option<AdapterChoice>,
     /// Those of runs among them, as they were when they were offered.
     pub(super) offered: Vec<OfferedAdapter>,
     pub(super) chosen: usize,
@@ -170,6 +172,7 @@ impl Queue {
             is_blind: false,
             model,
             adapters: Vec::new(),
+            default_adapter: None,
             offered: Vec::new(),
             chosen: 0,
             compared: None,

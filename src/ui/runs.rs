@@ -13,6 +13,10 @@ use crate::ui::errand::Listing;
 use crate::ui::filter::{Filter, FilterError, Filtered, Vocabulary};
 use crate::ui::marks::{Marking, Marks};
 use crate::ui::scroll::Scroll;
+use crate::ui::searching::place_near;
+
+/// Where a run is; the shipped one has no folder.
+pub type Folder = Option<PathBuf>;
 
 /// The two panes of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -112,7 +116,7 @@ impl Runs {
 
     /// Takes in what was found; the cursor stays on its run. Gives the folders of marked runs that went on meanwhile.
     pub fn take(&mut self, listing: Listing) -> Vec<RunDir> {
-        let here = self.current().map(|run| run.run_dir.clone());
+        let here = self.stand();
         self.root = Some(listing.root);
         self.all = listing.runs;
         self.move_to(self.place_of(here).unwrap_or(self.cursor));
@@ -168,7 +172,7 @@ impl Runs {
     }
 
     /// Where a run stands in the list, by its folder: copies of a run have one id.
-    fn place_of(&self, dir: Option<Option<PathBuf>>) -> Option<usize> {
+    fn place_of(&self, dir: Option<Folder>) -> Option<usize> {
         let dir = dir?;
         self.visible().iter().position(|run| run.run_dir == dir)
     }
@@ -268,17 +272,47 @@ impl Runs {
         self.drafts.remove(dir);
     }
 
-    /// Shows only what `text` lets through.
+    /// The folder of the run under the cursor; `None` where there is no run.
+    #[must_use]
+    pub fn stand(&self) -> Option<Folder> {
+        self.current().map(|run| run.run_dir.clone())
+    }
+
+    /// Back to the run of that folder, as far as it is listed.
+    pub fn stand_at(&mut self, from: Option<&Folder>) {
+        self.move_to(self.near(from));
+    }
+
+    /// Shows only what `text` lets through; the cursor goes to the nearest such run, ahead first.
     ///
     /// # Errors
     /// Says what is wrong with the text; the filter before stays.
     pub fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
-        let filter = Filter::parse(text, self)?;
-        let here = self.current().map(|run| run.run_dir.clone());
-        self.filter = filter;
+        self.set_filter_from(self.stand().as_ref(), text)
+    }
+
+    /// The same, measured from the run of that folder: while a filter is typed the cursor must not drift with every letter.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text; the filter before stays.
+    pub fn set_filter_from(
+        &mut self,
+        from: Option<&Folder>,
+        text: &str,
+    ) -> Result<(), FilterError> {
+        self.filter = Filter::parse(text, self)?;
         self.filter_text = text.trim().to_owned();
-        self.move_to(self.place_of(here).unwrap_or(0));
+        self.stand_at(from);
         Ok(())
+    }
+
+    /// Where the run of that folder stands in the list, or the nearest that is listed.
+    fn near(&self, from: Option<&Folder>) -> usize {
+        let place = |dir: &Folder| self.all.iter().position(|run| run.run_dir == *dir);
+        let admitted = self.all.iter().enumerate();
+        let admitted = admitted.filter(|(_, run)| self.filter.admits(*run));
+        let admitted: Vec<usize> = admitted.map(|(at, _)| at).collect();
+        place_near(&admitted, from.and_then(place).unwrap_or(0))
     }
 
     /// Whether a filter hides anything.

@@ -237,10 +237,7 @@ pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
         }
         Report::Room { dir, free } => take_room(app, &dir, free),
         Report::Deleted(dir) => {
-            app.say(gate::clean(&format!("deleted {}", dir.id())));
-            app.runs.forget_draft(&dir);
-            app.training.forget(dir.path());
-            app.queue.forget_run(dir.path());
+            deleted(app, &dir);
             return look();
         }
         Report::Exported(paths) => {
@@ -254,6 +251,17 @@ pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
         Report::Failed(why) => app.complain(gate::clean(&why)),
     }
     Vec::new()
+}
+
+/// The folder of a run is gone; where an adapter of it was asked, another is asked from now on.
+fn deleted(app: &mut App, dir: &RunDir) {
+    app.runs.forget_draft(dir);
+    app.training.forget(dir.path());
+    let instead = app.queue.forget_run(dir.path());
+    let asks = instead.map_or_else(String::new, |name| {
+        format!("; its adapter is gone: asking {name}")
+    });
+    app.say(gate::clean(&format!("deleted {}{asks}", dir.id())));
 }
 
 /// Files that are in one folder now.

@@ -16,7 +16,7 @@ use crate::run::reader::tells_of_crash;
 use crate::run::shipped::ShippedRun;
 use crate::ui::curves::Curves;
 use crate::ui::signs::{Chronicle, Sign, repetition, signs, standstill};
-use crate::ui::told::trouble::in_keys;
+use crate::ui::told::trouble::{Reader, in_keys};
 use crate::ui::view::{Extent, x_end};
 
 /// Groups kept for looking back.
@@ -60,6 +60,8 @@ pub struct Watching {
     pub adapters: Vec<OfferedAdapter>,
     /// A process works on it, though it is only looked at.
     pub is_alive: bool,
+    /// From where it is looked at.
+    pub reader: Reader,
 }
 
 /// What one arm of the attacker did.
@@ -210,7 +212,7 @@ impl Watching {
             RunFact::Warning { step, message } => self.warn(step, message),
             RunFact::Forget(kind) => self.forget(kind),
             RunFact::Silent { message } => {
-                let said = in_keys(&message, self.run_dir.as_deref());
+                let said = in_keys(&message, self.run_dir.as_deref(), self.reader);
                 self.silence = Some(Sign::of(self.last_step, said));
             }
         }

@@ -15,8 +15,11 @@ use std::path::Path;
 use crate::link::{RunFact, RunState};
 use crate::run::series::{Point, Series};
 use crate::run::shipped::ShippedRun;
+use crate::ui::average::Smoothing;
 use crate::ui::filter::{Filter, FilterError, Filtered, Vocabulary};
 use crate::ui::scroll::Scroll;
+use crate::ui::searching::place_near;
+use crate::ui::told::trouble::Reader;
 use crate::ui::told::{GROUPS, Watching};
 use crate::ui::view::View;
 
@@ -59,6 +62,15 @@ impl TrainingPane {
     }
 }
 
+/// Where the list of metrics stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// The metric under the cursor; none where there is none.
+    metric: Option<String>,
+    /// The cursor was moved to it.
+    is_chosen: bool,
+}
+
 /// The training screen.
 #[derive(Debug, Default)]
 pub struct Training {
@@ -73,7 +85,8 @@ pub struct Training {
     has_chosen: bool,
     /// Position from the newest group; 0 follows the run.
     pub groups_back: usize,
-    pub is_raw: bool,
+    /// How much the curves are smoothed.
+    pub smoothing: Smoothing,
     /// What the chosen evaluation tells, where it is longer than its room.
     pub details: Scroll,
     /// How the curves are looked at.
@@ -89,6 +102,8 @@ pub struct Training {
     past: Past,
     /// Groups of rollouts read from the folder of the run on screen: older ones than are kept.
     leaf: Option<Leaf>,
+    /// From where runs are looked at.
+    pub reader: Reader,
 }
 
 impl Training {
@@ -161,7 +176,9 @@ impl Training {
             self.groups_back = (self.groups_back + 1).min(GROUPS - 1);
         }
         let was_paused = self.state() == Some(RunState::Paused);
-        self.live.get_or_insert_default().apply(fact);
+        let live = self.live.get_or_insert_default();
+        live.reader = self.reader;
+        live.apply(fact);
         // Whoever resumed it: nothing is asked of it any more.
         self.is_pause_asked &= !was_paused || self.state() == Some(RunState::Paused);
         self.is_stop_asked &= self.is_in_progress();
@@ -249,16 +266,50 @@ impl Training {
         all.filter(|(name, series)| self.filter.admits(&Metric { name, series }))
     }
 
-    /// Lists only the metrics that `text` lets through.
+    /// Where the list of metrics stands.
+    #[must_use]
+    pub fn stand(&self) -> Chosen {
+        Chosen {
+            metric: self.chosen_metric().map(str::to_owned),
+            is_chosen: self.has_chosen,
+        }
+    }
+
+    /// Back to where it stood.
+    pub fn stand_at(&mut self, from: &Chosen) {
+        self.cursors[TrainingPane::Metrics as usize] = self.near(from);
+        self.has_chosen = from.is_chosen;
+    }
+
+    /// Lists only the metrics that `text` lets through; the cursor goes to the nearest of them, ahead first.
     ///
     /// # Errors
     /// Says what is wrong with the text; the filter before stays.
     pub fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
+        self.set_filter_from(&self.stand(), text)
+    }
+
+    /// The same, measured from where the list stood: while a filter is typed the cursor must not drift with every letter.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text; the filter before stays.
+    pub fn set_filter_from(&mut self, from: &Chosen, text: &str) -> Result<(), FilterError> {
         self.filter = Filter::parse(text, self)?;
         self.filter_text = text.trim().to_owned();
-        self.cursors[TrainingPane::Metrics as usize] = 0;
-        self.has_chosen = !self.filter.is_empty();
+        self.stand_at(from);
+        self.has_chosen |= !self.filter.is_empty();
         Ok(())
+    }
+
+    /// Place of that metric among those listed, or of the nearest.
+    fn near(&self, from: &Chosen) -> usize {
+        let all = || self.shown().into_iter().flat_map(|run| run.curves.iter());
+        let place = |wanted: &String| all().position(|(name, _)| name == wanted);
+        let admitted = all().enumerate();
+        let admitted =
+            admitted.filter(|(_, (name, series))| self.filter.admits(&Metric { name, series }));
+        let admitted: Vec<usize> = admitted.map(|(at, _)| at).collect();
+        place_near(&admitted, from.metric.as_ref().and_then(place).unwrap_or(0))
     }
 
     /// The filter of the metrics, where there is one.

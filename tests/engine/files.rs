@@ -120,7 +120,7 @@ fn damaged_adapters_are_refused_by_name() {
         (
             "r",
             json!(5),
-            "lora_A.weight has shape [3, 32], expected [5, 32]",
+            "r is 5, but tensor base_model.model.model.layers.0.mlp.up_proj.lora_A.weight has rank 3",
         ),
         ("lora_alpha", json!("many"), "lora_alpha"),
         ("lora_alpha", json!(-1), "lora_alpha"),
@@ -143,11 +143,12 @@ fn damaged_adapters_are_refused_by_name() {
         ),
         ("target_modules", json!([]), "belongs to no LoRA pair"),
         ("use_dora", json!(true), "use_dora"),
+        ("use_rslora", json!("true"), "use_rslora"),
         ("fan_in_fan_out", json!(true), "fan_in_fan_out"),
         (
             "rank_pattern",
             json!({"q_proj": 2}),
-            "take both from one; it was made for base model nano",
+            "rank_pattern is 2, but tensor",
         ),
         ("alpha_pattern", json!({"q_proj": "2"}), "alpha_pattern"),
         ("modules_to_save", json!(["lm_head"]), "modules_to_save"),
@@ -205,6 +206,15 @@ fn adapters_with_wrong_tensors_are_refused_by_name() -> Outcome {
             .refusal(&model)
             .contains("has shape [3, 48], expected [48, 3]")
     );
+    let infinite = saved.changed(|t| {
+        let tensor = (t[name].ones_like().expect("ones") * f64::INFINITY).expect("infinite");
+        t.insert(name.into(), tensor);
+    });
+    let told = infinite.refusal(&model);
+    assert!(
+        told.starts_with("here/adapter_model.safetensors: ") && told.contains("not finite"),
+        "{told}"
+    );
     let extra = saved.changed(|t| drop(t.insert("lm_head.lora_A.weight".into(), t[name].clone())));
     assert!(extra.refusal(&model).contains("lm_head.lora_A.weight"));
     let dir = tempfile::tempdir()?;
@@ -227,7 +237,7 @@ fn a_file_cut_anywhere_is_refused() {
         saved.tensors = whole.get(..cut).expect("in range").to_vec();
         let message = saved.refusal(&model);
         assert!(
-            message.contains("adapter_model.safetensors"),
+            message.contains("adapter_model.safetensors") && message.contains("whole download"),
             "{cut}: {message}"
         );
     }

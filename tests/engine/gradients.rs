@@ -103,7 +103,7 @@ fn every_lora_tensor_gets_the_gradient_that_differences_give() -> Outcome {
 #[test]
 fn lora_gradients_and_log_probs_equal_the_twins() -> Outcome {
     let mut worst = 0f64;
-    // Each seed and depth in both architectures.
+    // Each seed and depth in every architecture.
     for (seed, architecture) in (0..4).flat_map(|seed| Architecture::ALL.map(|a| (seed, a))) {
         let config = config_of(architecture, 2 + seed as usize % 2, seed < 2);
         let task = task(seed);
@@ -158,16 +158,13 @@ fn every_trainable_weight_gets_the_gradient_of_twin_and_differences() -> Outcome
         (Architecture::Qwen2, false),
         (Architecture::Llama, true),
         (Architecture::Llama, false),
+        (Architecture::LlamaBiased, true),
     ] {
         let (config, task) = (config_of(architecture, 2, tied), task(7));
         let start = weights(&config, 7);
         let (decoder, vars) = Decoder::trainable(config.clone(), &start)?;
-        // Llama has no biases on queries, keys and values.
-        let in_layer = if architecture == Architecture::Qwen2 {
-            12
-        } else {
-            9
-        };
+        let biases = Projection::ALL.into_iter();
+        let in_layer = 9 + biases.filter(|p| architecture.has_bias(*p)).count();
         assert_eq!(vars.len(), 2 * in_layer + if tied { 2 } else { 3 });
         let (twin, twin_vars) = Twin::new(&config, &start, None)?.track_weights()?;
         let scored = task.shared();

@@ -7,6 +7,7 @@
 mod device;
 mod files;
 mod fixture;
+mod forms;
 mod gradients;
 mod hostile;
 mod memory;

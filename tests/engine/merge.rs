@@ -69,7 +69,11 @@ fn biases_are_kept_and_halves_are_written_as_asked() -> Outcome {
     let config = std::fs::read_to_string(dir.join("config.json"))?;
     assert!(config.contains("\"torch_dtype\": \"bfloat16\""), "{config}");
     let again = export(&base, &base.decoder, &dir, DType::F32).expect_err("not over it");
-    assert!(again.to_string().contains("config.json"), "{again}");
+    let told = again.to_string();
+    assert!(
+        told.contains("config.json") && told.contains("name a new folder"),
+        "{told}"
+    );
     Ok(())
 }
 

@@ -66,6 +66,86 @@ fn tokens_and_logits_are_those_of_transformers() -> Outcome {
     Ok(())
 }
 
+#[test]
+fn a_text_beyond_the_positions_is_told_with_both_lengths() {
+    let model = open("llama-f16");
+    let limit = model.decoder.config.max_positions;
+    let logits = |tokens: usize| model.decoder.logits(&vec![5; tokens]);
+    assert!(logits(limit).is_ok());
+    let told = logits(limit + 1).expect_err("too long").to_string();
+    assert_eq!(
+        told,
+        "a text of 257 tokens exceeds the model's 256 positions: shorten it, or take a model with more \
+         (max_position_embeddings in its config.json)"
+    );
+}
+
+#[test]
+fn what_is_described_is_what_is_opened() -> Outcome {
+    for name in [
+        "qwen2-f32",
+        "qwen2-sharded-bf16",
+        "llama-f16",
+        "qwen2.gguf",
+        "llama.gguf",
+    ] {
+        let (model, path) = (open(name), folder().join(name).display().to_string());
+        let told = LoadedModel::describe(&path)?;
+        assert_eq!((&told.name, &told.hashes), (&model.name, &model.hashes));
+        assert_eq!(told.config, model.decoder.config, "{name}");
+    }
+    let (nano, told) = (LoadedModel::nano()?, LoadedModel::describe("nano")?);
+    assert_eq!(
+        (told.config, told.hashes),
+        (nano.decoder.config, nano.hashes)
+    );
+    Ok(())
+}
+
+/// A copy of a tiny model's folder after a change to its only file of weights.
+fn damaged(change: impl FnOnce(&mut Vec<u8>)) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("folder");
+    for entry in std::fs::read_dir(folder().join("qwen2-f32")).expect("fixture") {
+        let from = entry.expect("a file");
+        std::fs::copy(from.path(), dir.path().join(from.file_name())).expect("copied");
+    }
+    let path = dir.path().join("model.safetensors");
+    let mut bytes = std::fs::read(&path).expect("fixture");
+    change(&mut bytes);
+    std::fs::write(&path, bytes).expect("written");
+    dir
+}
+
+#[test]
+fn a_model_is_described_without_its_values_and_not_without_its_tensors() {
+    let name = |dir: &tempfile::TempDir| dir.path().display().to_string();
+    let described = |dir: &tempfile::TempDir| match LoadedModel::describe(&name(dir)) {
+        Ok(_) => "described".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    // Not a number, wherever the last tensor ends.
+    let torn = damaged(|bytes| bytes.iter_mut().rev().take(4).for_each(|b| *b = 0xff));
+    assert_eq!(described(&torn), "described");
+    let opened = LoadedModel::open(&name(&torn), &Placement::cpu());
+    let told = opened.err().expect("not finite").to_string();
+    assert!(
+        told.contains("model.safetensors: tensor model.") && told.contains("not finite"),
+        "{told}"
+    );
+    let cut = damaged(|bytes| bytes.truncate(bytes.len() - 4));
+    assert!(described(&cut).contains("whole download"));
+    let renamed = damaged(|bytes| {
+        let old = b"model.norm.weight";
+        let at = bytes.windows(old.len()).position(|w| w == old);
+        bytes[at.expect("in the header")] = b'M';
+    });
+    let told = described(&renamed);
+    assert!(
+        told.contains("tensor model.norm.weight is missing"),
+        "{told}"
+    );
+}
+
 pub fn adapted(base: &LoadedModel, name: &str) -> Decoder {
     let dir = folder().join("adapters").join(name);
     let adapter = Adapter::load(&dir, &base.decoder.config, &CPU);

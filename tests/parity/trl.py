@@ -20,7 +20,8 @@ Everything is computed in float64, except what TRL casts itself: rewards, clip r
 hold those to 1e-6. Inputs are multiples of 1/64: exact in float32, and never near a clip bound.
 
 "loss" cases:
-  config     options of GRPOConfig that matter for the case
+  config     options of GRPOConfig that matter for the case; without importance_sampling_level it is "token", without delta
+             there is none
   batch      one micro-batch, padded with 0; "mask" is 1 on every token of a response, "truncated" says that its last token
              is neither EOS nor padding (what TRL goes by); "old" is null where TRL keeps none (num_iterations 1);
              "num_items_in_batch" is TRL's count of the whole step, after masking; "accumulation_steps" is the number of
@@ -88,6 +89,11 @@ MASKED_NOTES = {
     "dr_grpo": "truncated responses lose every token but still count in responses x max_completion_length",
     "dapo": "truncated responses lose every token, in the numerator and in num_items_in_batch",
 }
+SEQUENCE_NOTE = (
+    "one ratio a response, of the mean of its tokens' log-ratios: clip shares are over responses, those without tokens left "
+    "(whose ratio is 1) among them; kl and entropy stay means over tokens"
+)
+DELTA_NOTE = "delta bounds the ratio before the surrogate and the clip shares, after the divergence's correction"
 MASKED_TAIL = "; kl, entropy and clip means are over the tokens left, low_min and high_max over the responses left"
 
 
@@ -167,7 +173,7 @@ def bare_trainer(config: dict[str, Any], micro_batches: int = 1, updates: int = 
     above = config["epsilon_high"]
     trainer.__dict__.update(
         args=SimpleNamespace(
-            delta=None, gradient_accumulation_steps=micro_batches, gradient_checkpointing_kwargs=None,
+            delta=config.get("delta"), gradient_accumulation_steps=micro_batches, gradient_checkpointing_kwargs=None,
             per_device_train_batch_size=RESPONSES // slices, report_to=[], steps_per_generation=slices,
             use_bias_correction_kl=config["use_bias_correction_kl"],
         ),
@@ -186,7 +192,7 @@ def bare_trainer(config: dict[str, Any], micro_batches: int = 1, updates: int = 
         _entropy_bonus_enabled=config["entropy_coef"] != 0.0,
         use_adaptive_entropy=False,
         current_gradient_accumulation_steps=micro_batches,
-        importance_sampling_level="token",
+        importance_sampling_level=config.get("importance_sampling_level", "token"),
         top_entropy_quantile=1.0,
         off_policy_mask_threshold=None,
         use_vllm=False,
@@ -324,11 +330,49 @@ def loss_cases() -> Iterator[Case]:
             f"{loss_type}_updates", second, of_type | {"beta": 0.04, "entropy_coef": 0.01}, micro_batches=2, updates=2,
             note=UPDATES_NOTE,
         )
+    yield from sequence_cases(first, second, third)
+    yield from delta_cases(second, third)
     yield Case("dapo_every_response_clipped", all_clipped_low(first), {"num_iterations": 2})
     yield Case(
         "dapo_everything_masked", replace(second, truncated=[True] * RESPONSES),
         {"num_iterations": 2, "mask_truncated_completions": True},
         note="no token is left: divisors are at least 1, so the loss is 0; low_min and high_max are NaN",
+    )
+
+
+def sequence_cases(first: Batch, second: Batch, third: Batch) -> Iterator[Case]:
+    """GSPO. Means vary less than tokens do, so the clip range is narrower."""
+    narrow = {"importance_sampling_level": "sequence", "epsilon": 0.03, "epsilon_high": 0.05}
+    for loss_type in LOSS_TYPES:
+        of_type = narrow | {"loss_type": loss_type}
+        later = of_type | {"num_iterations": 2}
+        yield Case(f"{loss_type}_sequence_first_pass", first, of_type | {"beta": 0.04}, note=SEQUENCE_NOTE)
+        yield Case(f"{loss_type}_sequence_clipped", second, later, note=SEQUENCE_NOTE)
+        yield Case(f"{loss_type}_sequence_kl", third, later | {"beta": 0.04}, note=SEQUENCE_NOTE)
+        yield Case(
+            f"{loss_type}_sequence_kl_masked", first, later | {"beta": 0.04, "mask_truncated_completions": True},
+            note=SEQUENCE_NOTE,
+        )
+        yield Case(
+            f"{loss_type}_sequence_micro", first, later | {"beta": 0.04, "entropy_coef": 0.01}, micro_batches=2,
+            note=SEQUENCE_NOTE,
+        )
+    yield Case(
+        "dapo_sequence_kl_uncorrected", third, narrow | {"num_iterations": 2, "beta": 0.04, "use_bias_correction_kl": False},
+        note=SEQUENCE_NOTE,
+    )
+
+
+def delta_cases(second: Batch, third: Batch) -> Iterator[Case]:
+    """Two-sided clipping: at the level of tokens and of responses, and below the upper clip bound too."""
+    later = {"num_iterations": 2, "beta": 0.04}
+    for loss_type in LOSS_TYPES:
+        yield Case(f"{loss_type}_delta", second, later | {"loss_type": loss_type, "delta": 1.3}, note=DELTA_NOTE)
+    yield Case("dapo_delta_tight", third, later | {"epsilon_high": 0.28, "delta": 1.1}, note=DELTA_NOTE)
+    yield Case(
+        "dapo_delta_sequence", third,
+        later | {"importance_sampling_level": "sequence", "epsilon": 0.03, "epsilon_high": 0.05, "delta": 1.06},
+        note=DELTA_NOTE,
     )
 
 

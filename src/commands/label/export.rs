@@ -225,11 +225,11 @@ mod tests {
         let mut text = Vec::new();
         let what = (Format::PromptCompletion, Rejected::default());
         write(&store, what, Some("ann"), &mut text).expect("written");
-        let written = examples::write(&store, "ann").expect("written");
+        let written = examples::write(&store, "ann", Format::PromptCompletion).expect("written");
         assert_eq!(written.examples, 3);
         let file = std::fs::read(&written.path).expect("there");
         assert!(file == text, "{}", String::from_utf8_lossy(&file));
-        let none = examples::write(&store, "nobody").expect("read");
+        let none = examples::write(&store, "nobody", Format::PromptCompletion).expect("read");
         assert!(none.examples == 0 && !none.path.exists());
     }
 

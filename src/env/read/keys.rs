@@ -27,11 +27,16 @@ pub(super) fn parse(text: &str) -> Result<Value, Fault> {
         .and_then(|value| json.end().map(|()| value));
     read.map_err(|error| {
         let Seen { fault, place } = seen.take();
+        let field = place.filter(|place| !place.is_empty());
+        let field = field.map(|place| shown(&place));
         // As a byte of its own a NUL is no JSON at all; it is named all the same.
-        let place = place.filter(|place| !place.is_empty() && is_nul(text, &error));
+        let nul = field.clone().filter(|_| is_nul(text, &error));
         fault
-            .or_else(|| place.map(|place| Fault::Nul(shown(&place))))
-            .unwrap_or_else(|| Fault::Syntax(in_column(&error)))
+            .or_else(|| nul.map(Fault::Nul))
+            .unwrap_or_else(|| Fault::Syntax {
+                message: in_column(&error),
+                field,
+            })
     })
 }
 

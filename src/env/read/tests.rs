@@ -138,13 +138,31 @@ fn what_is_no_object_or_no_json_says_so_and_its_column_alone() {
     assert_eq!(Object::parse("[]").unwrap_err(), Fault::NoObject);
     for line in ["{", "{} {}", r#"{"a":1e999}"#, "nul", &"[".repeat(500)] {
         match Object::parse(line).unwrap_err() {
-            Fault::Syntax(message) => {
+            Fault::Syntax { message, .. } => {
                 assert!(message.contains(" at column "), "{message}");
                 assert!(!message.contains("line"), "{message}");
             }
             other => panic!("{other}"),
         }
     }
+}
+
+#[test]
+fn where_a_line_is_no_json_its_innermost_field_is_named() {
+    let made = json!(made()).to_string();
+    let summary = made.find("\"summary\":\"").expect("a summary") + "\"summary\":\"".len();
+    let broken = |at: usize, text: &str| {
+        let mut line = made.clone();
+        line.insert_str(at, text);
+        Object::parse(&line).expect_err("no JSON")
+    };
+    // A control character, half of a surrogate pair, an escape there is not.
+    for text in ["\u{1}", "\\ud800", "\\q"] {
+        assert_eq!(broken(summary, text).field(), Some("alert.summary"));
+    }
+    let seed = made.find("\"seed\":").expect("a seed") + "\"seed\":".len();
+    assert_eq!(broken(seed, "1e400").field(), Some("seed"));
+    assert_eq!(broken(0, "}").field(), None, "of no field");
 }
 
 #[test]
@@ -196,5 +214,5 @@ fn a_nul_in_a_name_is_refused_and_in_an_answer_it_is_read() {
     assert_eq!(fault, Fault::Nul("alert.response".into()));
     // Outside of texts it is no JSON like anything else.
     let torn = Object::parse("{}\0").expect_err("no JSON");
-    assert!(matches!(torn, Fault::Syntax(_)), "{torn}");
+    assert!(matches!(torn, Fault::Syntax { .. }), "{torn}");
 }

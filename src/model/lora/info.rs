@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::Device;
-use serde_json::Value;
 
 use super::base::BaseId;
 use super::peft::PeftConfig;
@@ -61,8 +60,7 @@ impl AdapterInfo {
             path: dir.to_path_buf(),
             reason,
         };
-        let json: Value = serde_json::from_slice(config).map_err(|e| refuse(e.to_string()))?;
-        let peft = PeftConfig::parse(&json).map_err(refuse)?;
+        let peft = PeftConfig::read(config).map_err(refuse)?;
         let path = dir.join(super::TENSORS);
         let weights = BaseId::weights_in(tensors);
         let tensors = NamedTensors::parse(tensors, &path, &Device::Cpu)?.take_all();
@@ -71,6 +69,9 @@ impl AdapterInfo {
             .map(|(name, tensor)| (name.clone(), tensor.dims().to_vec()));
         let shapes: BTreeMap<String, Vec<usize>> = shapes.collect();
         check_pairs(&shapes).map_err(refuse)?;
+        for (name, shape) in &shapes {
+            peft.check_tensor(name, shape).map_err(refuse)?;
+        }
         Ok(Self {
             rank: peft.rank,
             alpha: peft.alpha,
@@ -184,6 +185,21 @@ mod tests {
             let told = check(tensors).expect_err(word);
             assert!(told.contains(word), "{told}");
         }
+    }
+
+    #[test]
+    fn a_rank_that_the_tensors_have_not_is_told_by_its_field() {
+        let shipped = nano::adapter_files().iter();
+        let (_, config, tensors) = shipped.into_iter().next().expect("shipped");
+        let mut json: serde_json::Value = serde_json::from_slice(config).expect("JSON");
+        json["r"] = 8.into();
+        let dir = Path::new("here");
+        let told = AdapterInfo::parse(json.to_string().as_bytes(), tensors, dir);
+        let told = told.expect_err("another rank").to_string();
+        assert!(
+            told.contains("r is 8, but tensor") && told.contains("has rank 16"),
+            "{told}"
+        );
     }
 
     #[test]

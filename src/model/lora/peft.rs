@@ -31,6 +31,11 @@ enum Targets {
     AllLinear,
 }
 
+/// What to do with an adapter that this engine cannot apply.
+const MERGE: &str = "merge it in PEFT (merge_and_unload) and use the merged model";
+/// Highest rank that is read: beyond it a pair is no smaller than what it changes.
+const MOST_RANK: f64 = 4_096.0;
+
 /// The pair of one module.
 #[derive(Debug, PartialEq)]
 pub(super) struct Module {
@@ -94,25 +99,34 @@ fn regex(pattern: &str, field: &str) -> Result<Regex, String> {
 }
 
 impl PeftConfig {
+    /// Reads the bytes of a config; the error says what is wrong.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
+        let json = serde_json::from_slice::<Value>(bytes);
+        let json = json.map_err(|e| {
+            format!("adapter_config.json is not readable as JSON: {e}; is it a whole download?")
+        })?;
+        Self::parse(&json)
+    }
+
     /// Reads a config; the error says which field is wrong or not supported.
     pub(super) fn parse(json: &Value) -> Result<Self, String> {
         if json.get("peft_type").and_then(Value::as_str) != Some("LORA") {
             return Err("peft_type is not LORA".into());
         }
         if let Some(name) = unsupported(json) {
-            return Err(format!("{name} is not supported"));
+            return Err(format!("{name} is not supported: {MERGE}"));
         }
         check_initialisation(json)?;
         let field = |name: &str| json.get(name).filter(|value| !value.is_null());
         let rank = field("r")
             .and_then(Value::as_u64)
-            .filter(|r| (1..=4096).contains(r));
+            .filter(|&r| r > 0 && r as f64 <= MOST_RANK);
         let alpha = field("lora_alpha").and_then(Value::as_f64);
         let targets = field("target_modules").ok_or("target_modules is missing")?;
         let targets = Targets::parse(targets, "target_modules")?;
         if let Some(name) = targets.foreign() {
             return Err(format!(
-                "target module {name} is not one of the seven projections"
+                "target module {name} is not one of the seven projections: {MERGE}"
             ));
         }
         let exclude = field("exclude_modules").map(|v| Targets::parse(v, "exclude_modules"));
@@ -123,7 +137,7 @@ impl PeftConfig {
                 .ok_or("lora_alpha is not a positive number")?,
             targets,
             exclude: exclude.transpose()?,
-            rslora: field("use_rslora") == Some(&Value::Bool(true)),
+            rslora: flag(json, "use_rslora")?,
             ranks: patterns(json, "rank_pattern")?,
             alphas: patterns(json, "alpha_pattern")?,
             layers: field("layers_to_transform").map(layers).transpose()?,
@@ -135,25 +149,48 @@ impl PeftConfig {
 
     /// The pair of a projection; `None` where it has none.
     pub(super) fn module(&self, layer: usize, projection: Projection) -> Option<Module> {
-        let path = projection.path(layer);
+        let path = &projection.path(layer);
         let exclude = self.exclude.as_ref();
         let layers = self.layers.as_ref();
         let layer_counts = layers.is_none_or(|layers| layers.contains(&(layer as u64)));
-        let is_excluded = exclude.is_some_and(|exclude| exclude.hold(&path, true));
-        if is_excluded || !self.targets.hold(&path, layer_counts) {
+        let is_excluded = exclude.is_some_and(|exclude| exclude.hold(path, true));
+        if is_excluded || !self.targets.hold(path, layer_counts) {
             return None;
         }
-        let of = |patterns: &[(Regex, f64)]| {
-            let matches = |(pattern, _): &&(Regex, f64)| pattern.is_match(&path).unwrap_or(false);
-            patterns.iter().find(matches).map(|(_, value)| *value)
-        };
-        let rank = of(&self.ranks).unwrap_or(self.rank as f64);
-        let alpha = of(&self.alphas).unwrap_or(self.alpha);
+        let rank = of(&self.ranks, path).unwrap_or(self.rank as f64);
+        let alpha = of(&self.alphas, path).unwrap_or(self.alpha);
         let divisor = if self.rslora { rank.sqrt() } else { rank };
         Some(Module {
             rank: rank as usize,
             scale: alpha / divisor,
         })
+    }
+
+    /// Refuses the A `[rank, in]` of a module's pair that has another rank than the config says; its B follows from it.
+    ///
+    /// # Errors
+    /// Names the field and the tensor.
+    pub(super) fn check_tensor(&self, name: &str, shape: &[usize]) -> Result<(), String> {
+        let module = name.strip_suffix(".lora_A.weight");
+        let module = module.and_then(|module| module.strip_prefix("base_model.model."));
+        match (module, shape) {
+            (Some(module), &[rank, _]) => self.check_rank(module, name, rank),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_rank(&self, path: &str, tensor: &str, found: usize) -> Result<(), String> {
+        let (field, rank) = match of(&self.ranks, path) {
+            Some(rank) => ("rank_pattern", rank as usize),
+            None => ("r", self.rank),
+        };
+        match found == rank {
+            true => Ok(()),
+            false => Err(format!(
+                "{field} is {rank}, but tensor {tensor} has rank {found}: config and tensors are of different adapters, or \
+                 the config was changed; take both from one"
+            )),
+        }
     }
 
     /// An error about a tensor, with the base model the adapter was made for: it is what usually is wrong.
@@ -177,6 +214,22 @@ impl PeftConfig {
     }
 }
 
+/// What the first pattern says that matches a module's path.
+fn of(patterns: &[(Regex, f64)], path: &str) -> Option<f64> {
+    let matches = |(pattern, _): &&(Regex, f64)| pattern.is_match(path).unwrap_or(false);
+    patterns.iter().find(matches).map(|(_, value)| *value)
+}
+
+/// A field that is true or false; left out it is false.
+fn flag(json: &Value, name: &str) -> Result<bool, String> {
+    match json.get(name) {
+        None | Some(Value::Null) => Ok(false),
+        Some(value) => value
+            .as_bool()
+            .ok_or_else(|| format!("{name} is {value}, neither true nor false")),
+    }
+}
+
 /// `rank_pattern` and `alpha_pattern`: a key matches the end of a module's name, or all of it.
 fn patterns(json: &Value, field: &str) -> Result<Vec<(Regex, f64)>, String> {
     let Some(value) = json.get(field).filter(|value| !value.is_null()) else {
@@ -186,12 +239,10 @@ fn patterns(json: &Value, field: &str) -> Result<Vec<(Regex, f64)>, String> {
         .as_object()
         .ok_or_else(|| format!("{field} is not an object"))?;
     let pattern = |(key, value): (&String, &Value)| {
-        let number = value
-            .as_f64()
-            .filter(|v| v.is_finite() && *v > 0.0 && *v <= 4096.0);
+        let number = value.as_f64().filter(|v| v.is_finite() && *v > 0.0);
         let number = number.ok_or_else(|| format!("{field}: {key} has no positive number"))?;
-        if field == "rank_pattern" && number.fract() != 0.0 {
-            return Err(format!("{field}: {key} is not a whole number"));
+        if field == "rank_pattern" && (number.fract() != 0.0 || number > MOST_RANK) {
+            return Err(format!("{field}: {key} is not a usable rank"));
         }
         Ok((regex(&format!(r"^(?:.*\.)?(?:{key})$"), field)?, number))
     };
@@ -440,6 +491,54 @@ mod tests {
     }
 
     #[test]
+    fn a_rank_that_no_tensor_has_is_told_with_its_field() {
+        let config = config(json!({"rank_pattern": {"v_proj": 2}})).expect("usable");
+        let check = |path: &str, found| config.check_rank(path, "t.lora_A.weight", found);
+        assert_eq!(check("model.layers.0.self_attn.q_proj", 4), Ok(()));
+        assert_eq!(check("model.layers.0.self_attn.v_proj", 2), Ok(()));
+        for (path, found, words) in [
+            ("model.layers.0.self_attn.q_proj", 8, "r is 4, but"),
+            (
+                "model.layers.0.self_attn.v_proj",
+                4,
+                "rank_pattern is 2, but",
+            ),
+        ] {
+            let told = check(path, found).expect_err("another rank");
+            assert!(
+                told.starts_with(words) && told.contains("t.lora_A.weight"),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_scale_may_be_as_large_as_it_likes_and_a_rank_may_not() {
+        let alphas = config(json!({"alpha_pattern": {"q_proj": 8192}})).expect("usable");
+        let q = alphas.module(0, Projection::Q).expect("adapted");
+        assert_eq!(q.scale, 2_048.0);
+        for extra in [
+            json!({"rank_pattern": {"q_proj": 8192}}),
+            json!({"r": 8192}),
+        ] {
+            assert!(config(extra.clone()).is_err(), "{extra}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_applied_here_is_to_be_merged_there() {
+        for extra in [
+            json!({"use_dora": true}),
+            json!({"bias": "all"}),
+            json!({"modules_to_save": ["lm_head"]}),
+            json!({"target_modules": ["q_proj", "lm_head"]}),
+        ] {
+            let error = config(extra.clone()).err().unwrap_or_default();
+            assert!(error.contains("merge_and_unload"), "{extra}: {error}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_done_is_named() {
         for (extra, word) in [
             (json!({"use_dora": true}), "use_dora"),
@@ -448,6 +547,8 @@ mod tests {
             (json!({"bias": "all"}), "bias"),
             (json!({"bias": true}), "bias"),
             (json!({"use_dora": 1}), "use_dora"),
+            (json!({"use_rslora": 1}), "use_rslora is 1"),
+            (json!({"use_rslora": "true"}), "use_rslora"),
             (json!({"lora_bias": true}), "lora_bias"),
             (
                 json!({"alora_invocation_tokens": [5]}),

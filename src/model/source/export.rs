@@ -23,8 +23,7 @@ const SHARD_BYTES: usize = 5_000_000_000;
 pub fn export(model: &LoadedModel, decoder: &Decoder, dir: &Path, dtype: DType) -> Result<()> {
     let path = dir.join("config.json");
     if path.exists() {
-        let cause = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
-        return Err(ModelError::io(&path)(cause));
+        return Err(ModelError::Occupied { path });
     }
     std::fs::create_dir_all(dir).map_err(ModelError::io(dir))?;
     let write = |name: &str, bytes: &[u8]| {

@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use candle_core::Device;
 use serde_json::Value;
 
-use super::{LoadedModel, hashes};
+use super::hashes;
+use super::unread::Unread;
 use crate::disk;
 use crate::model::chat::ChatTemplate;
-use crate::model::config::ModelConfig;
+use crate::model::config::{ModelConfig, Refusal};
 use crate::model::error::{ModelError, Result};
-use crate::model::placement::Placement;
 use crate::model::tensors::SafetensorsFiles;
 use crate::model::tokenizer::Tokenizer;
 
@@ -31,8 +32,8 @@ const COMPANIONS: [&str; 8] = [
 /// Longest text file read.
 const MOST_TEXT: u64 = 256 << 20;
 
-/// Reads a folder.
-pub(super) fn load(name: &str, dir: &Path, placement: &Placement) -> Result<LoadedModel> {
+/// Opens a folder.
+pub(super) fn open(name: &str, dir: &Path, device: &Device) -> Result<Unread> {
     let config_path = dir.join("config.json");
     let config = ModelConfig::load(&config_path)?;
     let tokenizer_path = dir.join("tokenizer.json");
@@ -40,18 +41,17 @@ pub(super) fn load(name: &str, dir: &Path, placement: &Placement) -> Result<Load
     let template = chat_template(dir)?;
     let tokenizer = Tokenizer::parse(&bytes, template.as_ref(), &tokenizer_path)?;
     let tokenizer = tokenizer.ending_at(&ends(dir)?);
-    let mut tensors = SafetensorsFiles::open(dir, &placement.device)?;
+    let tensors = SafetensorsFiles::open(dir, device)?;
     let texts = [config_path, tokenizer_path];
     let weights: Vec<PathBuf> = tensors.paths().map(Path::to_path_buf).collect();
     let hashes = hashes(texts.iter().chain(&weights).map(PathBuf::as_path))?;
-    LoadedModel::build(
-        name,
+    Ok(Unread {
+        name: name.to_owned(),
         config,
-        &mut tensors,
         tokenizer,
         hashes,
-        placement.dtype,
-    )
+        tensors: Box::new(tensors),
+    })
 }
 
 /// `bos_token_id` of a folder's config.json.
@@ -59,7 +59,7 @@ pub(super) fn first_token(dir: &Path) -> Result<Option<u64>> {
     let path = dir.join("config.json");
     let json: Value = serde_json::from_slice(&read(&path)?).map_err(|e| ModelError::Config {
         path,
-        reason: e.to_string(),
+        reason: Refusal::Wrong(e.to_string()),
     })?;
     Ok(json.get("bos_token_id").and_then(Value::as_u64))
 }
@@ -70,10 +70,7 @@ fn ends(dir: &Path) -> Result<Vec<u32>> {
     if !path.is_file() {
         return Ok(Vec::new());
     }
-    let json: Value = serde_json::from_slice(&read(&path)?).map_err(|e| ModelError::Tokenizer {
-        path,
-        reason: e.to_string(),
-    })?;
+    let json = read_json(&path)?;
     let ends = json.get("eos_token_id").unwrap_or(&Value::Null);
     let list = ends
         .as_array()
@@ -92,6 +89,13 @@ pub(super) fn companions(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
         .collect()
 }
 
+fn read_json(path: &Path) -> Result<Value> {
+    serde_json::from_slice(&read(path)?).map_err(|e| ModelError::Json {
+        path: path.to_path_buf(),
+        reason: e.to_string(),
+    })
+}
+
 fn read(path: &Path) -> Result<Vec<u8>> {
     disk::read(path, MOST_TEXT).map_err(ModelError::in_folder(path))
 }
@@ -100,10 +104,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 fn chat_template(dir: &Path) -> Result<Option<ChatTemplate>> {
     let path = dir.join(TOKENIZER_CONFIG);
     let json: Value = match path.is_file() {
-        true => serde_json::from_slice(&read(&path)?).map_err(|e| ModelError::Tokenizer {
-            path: path.clone(),
-            reason: e.to_string(),
-        })?,
+        true => read_json(&path)?,
         false => Value::Null,
     };
     let file = dir.join(TEMPLATE);
@@ -112,7 +113,10 @@ fn chat_template(dir: &Path) -> Result<Option<ChatTemplate>> {
             let text = String::from_utf8_lossy(&read(&file)?).into_owned();
             (file, Some(text))
         }
-        false => (path, json.get("chat_template").and_then(named_template)),
+        false => match template_in(&json) {
+            Ok(source) => (path, source),
+            Err(reason) => return Err(ModelError::Tokenizer { path, reason }),
+        },
     };
     let Some(source) = source else {
         return Ok(None);
@@ -129,15 +133,34 @@ fn chat_template(dir: &Path) -> Result<Option<ChatTemplate>> {
     }
 }
 
-/// A template, or the default one of a list of `{name, template}`.
-fn named_template(value: &Value) -> Option<String> {
-    if let Some(text) = value.as_str() {
-        return Some(text.to_string());
+/// The template in a `tokenizer_config.json`: a text, or the default one of a list of `{name, template}`.
+fn template_in(json: &Value) -> Result<Option<String>, String> {
+    const ADVICE: &str = "put the one for conversations into a file chat_template.jinja beside it";
+    let list = match json.get("chat_template") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) => return Ok(Some(text.clone())),
+        Some(Value::Array(list)) => list,
+        Some(_) => {
+            return Err(format!(
+                "chat_template is neither a text nor a list of templates: {ADVICE}"
+            ));
+        }
+    };
+    let name = |entry: &Value| entry.get("name")?.as_str().map(str::to_owned);
+    let default = list
+        .iter()
+        .find(|entry| name(entry).as_deref() == Some("default"));
+    let text = default.and_then(|entry| entry.get("template")?.as_str());
+    match text {
+        Some(text) => Ok(Some(text.to_owned())),
+        None => {
+            let names: Vec<String> = list.iter().filter_map(name).collect();
+            Err(format!(
+                "chat_template names no default among its templates ({}): {ADVICE}",
+                names.join(", ")
+            ))
+        }
     }
-    let list = value.as_array()?;
-    let is_default = |entry: &&Value| entry.get("name").and_then(Value::as_str) == Some("default");
-    let entry = list.iter().find(is_default)?;
-    entry.get("template")?.as_str().map(str::to_string)
 }
 
 /// A special token's text: a string, or an object with its content.
@@ -145,4 +168,57 @@ fn token(json: &Value, name: &str) -> Option<String> {
     let value = json.get(name)?;
     let text = value.as_str().or_else(|| value.get("content")?.as_str());
     text.map(str::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_template_is_a_text_or_the_default_of_a_list_and_nothing_is_passed_over() {
+        let named = |name: &str| json!({"name": name, "template": "{{ messages }}"});
+        let read = |template: Value| template_in(&json!({"chat_template": template}));
+        assert_eq!(template_in(&json!({})), Ok(None));
+        assert_eq!(read(Value::Null), Ok(None));
+        for given in [
+            json!("{{ messages }}"),
+            json!([named("tool_use"), named("default")]),
+        ] {
+            assert_eq!(read(given), Ok(Some("{{ messages }}".to_owned())));
+        }
+        for (given, word) in [
+            (json!(5), "neither a text"),
+            (json!({"default": "x"}), "neither a text"),
+            (json!([named("tool_use"), named("rag")]), "(tool_use, rag)"),
+            (json!([]), "no default"),
+            (json!([{"name": "default", "template": 5}]), "no default"),
+        ] {
+            let told = read(given).expect_err(word);
+            assert!(
+                told.contains(word) && told.contains("chat_template.jinja"),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_beside_the_model_is_called_by_its_name() {
+        let dir = tempfile::tempdir().expect("folder");
+        for name in ["generation_config.json", TOKENIZER_CONFIG] {
+            std::fs::write(dir.path().join(name), "{").expect("written");
+        }
+        let told = ends(dir.path()).expect_err("half a file").to_string();
+        assert!(
+            told.contains("generation_config.json: not readable as JSON"),
+            "{told}"
+        );
+        let told = chat_template(dir.path()).expect_err("half a file");
+        let told = told.to_string();
+        assert!(
+            told.contains("tokenizer_config.json: not readable"),
+            "{told}"
+        );
+    }
 }

@@ -10,7 +10,7 @@ use half::{bf16, f16};
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde_json::Value;
 
-use super::{TensorSource, element_bytes, extend_floats};
+use super::{TensorSource, damage, element_bytes, extend_floats};
 use crate::disk;
 use crate::model::error::{ModelError, Result};
 
@@ -49,12 +49,20 @@ impl SafetensorsFiles {
     /// # Errors
     /// On a missing or damaged file, or an index that names files outside the folder.
     pub fn open(dir: &Path, device: &Device) -> Result<Self> {
-        let (listing, names) = match dir.join(INDEX) {
-            index if index.is_file() && !dir.join(SINGLE).is_file() => {
+        let (index, single) = (dir.join(INDEX), dir.join(SINGLE));
+        let (listing, names) = match (single.is_file(), index.is_file()) {
+            (false, true) => {
                 let names = shards(&index)?;
                 (index, names)
             }
-            _ => (dir.join(SINGLE), vec![SINGLE.to_string()]),
+            (false, false) if has_shards(dir) => {
+                return Err(ModelError::NoFile {
+                    path: index,
+                    advice: "the folder has shards of a model, but not this list of what each of them holds: fetch it too"
+                        .to_owned(),
+                });
+            }
+            _ => (single, vec![SINGLE.to_string()]),
         };
         let files = names.iter().map(|name| OpenFile::open(&dir.join(name)));
         let files: Vec<OpenFile> = files.collect::<Result<_>>()?;
@@ -87,10 +95,23 @@ impl TensorSource for SafetensorsFiles {
         self.files[place].read(name, shape, dtype, &self.device)
     }
 
+    fn check(&self, name: &str, shape: &[usize]) -> Result<()> {
+        let file = self.places.get(name).and_then(|&i| self.files.get(i));
+        let file = file.ok_or_else(|| ModelError::missing(&self.listing, name))?;
+        file.place(name, shape).map(|_| ())
+    }
+
     fn holder(&self, name: &str) -> Option<&Path> {
         let place = self.places.get(name)?;
         self.files.get(*place).map(|file| file.path.as_path())
     }
+}
+
+/// Whether a folder has files as Hugging Face calls the shards of a model.
+fn has_shards(dir: &Path) -> bool {
+    let names = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.any(|name| name.starts_with("model-") && name.ends_with(".safetensors"))
 }
 
 /// The different files an index names, in order.
@@ -100,7 +121,8 @@ fn shards(index: &Path) -> Result<Vec<String>> {
         reason,
     };
     let text = disk::read_text(index, MOST_INDEX).map_err(ModelError::io(index))?;
-    let json: Value = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+    let json: Value = serde_json::from_str(&text)
+        .map_err(|e| wrong(damage::told(text.as_bytes(), &e.to_string())))?;
     let map = json.get("weight_map").and_then(Value::as_object);
     let map = map.ok_or_else(|| wrong("field weight_map is missing".into()))?;
     let mut names = Vec::new();
@@ -124,48 +146,27 @@ fn shards(index: &Path) -> Result<Vec<String>> {
 
 impl OpenFile {
     fn open(path: &Path) -> Result<Self> {
-        let io = || ModelError::io(path);
-        let wrong = |reason: &dyn std::fmt::Display| ModelError::Safetensors {
+        let file = File::open(path).map_err(ModelError::weights(path))?;
+        let metadata = file.metadata().map_err(ModelError::io(path))?;
+        if metadata.is_dir() {
+            let cause = std::io::ErrorKind::IsADirectory.into();
+            return Err(ModelError::weights(path)(cause));
+        }
+        let read = header(&file, metadata.len());
+        let (header, data) = read.map_err(|reason| ModelError::Safetensors {
             path: path.to_path_buf(),
-            reason: reason.to_string(),
-        };
-        let mut file = File::open(path).map_err(ModelError::weights(path))?;
-        let length = file.metadata().map_err(io())?.len();
-        let mut prefix = [0u8; 8];
-        file.read_exact(&mut prefix)
-            .map_err(|_| wrong(&"it is shorter than a header"))?;
-        let header_bytes = u64::from_le_bytes(prefix);
-        if header_bytes > MOST_HEADER || header_bytes + 8 > length {
-            return Err(wrong(&format!(
-                "a header of {header_bytes} bytes does not fit"
-            )));
-        }
-        let mut text = vec![0u8; header_bytes as usize];
-        file.read_exact(&mut text).map_err(io())?;
-        let header: Metadata = serde_json::from_slice(&text).map_err(|e| wrong(&e))?;
-        let data = header_bytes + 8;
-        let expected = data + header.data_len() as u64;
-        if expected != length {
-            return Err(wrong(&format!(
-                "{length} bytes, but its header asks for {expected}: is it a whole download?"
-            )));
-        }
-        let path = path.to_path_buf();
+            reason: damage::told_of(&mut &file, &reason),
+        })?;
         Ok(Self {
-            path,
+            path: path.to_path_buf(),
             file,
             header,
             data,
         })
     }
 
-    fn read(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        dtype: DType,
-        device: &Device,
-    ) -> Result<Tensor> {
+    /// Where a tensor lies that is there, of this shape, in an element type that can be read.
+    fn place(&self, name: &str, shape: &[usize]) -> Result<&TensorInfo> {
         let info = self.header.info(name);
         let info = info.ok_or_else(|| ModelError::missing(&self.path, name))?;
         ModelError::check_shape(&self.path, name, &info.shape, shape)?;
@@ -178,13 +179,18 @@ impl OpenFile {
                 dtype: format!("{:?}", info.dtype),
             });
         };
-        if info.data_offsets.1.checked_sub(info.data_offsets.0) != Some(bytes) {
-            return Err(ModelError::Safetensors {
+        match info.data_offsets.1.checked_sub(info.data_offsets.0) == Some(bytes) {
+            true => Ok(info),
+            false => Err(ModelError::Safetensors {
                 path: self.path.clone(),
                 reason: format!("tensor {name} has other bytes than its shape asks for"),
-            });
+            }),
         }
-        let (file, data) = (&mut self.file, self.data);
+    }
+
+    fn read(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor> {
+        let info = self.place(name, shape)?;
+        let (file, data) = (&self.file, self.data);
         match dtype {
             DType::BF16 => made(pieces::<bf16>(file, data, info), shape, device),
             DType::F16 => made(pieces::<f16>(file, data, info), shape, device),
@@ -194,6 +200,29 @@ impl OpenFile {
             Unread::Io(cause) => ModelError::io(&self.path)(cause),
             Unread::Candle(cause) => cause.into(),
         })
+    }
+}
+
+/// The header of a file of `length` bytes, and where its data begins; or what is wrong.
+fn header(mut file: &File, length: u64) -> Result<(Metadata, u64), String> {
+    let mut prefix = [0u8; 8];
+    let short = |_| "it is shorter than a header".to_owned();
+    file.read_exact(&mut prefix).map_err(short)?;
+    let header_bytes = u64::from_le_bytes(prefix);
+    if header_bytes > MOST_HEADER || header_bytes + 8 > length {
+        return Err(format!("a header of {header_bytes} bytes does not fit"));
+    }
+    let mut text = vec![0u8; header_bytes as usize];
+    file.read_exact(&mut text).map_err(|e| e.to_string())?;
+    let header = serde_json::from_slice::<Metadata>(&text);
+    let header = header.map_err(|e| damage::of_header(&text, &e.to_string()))?;
+    let data = header_bytes + 8;
+    let expected = data + header.data_len() as u64;
+    match expected == length {
+        true => Ok((header, data)),
+        false => Err(format!(
+            "{length} bytes, but its header asks for {expected}"
+        )),
     }
 }
 
@@ -213,7 +242,7 @@ fn made<T: WithDType>(
 }
 
 /// The elements of a tensor, converted while they are read.
-fn pieces<T: WithDType>(file: &mut File, data: u64, info: &TensorInfo) -> std::io::Result<Vec<T>> {
+fn pieces<T: WithDType>(mut file: &File, data: u64, info: &TensorInfo) -> std::io::Result<Vec<T>> {
     file.seek(SeekFrom::Start(data + info.data_offsets.0 as u64))?;
     let mut values = Vec::with_capacity(info.shape.iter().product());
     let mut left = info.data_offsets.1 - info.data_offsets.0;
@@ -280,8 +309,16 @@ mod tests {
         let bytes = to_safetensors(&[("t".into(), randn(1, &[3, 5])?)], DType::F32)?;
         for (bytes, word) in [
             (&bytes[..bytes.len() - 4], "whole download"),
-            (&bytes[..20], "does not fit"),
-            (&bytes[..3], "shorter"),
+            (&bytes[..20], "does not fit: is it a whole download?"),
+            (
+                &bytes[..3],
+                "shorter than a header: is it a whole download?",
+            ),
+            (b"", "it is empty"),
+            (
+                b"version https://git-lfs.github.com/spec/v1\n",
+                "git lfs pull",
+            ),
             (&[0xff; 64][..], "does not fit"),
             (b"\x02\0\0\0\0\0\0\0[]", "expected"),
         ] {
@@ -289,6 +326,38 @@ mod tests {
             let reason = reason(dir.path());
             assert!(reason.contains(word), "{reason}");
         }
+        std::fs::remove_file(&path).expect("removed");
+        std::fs::create_dir(&path).expect("made");
+        let reason = reason(dir.path());
+        assert!(reason.contains("a folder of that name"), "{reason}");
         Ok(())
+    }
+
+    #[test]
+    fn a_tensor_is_checked_without_being_read() -> Result<()> {
+        let dir = tempfile::tempdir().expect("folder");
+        let tensors = [("t".to_owned(), randn(1, &[3, 5])?)];
+        let bytes = to_safetensors(&tensors, DType::F32)?;
+        std::fs::write(dir.path().join(SINGLE), bytes).expect("written");
+        let files = SafetensorsFiles::open(dir.path(), &Device::Cpu)?;
+        assert!(files.check("t", &[3, 5]).is_ok());
+        for (name, shape, word) in [("t", [5, 3], "has shape"), ("u", [3, 5], "missing")] {
+            let told = files.check(name, &shape).expect_err(word).to_string();
+            assert!(told.contains(word), "{told}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn shards_without_their_index_are_told_what_is_missing() {
+        let dir = tempfile::tempdir().expect("folder");
+        assert!(reason(dir.path()).contains("model.safetensors: there is no such file"));
+        let shard = dir.path().join("model-00001-of-00002.safetensors");
+        std::fs::write(shard, b"").expect("written");
+        let told = reason(dir.path());
+        assert!(
+            told.contains("model.safetensors.index.json: there is no such file"),
+            "{told}"
+        );
     }
 }

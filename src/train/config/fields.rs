@@ -97,6 +97,8 @@ pub const FIELDS: &[Field] = &[
     field("grpo.reference", Kind::Word(&["sft", "base"]), "the policy that beta holds to; without SFT, sft is the adapter that training goes on from"),
     field("grpo.epsilon", Kind::Real(1e-6, 1.0), "clip range of the ratio"),
     field("grpo.epsilon_high", Kind::OptionalReal(1e-6, 10.0), "clip range above 1, when it differs"),
+    field("grpo.delta", Kind::OptionalReal(1.0, 1e6), "bound on the ratio where the advantage is negative (two-sided clipping)"),
+    field("grpo.importance_sampling_level", Kind::Word(&["token", "sequence"]), "what has a ratio: a token, or a response by its mean log-ratio (GSPO; its clip ranges are far smaller)"),
     field("grpo.num_iterations", Kind::Whole(1, 64), "optimiser passes over the same rollouts"),
     field("grpo.steps_per_generation", Kind::Whole(1, 64), "optimiser updates that a pass is cut into"),
     field("grpo.loss_type", Kind::Word(&["grpo", "bnpo", "dr_grpo", "dapo"]), "how token losses become one number"),
@@ -186,6 +188,38 @@ fn called_elsewhere(key: &str) -> Option<&'static str> {
     } else {
         other
     })
+}
+
+/// What TRL has and this program has not: TRL's name, and why, or what there is instead.
+const NOT_BUILT: [(&str, &str); 8] = [
+    (
+        "reward_weights",
+        "there is one reward, whose parts have fixed weights",
+    ),
+    ("reward_funcs", "there is one reward, the verifier's"),
+    ("top_entropy_quantile", "all tokens learn"),
+    (
+        "use_adaptive_entropy",
+        "grpo.entropy_coef is the bonus's weight, and stays what it is",
+    ),
+    (
+        "sync_ref_model",
+        "the reference stays what grpo.reference says",
+    ),
+    (
+        "off_policy_mask_threshold",
+        "sampler and trainer are the same policy; grpo.epsilon and grpo.delta bound later passes",
+    ),
+    ("use_vllm", "sampling is built in"),
+    ("use_liger_kernel", "its own kernels are built in"),
+];
+
+/// Why there is no `key`, where TRL has one of that name.
+#[must_use]
+pub fn not_built(key: &str) -> Option<&'static str> {
+    let last = key.rsplit('.').next().unwrap_or(key);
+    let known = NOT_BUILT.iter().find(|(name, _)| *name == last);
+    known.map(|(_, instead)| *instead)
 }
 
 /// Insertions, deletions and replacements that turn `a` into `b`.
@@ -301,6 +335,14 @@ impl TrainConfig {
                 None,
             ));
         }
+        let (most, delta) = (1.0 + self.grpo.clip_above(), self.grpo.delta);
+        if let Some(delta) = delta.filter(|delta| *delta < most) {
+            let allowed = format!(
+                "none or at least {most}: less would bound what the clip range lets through"
+            );
+            let value = delta.to_string();
+            return Err(ConfigError::refused("grpo.delta", &value, &allowed, None));
+        }
         if self.grpo.steps_per_generation > self.grpo.prompts_per_step {
             let allowed = format!(
                 "at most grpo.prompts_per_step ({}): a generation is cut between its groups",
@@ -331,6 +373,7 @@ mod tests {
     fn table_and_struct_have_the_same_keys() {
         let mut config = TrainConfig::nano();
         config.grpo.epsilon_high = Some(0.28);
+        config.grpo.delta = Some(4.0);
         config.lora.adapter = Some("sft".into());
         let table = config.to_table().expect("serialises");
         let mut have: Vec<String> = leaves(&table).into_iter().map(|(key, _)| key).collect();
@@ -358,6 +401,11 @@ mod tests {
         for (slip, want) in [
             ("grpo.betta", "grpo.beta"),
             ("beta", "grpo.beta"),
+            ("delta", "grpo.delta"),
+            (
+                "importance_sampling_level",
+                "grpo.importance_sampling_level",
+            ),
             ("grpo.learning_rate", "grpo.lr"),
             ("sft.epoch", "sft.epochs"),
             ("sede", "seed"),
@@ -404,6 +452,8 @@ mod tests {
         refused(|c| c.lora.targets.clear(), "lora.targets");
         refused(|c| c.lora.targets.push(Projection::QProj), "lora.targets");
         refused(|c| c.grpo.epsilon_high = Some(0.1), "grpo.epsilon_high");
+        refused(|c| c.grpo.delta = Some(1.1), "grpo.delta");
+        refused(|c| c.grpo.delta = Some(f64::NAN), "grpo.delta");
         refused(
             |c| c.grpo.steps_per_generation = c.grpo.prompts_per_step + 1,
             "grpo.steps_per_generation",

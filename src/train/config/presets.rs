@@ -4,8 +4,8 @@
 
 use super::resolve::ConfigError;
 use super::{
-    AttackerConfig, BaseDtype, EvalConfig, GrpoConfig, LoraConfig, LossType, Reference,
-    ScaleRewards, Schedule, SftConfig, TrainConfig,
+    AttackerConfig, BaseDtype, EvalConfig, GrpoConfig, ImportanceLevel, LoraConfig, LossType,
+    Reference, ScaleRewards, Schedule, SftConfig, TrainConfig,
 };
 
 /// Where resolution starts.
@@ -107,6 +107,8 @@ impl TrainConfig {
                 reference: Reference::Sft,
                 epsilon: 0.2,
                 epsilon_high: None,
+                delta: None,
+                importance_sampling_level: ImportanceLevel::Token,
                 num_iterations: 1,
                 steps_per_generation: 1,
                 loss_type: LossType::Dapo,

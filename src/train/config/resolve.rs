@@ -38,6 +38,12 @@ pub enum ConfigError {
         nearest: String,
         at: Source,
     },
+    #[error("{at}: `{key}` is TRL's and is not built here: {instead}")]
+    NotBuilt {
+        key: String,
+        instead: &'static str,
+        at: Source,
+    },
     #[error("{}`{key}` is {value}; it takes {allowed}", prefix(at.as_ref()))]
     Refused {
         key: String,
@@ -67,7 +73,9 @@ impl ConfigError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::UnknownPreset { .. } | Self::NotAnAssignment { .. } => true,
-            Self::UnknownKey { at, .. } | Self::Refused { at: Some(at), .. } => {
+            Self::UnknownKey { at, .. }
+            | Self::NotBuilt { at, .. }
+            | Self::Refused { at: Some(at), .. } => {
                 matches!(at, Source::Set(_))
             }
             _ => false,
@@ -163,11 +171,7 @@ fn put(
     at: Source,
 ) -> Result<(), ConfigError> {
     let Some(field) = fields::find(key) else {
-        return Err(ConfigError::UnknownKey {
-            key: key.to_owned(),
-            nearest: fields::nearest(key).to_owned(),
-            at,
-        });
+        return Err(unknown(key, at));
     };
     let is_set = matches!(at, Source::Set(_));
     if is_set && field.kind.is_optional() && value.as_str() == Some("none") {
@@ -181,6 +185,19 @@ fn put(
     }
     said.push((key.to_owned(), at));
     Ok(())
+}
+
+/// That there is no such key, with what it may have been meant for.
+fn unknown(key: &str, at: Source) -> ConfigError {
+    let key = key.to_owned();
+    match fields::not_built(&key) {
+        Some(instead) => ConfigError::NotBuilt { key, instead, at },
+        None => ConfigError::UnknownKey {
+            nearest: fields::nearest(&key).to_owned(),
+            key,
+            at,
+        },
+    }
 }
 
 /// Puts or removes the value of a known `key`.
@@ -346,7 +363,7 @@ fn placed(field: &Field) -> Option<(&'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::config::{LossType, Projection, ScaleRewards};
+    use crate::train::config::{ImportanceLevel, LossType, Projection, ScaleRewards};
 
     fn set(items: &[&str]) -> Vec<String> {
         items.iter().map(|s| (*s).to_owned()).collect()
@@ -394,12 +411,17 @@ mod tests {
             "grpo.scale_rewards=none",
             "grpo.epsilon_high=0.28",
             "grpo.epsilon_high=none",
+            "grpo.delta=4",
+            "grpo.importance_sampling_level=sequence",
             "lora.targets=[\"q_proj\"]",
         ]);
         let got = resolve(Preset::Nano, false, None, &sets).expect("resolves");
         assert_eq!(got.grpo.loss_type, LossType::DrGrpo);
         assert_eq!(got.grpo.scale_rewards, ScaleRewards::None);
         assert_eq!(got.grpo.epsilon_high, None);
+        assert_eq!(got.grpo.delta, Some(4.0));
+        let level = got.grpo.importance_sampling_level;
+        assert_eq!(level, ImportanceLevel::Sequence);
         assert_eq!(got.lora.targets, [Projection::QProj]);
     }
 
@@ -429,6 +451,19 @@ mod tests {
         );
         assert!(message(None, &["grpo=1"]).contains("unknown key `grpo`"));
         assert!(message(Some("[seed.x]\ny = 1\n"), &[]).contains("run.toml:1"));
+    }
+
+    #[test]
+    fn what_trl_has_and_this_has_not_is_said_so_and_not_taken_for_a_slip() {
+        assert_eq!(
+            message(None, &["grpo.reward_weights=[1.0]"]),
+            "--set grpo.reward_weights=[1.0]: `grpo.reward_weights` is TRL's and is not built here: there is one reward, whose parts have fixed weights"
+        );
+        let told = message(Some("[grpo]\nuse_vllm = true\n"), &[]);
+        assert!(told.starts_with("run.toml:2: `grpo.use_vllm` is TRL's"));
+        let typed = set(&["use_vllm=true"]);
+        let error = resolve(Preset::Nano, false, None, &typed).expect_err("not built");
+        assert!(error.is_usage());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::Run;
-use super::machine::free_bytes;
+use super::machine::{all_bytes, free_bytes};
 use crate::env::schema::Stage;
 use crate::model::config::ModelConfig;
 use crate::model::error::ModelError;
@@ -94,10 +94,12 @@ fn longest_prompt(model: &LoadedModel, config: &TrainConfig) -> Result<u64> {
 #[derive(Clone, Debug)]
 pub struct Fit {
     needs: Needs,
-    /// Bytes there are, where that is known.
+    /// Bytes there are for it, where that is known: what is free, and the weights that are in memory already.
     all: Option<u64>,
     /// What to set where that is less.
     advice: Option<String>,
+    /// Bytes that the device has, whoever uses them.
+    device: Option<u64>,
 }
 
 impl Fit {
@@ -105,6 +107,25 @@ impl Fit {
     #[must_use]
     pub fn fits(&self) -> bool {
         self.advice.is_none()
+    }
+
+    /// Refuses what the device could not hold if nobody else used it. The estimate is rough, so a quarter more than all there
+    /// is may still be tried: that a run may not fit is then a warning.
+    ///
+    /// # Errors
+    /// Says what is needed, and what to set.
+    fn check(&self) -> Result<()> {
+        let needed = self.needs.total();
+        match (self.device, &self.advice) {
+            (Some(device), Some(advice)) if needed > device.saturating_add(device / 4) => {
+                Err(TrainError::TooLarge {
+                    needs: self.needs.to_string(),
+                    there: gigabytes(device),
+                    advice: advice.clone(),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -140,7 +161,21 @@ pub fn fit(model: &LoadedModel, config: &TrainConfig) -> Result<Fit> {
     let needs = setting.needs();
     let too_little = all.filter(|all| needs.total() > *all);
     let advice = too_little.map(|all| advice(&setting, all));
-    Ok(Fit { needs, all, advice })
+    let device = all_bytes(decoder.device());
+    Ok(Fit {
+        needs,
+        all,
+        advice,
+        device,
+    })
+}
+
+/// Refuses a run that needs far more memory than its device has, before it has a folder.
+///
+/// # Errors
+/// Says how much it needs, and what to set; or as [`fit`].
+pub(super) fn check_memory(model: &LoadedModel, config: &TrainConfig) -> Result<()> {
+    fit(model, config)?.check()
 }
 
 /// What to set where a run has only `all` bytes.
@@ -175,7 +210,7 @@ fn check_room_in(
     config: &TrainConfig,
 ) -> Result<()> {
     let weight_bytes = placement.dtype.size_in_bytes() as u64;
-    let needed = shape.parameters() * weight_bytes;
+    let needed = shape.parameters().saturating_mul(weight_bytes);
     if needed <= free {
         return Ok(());
     }
@@ -191,6 +226,42 @@ fn check_room_in(
         needed: gigabytes(needed),
         there: gigabytes(free),
         advice: advice(&setting, free),
+    })
+}
+
+/// Refuses a model of this shape whose weights alone are more than the memory there is, before they are read to answer.
+///
+/// # Errors
+/// Says how much is missing, and what to do.
+pub fn check_room_to_answer(name: &str, shape: &ModelConfig, placement: &Placement) -> Result<()> {
+    match free_bytes(&placement.device) {
+        Some(free) => check_room_to_answer_in(free, name, shape, placement),
+        None => Ok(()),
+    }
+}
+
+fn check_room_to_answer_in(
+    free: u64,
+    name: &str,
+    shape: &ModelConfig,
+    placement: &Placement,
+) -> Result<()> {
+    let weight_bytes = placement.dtype.size_in_bytes() as u64;
+    let needed = shape.parameters().saturating_mul(weight_bytes);
+    if needed <= free {
+        return Ok(());
+    }
+    let advice = match weight_bytes > 2 && needed / 2 <= free {
+        true => {
+            "keep them in 16 bits (--dtype bf16, where a command has it), or take a smaller model"
+        }
+        false => "take a smaller model",
+    };
+    Err(TrainError::NoRoom {
+        model: name.into(),
+        needed: gigabytes(needed),
+        there: gigabytes(free),
+        advice: advice.into(),
     })
 }
 
@@ -239,6 +310,36 @@ mod tests {
     }
 
     #[test]
+    fn what_no_machine_like_this_could_hold_is_refused_and_what_might_fit_is_not() {
+        let model = LoadedModel::nano().expect("nano");
+        let small = fit(&model, &TrainConfig::nano()).expect("a fit");
+        let needed = small.needs.total();
+        let weighed = |device: Option<u64>, advice: Option<&str>| Fit {
+            device,
+            advice: advice.map(str::to_owned),
+            ..small.clone()
+        };
+        let advice = Some("try --set grpo.prompts_per_step=1");
+        // Four fifths of what is needed is the least that may be tried.
+        let least = needed.div_ceil(5) * 4;
+        for device in [None, Some(least), Some(needed), Some(u64::MAX)] {
+            assert!(weighed(device, advice).check().is_ok(), "{device:?}");
+        }
+        // Enough is free after all.
+        assert!(weighed(Some(1), None).check().is_ok());
+        for device in [1, least - 8] {
+            let told = weighed(Some(device), advice)
+                .check()
+                .expect_err("too large");
+            let told = told.to_string();
+            assert!(
+                told.contains("rollout") && told.ends_with("try --set grpo.prompts_per_step=1")
+            );
+            assert!(told.contains(&gigabytes(device)), "{told}");
+        }
+    }
+
+    #[test]
     fn weights_that_do_not_fit_are_refused_before_they_are_read() {
         let (config, placement) = (TrainConfig::nano(), Placement::cpu());
         // That of Qwen2.5-3B.
@@ -267,6 +368,30 @@ mod tests {
             .expect_err("far too much")
             .to_string();
         assert!(told.ends_with("take a smaller model"), "{told}");
+    }
+
+    #[test]
+    fn weights_that_do_not_fit_are_not_read_to_answer_either() {
+        let shape = LoadedModel::shape("nano").expect("nano");
+        let cpu = Placement::cpu();
+        let halves = Placement {
+            dtype: candle_core::DType::BF16,
+            ..cpu.clone()
+        };
+        let needed = shape.parameters() * 4;
+        let check = |free, placement| check_room_to_answer_in(free, "m", &shape, placement);
+        assert!(check(needed, &cpu).is_ok() && check(needed / 2, &halves).is_ok());
+        for (free, placement, advice) in [
+            (needed - 1, &cpu, "--dtype bf16"),
+            (needed / 2 - 1, &cpu, ": take a smaller model"),
+            (needed / 2 - 1, &halves, ": take a smaller model"),
+        ] {
+            let told = check(free, placement).expect_err("too much").to_string();
+            assert!(
+                told.starts_with("m: its weights alone need") && told.contains(advice),
+                "{told}"
+            );
+        }
     }
 
     #[test]

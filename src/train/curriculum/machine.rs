@@ -86,12 +86,25 @@ pub(super) fn free_bytes(device: &Device) -> Option<u64> {
     match device {
         Device::Cpu => free_main_memory(),
         #[cfg(feature = "cuda")]
-        Device::Cuda(_) => {
-            let told = candle_core::cuda_backend::cudarc::driver::result::mem_get_info().ok();
-            told.map(|(free, _)| free as u64)
-        }
+        Device::Cuda(_) => Some(gpu_memory()?.0 as u64),
         _ => None,
     }
+}
+
+/// All memory of a device, in bytes, whoever uses it, where the system tells.
+pub(super) fn all_bytes(device: &Device) -> Option<u64> {
+    match device {
+        Device::Cpu => main_memory(),
+        #[cfg(feature = "cuda")]
+        Device::Cuda(_) => Some(gpu_memory()?.1 as u64),
+        _ => None,
+    }
+}
+
+/// Free and all memory of the GPU in use, in bytes.
+#[cfg(feature = "cuda")]
+fn gpu_memory() -> Option<(usize, usize)> {
+    candle_core::cuda_backend::cudarc::driver::result::mem_get_info().ok()
 }
 
 /// For how much of the driver's last sampling period (up to a second) a GPU was at work, in percent, where the driver tells.
@@ -135,19 +148,34 @@ fn gpu_name(uuid: &[impl Copy + Into<i128>]) -> String {
 
 /// What Linux says could be given out, within the limit of this process's control group.
 fn free_main_memory() -> Option<u64> {
-    let read = |path: &str| std::fs::read_to_string(path).ok();
-    let info = read("/proc/meminfo")?;
-    let line = info
-        .lines()
-        .find(|line| line.starts_with("MemAvailable:"))?;
-    let available = line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024;
-    let number = |path: &str| read(path)?.trim().parse::<u64>().ok();
-    let limit = number("/sys/fs/cgroup/memory.max");
-    let used = number("/sys/fs/cgroup/memory.current");
-    let left = limit
-        .zip(used)
+    let available = told_by_linux("MemAvailable:")?;
+    let left = group_limit()
+        .zip(group_number("memory.current"))
         .map(|(limit, used)| limit.saturating_sub(used));
     Some(left.map_or(available, |left| left.min(available)))
+}
+
+/// What there is, within the limit of this process's control group.
+fn main_memory() -> Option<u64> {
+    let all = told_by_linux("MemTotal:")?;
+    Some(group_limit().map_or(all, |limit| limit.min(all)))
+}
+
+/// Bytes of a line of `/proc/meminfo`, which counts in KiB.
+fn told_by_linux(name: &str) -> Option<u64> {
+    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = info.lines().find(|line| line.starts_with(name))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
+}
+
+/// Most bytes that this process's control group may hold; `None` without such a limit.
+fn group_limit() -> Option<u64> {
+    group_number("memory.max")
+}
+
+fn group_number(file: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/sys/fs/cgroup/{file}")).ok()?;
+    text.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -159,6 +187,14 @@ mod tests {
         let uuid: [i8; 16] = [-34, -83, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 127, -128];
         assert_eq!(gpu_name(&uuid), "GPU-dead0102-0304-0506-0708-090a0b0c7f80");
         assert_eq!(gpu_name(&[255u8, 0]), "GPU-ff00");
+    }
+
+    #[test]
+    fn there_is_at_least_as_much_memory_as_is_free() {
+        if let Some(free) = free_bytes(&Device::Cpu) {
+            let all = all_bytes(&Device::Cpu).expect("told where the free memory is");
+            assert!(free <= all && all > 1 << 20, "{free} of {all}");
+        }
     }
 
     #[test]

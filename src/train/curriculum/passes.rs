@@ -92,14 +92,8 @@ impl Run<'_> {
         let mut stats = BatchStats::default();
         for groups in packings(still, self.config.micro_batch_tokens, group_tokens) {
             let (sequences, sampled) = sequences(groups);
-            let temperature = self.config.grpo.temperature;
-            let decoder = &self.learner.decoder;
-            stats.add(&Learner::observe(
-                decoder,
-                &sequences,
-                temperature,
-                &sampled,
-            )?);
+            let (decoder, config) = (&self.learner.decoder, &self.config.grpo);
+            stats.add(&Learner::observe(decoder, &sequences, config, &sampled)?);
             self.listen()?;
         }
         Ok(stats)
@@ -154,9 +148,9 @@ pub(super) fn loss_values(
     let (told, scored) = (&stats.told, stats.scored.max(1.0));
     let clipped = told.clipped_low + told.clipped_high;
     let mut values = named([
-        ("clip_ratio/low_mean", told.mean(told.clipped_low)),
-        ("clip_ratio/high_mean", told.mean(told.clipped_high)),
-        ("clip_ratio/region_mean", told.mean(clipped)),
+        ("clip_ratio/low_mean", told.clip_share(told.clipped_low)),
+        ("clip_ratio/high_mean", told.clip_share(told.clipped_high)),
+        ("clip_ratio/region_mean", told.clip_share(clipped)),
         (
             "sampling/sampling_logp_difference/mean",
             stats.mismatch_sum / scored,

@@ -109,13 +109,7 @@ impl Run<'_> {
         let mut groups = until_full(&config, |again| {
             self.draw(stage, &Draw { step, again, most })
         })?;
-        let verdicts = groups.iter().flat_map(|g| &g.verdicts);
-        let rewards: Vec<f64> = verdicts.map(|verdict| verdict.reward).collect();
-        let size = config.num_generations as usize;
-        let advantages = grpo::advantages(&rewards, size, config.scale_rewards);
-        for (group, advantages) in groups.iter_mut().zip(advantages.chunks(size)) {
-            group.advantages = advantages.to_vec();
-        }
+        weigh(&mut groups, &config, self.position.step + 1)?;
         Ok(groups)
     }
 
@@ -148,7 +142,10 @@ impl Run<'_> {
             max_tokens: config.max_completion_length as usize,
         };
         let samples = generate(&self.learner.decoder, requests, &sampling, tokenizer.ends())?;
-        check_groups(&samples, config.num_generations)?;
+        let (number, wanted) = (self.position.step + 1, config.num_generations);
+        for (at, group) in samples.iter().enumerate() {
+            check_group(number, at, at, group, wanted)?;
+        }
         self.listen()?;
         let judged = episodes.into_iter().zip(prompts).zip(samples);
         let groups: Vec<Group> = judged
@@ -234,16 +231,37 @@ impl Run<'_> {
     }
 }
 
-/// Holds every group to its prompt's id: advantages are taken over places, and a sample in another's place would be
-/// compared with answers to another question.
-fn check_groups(samples: &[Vec<Sample>], wanted: u64) -> Result<()> {
-    for (prompt, group) in samples.iter().enumerate() {
-        let is_own = |sample: &Sample| sample.group == prompt;
-        if group.len() as u64 != wanted || !group.iter().all(is_own) {
-            return Err(TrainError::MixedGroup { prompt, wanted });
-        }
+/// Advantages of the groups of `step`. They are taken over places, and a sample in another's place would be compared with
+/// answers to another question: each group is held to its id first.
+fn weigh(groups: &mut [Group], config: &GrpoConfig, step: u64) -> Result<()> {
+    for (at, group) in groups.iter().enumerate() {
+        let id = group.samples.first().map_or(at, |sample| sample.group);
+        check_group(step, at, id, &group.samples, config.num_generations)?;
+    }
+    let verdicts = groups.iter().flat_map(|g| &g.verdicts);
+    let rewards: Vec<f64> = verdicts.map(|verdict| verdict.reward).collect();
+    let size = config.num_generations as usize;
+    let advantages = grpo::advantages(&rewards, size, config.scale_rewards);
+    for (group, advantages) in groups.iter_mut().zip(advantages.chunks(size)) {
+        group.advantages = advantages.to_vec();
     }
     Ok(())
+}
+
+/// Holds the samples of a group of `step` to be `wanted` answers to the prompt of this id, and nothing else.
+fn check_group(step: u64, group: usize, id: usize, samples: &[Sample], wanted: u64) -> Result<()> {
+    let held = samples.len();
+    let own = samples.iter().filter(|sample| sample.group == id).count();
+    if own == held && own as u64 == wanted {
+        return Ok(());
+    }
+    Err(TrainError::MixedGroup {
+        step,
+        group,
+        own,
+        held,
+        wanted,
+    })
 }
 
 /// Prompt and completion tokens of a step.
@@ -293,7 +311,7 @@ mod tests {
     use crate::link::{Control, RunFact, TrainRequest};
     use crate::model::decoder::Decoder;
     use crate::model::source::LoadedModel;
-    use crate::train::config::{LossType, TrainConfig};
+    use crate::train::config::{LossType, ScaleRewards, TrainConfig};
     use crate::train::curriculum::Host;
 
     const EQUAL: [f64; 2] = [0.5, 0.5];
@@ -338,7 +356,10 @@ mod tests {
         }
         let broken = until_full(&drawing(3), |_| {
             Err(TrainError::MixedGroup {
-                prompt: 0,
+                step: 1,
+                group: 0,
+                own: 3,
+                held: 4,
                 wanted: 4,
             })
         });
@@ -457,14 +478,49 @@ mod tests {
             truncated: false,
             group,
         };
-        let groups = |ids: [[usize; 2]; 2]| ids.map(|ids| ids.map(sample).to_vec());
-        assert!(check_groups(&groups([[0, 0], [1, 1]]), 2).is_ok());
-        for mixed in [[[0, 1], [1, 0]], [[1, 1], [0, 0]]] {
-            assert!(check_groups(&groups(mixed), 2).is_err(), "{mixed:?}");
+        let checked = |ids: &[usize], wanted| {
+            let samples: Vec<Sample> = ids.iter().map(|&id| sample(id)).collect();
+            check_group(7, 3, 1, &samples, wanted)
+        };
+        assert!(checked(&[1, 1], 2).is_ok());
+        for (mixed, wanted) in [
+            (&[1, 0][..], 2),
+            (&[0, 0], 2),
+            (&[1, 1], 3),
+            (&[1, 1], 1),
+            (&[1, 1, 0], 2),
+            (&[], 2),
+        ] {
+            let told = checked(mixed, wanted).expect_err("mixed").to_string();
+            assert!(told.starts_with("step 7: group 3 has "), "{told}");
         }
-        assert!(
-            check_groups(&groups([[0, 0], [1, 1]]), 3).is_err(),
-            "one is missing"
-        );
+    }
+
+    #[test]
+    fn advantages_are_made_of_whole_groups_only() {
+        let config = GrpoConfig {
+            num_generations: 2,
+            scale_rewards: ScaleRewards::None,
+            ..drawing(1)
+        };
+        let groups = || vec![Group::of_rewards(&EQUAL), Group::of_rewards(&UNEQUAL)];
+        let mut whole = groups();
+        whole.iter_mut().for_each(|group| group.advantages.clear());
+        weigh(&mut whole, &config, 7).expect("whole groups");
+        let advantages = whole.iter().flat_map(|group| group.advantages.clone());
+        assert_eq!(advantages.collect::<Vec<_>>(), [0.0, 0.0, 0.5, -0.5]);
+        // An answer is lost, or another prompt's stands in its place.
+        let breaks: [fn(&mut Group); 2] = [
+            |group| drop(group.samples.pop()),
+            |group| group.samples[1].group = 5,
+        ];
+        for damage in breaks {
+            let mut broken = groups();
+            damage(&mut broken[1]);
+            let told = weigh(&mut broken, &config, 7)
+                .expect_err("broken")
+                .to_string();
+            assert!(told.starts_with("step 7: group 1 has 1 answers"), "{told}");
+        }
     }
 }

@@ -15,8 +15,9 @@ const WINDOW: usize = 20;
 const COLLAPSE_SHARE: f64 = 0.6;
 /// The share of malformed answers that leaves little to learn from.
 const MALFORMED_SHARE: f64 = 0.5;
-/// Steps without one telling group that look as if nothing is left to learn.
+/// Steps without one telling group that look as if nothing is left to learn, and fewer of them that begin a stage.
 const BARREN: usize = 5;
+const BARREN_FIRST: usize = 4;
 /// The share of groups of equal rewards that leaves little to learn from.
 const EQUAL_SHARE: f64 = 0.8;
 
@@ -49,10 +50,11 @@ impl StepAnswers {
     }
 }
 
-/// What is wrong with the last steps: of actions, of form, and of rewards.
-fn complaints(recent: &VecDeque<StepAnswers>) -> [Option<String>; 3] {
+/// What is wrong with the last steps of a stage: of actions, of form, and of rewards. `is_over`: the stage has no more.
+fn complaints(stage: &str, recent: &VecDeque<StepAnswers>, is_over: bool) -> [Option<String>; 3] {
     let [collapse, malformed] = answers_of(recent);
-    [collapse, malformed, equal_rewards(recent)]
+    let rewards = none_told(stage, recent, is_over).or_else(|| equal_rewards(recent));
+    [collapse, malformed, rewards]
 }
 
 fn sum(recent: &VecDeque<StepAnswers>, of: impl Fn(&StepAnswers) -> u64) -> f64 {
@@ -89,11 +91,33 @@ fn answers_of(recent: &VecDeque<StepAnswers>) -> [Option<String>; 2] {
     ]
 }
 
+/// A step whose groups were counted, none of which told anything.
+fn is_barren(step: &StepAnswers) -> bool {
+    step.groups > 0 && step.telling_groups == 0
+}
+
+/// That no group of a stage has told anything so far: after [`BARREN_FIRST`] steps, or all that the stage has.
+fn none_told(stage: &str, recent: &VecDeque<StepAnswers>, is_over: bool) -> Option<String> {
+    let steps = recent.len();
+    // Of as many as are remembered there may have been more.
+    let is_enough = steps >= BARREN_FIRST || (is_over && steps > 0);
+    if steps >= WINDOW || !is_enough || !recent.iter().all(is_barren) {
+        return None;
+    }
+    let all = match (is_over, steps) {
+        (true, 1) => "its one step".to_owned(),
+        (true, _) => format!("its {steps} steps"),
+        (false, _) => format!("its {steps} steps so far"),
+    };
+    Some(format!(
+        "{stage}: no group of {all} had unequal rewards, so nothing was learned from them: more SFT before GRPO (sft.examples), or raise grpo.max_draws or grpo.temperature"
+    ))
+}
+
 /// That no group of the last [`BARREN`] steps told anything, or few of the last [`WINDOW`] did; of steps whose groups were
 /// not counted nothing is said.
 fn equal_rewards(recent: &VecDeque<StepAnswers>) -> Option<String> {
     let advice = "raise grpo.max_draws or grpo.temperature, or go on to the next stage";
-    let is_barren = |step: &StepAnswers| step.groups > 0 && step.telling_groups == 0;
     if recent.len() >= BARREN && recent.iter().rev().take(BARREN).all(is_barren) {
         return Some(format!(
             "no group of the last {BARREN} steps had unequal rewards, so nothing is learned: {advice}"
@@ -117,13 +141,15 @@ fn equal_rewards(recent: &VecDeque<StepAnswers>) -> Option<String> {
 impl Run<'_> {
     /// Warns once when one action takes over, answers lose their form, or hardly any group tells anything.
     pub(super) fn watch_collapse(&mut self, groups: &[Group]) -> Result<()> {
+        let stage = self.phase_name();
+        let is_over = self.position.phase_step >= self.phase_end();
         let recent = &mut self.position.recent;
-        let before = complaints(recent);
+        let before = complaints(&stage, recent, false);
         recent.push_back(StepAnswers::of(groups));
         if recent.len() > WINDOW {
             recent.pop_front();
         }
-        let now = complaints(recent);
+        let now = complaints(&stage, recent, is_over);
         for (before, now) in before.into_iter().zip(now) {
             if let (None, Some(message)) = (before, now) {
                 self.warn(message)?;
@@ -175,16 +201,16 @@ mod tests {
             ),
         ];
         for (step, expected) in cases {
-            let said = complaints(&steps(WINDOW, step)).map(|c| c.is_some());
-            assert_eq!(said, expected, "{step:?}");
-            let early = complaints(&steps(WINDOW - 1, step));
+            let said = complaints("stage1_basic", &steps(WINDOW, step), false);
+            assert_eq!(said.map(|c| c.is_some()), expected, "{step:?}");
+            let early = complaints("stage1_basic", &steps(WINDOW - 1, step), false);
             assert!(early.iter().all(Option::is_none));
         }
         let collapsed = StepAnswers {
             chosen: [0, 90, 10, 0, 0],
             ..StepAnswers::default()
         };
-        let [message, ..] = complaints(&steps(WINDOW, collapsed));
+        let [message, ..] = complaints("stage1_basic", &steps(WINDOW, collapsed), false);
         assert!(message.is_some_and(|m| m.starts_with("90 % of answers") && m.contains("monitor")));
     }
 
@@ -205,10 +231,14 @@ mod tests {
         let (barren, unknown) = (rewarded(10, 0), rewarded(0, 0));
         let (little, enough) = (rewarded(10, 1), rewarded(10, 2));
         let none = "no group of the last 5 steps had unequal rewards";
-        let cases: [Case<'_>; 13] = [
+        let cases: [Case<'_>; 14] = [
             (&[], None),
-            (&[(4, barren)], None),
-            (&[(5, barren)], Some(none)),
+            (&[(3, barren)], None),
+            (
+                &[(5, barren)],
+                Some("stage2_multi: no group of its 5 steps so"),
+            ),
+            (&[(1, little), (4, barren)], None),
             (&[(WINDOW, barren)], Some(none)),
             (&[(5, barren), (1, little)], None),
             (&[(1, little), (5, barren)], Some(none)),
@@ -222,7 +252,7 @@ mod tests {
         ];
         for (runs, expected) in cases {
             let recent: VecDeque<_> = runs.iter().flat_map(|(n, step)| steps(*n, *step)).collect();
-            let [_, _, said] = complaints(&recent);
+            let [_, _, said] = complaints("stage2_multi", &recent, false);
             let begins = |said: &String| expected.is_some_and(|words| said.starts_with(words));
             assert_eq!(said.is_some(), expected.is_some(), "{runs:?}: {said:?}");
             assert!(said.as_ref().is_none_or(begins), "{runs:?}: {said:?}");
@@ -232,6 +262,63 @@ mod tests {
         let mut recent = steps(WINDOW - 1, enough);
         recent.push_back(little);
         assert!(equal_rewards(&recent).is_some());
+    }
+
+    #[test]
+    fn a_stage_without_any_signal_is_named_after_four_steps_or_at_its_end() {
+        let (barren, unknown) = (rewarded(10, 0), rewarded(0, 0));
+        let stage = "stage3_mixed";
+        let said = |runs: &[(usize, StepAnswers)], is_over: bool| {
+            let recent: VecDeque<_> = runs.iter().flat_map(|(n, step)| steps(*n, *step)).collect();
+            none_told(stage, &recent, is_over)
+        };
+        for (count, is_over, words) in [
+            (1, false, None),
+            (3, false, None),
+            (4, false, Some("its 4 steps so far had")),
+            (19, false, Some("its 19 steps so far had")),
+            (1, true, Some("its one step had")),
+            (3, true, Some("its 3 steps had")),
+            (4, true, Some("its 4 steps had")),
+        ] {
+            let told = said(&[(count, barren)], is_over);
+            assert_eq!(told.is_some(), words.is_some(), "{count}, {is_over}");
+            let holds = |told: String| {
+                let parts = [stage, words.unwrap_or_default(), "nothing was learned"];
+                let to_do = ["sft.examples", "grpo.max_draws", "grpo.temperature"];
+                parts.iter().chain(&to_do).all(|part| told.contains(part))
+            };
+            assert!(told.is_none_or(holds), "{count}, {is_over}");
+        }
+        for mixed in [
+            [(3, barren), (1, rewarded(10, 1))],
+            [(1, unknown), (3, barren)],
+        ] {
+            assert_eq!(said(&mixed, true), None, "{mixed:?}");
+        }
+        assert_eq!(said(&[], true), None, "a stage of no steps");
+    }
+
+    #[test]
+    fn a_stretch_without_signal_is_complained_of_from_its_fourth_step_to_its_end() {
+        let mut recent = VecDeque::new();
+        let mut began = Vec::new();
+        let mut was = false;
+        for step in 1..=60 {
+            // Barren ones before and after ten that tell something.
+            let telling = u64::from(matches!(step, 31..=40));
+            recent.push_back(rewarded(1, telling));
+            if recent.len() > WINDOW {
+                recent.pop_front();
+            }
+            let [_, _, said] = complaints("stage1_basic", &recent, step == 60);
+            if said.is_some() && !was {
+                began.push(step);
+            }
+            was = said.is_some();
+        }
+        // Once for the stage's beginning, once for the stretch after the telling steps.
+        assert_eq!(began, [4, 45]);
     }
 
     #[test]

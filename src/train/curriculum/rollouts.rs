@@ -152,7 +152,8 @@ fn constant_reward(truth: &Truth, action: Action) -> f64 {
 fn lengths(groups: &[Group]) -> Vec<(String, f64)> {
     let samples: Vec<&Sample> = groups.iter().flat_map(|g| &g.samples).collect();
     let stats = |which: Vec<f64>| {
-        let mean = which.iter().sum::<f64>() / which.len().max(1) as f64;
+        // A sum of no numbers is -0.
+        let mean = which.iter().sum::<f64>() / which.len().max(1) as f64 + 0.0;
         let least = which.iter().copied().fold(f64::INFINITY, f64::min);
         let most = which.iter().copied().fold(0.0, f64::max);
         (mean, if least.is_finite() { least } else { 0.0 }, most)
@@ -310,6 +311,22 @@ mod tests {
         }
         let all: Vec<Group> = cases.map(|(rewards, _)| Group::of_rewards(rewards)).into();
         assert_eq!(telling(&all), 2);
+    }
+
+    #[test]
+    fn where_no_answer_ended_by_itself_lengths_of_those_that_did_are_zero() {
+        let mut group = Group::of_rewards(&[1.0, 0.0]);
+        for sample in &mut group.samples {
+            sample.truncated = true;
+        }
+        let values = rollout_values(&[group], ScaleRewards::None);
+        for name in ["mean", "min", "max"] {
+            let value = values[&format!("completions/{name}_terminated_length")];
+            // Zero without a sign: `-0.0` is equal to it.
+            assert_eq!(value.to_bits(), 0, "{name}: {value:?}");
+        }
+        assert_eq!(values["completions/clipped_ratio"], 1.0);
+        assert_eq!(values["completions/mean_length"], 3.0);
     }
 
     /// Bytes of text as tokens.

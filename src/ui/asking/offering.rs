@@ -33,8 +33,8 @@ impl Queue {
         self.adapters.insert(at, choice);
     }
 
-    /// The run in `dir` is gone, and its adapters with it.
-    pub fn forget_run(&mut self, dir: &Path) {
+    /// The run in `dir` is gone, and its adapters with it. Where one of them was asked, what is asked instead.
+    pub fn forget_run(&mut self, dir: &Path) -> Option<String> {
         let (gone, left) = (self.offered.drain(..)).partition(|o| o.dir.starts_with(dir));
         self.offered = left;
         let chosen = self.adapter().cloned();
@@ -45,9 +45,12 @@ impl Queue {
             self.adapters.retain(|known| *known != choice);
         }
         let place = |wanted| self.adapters.iter().position(|choice| *choice == wanted);
+        let was_asked = chosen.is_some();
         let (chosen, compared) = (chosen.and_then(place), beside.and_then(place));
-        self.chosen = chosen.unwrap_or(0);
+        self.chosen = chosen.unwrap_or_else(|| self.default_place());
         self.compared = compared.filter(|at| *at != self.chosen);
+        let is_gone = was_asked && chosen.is_none();
+        self.adapter().filter(|_| is_gone).map(adapter_name)
     }
 
     fn forget_said(&mut self, choice: &AdapterChoice) {
@@ -181,7 +184,13 @@ mod tests {
         assert_eq!(names(&app).last().map(String::as_str), Some("live"));
         let chosen = app.queue.adapter().map(adapter_name);
         assert_eq!(chosen.as_deref(), Some("one/stage1_basic"));
-        app.queue.forget_run(dir("one").path());
+        let other = app.queue.forget_run(dir("two").path());
+        assert_eq!(other, None, "another run's are not asked");
+        // The default, not whatever stands first.
+        let instead = app.queue.forget_run(dir("one").path());
+        assert_eq!(instead.as_deref(), Some("stage4_adversarial"));
+        let asked = app.queue.adapter().map(adapter_name);
+        assert_eq!(asked, instead);
         assert!(!names(&app).iter().any(|name| name.starts_with("one/")));
         assert!(app.queue.offered.is_empty() && app.queue.second_adapter().is_none());
     }

@@ -102,6 +102,7 @@ pub enum Verb {
     EditNote,
     ExportRun,
     ExportLabels,
+    ChooseFormat,
     ListRuns,
     ShowLabelling,
     AcceptAnswer,

@@ -27,7 +27,7 @@ impl Part {
     const fn key(self) -> &'static str {
         match self {
             Self::Rationale => "e",
-            Self::Note => "o",
+            Self::Note => "c",
         }
     }
 }
@@ -144,7 +144,7 @@ mod tests {
         desk.press("2 e s e e n Esc");
         assert!(desk.said().contains("e goes on with it"), "{}", desk.said());
         assert_eq!(desk.decision(0).rationale, "", "nothing is saved");
-        desk.press("o");
+        desk.press("c");
         assert_eq!(typed(&desk), "", "a note is another line");
         desk.press("a s k Esc ] e");
         assert_eq!(typed(&desk), "", "and another alert another label");
@@ -152,9 +152,9 @@ mod tests {
         assert_eq!(typed(&desk), "seen");
         desk.type_line(" before");
         assert_eq!(desk.decision(0).rationale, "seen before");
-        desk.press("o");
+        desk.press("c");
         assert_eq!(typed(&desk), "ask");
-        desk.press("ctrl-u Esc o");
+        desk.press("ctrl-u Esc c");
         assert_eq!(typed(&desk), "", "an emptied line is no draft");
     }
 
@@ -179,7 +179,7 @@ mod tests {
         desk.press("Backspace y");
         assert!(typed(&desk).ends_with("äy"));
         assert!(!seen(&desk.app, (80, 24)).contains("full"));
-        desk.press("Esc o");
+        desk.press("Esc c");
         update(&mut desk.app, Msg::Paste("n".repeat(600)));
         assert_eq!(typed(&desk).len(), 600, "a note is longer");
     }

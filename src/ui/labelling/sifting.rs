@@ -80,7 +80,7 @@ impl Vocabulary for Labelling {
         "stage",
         "split",
     ];
-    const OTHERS: &'static str = " and those of log lines (O)";
+    const OTHERS: &'static str = " and those of log lines (o)";
 
     fn others(&self) -> Box<dyn Iterator<Item = String> + '_> {
         let lines = self.items.iter().flat_map(|i| &i.entry.episode.log_window);
@@ -122,23 +122,53 @@ impl Alert<'_> {
 }
 
 impl Labelling {
+    /// The selected alert, and the line under the cursor of its log window.
+    #[must_use]
+    pub const fn stand(&self) -> (usize, usize) {
+        (self.selected, self.line)
+    }
+
+    /// Back to where the cursors stood.
+    pub fn stand_at(&mut self, (at, line): (usize, usize)) {
+        self.select(at);
+        self.line = line;
+        self.line_scroll = Scroll::closed();
+    }
+
     /// Shows only what `text` lets through, and goes to the nearest such alert, ahead first.
     ///
     /// # Errors
     /// Says what is wrong with the text; the filter before stays.
     pub fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
+        self.set_filter_from(self.selected, text)
+    }
+
+    /// The same, measured from the alert at `from`: while a filter is typed the cursor must not drift with every letter.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text; the filter before stays.
+    pub fn set_filter_from(&mut self, from: usize, text: &str) -> Result<(), FilterError> {
         self.filter = Filter::parse(text, self)?;
         self.filter_text = text.trim().to_owned();
-        self.go_to_nearest();
+        self.seek(from);
         Ok(())
     }
 
-    fn go_to_nearest(&mut self) {
-        let (visible, here) = (self.visible(), self.selected);
-        let found = nearest(&visible, here).filter(|at| *at != here);
+    /// Goes to the nearest alert from `from` on that the filter lets through, once it is there; stays at `from` where all
+    /// have been looked through and none is.
+    fn seek(&mut self, from: usize) {
+        let found = nearest(&self.visible(), from);
         // Ahead first, as long as there may be one.
-        if let Some(at) = found.filter(|at| *at > here || !self.lacks_alerts()) {
-            self.select(at);
+        let is_sure = |at: &usize| *at >= from || !self.lacks_alerts();
+        match found.filter(is_sure) {
+            None if self.lacks_alerts() => self.sought_from = Some(from),
+            found => {
+                self.sought_from = None;
+                let at = found.unwrap_or(from);
+                if at != self.selected {
+                    self.select(at);
+                }
+            }
         }
     }
 
@@ -148,10 +178,12 @@ impl Labelling {
         self.is_filtered() && self.is_endless && self.items.len() < LOOKED_THROUGH
     }
 
-    /// Generates some of them; a cursor on an alert that is not let through goes to the first that is.
+    /// Generates some of them; the first that the filter lets through is gone to, while one is looked for.
     pub fn look_further(&mut self) {
         self.generate((self.items.len() + SLICE).min(LOOKED_THROUGH));
-        self.go_to_nearest();
+        if let Some(from) = self.sought_from {
+            self.seek(from);
+        }
     }
 
     /// Whether a filter hides anything.

@@ -2,8 +2,9 @@
 
 use crate::label::State;
 use crate::label::examples::Written;
+use crate::label::export::Format;
 use crate::ui::app::{App, ScreenName};
-use crate::ui::clerk::{Outcome, Request};
+use crate::ui::clerk::Outcome;
 use crate::ui::detail;
 use crate::ui::editing;
 use crate::ui::gate;
@@ -11,7 +12,7 @@ use crate::ui::keys::Verb;
 use crate::ui::labelling::agreeing::{Disagreement, all_disagreements, disagreements};
 use crate::ui::labelling::deciding::{accept, choose, drafted, mark, settle, submit};
 use crate::ui::labelling::drafts::type_line;
-use crate::ui::labelling::{Access, Labelling, adding};
+use crate::ui::labelling::{Access, Labelling, adding, formats};
 use crate::ui::layer::{Layer, LineOf};
 use crate::ui::msg::Effect;
 use crate::ui::pace::Urgency;
@@ -57,7 +58,8 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
             }
         }
         Verb::ShowAgreement => show_agreement(app),
-        Verb::ExportLabels => return export(app),
+        Verb::ExportLabels => return formats::write(app, Format::PromptCompletion),
+        Verb::ChooseFormat => formats::open(app),
         Verb::ShowGuidelines => app.layers.push(Layer::guidelines()),
         _ => effects = decide(app, verb),
     }
@@ -65,31 +67,31 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
     effects
 }
 
-/// Has the clerk write what is submitted as examples.
-fn export(app: &mut App) -> Vec<Effect> {
-    match app.labelling.access {
-        Access::Open => vec![Effect::Label(Request::Export)],
-        _ => {
-            app.say("the labels are not read yet");
-            Vec::new()
-        }
-    }
-}
-
-/// The examples are on disk: the next run can learn from them.
+/// The examples are on disk: where a run can learn from them, the next one does.
 fn exported(app: &mut App, written: Written) {
-    let Written { path, examples } = written;
+    let Written {
+        path,
+        examples,
+        format,
+    } = written;
     if examples == 0 {
         app.say("nothing is submitted yet: 1-5, Space and Enter label an alert");
         return;
     }
     let shown = path.display().to_string();
     let s = if examples == 1 { "" } else { "s" };
+    let is_read = format == Format::PromptCompletion;
+    let more = match is_read {
+        true => "; F2 and then t trains on what is there",
+        false => "",
+    };
     app.say(format!(
-        "{examples} example{s} in {}; F2 and then t trains on what is there",
+        "{examples} example{s} in {}{more}",
         gate::clean(&shown)
     ));
-    app.sft_extra = Some(path);
+    if is_read {
+        app.sft_extra = Some(path);
+    }
 }
 
 /// Asks the model about the alert in front, where it may be asked.

@@ -36,7 +36,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
             let request = training.step_group(by);
             return read_groups(request);
         }
-        Verb::ToggleSmoothing => training.is_raw = !training.is_raw,
+        Verb::ToggleSmoothing => next_smoothing(app),
         Verb::ToggleRun if !training.toggle_run() => app.say("there is only one run to show"),
         Verb::ToggleAlone => toggle_alone(app),
         Verb::NextAxis => next_axis(app),
@@ -99,6 +99,13 @@ fn toggle_alone(app: &mut App) {
     } else {
         training.view.is_alone = true;
     }
+}
+
+/// How much the curves are smoothed next, and says so.
+fn next_smoothing(app: &mut App) {
+    let smoothing = app.training.smoothing.next();
+    app.training.smoothing = smoothing;
+    app.say(smoothing.words());
 }
 
 /// The next marked run is what the value cursor holds values against.

@@ -10,6 +10,7 @@ use crate::ui::keys::Verb;
 use crate::ui::labelling::verbs;
 use crate::ui::leaving::losses;
 use crate::ui::msg::ExitReason;
+use crate::ui::order::Order;
 use crate::ui::perform::perform;
 use crate::ui::queue::{Model, adapter_name};
 use crate::ui::searching;
@@ -26,6 +27,7 @@ impl Plain<'_> {
             Word::Answer => self.answer(),
             Word::Label => self.label(rest),
             Word::Guidelines => self.guidelines(),
+            Word::Note if self.app.screen != ScreenName::Labelling => self.note_on_run(rest),
             Word::Rationale | Word::Note => self.write(word, rest),
             Word::Rule => self.put_all(&telling::rule(&self.app)),
             Word::Fields => self.fields(rest),
@@ -43,12 +45,20 @@ impl Plain<'_> {
             Word::Copy => self.copy(rest),
             Word::Case => self.case(rest),
             Word::Agreement => self.agreement(rest),
+            Word::Sort => self.sort(rest),
+            Word::Export => self.export(rest),
+            Word::Settings => self.settings(rest),
+            Word::Set => self.set(rest),
             Word::Train => self.train(rest),
             Word::Pause | Word::Resume | Word::Save | Word::Stop => self.steer(word),
             Word::Rollouts => self.rollouts(rest),
             Word::Evaluations => self.evaluations(rest),
             Word::Attacks => self.attacks(),
+            Word::Metrics => self.metrics(rest),
+            Word::Log => self.log(rest),
             Word::Runs => self.runs(),
+            Word::Open => self.open_run(rest),
+            Word::Delete => self.delete_run(rest),
             Word::Help => self.help(rest),
             Word::Quit => self.quit(rest),
             _ => self.by_verb(word),
@@ -68,7 +78,6 @@ impl Plain<'_> {
             Word::Flag => Verb::FlagAlert,
             Word::Pending => Verb::NextPending,
             Word::Generated => Verb::ToggleGenerated,
-            Word::Export => Verb::ExportLabels,
             Word::Episodes => Verb::ShowEpisodes,
             Word::Again => Verb::AskAgain,
             Word::Blind => return self.toggle_blind(),
@@ -174,6 +183,44 @@ impl Plain<'_> {
             text => format!("Filter {text}: {visible} alerts so far"),
         };
         self.put(&said)
+    }
+
+    /// What alerts are listed by: told, or another.
+    fn sort(&mut self, rest: &str) -> io::Result<()> {
+        let here = self.app.queue.order();
+        let wanted = Order::ALL.into_iter().find(|by| by.as_str() == rest);
+        if wanted.is_none() && rest != "next" {
+            let known = Order::ALL.map(Order::as_str).join(" ");
+            let by = here.as_str();
+            return self.put(&match rest {
+                "" => format!("Alerts are listed by {by}: sort takes next, or one of {known}"),
+                other => format!("no order {other}: next, or one of {known}"),
+            });
+        }
+        let at = |order| Order::ALL.iter().position(|by| *by == order).unwrap_or(0);
+        let count = Order::ALL.len();
+        let steps = wanted.map_or(1, |wanted| (at(wanted) + count - at(here)) % count);
+        (0..steps).for_each(|_| self.app.queue.step_order());
+        let effects = self.app.ask();
+        self.act(effects)?;
+        let by = self.app.queue.order().as_str();
+        self.put(&format!(
+            "Alerts are listed by {by}: next and previous go by that."
+        ))
+    }
+
+    /// The labels as examples, or the numbers of a run as files.
+    fn export(&mut self, rest: &str) -> io::Result<()> {
+        if !rest.is_empty() {
+            return self.tend(rest, Verb::ExportRun);
+        }
+        if self.app.screen != ScreenName::Labelling {
+            return self.put(
+                "export works on labelling: labelling goes there; export RUN writes the numbers of a run",
+            );
+        }
+        self.verb(Verb::ExportLabels)?;
+        self.wait_for_clerk()
     }
 
     fn model(&mut self, rest: &str) -> io::Result<()> {

@@ -142,16 +142,16 @@ impl Plain<'_> {
     }
 
     /// Has done what is wanted, and waits for what has to be read of the run's folder for it; false where that is nothing.
-    fn read(&mut self, effects: Vec<Effect>) -> io::Result<bool> {
+    pub(super) fn read(&mut self, effects: Vec<Effect>) -> io::Result<bool> {
         let is_read = |effect: &Effect| matches!(effect, Effect::Errand(_));
-        let (reads, before) = (effects.iter().any(is_read), self.heard.errands);
+        let reads = effects.iter().any(is_read);
         let said = self.act_quietly(effects)?;
         // That it is being read is no news once it has been.
         if !reads || said.as_ref().is_some_and(|said| said.is_bad) {
             self.tell(said)?;
             return Ok(reads);
         }
-        self.wait(|plain| plain.heard.errands > before)?;
+        self.wait_for_errands()?;
         Ok(true)
     }
 

@@ -10,8 +10,6 @@ use crate::run::series::Point;
 use crate::run::summary::Summary;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::keys::Verb;
-use crate::ui::msg::Effect;
-use crate::ui::tending;
 use crate::ui::told::Watching;
 use crate::ui::widget::chart::clock;
 
@@ -39,16 +37,19 @@ impl Plain<'_> {
         }
     }
 
-    /// As the form before a run does, with the settings the workbench was opened with.
+    /// As the form before a run does, with what `set` has changed in it.
     fn start(&mut self, verb: Verb) -> io::Result<()> {
-        self.verb_on(ScreenName::Training, Verb::StartTraining)?;
-        if self.app.layers.is_empty() {
+        if !self.open_form()? {
             // Why not has been said.
             return Ok(());
         }
         self.verb_on(ScreenName::Training, verb)?;
         if !self.app.training.is_in_progress() {
             return Ok(());
+        }
+        if verb == Verb::NewRun {
+            // They are the run's now, and what the next form begins with.
+            self.sets.clear();
         }
         self.wait(|plain| {
             let training = &plain.app.training;
@@ -75,10 +76,7 @@ impl Plain<'_> {
 
     /// The runs there are, newest first.
     pub(super) fn runs(&mut self) -> io::Result<()> {
-        let before = self.heard.errands;
-        let effects: Vec<Effect> = tending::look();
-        self.act(effects)?;
-        self.wait(|plain| plain.heard.errands > before)?;
+        self.look_for_runs()?;
         let lines: Vec<String> = self.app.runs.visible().into_iter().map(listed).collect();
         self.put_all(&lines)
     }
@@ -96,7 +94,7 @@ pub(super) fn no_run() -> Vec<String> {
 }
 
 /// Keys that are told of on the screens, and the words for them here: other keys mean other things on episodes.
-const IN_WORDS: [(&str, &str); 9] = [
+const IN_WORDS: [(&str, &str); 11] = [
     ("t and then Enter continues", "train continue continues"),
     ("t continues the run", "train continue continues the run"),
     ("t starts one", "train start begins one"),
@@ -110,6 +108,14 @@ const IN_WORDS: [(&str, &str); 9] = [
     ),
     ("p resumes it", "resume lets it go on"),
     ("x stops; ", "stop stops; "),
+    (
+        "v shows the run in progress",
+        "open alone brings the run in progress to the front",
+    ),
+    (
+        "E opens it in your editor",
+        "your editor, which needs the screens, opens it",
+    ),
     (". Esc shows the alert", "; what-if drop shows the alert"),
     ("Esc takes it off", "filter alone takes it off"),
 ];
@@ -122,12 +128,15 @@ pub(super) fn in_words(text: &str) -> String {
         .fold(told, |told, (keys, words)| told.replace(keys, words))
 }
 
-/// How the run goes, a fact a line.
+/// How the run in progress goes, or the one in front.
 fn run(app: &App) -> Vec<String> {
     let training = &app.training;
-    let Some(run) = training.live().or(training.shown()) else {
-        return no_run();
-    };
+    let run = training.live().or_else(|| training.shown());
+    run.map_or_else(no_run, told)
+}
+
+/// How a run goes, a fact a line.
+pub(super) fn told(run: &Watching) -> Vec<String> {
     let mut lines = vec![format!("Run: {}, {}", run.name(), state(run))];
     let phase = run.stage().map(|stage| {
         format!(
@@ -192,9 +201,13 @@ fn arms(run: &Watching) -> Vec<String> {
 fn listed(run: &Summary) -> String {
     let best = run.best_mean_reward;
     let best = best.map_or_else(|| "none".to_owned(), |best| format!("{best:.3}"));
+    let note = match run.note.as_str() {
+        "" => String::new(),
+        note => format!("; note: {}", note.replace('\n', " / ")),
+    };
     format!(
-        "Run {}: {}, {}, step {} of {}, best reward {best}, {}",
-        run.run_id,
+        "Run {}: {}, {}, step {} of {}, best reward {best}, {}{note}",
+        run.name(),
         run.standing.as_str(),
         run.phase,
         run.step,

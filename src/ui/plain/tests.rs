@@ -4,10 +4,13 @@ mod agreeing;
 mod comparing;
 mod copying;
 mod deciding;
+mod metrics;
 mod noting;
 mod reading;
 mod rollouts;
 mod running;
+mod settings;
+mod tending;
 mod what_if;
 
 use std::io::{self, Cursor, Write};

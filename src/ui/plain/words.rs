@@ -22,6 +22,7 @@ pub(super) enum Word {
     Compare,
     Copy,
     Decide(Action),
+    Delete,
     Discard,
     Episodes,
     Evaluations,
@@ -36,10 +37,13 @@ pub(super) enum Word {
     Label,
     Labelling,
     Line,
+    Log,
+    Metrics,
     Mismatch,
     Model,
     Next,
     Note,
+    Open,
     Pause,
     Pending,
     Previous,
@@ -53,8 +57,11 @@ pub(super) enum Word {
     Runs,
     Save,
     Score,
+    Set,
+    Settings,
     Show,
     Skip,
+    Sort,
     Split,
     Stage,
     Stop,
@@ -62,6 +69,37 @@ pub(super) enum Word {
     Train,
     Undo,
     WhatIf,
+}
+
+impl Word {
+    /// Whether it changes nothing where nothing stands behind it: it tells what there is.
+    pub const fn tells(self) -> bool {
+        matches!(
+            self,
+            Word::Adapters
+                | Word::Agreement
+                | Word::Answer
+                | Word::Attacks
+                | Word::Case
+                | Word::Copy
+                | Word::Evaluations
+                | Word::Fields
+                | Word::Groups
+                | Word::Guidelines
+                | Word::Help
+                | Word::Log
+                | Word::Metrics
+                | Word::Model
+                | Word::Rollouts
+                | Word::Rule
+                | Word::Runs
+                | Word::Score
+                | Word::Settings
+                | Word::Show
+                | Word::Sort
+                | Word::Train
+        )
+    }
 }
 
 /// Where a word works.
@@ -119,7 +157,7 @@ const fn entry(
 
 /// Every word, in the order of help.
 #[rustfmt::skip]
-pub(super) const WORDS: [Entry; 56] = [
+pub(super) const WORDS: [Entry; 63] = [
     entry("dismiss", Word::Decide(Action::Dismiss), "[LINE]", On::Both, "decide; a line behind it is cited"),
     entry("monitor", Word::Decide(Action::Monitor), "[LINE]", On::Both, "decide"),
     entry("quarantine_host", Word::Decide(Action::QuarantineHost), "[LINE]", On::Both, "decide"),
@@ -140,6 +178,7 @@ pub(super) const WORDS: [Entry; 56] = [
     entry("stage", Word::Stage, "[1-4]", On::Episodes, "the next stage, or that one"),
     entry("split", Word::Split, "[train|holdout]", On::Episodes, "the other split, or that one; only train alerts are labelled"),
     entry("filter", Word::Filter, "[TEXT]", On::Both, "only what TEXT lets through, as after / on the screens; without one everything"),
+    entry("sort", Word::Sort, "[WORD|next]", On::Episodes, "list alerts by number, severity, category, host, outcome or rule; without a WORD tells which"),
     entry("blind", Word::Blind, "", On::Episodes, "hide the model's answer until the reveal, or show it"),
     entry("model", Word::Model, "[NAME|next|previous]", On::Both, "who can be asked, or ask that adapter from now on"),
     entry("adapters", Word::Adapters, "", On::Both, "who can be asked, and how each has done so far"),
@@ -153,7 +192,7 @@ pub(super) const WORDS: [Entry; 56] = [
     entry("redo", Word::Redo, "", On::Both, "bring it again"),
     entry("label", Word::Label, "[RATIONALE]", On::Both, "submit the decision as a label that models learn from"),
     entry("rationale", Word::Rationale, "TEXT", On::Labelling, "the one sentence of a label"),
-    entry("note", Word::Note, "[TEXT]", On::Labelling, "a note for people"),
+    entry("note", Word::Note, "[RUN] TEXT", On::Both, "a note for people: on labelling on the alert, elsewhere on a run; of a RUN without TEXT the one there is, \"\" takes it away"),
     entry("accept", Word::Accept, "", On::Labelling, "take the model's answer over, after a choice of your own"),
     entry("skip", Word::Skip, "", On::Labelling, "leave the alert for later, or take that back"),
     entry("discard", Word::Discard, "", On::Labelling, "nobody should learn from the alert, or take that back"),
@@ -162,18 +201,24 @@ pub(super) const WORDS: [Entry; 56] = [
     entry("generated", Word::Generated, "", On::Labelling, "generated alerts behind the imported ones, or none"),
     entry("agreement", Word::Agreement, "[NUMBER]", On::Labelling, "how far you agree with the verifier and others, in percent and kappa, and where not; or go to that disagreement"),
     entry("guidelines", Word::Guidelines, "", On::Both, "what a label is, and when to choose which action"),
-    entry("export", Word::Export, "", On::Labelling, "write what you have submitted as examples; a run that is started then trains on them too"),
+    entry("export", Word::Export, "[RUN]", On::Both, "write the metrics, evaluations and times of a run as CSV and JSON lines into its folder; without a RUN, on labelling, what you have submitted as examples that a run started then trains on too"),
     entry("episodes", Word::Episodes, "", On::Both, "alerts whose truth is known (F1)"),
     entry("labelling", Word::Labelling, "", On::Both, "alerts that wait for labels, imported ones too (F3)"),
     entry("train", Word::Train, "[start|continue|skip]", On::Both, "how the run goes; start one, continue one, or end its stage early"),
+    entry("settings", Word::Settings, "[WORDS]", On::Both, "every setting of the next run, or those that hold the words"),
+    entry("set", Word::Set, "KEY [VALUE]", On::Both, "change a setting of the next run; without a VALUE what it is and takes"),
     entry("pause", Word::Pause, "", On::Both, "pause the run after its step"),
     entry("resume", Word::Resume, "", On::Both, "let a paused run go on"),
     entry("save", Word::Save, "", On::Both, "have the run write a checkpoint"),
     entry("stop", Word::Stop, "", On::Both, "stop the run after a checkpoint"),
+    entry("metrics", Word::Metrics, "[NAME [STEP]]", On::Both, "each metric of the run in front: newest, smoothed, lowest, highest; of one its newest values, or those around a step"),
+    entry("log", Word::Log, "[NUMBER]", On::Both, "what is wrong with the run in front and what was warned of, the newest lines of it"),
     entry("rollouts", Word::Rollouts, "[STEP|older|newer|window]", On::Both, "what the run sampled last, or at a step, with rewards; window tells the log lines behind it"),
     entry("evaluations", Word::Evaluations, "[STEP|list]", On::Both, "the run's last evaluation or that of a step: stages, slices, calibration, confusions; or all of them in a line each"),
     entry("attacks", Word::Attacks, "", On::Both, "what the attacker tried in the run, and won"),
     entry("runs", Word::Runs, "", On::Both, "the runs there are"),
+    entry("open", Word::Open, "[RUN]", On::Both, "bring a run to the front, to be looked at; without a RUN the one in progress"),
+    entry("delete", Word::Delete, "RUN", On::Both, "delete a run and its folder; asks first, and yes is the answer"),
     entry("help", Word::Help, "[WORD]", On::Both, "these words, or that one"),
     entry("quit", Word::Quit, "[leave|stop]", On::Both, "the end; a run in progress goes on, or stops after a checkpoint"),
 ];
@@ -203,6 +248,7 @@ const fn of_verb(verb: Verb) -> Option<&'static str> {
         Verb::ShowThreeWay => "score",
         Verb::OpenDetail => "fields",
         Verb::ToggleSplit => "split",
+        Verb::NextOrder => "sort next",
         Verb::ToggleCompare => "compare",
         Verb::NextCompared => "compare next",
         Verb::ShowAdapters => "adapters",
@@ -222,7 +268,7 @@ const fn of_verb(verb: Verb) -> Option<&'static str> {
         Verb::ToggleGenerated => "generated",
         Verb::ShowAgreement => "agreement",
         Verb::ShowGuidelines => "guidelines",
-        Verb::ExportLabels => "export",
+        Verb::ExportLabels | Verb::ChooseFormat => "export",
         Verb::ShowEpisodes => "episodes",
         Verb::ShowLabelling => "labelling",
         Verb::ShowTraining => "train",
@@ -287,15 +333,7 @@ pub(super) fn named(name: &str) -> Result<&'static Entry, String> {
     let exact = begun.iter().find(|entry| entry.name == name);
     match (exact, &begun[..]) {
         (Some(found), _) | (None, [found]) => Ok(found),
-        (None, []) => {
-            let nearest = WORDS
-                .iter()
-                .min_by_key(|entry| edit_distance(name, entry.name));
-            let nearest = nearest.map_or("help", |entry| entry.name);
-            Err(format!(
-                "no command {name}, the nearest is {nearest}: help lists them"
-            ))
-        }
+        (None, []) => Err(unknown(name)),
         (None, several) => {
             let names: Vec<&str> = several.iter().map(|entry| entry.name).collect();
             Err(format!(
@@ -303,6 +341,37 @@ pub(super) fn named(name: &str) -> Result<&'static Entry, String> {
                 names.join(", ")
             ))
         }
+    }
+}
+
+/// What the screens call otherwise.
+const CALLED_HERE: [(&str, &str); 8] = [
+    ("curve", "metrics"),
+    ("curves", "metrics"),
+    ("chart", "metrics"),
+    ("charts", "metrics"),
+    ("config", "settings"),
+    ("warnings", "log"),
+    ("training", "train"),
+    ("attacker", "attacks"),
+];
+
+/// What to type instead of what is no command: never a word that decides or changes something, for whoever follows the
+/// suggestion may not know it.
+fn unknown(name: &str) -> String {
+    if let Some((_, here)) = CALLED_HERE.iter().find(|(known, _)| *known == name) {
+        return format!("no command {name}, it is {here} here: help lists them");
+    }
+    let telling = WORDS.iter().filter(|entry| entry.word.tells());
+    let distance = |entry: &&Entry| edit_distance(name, entry.name);
+    // Of what is as far as a word of its own nothing is near.
+    let near = |entry: &&Entry| 3 * distance(entry) <= entry.name.len();
+    match telling.filter(near).min_by_key(distance) {
+        Some(nearest) => format!(
+            "no command {name}, the nearest that tells something is {}: help lists them",
+            nearest.name
+        ),
+        None => format!("no command {name}: help lists them"),
     }
 }
 

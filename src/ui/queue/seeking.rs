@@ -110,8 +110,11 @@ pub(in crate::ui) fn look_further(app: &mut App) -> Vec<Effect> {
     }
     let was_seeking = app.queue.is_seeking();
     app.queue.look_further();
-    if was_seeking && !app.queue.is_seeking() && !is_typing {
-        searching::landed(app);
+    if was_seeking && !app.queue.is_seeking() {
+        match is_typing {
+            true => searching::explain(app),
+            false => searching::landed(app),
+        }
     }
     app.queue.ask()
 }

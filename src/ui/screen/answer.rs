@@ -33,8 +33,19 @@ pub fn draw(app: &App, entry: &Entry, theme: &Theme, area: Rect, buf: &mut Buffe
         Some(_) => "What-if (u undoes, x drops it)",
         None => "Answers",
     };
-    let title = format!("{what}{}{adapter}", more(first, rows.len(), height, theme));
     let is_focused = app.queue.pane == QueuePane::Answers;
+    let arrows = more(first, rows.len(), height, theme);
+    let how = match first + height < rows.len() && !app.queue.is_alone {
+        true if is_focused => " (+ shows more)",
+        true => " (Tab to it, + shows more)",
+        false => "",
+    };
+    let title = format!("{what}{arrows}{how}{adapter}");
+    // Which adapter it is goes before how there is more to be seen.
+    let title = match title.chars().count() + 5 > usize::from(area.width) {
+        true => format!("{what}{arrows}{adapter}"),
+        false => title,
+    };
     let room = pane(&title, is_focused, theme, area, buf);
     lines(rows.into_iter().skip(first), room, buf);
 }

@@ -8,6 +8,7 @@ use ratatui::text::Line;
 
 use crate::run::series::Series;
 use crate::run::series::axis::Axis;
+use crate::ui::average::Smoothing;
 use crate::ui::catalogue::Range;
 use crate::ui::marks::{Mark, Marks};
 use crate::ui::theme::{Theme, Token};
@@ -16,7 +17,7 @@ use crate::ui::view::XAxis;
 use crate::ui::watching::{Training, Wanted};
 use crate::ui::widget::behind::{Against, Behind};
 use crate::ui::widget::chart::{Chart, ChartSeries};
-use crate::ui::widget::text::{lines, span};
+use crate::ui::widget::text::{cut, cut_line, lines, span};
 
 /// The narrowest chart of a grid of several columns.
 const NARROWEST: u16 = 46;
@@ -62,7 +63,7 @@ pub fn draw(sight: &Sight<'_>, theme: &Theme, area: Rect, buf: &mut Buffer) {
         );
         return;
     }
-    let legend = legend(sight, theme);
+    let legend = legend(sight, theme, area.width);
     let height = 1 + u16::from(legend.is_some());
     let [head, area] =
         Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
@@ -71,38 +72,47 @@ pub fn draw(sight: &Sight<'_>, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let pages = charts.len().div_ceil(room);
     let page = training.view.page(pages);
     let place = format!("charts {}/{pages} (, .)", page + 1);
-    let first = describe(training, run, &place, theme);
+    let first = describe(training, run, &place, theme, area.width);
     lines([first].into_iter().chain(legend), head, buf);
-    let shown: Vec<_> = charts.iter().skip(page * room).take(room).collect();
-    let rows = shown.len().div_ceil(usize::from(columns));
-    let strips = Layout::vertical(vec![Constraint::Fill(1); rows]).split(area);
-    let cells = strips.iter().flat_map(|strip| {
-        let cells = Layout::horizontal(vec![Constraint::Fill(1); usize::from(columns)]);
-        let cells = cells.spacing(1).split(*strip);
-        cells.iter().copied().collect::<Vec<_>>()
-    });
-    let scale = Scale::of(*sight);
-    for (chart, cell) in shown.into_iter().zip(cells) {
-        scale.draw(chart, theme, cell, buf);
+    let last = charts.len().min((page + 1) * room);
+    let shown = charts.get(page * room..last).unwrap_or_default();
+    let scale = Scale::of(*sight, shown);
+    let placed = shown.iter().zip(cells(area, columns, shown.len()));
+    for (at, (chart, cell)) in placed.enumerate() {
+        // All charts of a page span the same steps: what is named over a column is named for all of it.
+        scale.draw(chart, at < usize::from(columns), theme, cell, buf);
     }
+}
+
+/// Where so many charts stand in `area`, row by row.
+fn cells(area: Rect, columns: u16, charts: usize) -> Vec<Rect> {
+    let columns = usize::from(columns);
+    let strips = Layout::vertical(vec![Constraint::Fill(1); charts.div_ceil(columns)]);
+    let strips = strips.split(area);
+    let cells = strips.iter().flat_map(|strip| {
+        let cells = Layout::horizontal(vec![Constraint::Fill(1); columns]);
+        cells.spacing(1).split(*strip).to_vec()
+    });
+    cells.collect()
 }
 
 /// The chart with the metric under the list's cursor, in all the room there is.
 pub fn draw_alone(sight: &Sight<'_>, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let legend = legend(sight, theme);
+    let legend = legend(sight, theme, area.width);
     let height = 1 + u16::from(legend.is_some());
     let [head, area] =
         Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
     let place = "large (Enter), others (, .)";
-    let first = describe(sight.training, sight.run, place, theme);
+    let first = describe(sight.training, sight.run, place, theme, area.width);
     lines([first].into_iter().chain(legend), head, buf);
     if let Some(chart) = sight.training.large_chart() {
-        Scale::of(*sight).draw(&chart, theme, area, buf);
+        let scale = Scale::of(*sight, std::slice::from_ref(&chart));
+        scale.draw(&chart, true, theme, area, buf);
     }
 }
 
 /// Which runs are drawn behind, by letter; `None` without any.
-fn legend(sight: &Sight<'_>, theme: &Theme) -> Option<Line<'static>> {
+fn legend(sight: &Sight<'_>, theme: &Theme, width: u16) -> Option<Line<'static>> {
     let marks: Vec<_> = sight.marks.behind(sight.run).collect();
     if marks.is_empty() {
         return None;
@@ -117,7 +127,7 @@ fn legend(sight: &Sight<'_>, theme: &Theme) -> Option<Line<'static>> {
         let text = format!(" {} {}{what} ", mark.letter(), mark.name);
         spans.push(span(text, theme.style(token_of(mark))));
     }
-    Some(Line::from(spans))
+    Some(cut_line(spans, usize::from(width), theme.glyphs.cut))
 }
 
 /// What a marked run is drawn in where a chart has one metric: the first token is the present run's.
@@ -126,7 +136,13 @@ const fn token_of(mark: &Mark) -> Token {
 }
 
 /// What of the curves is in sight, in words.
-fn describe(training: &Training, run: &Watching, place: &str, theme: &Theme) -> Line<'static> {
+fn describe(
+    training: &Training,
+    run: &Watching,
+    place: &str,
+    theme: &Theme,
+    width: u16,
+) -> Line<'static> {
     let view = &training.view;
     let (first, end) = view.window(run.extent());
     let mut words = vec![place.to_owned()];
@@ -144,10 +160,14 @@ fn describe(training: &Training, run: &Watching, place: &str, theme: &Theme) -> 
     if view.is_fitted {
         words.push("y fits (Y)".to_owned());
     }
+    if training.smoothing != Smoothing::default() {
+        words.push(format!("{} (e)", training.smoothing.words()));
+    }
     if let Some(typed) = training.filter_in_words() {
         words.push(format!("filter: {typed} (Esc)"));
     }
-    Line::from(span(words.join("  "), theme.style(Token::Faint)))
+    let words = cut(&words.join("  "), usize::from(width), theme.glyphs.cut);
+    Line::from(span(words, theme.style(Token::Faint)))
 }
 
 /// Where steps stand on the x axis, and what is the same for all charts of a frame.
@@ -155,12 +175,14 @@ struct Scale<'a> {
     sight: Sight<'a>,
     /// What stands for steps, where it is not they.
     along: Option<&'a Series>,
+    /// Ends of the axis under each chart: what happens at a step stands in one column everywhere.
     x: (u64, u64),
     bands: Vec<(u64, &'a str)>,
 }
 
 impl<'a> Scale<'a> {
-    fn of(sight: Sight<'a>) -> Self {
+    /// For charts that are seen together.
+    fn of(sight: Sight<'a>, charts: &[Wanted<'a>]) -> Self {
         let (view, run) = (&sight.training.view, sight.run);
         let along = view.x.metric().and_then(|name| run.curves.get(name));
         let (first, end) = view.window(run.extent());
@@ -183,6 +205,7 @@ impl<'a> Scale<'a> {
         let begun = bands.filter(|(begin, _)| along.is_none() || *begin <= run.last_step);
         let placed: Vec<_> = begun.map(|(begin, name)| (scale.at(begin), name)).collect();
         scale.bands = placed;
+        scale.x.0 = scale.begin(charts);
         scale
     }
 
@@ -217,7 +240,7 @@ impl<'a> Scale<'a> {
             let (training, run) = (self.sight.training, self.sight.run);
             let (first, end) = training.view.window(run.extent());
             let curves = mark.overlay.as_ref()?.drawn(end - first);
-            let average = curves.average(name).filter(|_| !training.is_raw);
+            let average = curves.average(name, training.smoothing);
             let along = match training.view.x.metric() {
                 Some(axis) if self.along.is_some() => Some(curves.get(axis)?),
                 _ => None,
@@ -250,30 +273,38 @@ impl<'a> Scale<'a> {
         })
     }
 
-    /// The ends of the axis under a chart: of metrics that begin late it begins with them, unless something else is wanted.
-    fn x_of(&self, wanted: &Wanted<'a>) -> (u64, u64) {
+    /// Where the axis begins: where all metrics of `charts` begin late with the first of them, unless something else is wanted.
+    fn begin(&self, charts: &[Wanted<'a>]) -> u64 {
         let view = &self.sight.training.view;
         if view.is_zoomed() || view.is_held() {
-            return self.x;
+            return self.x.0;
         }
         let marks = self.sight.marks.behind(self.sight.run);
         let others = marks.filter_map(|mark| Some(mark.overlay.as_ref()?.told()));
         let firsts = [&self.sight.run.curves].into_iter().chain(others);
         let firsts = firsts.flat_map(|curves| {
-            let metrics = wanted.metrics.iter();
+            let metrics = charts.iter().flat_map(|chart| &chart.metrics);
             metrics.filter_map(|(name, _)| curves.get(name)?.points().first())
         });
         let first = firsts.map(|point| point.step).min().unwrap_or(0);
         let begin = self.at(first.saturating_sub(1)).max(self.x.0);
         let is_late = (begin - self.x.0).saturating_mul(LATE) > self.x.1.saturating_sub(self.x.0);
         if is_late && begin < self.x.1 {
-            (begin, self.x.1)
+            begin
         } else {
-            self.x
+            self.x.0
         }
     }
 
-    fn draw(&self, wanted: &Wanted<'a>, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    /// One chart; `is_first` in its column.
+    fn draw(
+        &self,
+        wanted: &Wanted<'a>,
+        is_first: bool,
+        theme: &Theme,
+        area: Rect,
+        buf: &mut Buffer,
+    ) {
         let (training, run) = (self.sight.training, self.sight.run);
         let is_log = training.view.is_log && wanted.can_log;
         let chart = Chart {
@@ -281,7 +312,7 @@ impl<'a> Scale<'a> {
             unit: wanted.unit,
             series: self.series(wanted, is_log),
             behind: self.behind(wanted, is_log),
-            x: self.x_of(wanted),
+            x: self.x,
             x_axis: training.view.x,
             y_fixed: match wanted.range {
                 Range::Fixed(low, high) if !is_log && !training.view.is_fitted => Some((low, high)),
@@ -294,7 +325,10 @@ impl<'a> Scale<'a> {
             best: run.best_step().map(|step| self.at(step)),
             note: wanted.note,
         };
-        chart.draw(theme, area, buf);
+        match is_first {
+            true => chart.draw_first(theme, area, buf),
+            false => chart.draw(theme, area, buf),
+        }
     }
 
     /// The present run's curves.
@@ -304,7 +338,7 @@ impl<'a> Scale<'a> {
         let known = wanted.metrics.iter().enumerate();
         let series = known.filter_map(|(at, (name, shown))| {
             let told = run.curves.get(name)?;
-            let average = run.curves.average(name).filter(|_| !training.is_raw);
+            let average = run.curves.average(name, training.smoothing);
             // Raw curves under several averages would hide them; evaluations have no average.
             let raw = (is_one || average.is_none()).then_some(told);
             let drawn = |series| Self::drawn(series, self.along, is_log);

@@ -7,6 +7,7 @@ use ratatui::text::Line;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::copying::Copied;
 use crate::ui::detail::{Row, rows, shown};
+use crate::ui::labelling::formats::FORMATS;
 use crate::ui::queue::what_if::{Edit, WhatIf};
 use crate::ui::record::Role;
 use crate::ui::theme::{Theme, Token};
@@ -99,6 +100,17 @@ pub fn draw_copies(chosen: usize, is_defanged: bool, theme: &Theme, area: Rect, 
         format!(" {word}"),
         theme.style(Token::Accent),
     )));
+    lines(rows, room, buf);
+    select_row(room, chosen as u16, theme, buf);
+}
+
+/// Draws what submitted labels can be written as.
+pub fn draw_formats(chosen: usize, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let room = open("Write what is submitted as", (64, 5), theme, area, buf);
+    let text = theme.style(Token::Text);
+    let rows = FORMATS
+        .iter()
+        .map(|(_, title)| Line::from(span(format!(" {title}"), text)));
     lines(rows, room, buf);
     select_row(room, chosen as u16, theme, buf);
 }

@@ -23,6 +23,12 @@ const HEADED: u16 = 8;
 /// From this width on the queue stands beside the alert.
 const WIDE: u16 = 110;
 
+/// Rows of the queue, its border included, where other panes need the room.
+const LEAST_QUEUE: u16 = 3;
+
+/// As much of the log window: the cited line is in it.
+const LEAST_LOG: u16 = 3;
+
 /// Cells of the queue beside the alert: more columns where there is room for them and for the log.
 pub(super) const fn beside(width: u16) -> u16 {
     match width {
@@ -41,17 +47,8 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         let [left, right] =
             Layout::horizontal([Constraint::Length(beside(area.width)), Constraint::Fill(1)])
                 .areas(area);
-        let answer_height = if area.height >= 40 { 18 } else { 14 };
         draw_queue(app, theme, left, buf);
-        let entry = app.queue.shown();
-        let head = entry.map_or(4, |e| alert::header_height(e, None, theme, right.width));
-        let [head, log, below] = Layout::vertical([
-            Constraint::Length(head),
-            Constraint::Fill(1),
-            Constraint::Length(answer_height),
-        ])
-        .areas(right);
-        draw_alert(app, theme, [head, log, below], buf);
+        draw_alert(app, theme, wide(app, theme, right), buf);
     } else {
         let [queue, head, log, below] = narrow(app, theme, area);
         draw_queue(app, theme, queue, buf);
@@ -78,32 +75,60 @@ fn draw_alone(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     draw_alert(app, theme, parts, buf);
 }
 
+/// Header, log window and answers beside the queue. Answers in focus get what they need and the log window can spare.
+fn wide(app: &App, theme: &Theme, area: Rect) -> [Rect; 3] {
+    let least = if area.height >= 40 { 18 } else { 14 };
+    let entry = app.queue.shown();
+    let head = entry.map_or(4, |e| alert::header_height(e, None, theme, area.width));
+    let entry = entry.filter(|_| app.queue.pane == QueuePane::Answers);
+    let answers = entry.map_or(least, |entry| {
+        let most = area.height.saturating_sub(head + LEAST_LOG);
+        let wanted = answer::wanted_height(app, entry, theme, area.width);
+        wanted.min(most).max(least)
+    });
+    Layout::vertical([
+        Constraint::Length(head),
+        Constraint::Fill(1),
+        Constraint::Length(answers),
+    ])
+    .areas(area)
+}
+
 /// Queue, header, log window and answers, one under the other.
 fn narrow(app: &App, theme: &Theme, area: Rect) -> [Rect; 4] {
     let is_high = area.height >= 20;
-    let (queue, log, least) = if is_high { (5, 5, 7) } else { (3, 3, 6) };
+    let (queue, log, least) = if is_high {
+        (5, 5, 7)
+    } else {
+        (LEAST_QUEUE, LEAST_LOG, 6)
+    };
     let head = app.queue.shown().map_or(2, |entry| {
         let most = if is_high { 3 } else { 2 };
         alert::header_height(entry, Some(most), theme, area.width)
     });
     // The pane in focus gets the room. Once revealed the cited line is known: unless one reads the log window it may shrink to
-    // that line, and the truth gets the room.
-    let wants_room = match app.queue.pane {
-        QueuePane::Log => false,
-        QueuePane::Answers => true,
-        QueuePane::Alerts => app.queue.current().is_some_and(|e| e.desk.is_revealed),
+    // that line, and the truth gets the room; two answers need more of it.
+    let is_focused = app.queue.pane == QueuePane::Answers;
+    let is_revealed = app.queue.current().is_some_and(|e| e.desk.is_revealed);
+    let wants_room = is_focused || (app.queue.pane == QueuePane::Alerts && is_revealed);
+    let log = match is_focused || app.queue.second_adapter().is_some() {
+        true => LEAST_LOG,
+        false => log,
     };
     let entry = app.queue.shown().filter(|_| wants_room);
-    let answers = entry.map_or(least, |entry| {
-        let most = area.height.saturating_sub(queue + head + log);
-        let wanted = answer::wanted_height(app, entry, theme, area.width);
-        wanted.max(least).min(most)
+    let wanted = entry.map_or(least, |entry| {
+        answer::wanted_height(app, entry, theme, area.width).max(least)
     });
+    let most = |queue: u16| area.height.saturating_sub(queue + head + log);
+    let queue = match is_focused && wanted > most(queue) {
+        true => LEAST_QUEUE,
+        false => queue,
+    };
     Layout::vertical([
         Constraint::Length(queue),
         Constraint::Length(head),
         Constraint::Fill(1),
-        Constraint::Length(answers),
+        Constraint::Length(wanted.min(most(queue))),
     ])
     .areas(area)
 }

@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 
 use crate::env::schema::Action;
 use crate::label::State;
+use crate::label::progress::FEWEST;
 use crate::ui::app::App;
 use crate::ui::gate::clean;
 use crate::ui::labelling::{Access, Item, Labelling};
@@ -17,7 +18,10 @@ use crate::ui::screen::episodes::{beside, severity};
 use crate::ui::screen::own_label;
 use crate::ui::spots::Spot;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::text::{column, cut, lines, page_of, pane, select_row, span, wrap};
+use crate::ui::widget::chart::clock;
+use crate::ui::widget::text::{
+    column, cut, cut_line, lines, page_of, pane, select_row, span, wrap,
+};
 
 /// From this width on the queue stands beside the alert.
 const WIDE: u16 = 110;
@@ -49,9 +53,15 @@ fn draw_open(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         let [left, right] =
             Layout::horizontal([Constraint::Length(beside(area.width)), Constraint::Fill(1)])
                 .areas(area);
+        let rows = progress_rows(
+            &app.labelling,
+            theme,
+            usize::from(left.width.saturating_sub(2)),
+        );
+        let height = (rows.len() as u16 + 2).min(area.height / 2);
         let [queue, progress] =
-            Layout::vertical([Constraint::Fill(1), Constraint::Length(9)]).areas(left);
-        draw_progress(&app.labelling, theme, progress, buf);
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(height)]).areas(left);
+        draw_progress(rows, theme, progress, buf);
         (queue, split(right, 4, 11))
     } else {
         let (queue, label) = if area.height >= 20 { (5, 8) } else { (3, 6) };
@@ -84,7 +94,7 @@ fn draw_alert(app: &App, theme: &Theme, [head, log, label]: [Rect; 3], buf: &mut
             line: app.labelling.line,
             is_focused: app.labelling.pane == QueuePane::Log,
             scroll: &app.labelling.line_scroll,
-            legend: "cited by Y you, M model; O all fields",
+            legend: "cited by Y you, M model; o all fields",
             by_model: model_citation(&app.labelling),
             changed: Vec::new(),
             spots: &app.spots,
@@ -154,7 +164,7 @@ fn queue_title(labelling: &Labelling, visible: usize) -> String {
     format!("{name}: {filter} ({visible} of {all})")
 }
 
-/// What is on disk in few words, on the queue's lower border.
+/// What is on disk in few words, on the queue's lower border: as much of it as there is room for, the rate before the classes.
 fn draw_counts(labelling: &Labelling, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let counts = labelling.counts();
     let submitted = counts.in_state(State::Submitted);
@@ -162,30 +172,38 @@ fn draw_counts(labelling: &Labelling, theme: &Theme, area: Rect, buf: &mut Buffe
         true => String::new(),
         false => format!(" of {}", labelling.items().len()),
     };
-    let mut text = format!(" {submitted}{all} submitted");
-    if area.width >= 76 {
+    let submitted = format!("{submitted}{all} submitted");
+    let rate = labelling.rate();
+    let rate = rate.map_or_else(String::new, |rate| format!(", {rate:.0}/h"));
+    let left = labelling.time_left();
+    let left = left.map_or_else(String::new, |left| format!(", {} left", clock(left)));
+    let mut texts = Vec::new();
+    if area.width >= WITH_CLASSES {
         let classes = Action::ALL.map(|a| format!("{} {}", short(a), counts.deciding(a)));
-        text = format!("{text}: {}", classes.join(" "));
+        let classes = format!("{submitted}: {}{rate}", classes.join(" "));
+        texts.extend([format!("{classes}{left}"), classes]);
     }
-    if let Some(rate) = labelling.rate() {
-        text = format!("{text}, {rate:.0}/h");
-    }
-    let text = cut(
-        &format!("{text} "),
-        usize::from(area.width).saturating_sub(3),
-        "",
-    );
-    let line = Line::from(span(text, theme.style(Token::Accent)));
+    texts.extend([
+        format!("{submitted}{rate}{left}"),
+        format!("{submitted}{rate}"),
+    ]);
+    let room = usize::from(area.width).saturating_sub(5);
+    let fits = texts.into_iter().find(|text| text.chars().count() <= room);
+    let text = fits.unwrap_or_else(|| cut(&submitted, room, theme.glyphs.cut));
+    let line = Line::from(span(format!(" {text} "), theme.style(Token::Accent)));
     let y = area.bottom().saturating_sub(1);
     buf.set_line(area.x + 2, y, &line, area.width);
 }
 
-/// An action where room is short.
+/// From this width on the counts of classes stand on the queue's border.
+const WITH_CLASSES: u16 = 76;
+
+/// An action where room is short, as charts call it.
 const fn short(action: Action) -> &'static str {
     match action {
         Action::Dismiss => "dismiss",
         Action::Monitor => "monitor",
-        Action::QuarantineHost => "quarantine",
+        Action::QuarantineHost => "quar.",
         Action::BlockIp => "block",
         Action::Escalate => "escalate",
     }
@@ -255,8 +273,8 @@ fn state_word(item: &Item, theme: &Theme) -> (String, Style) {
     (word.to_owned(), theme.style(token))
 }
 
-fn draw_progress(labelling: &Labelling, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let room = pane("Progress, as it is on disk", false, theme, area, buf);
+/// What is on disk, counted, and how fast that goes.
+fn progress_rows(labelling: &Labelling, theme: &Theme, width: usize) -> own_label::Rows {
     let counts = labelling.counts();
     let states = State::ALL
         .into_iter()
@@ -264,29 +282,49 @@ fn draw_progress(labelling: &Labelling, theme: &Theme, area: Rect, buf: &mut Buf
     let states: Vec<_> = states
         .map(|state| format!("{} {}", counts.in_state(state), state.as_str()))
         .collect();
-    let rate = labelling.rate().map_or_else(
-        || "known after two labels in this session".to_owned(),
-        |n| format!("{n:.0} an hour, in this session"),
-    );
     let others = format!(
         "{} flagged, {} the model's own",
         counts.flagged, counts.accepted
     );
-    let width = usize::from(room.width);
+    let classes = Action::ALL.map(|a| format!("{a} {}", counts.deciding(a)));
     let mut rows: own_label::Rows = Vec::new();
-    let classes = Action::ALL.map(|a| format!("{} {}", short(a), counts.deciding(a)));
     for (name, text) in [
         ("States", states.join(", ")),
         ("Labels", classes.join(", ")),
         ("Marks", others),
-        ("Rate", rate),
+        ("Rate", pace(labelling)),
     ] {
-        rows.extend(own_label::paragraph(
-            name,
-            &text,
-            theme.style(Token::Text),
-            theme,
-            width,
+        let style = theme.style(Token::Text);
+        rows.extend(own_label::paragraph(name, &text, style, theme, width));
+    }
+    rows
+}
+
+/// The rate in words, and how long what waits will take at it.
+fn pace(labelling: &Labelling) -> String {
+    let Some(rate) = labelling.rate() else {
+        return format!("known after {FEWEST} labels in this session");
+    };
+    let left = labelling.waiting().zip(labelling.time_left());
+    let left = left.map_or_else(String::new, |(waiting, left)| {
+        format!("; {} for the {waiting} that wait", clock(left))
+    });
+    format!("{rate:.0} an hour, in this session{left}")
+}
+
+/// Draws them; where there is no room for all, the last one in sight says so.
+fn draw_progress(mut rows: own_label::Rows, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let room = pane("Progress, as it is on disk", false, theme, area, buf);
+    let height = usize::from(room.height);
+    let is_cut = rows.len() > height;
+    rows.truncate(height);
+    if let Some(last) = rows.last_mut().filter(|_| is_cut) {
+        let width = usize::from(room.width).saturating_sub(2);
+        let spans = std::mem::take(last).spans;
+        *last = cut_line(spans, width, theme.glyphs.cut);
+        last.push_span(span(
+            format!(" {}", theme.glyphs.cut),
+            theme.style(Token::Faint),
         ));
     }
     lines(rows, room, buf);

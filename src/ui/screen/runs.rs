@@ -14,7 +14,7 @@ use crate::ui::marks::Mark;
 use crate::ui::runs::{Runs, RunsPane};
 use crate::ui::spots::Spot;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::told::trouble::in_keys;
+use crate::ui::told::trouble::{Reader, in_keys};
 use crate::ui::view::{XAxis, x_end};
 use crate::ui::widget::chart::{Chart, ChartSeries};
 use crate::ui::widget::text::{column, lines, more, page_of_list, pane, select_row, span, wrap};
@@ -43,10 +43,10 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     if with_chart {
         let [top, bottom] =
             Layout::vertical([Constraint::Fill(3), Constraint::Fill(2)]).areas(details);
-        draw_details(&app.runs, theme, top, buf);
+        draw_details(app, theme, top, buf);
         draw_rewards(&app.runs, theme, bottom, buf);
     } else {
-        draw_details(&app.runs, theme, details, buf);
+        draw_details(app, theme, details, buf);
     }
 }
 
@@ -155,7 +155,7 @@ impl Extra {
     fn title(self) -> String {
         let title = match self {
             Extra::Accuracy => "accuracy",
-            Extra::Created => "created",
+            Extra::Created => "created, UTC",
             Extra::Model => "model",
         };
         column(title, self.cells(), "")
@@ -249,8 +249,9 @@ fn say(text: &str, theme: &Theme, area: Rect, buf: &mut Buffer) {
     lines(rows.map(|l| Line::from(span(l, style))), area, buf);
 }
 
-fn draw_details(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let rows = detail_rows(runs, theme, usize::from(area.width.saturating_sub(2)));
+fn draw_details(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let runs = &app.runs;
+    let rows = detail_rows(app, theme, usize::from(area.width.saturating_sub(2)));
     let height = usize::from(area.height.saturating_sub(2));
     let first = runs.details_scroll.page(rows.len(), height);
     let title = format!("Run{}", more(first, rows.len(), height, theme));
@@ -259,7 +260,25 @@ fn draw_details(runs: &Runs, theme: &Theme, area: Rect, buf: &mut Buffer) {
     lines(rows.into_iter().skip(first), room, buf);
 }
 
-fn detail_rows(runs: &Runs, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+/// State, phase and why it is so, with what continues the run from here.
+fn state_text(app: &App, run: &Summary) -> String {
+    let phase = match run.phase.as_str() {
+        "" => String::new(),
+        phase => format!(" in {phase}"),
+    };
+    let reader = match app.is_read_only {
+        true => Reader::Watch,
+        false => Reader::Runs,
+    };
+    let reason = match in_keys(&run.reason, run.run_dir.as_deref(), reader) {
+        reason if reason.is_empty() => reason,
+        reason => format!(": {reason}"),
+    };
+    format!("{}{phase}{reason}", run.standing.as_str())
+}
+
+fn detail_rows(app: &App, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    let runs = &app.runs;
     let mut rows = Vec::new();
     let mut say = |name: &str, text: &str, token: Token| {
         for (at, line) in wrap(text, width.saturating_sub(9)).into_iter().enumerate() {
@@ -271,14 +290,7 @@ fn detail_rows(runs: &Runs, theme: &Theme, width: usize) -> Vec<Line<'static>> {
         }
     };
     if let Some(run) = runs.current() {
-        let phase = if run.phase.is_empty() {
-            String::new()
-        } else {
-            format!(" in {}", run.phase)
-        };
-        let reason = in_keys(&run.reason, run.run_dir.as_deref());
-        let state = format!("{}{phase} {}", run.standing.as_str(), reason);
-        say("state", &state, token(run.standing));
+        say("state", &state_text(app, run), token(run.standing));
         let note = match run.note.as_str() {
             "" if run.is_shipped() => "none, and none can be written",
             "" => "none; e writes one",

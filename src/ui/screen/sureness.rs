@@ -24,7 +24,23 @@ pub fn summary(row: &EvalRow, theme: &Theme) -> Vec<Line<'static>> {
     let mut rows = vec![Line::default(), error(calibration, theme)];
     let closing = calibration.auto_close.iter();
     rows.extend(closing.flat_map(|close| closes(close, theme)));
+    rows.extend(share_of_what(&calibration.auto_close, theme));
     rows
+}
+
+/// What the per cent missed are of, where anything can be closed.
+fn share_of_what(closing: &[AutoClose], theme: &Theme) -> Option<Line<'static>> {
+    if !closing.iter().any(|close| close.threshold.is_some()) {
+        return None;
+    }
+    let (text, token) = match closing.iter().any(AutoClose::closes_other_answers) {
+        true => ("an older version: closed other answers too", Token::Warn),
+        false => (
+            "missed: of those closed, all answered dismiss",
+            Token::Faint,
+        ),
+    };
+    Some(Line::from(span(text, theme.style(token))))
 }
 
 /// The reliability diagram: a line for each bin with answers.
@@ -93,4 +109,43 @@ fn reliability(at: usize, bin: &Bin, theme: &Theme) -> Option<Line<'static>> {
         span(numbers, theme.style(Token::Text)),
         span(word, theme.style(token)),
     ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::schema::Action;
+    use crate::eval::calibration::Judged;
+    use crate::ui::theme::{Depth, Symbols};
+
+    /// The lines of an evaluation whose smallest thresholds are this one, as text.
+    fn shown(threshold: Option<f64>) -> Vec<String> {
+        let judged = Judged {
+            truth: Action::Dismiss,
+            answer: Some(Action::Dismiss),
+            probabilities: [0.9, 0.1, 0.0, 0.0, 0.0],
+        };
+        let mut calibration = Calibration::of(&[judged; 10]).expect("answers");
+        for close in &mut calibration.auto_close {
+            close.threshold = threshold;
+        }
+        let row = EvalRow {
+            calibration: Some(calibration),
+            ..EvalRow::default()
+        };
+        let theme = Theme::load(None, Depth::None, Symbols::Ascii).expect("theme");
+        let lines = summary(&row, &theme);
+        lines.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_the_per_cent_missed_are_of_is_said_and_where_an_older_version_counted_otherwise() {
+        let last = |threshold| shown(threshold).pop().unwrap_or_default();
+        assert_eq!(
+            last(Some(0.9)),
+            "missed: of those closed, all answered dismiss"
+        );
+        assert!(last(Some(0.0041)).starts_with("an older version"));
+        assert!(last(None).ends_with("no threshold does that"));
+    }
 }

@@ -83,9 +83,9 @@ fn failure_rows(run: &Watching, theme: &Theme, area: Rect) -> Vec<Line<'static>>
 }
 
 /// The worst of what is wrong now, whole as far as a fifth of the screen holds it: what to do stands at its end. The log has
-/// the rest.
+/// the rest, and all of a run that has ended: nothing can be done about it any more.
 fn sign_rows(run: &Watching, theme: &Theme, area: Rect) -> Vec<Line<'static>> {
-    let Some(first) = run.signs().next() else {
+    let Some(first) = run.signs().next().filter(|_| !run.has_ended()) else {
         return Vec::new();
     };
     let more = match run.signs().count() - 1 {
@@ -146,7 +146,7 @@ fn state_spans(run: &Watching, theme: &Theme) -> Vec<Span<'static>> {
         let times = format!(" {} {}{left}", status.phase, clock(status.elapsed_s));
         spans.push(span(times, theme.style(Token::Text)));
     }
-    let why = run.reason();
+    let why = briefly(&run.reason());
     if run.failure().is_none() && !why.is_empty() {
         spans.push(span(format!("  {why}"), theme.style(Token::Faint)));
     }
@@ -155,6 +155,18 @@ fn state_spans(run: &Watching, theme: &Theme) -> Vec<Span<'static>> {
         spans.push(span(format!("  {name}"), theme.style(Token::Faint)));
     }
     spans
+}
+
+/// What a run in progress says of itself without what its state says already, and without what its memory is needed for.
+fn briefly(reason: &str) -> String {
+    let Some(needs) = reason.strip_prefix("training, ") else {
+        return reason.to_owned();
+    };
+    let Some((needs, rest)) = needs.split_once(" (") else {
+        return needs.to_owned();
+    };
+    let after = rest.split_once(')').map_or("", |(_, after)| after);
+    format!("{needs}{after}")
 }
 
 /// A bar of `done` of `total`, with the numbers in words.
@@ -171,4 +183,28 @@ fn gauge(done: u64, total: u64, width: usize, theme: &Theme) -> Line<'static> {
         ),
         span(numbers, theme.style(Token::Text)),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::briefly;
+
+    #[test]
+    fn what_a_run_needs_stands_in_few_words() {
+        for (reason, wanted) in [
+            (
+                "training, needs about 0.6 GB (weights 0.0 GB, adapter and optimiser 0.1 GB) of 23.5 GB",
+                "needs about 0.6 GB of 23.5 GB",
+            ),
+            (
+                "training, needs about 0.6 GB (weights 0.0 GB)",
+                "needs about 0.6 GB",
+            ),
+            ("training, needs about 0.6 GB", "needs about 0.6 GB"),
+            ("training", "training"),
+            ("stopped (by request)", "stopped (by request)"),
+        ] {
+            assert_eq!(briefly(reason), wanted, "{reason}");
+        }
+    }
 }

@@ -58,7 +58,7 @@ fn the_question_before_quitting_is_asked_and_answered_at_any_size() {
 fn quitting_asks_about_text_that_was_left_and_about_text_being_typed() {
     let mut desk = Desk::on(&imported());
     let id = imported()[0].alert.alert_id.clone();
-    desk.press("o a s k Esc");
+    desk.press("c a s k Esc");
     assert!(exit_of(&press(&mut desk.app, "q")).is_none());
     let shown = seen(&desk.app, SMALL);
     assert!(shown.contains(&format!("the note on {id}")), "{shown}");
@@ -73,7 +73,7 @@ fn quitting_asks_about_text_that_was_left_and_about_text_being_typed() {
     assert!(exit_of(&press(&mut desk.app, "y")).is_some());
     // What is kept is asked about no more.
     desk.app.size = Some(SMALL);
-    desk.press("Esc o Enter e Enter");
+    desk.press("Esc c Enter e Enter");
     assert_eq!(desk.decision(0).note, "ask");
     assert!(exit_of(&press(&mut desk.app, "q")).is_some());
 }

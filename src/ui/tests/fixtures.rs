@@ -201,10 +201,11 @@ fn labelling() -> Vec<App> {
         "F3 v",
         "F3 v d",
         "F3 / x",
-        "F3 O",
+        "F3 o",
+        "F3 w j",
         "F3 +",
         "F3 Tab +",
-        "F3 o a Esc q",
+        "F3 c a Esc q",
     ];
     let at_work = scripts.into_iter().map(|keys| {
         let mut app = app();

@@ -36,8 +36,8 @@ fn rationale_and_note_come_from_the_editor_and_are_on_disk() {
     assert_eq!(label.rationale, "seen before");
     assert_eq!(label.note, "ask ann\nand bob");
     assert_eq!(label.state, State::Draft);
-    // The line of `o` has no room for it, and `u` takes both back at once.
-    desk.press("o");
+    // The line of `c` has no room for it, and `u` takes both back at once.
+    desk.press("c");
     assert!(desk.app.layers.is_empty());
     assert!(desk.said().contains("several lines: E"), "{}", desk.said());
     desk.press("Enter [");

@@ -189,7 +189,7 @@ fn the_list_of_disagreements_holds_citations_too_and_goes_to_their_alerts() {
         "1 on actions, 1 on citations only".to_owned(),
         format!("{} {}", truth.action, window[other].log_id),
         format!("{} {}", truth.action, truth.triggering_log_id),
-        "the verifier".to_owned(),
+        " verifier ".to_owned(),
     ] {
         assert!(shown.contains(&wanted), "{wanted}:\n{shown}");
     }
@@ -267,7 +267,7 @@ fn techniques_that_came_with_an_imported_alert_can_be_filtered_by() {
 #[test]
 fn what_to_copy_is_chosen_and_tells_the_label_and_no_truth() {
     let mut desk = Desk::on(&imported());
-    desk.press("2 o a s k Enter y");
+    desk.press("2 c a s k Enter y");
     assert!(matches!(desk.app.layers.last(), Some(Layer::Copy { .. })));
     let effects = crate::ui::tests::fixtures::press(&mut desk.app, "j j j Enter");
     let [Effect::Copy(case)] = &effects[..] else {

@@ -164,7 +164,7 @@ fn the_models_answer_is_hidden_and_taken_over_only_after_ones_own_choice() {
 #[test]
 fn skipping_discarding_flagging_and_notes() {
     let mut desk = Desk::on(&imported());
-    desk.press("s x f o");
+    desk.press("s x f c");
     desk.type_line("ask the network team");
     assert_eq!(
         desk.on_disk(0).expect("skipped").decision.state,
@@ -258,7 +258,7 @@ fn a_label_counts_only_once_it_is_on_disk() {
 #[test]
 fn submitted_labels_are_written_as_examples_for_the_next_run() {
     let mut desk = Desk::on(&imported());
-    desk.press("w");
+    desk.press("w Enter");
     assert!(
         desk.said().contains("nothing is submitted yet"),
         "{}",
@@ -269,7 +269,7 @@ fn submitted_labels_are_written_as_examples_for_the_next_run() {
     desk.type_line("seen before");
     // A draft is no example.
     desk.press("2");
-    desk.press("w");
+    desk.press("w Enter");
     assert!(desk.said().contains("1 example in"), "{}", desk.said());
     let path = desk.app.sft_extra.clone().expect("offered to the next run");
     let text = std::fs::read_to_string(&path).expect("written");

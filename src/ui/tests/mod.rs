@@ -3,6 +3,7 @@
 mod adapters;
 mod careful;
 mod chart_keys;
+mod comparing;
 mod event_loop;
 pub(super) mod fixtures;
 mod found;
@@ -31,6 +32,7 @@ mod run_lists;
 mod run_words;
 mod shipped_row;
 mod sifting;
+mod smoothing;
 mod start_form;
 mod three_way;
 mod to_label;

@@ -6,6 +6,7 @@ use crate::link::EvalRow;
 use crate::run::summary::{Standing, Summary};
 use crate::run::{Manifest, RunDir, RunWriter};
 use crate::ui::app::{App, update};
+use crate::ui::average::Smoothing;
 use crate::ui::curves::Curves;
 use crate::ui::errand::{Errand, Listing, Report, perform};
 use crate::ui::marks::Overlay;
@@ -236,8 +237,20 @@ fn a_long_run_costs_no_more_than_a_short_one_and_its_values_stay_whole() {
     };
     assert!(spike(long.drawn(20_000)), "no spike is lost");
     assert!(spike(long.told()));
-    let average = long.drawn(20_000).average("reward");
-    assert!(average.is_some_and(|a| a.points().len() <= 2_000));
+    for smoothing in [Smoothing::Light, Smoothing::Default, Smoothing::Heavy] {
+        let average = long.drawn(20_000).average("reward", smoothing);
+        let average = average.expect("an average").points();
+        assert!(average.len() <= 2_000, "{smoothing:?}");
+        // Of every step, not of those that are left: at the spike it is what all before it make.
+        let told = long.told().get("reward").expect("a curve");
+        let whole = told.smoothed(smoothing.weight());
+        let spike = average.iter().find(|p| p.step == 7_777);
+        let wanted = whole.nearest(7_777).map(|p| p.value);
+        let off = spike
+            .zip(wanted)
+            .map(|(p, wanted)| (p.value - wanted).abs());
+        assert!(off.is_some_and(|off| off < 1e-9), "{smoothing:?}");
+    }
     let short = overlay("short", 160, 0.0);
     assert_eq!(points(short.drawn(20_000)), 120);
 }

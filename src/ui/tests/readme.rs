@@ -1,23 +1,36 @@
-//! What the README tells of keys is made of the key table: none is told that does not work, and none is left out.
+//! What the README tells of keys is made of the key table: none is told that does not work, and none is left out. The screens
+//! that it shows are drawn, and its tasks are done by the keys that it names.
 //!
 //! After a wanted change `OPENSOC_GOLDEN=write cargo test --lib readme` writes it anew.
 
-use std::fmt::Write as _;
+mod tasks;
 
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+use crate::env::schema::{Episode, Split, Stage};
+use crate::env::verdict::judge;
+use crate::link::{Command, Fact};
+use crate::run::shipped;
 use crate::ui::app::{App, update};
 use crate::ui::keys::{Chord, Keymap, Lookup, Place, Verb};
-use crate::ui::msg::Effect;
+use crate::ui::msg::{Effect, Msg};
 use crate::ui::preferences::Preferences;
-use crate::ui::tests::fixtures::{answer, app, press, ready, right, train, type_text};
+use crate::ui::queue::{EpisodeSource, Model, Queue};
+use crate::ui::tests::fixtures::{config, press, ready, seen};
 use crate::ui::theme::{Depth, Symbols};
-use crate::ui::watching::TrainingPane;
+use crate::ui::watching::Training;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+/// Set to `write`, the README is written instead of compared.
+const SWITCH: &str = "OPENSOC_GOLDEN";
+/// One test writes at a time.
+static PEN: Mutex<()> = Mutex::new(());
 const BEGIN: &str = "<!-- keys: made of assets/keys.toml -->\n";
 const END: &str = "<!-- end of keys -->\n";
 
 /// The screens first, then what opens over them.
-const PLACES: [Place; 19] = [
+const PLACES: [Place; 20] = [
     Place::Episodes,
     Place::Training,
     Place::Labelling,
@@ -26,6 +39,7 @@ const PLACES: [Place; 19] = [
     Place::Always,
     Place::Detail,
     Place::Copying,
+    Place::Formats,
     Place::Groups,
     Place::Adapters,
     Place::ThreeWay,
@@ -60,21 +74,113 @@ fn code(key: &str) -> String {
     }
 }
 
-#[test]
-fn the_readme_tells_every_key_there_is() {
+/// Holds what stands in the README between two lines against `told`, or has it written there.
+fn hold(between: [&str; 2], told: &str) {
+    let _one = PEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let [begin, end] = between;
     let readme = std::fs::read_to_string(README).expect("the README");
-    let (before, rest) = readme.split_once(BEGIN).expect("where they begin");
-    let (here, after) = rest.split_once(END).expect("where they end");
-    let told = told();
-    if std::env::var("OPENSOC_GOLDEN").is_ok_and(|value| value == "write") {
-        let anew = format!("{before}{BEGIN}{told}{END}{after}");
+    let (before, rest) = readme.split_once(begin).expect("where it begins");
+    let (here, after) = rest.split_once(end).expect("where it ends");
+    if std::env::var(SWITCH).is_ok_and(|value| value == "write") {
+        let anew = format!("{before}{begin}{told}{end}{after}");
         std::fs::write(README, anew).expect("written");
         return;
     }
-    assert!(here == told, "the README's keys are not those of keys.toml");
+    let unlike = here.lines().zip(told.lines()).find(|(a, b)| a != b);
+    assert!(
+        here == told,
+        "the README is another after {begin}: {unlike:?}\n{SWITCH}=write cargo test --lib readme takes it over\n{told}"
+    );
+}
+
+#[test]
+fn the_readme_tells_every_key_there_is() {
+    let told = told();
+    hold([BEGIN, END], &told);
     let keymap = Keymap::embedded().expect("sound");
     let rows = told.lines().filter(|line| line.starts_with("| `")).count();
     assert_eq!(rows, keymap.bindings().len(), "every place is told");
+}
+
+/// What the shipped adapter says of the alerts shown: asked in earnest, the truth word for word.
+fn recorded(episode: &Episode) -> String {
+    let truth = &episode.truth;
+    let (action, cited, why) = (&truth.action, &truth.triggering_log_id, &truth.reason);
+    format!("Action: {action}\nCitedLog: {cited}\nRationale: {why}")
+}
+
+/// Has every question in `effects` answered so, and what those answers ask.
+fn answer_as_recorded(app: &mut App, effects: Vec<Effect>) {
+    let mut todo = effects;
+    while let Some(effect) = todo.pop() {
+        let Effect::Send(Command::Infer(request)) = effect else {
+            continue;
+        };
+        let response = recorded(&request.episode);
+        let mut probabilities = [0.0; 5];
+        probabilities[request.episode.truth.action.index()] = 1.0;
+        let answer = Fact::Inference {
+            id: request.id,
+            adapter: "stage4_adversarial".into(),
+            verdict: Box::new(judge(&request.episode, &response)),
+            response,
+            probabilities: Some(probabilities),
+            millis: 72,
+        };
+        todo.extend(update(app, Msg::Fact(answer)));
+    }
+}
+
+/// The workbench with its own model and run, as it opens on stage 2.
+fn opened() -> App {
+    let source = EpisodeSource {
+        split: Split::Holdout,
+        seed: 1,
+    };
+    let mut app = App::new(
+        Keymap::embedded().expect("sound"),
+        Queue::new(source, Stage::Multi, Model::Loading),
+        Training::new(shipped::run()),
+        config(),
+        false,
+    );
+    let effects = update(&mut app, ready());
+    answer_as_recorded(&mut app, effects);
+    app
+}
+
+/// An alert decided wrongly, submitted and revealed; then the first page of curves.
+fn screens() -> String {
+    let mut app = opened();
+    for keys in ["] ] ]", "2 Enter"] {
+        let effects = press(&mut app, keys);
+        answer_as_recorded(&mut app, effects);
+    }
+    let episodes = seen(&app, (80, 24));
+    press(&mut app, "F2");
+    let training = seen(&app, (80, 24));
+    // The lists under the curves are told of in words.
+    let curves: Vec<&str> = training
+        .lines()
+        .take_while(|line| !line.starts_with('┌'))
+        .collect();
+    format!("{episodes}\n\n{}\n", curves.join("\n"))
+}
+
+#[test]
+fn the_screens_that_the_readme_shows_are_as_they_are_drawn() {
+    let told = screens();
+    for wanted in [
+        "[F1 Episodes]",
+        "monitor ✗ wrong",
+        "✓ right",
+        "[F2 Training]",
+        "read-only",
+        "reward",
+    ] {
+        assert!(told.contains(wanted), "{wanted}:\n{told}");
+    }
+    hold(["<!-- screens -->\n```\n", "```\n<!-- end -->\n"], &told);
 }
 
 #[test]
@@ -104,114 +210,4 @@ fn the_settings_that_the_readme_shows_are_read() {
     );
     let mine = read.themes.load("mine", Depth::Truecolor, Symbols::Braille);
     assert!(mine.is_ok());
-}
-
-/// A row of the table of tasks: what is done, its keys in order, and how many are counted there. Keys before a `…` are pressed as
-/// often as the way is long, and not counted.
-struct Task {
-    name: String,
-    keys: Vec<String>,
-    counted: usize,
-}
-
-fn tasks() -> Vec<Task> {
-    let readme = std::fs::read_to_string(README).expect("the README");
-    let (_, rest) = readme
-        .split_once("| task | keys |\n|---|---|\n")
-        .expect("the table");
-    let rows = rest.lines().take_while(|line| line.starts_with('|'));
-    let task = |row: &str| {
-        let mut cells = row.trim_matches('|').split(" | ").map(str::trim);
-        let name = cells.next().expect("a task").to_owned();
-        let (keys, count) = cells
-            .next()
-            .expect("keys")
-            .split_once('(')
-            .expect("a count");
-        let of_way = keys.matches('…').count();
-        let keys: Vec<String> = keys
-            .split('`')
-            .skip(1)
-            .step_by(2)
-            .map(str::to_owned)
-            .collect();
-        let digits: String = count.chars().take_while(char::is_ascii_digit).collect();
-        let counted = digits.parse::<usize>().expect("a number");
-        assert_eq!(keys.len() - of_way, counted, "{name}");
-        Task {
-            name,
-            keys,
-            counted,
-        }
-    };
-    rows.map(task).collect()
-}
-
-#[test]
-fn the_tasks_of_the_readme_take_the_keys_it_counts() {
-    let tasks = tasks();
-    assert!(tasks.len() >= 10, "{}", tasks.len());
-    for Task {
-        name,
-        keys,
-        counted,
-    } in &tasks
-    {
-        assert!((1..=6).contains(counted), "{name}: {counted}");
-        for key in keys {
-            assert!(Chord::parse(key).is_some(), "{name}: {key}");
-        }
-    }
-}
-
-/// An alert that the model has answered, in a workbench with a run.
-fn at_work() -> App {
-    let mut app = app();
-    let effects = update(&mut app, ready());
-    answer(&mut app, effects, right);
-    train(&mut app, 120);
-    app
-}
-
-#[test]
-fn pressing_the_keys_of_a_task_does_it() {
-    type Done = fn(&App, &[Effect]) -> bool;
-    let outcomes: [(&str, Done); 7] = [
-        ("see the truth", |app, _| {
-            app.queue
-                .current()
-                .is_some_and(|entry| entry.desk.is_revealed)
-        }),
-        ("like this value", |app, _| app.queue.is_filtered()),
-        ("two adapters", |app, _| {
-            app.queue.second_adapter().is_some()
-        }),
-        ("what if", |app, _| app.queue.what_if().is_some()),
-        (
-            "defanged",
-            |_, effects| matches!(effects, [Effect::Copy(case)] if case.starts_with("# Alert")),
-        ),
-        ("spike", |app, _| {
-            app.training.pane == TrainingPane::Rollouts
-        }),
-        ("another theme", |_, effects| {
-            matches!(effects, [Effect::UseTheme(_)])
-        }),
-    ];
-    let tasks = tasks();
-    for (name, is_done) in outcomes {
-        let task = tasks.iter().find(|task| task.name.contains(name));
-        let task = task.expect(name);
-        let mut app = at_work();
-        let mut effects = Vec::new();
-        for key in &task.keys {
-            assert!(!is_done(&app, &effects), "{name}: before {key}");
-            effects = press(&mut app, key);
-            if key == "ctrl-u" {
-                // What the table calls the value.
-                type_text(&mut app, "changed");
-            }
-        }
-        assert!(is_done(&app, &effects), "{name}: {:?}", app.toast);
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::link::{Fact, RunFact, RunState};
+use crate::link::{AdapterChoice, Fact, OfferedAdapter, RunFact, RunState};
 use crate::run::lock::RunLock;
 use crate::run::summary::{Standing, Summary};
 use crate::run::{Manifest, RunDir, RunWriter};
@@ -12,7 +12,8 @@ use crate::ui::gate::is_hostile;
 use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Msg};
 use crate::ui::tests::fixtures::{
-    app, config, dir, errands, plan, press, row, seen, status, summary, toast, train, with_runs,
+    app, config, dir, errands, plan, press, ready, row, seen, status, summary, toast, train,
+    with_runs,
 };
 
 fn three() -> Vec<Summary> {
@@ -286,4 +287,31 @@ fn errands_read_note_export_and_delete_real_folders() {
     run(&mut app, "d y");
     assert!(!dir.path().exists() && !app.runs.has_own());
     assert!(app.training.shown().is_some_and(|run| run.is_shipped));
+}
+
+#[test]
+fn a_deleted_run_whose_adapter_was_asked_leaves_the_default_one() {
+    let mut app = app();
+    update(&mut app, ready());
+    with_runs(&mut app, vec![summary("one", Standing::Finished)]);
+    let adapter = OfferedAdapter {
+        name: "one/sft".into(),
+        dir: dir("one").adapter("sft"),
+        written: None,
+    };
+    let offered = Fact::Offered {
+        adapters: vec![adapter],
+        refused: Vec::new(),
+    };
+    update(&mut app, Msg::Fact(offered));
+    // The last of the choices is the one that was offered.
+    app.queue.step_adapter(1);
+    let asked = |app: &App| app.queue.adapter().cloned();
+    let of_run = AdapterChoice::Named("one/sft".into());
+    assert_eq!(asked(&app), Some(of_run));
+    update(&mut app, Msg::Report(Report::Deleted(dir("one"))));
+    let wanted = AdapterChoice::Named("stage4_adversarial".into());
+    assert_eq!(asked(&app), Some(wanted));
+    let said = "deleted one; its adapter is gone: asking stage4_adversarial";
+    assert_eq!(toast(&app), said);
 }

@@ -264,8 +264,12 @@ fn a_sign_stands_over_the_curves_and_in_the_log_while_it_holds() {
     tell(&mut app, stopped);
     let shown = seen(&app, LARGE);
     assert!(
-        shown.contains("warning: over 60") && !shown.contains("x stops"),
-        "{shown}"
+        !shown.contains("warning: over 60"),
+        "it has ended:\n{shown}"
+    );
+    assert!(
+        shown.contains("a collapse: the best adapter") && !shown.contains("x stops"),
+        "its log has it still:\n{shown}"
     );
 }
 

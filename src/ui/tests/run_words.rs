@@ -237,3 +237,61 @@ fn a_list_of_rollouts_is_whole_again_where_it_has_room() {
         assert!(shown.contains(&advantage), "{advantage}:\n{shown}");
     }
 }
+
+#[test]
+fn a_run_that_is_only_watched_is_continued_by_the_command() {
+    let mut app = app();
+    app.is_read_only = true;
+    train(&mut app, 50);
+    press(&mut app, "F2");
+    let mut stopped = status(51, RunState::Stopped);
+    stopped.reason = "stopped by request; --resume continues it".into();
+    tell(&mut app, RunFact::Status(stopped));
+    let shown = seen(&app, LARGE);
+    let wanted = "opensoc train --resume --run-dir /tmp/run continues it";
+    assert!(shown.contains(wanted), "{shown}");
+    assert!(
+        !shown.contains("t and then"),
+        "no key does it here:\n{shown}"
+    );
+}
+
+#[test]
+fn the_details_of_a_run_say_what_continues_it_from_the_list() {
+    let mut run = summary("one", Standing::Stopped);
+    run.reason = "stopped by request; --resume continues it".into();
+    for (is_read_only, wanted) in [
+        (
+            false,
+            "stopped in stage1_basic: stopped by request; Enter opens it, then t continues it",
+        ),
+        (
+            true,
+            "stopped by request; opensoc train --resume --run-dir /runs/one",
+        ),
+    ] {
+        let mut app = app();
+        app.is_read_only = is_read_only;
+        with_runs(&mut app, vec![run.clone()]);
+        let shown = seen(&app, (200, 60));
+        assert!(shown.contains(wanted), "{shown}");
+        assert!(shown.contains("created, UTC"), "{shown}");
+    }
+}
+
+#[test]
+fn what_was_wrong_with_a_run_that_has_ended_takes_no_room_over_its_curves() {
+    let mut app = app();
+    train(&mut app, 120);
+    press(&mut app, "F2");
+    let warns = |app: &App| {
+        let shown = seen(app, (80, 24));
+        shown.lines().any(|line| line.starts_with("warning"))
+    };
+    assert!(warns(&app), "it goes on");
+    let signs = |app: &App| app.training.shown().map_or(0, |run| run.signs().count());
+    let before = signs(&app);
+    tell(&mut app, RunFact::Status(status(160, RunState::Finished)));
+    assert!(!warns(&app), "{}", seen(&app, (80, 24)));
+    assert_eq!(signs(&app), before, "its log has them");
+}

@@ -122,7 +122,7 @@ fn generated_alerts_come_back_after_an_import_and_go_again() {
     assert!(seen(&alone.app, SMALL).contains("analyst: 1 imported alert "));
     let shown = seen(&alone.app, (120, 35));
     assert!(
-        shown.contains("known after two labels in this session"),
+        shown.contains("known after 5 labels in this session"),
         "{shown}"
     );
 }
@@ -157,7 +157,7 @@ fn an_event_higher_than_its_pane_is_read_to_its_end() {
 #[test]
 fn all_fields_of_a_line_are_shown_copied_and_filtered_by_on_labelling_too() {
     let mut desk = Desk::on(&imported());
-    desk.press("O l g g");
+    desk.press("o l g g");
     let event = imported()[0].log_window[1].clone();
     let shown = seen(&desk.app, SMALL);
     assert!(shown.contains("All fields, line 2/"), "{shown}");
@@ -173,7 +173,7 @@ fn all_fields_of_a_line_are_shown_copied_and_filtered_by_on_labelling_too() {
     let filter = format!("type=\"{}\"", event.event_type);
     assert_eq!(desk.app.labelling.filter_text, filter);
     assert!(desk.app.layers.is_empty() && desk.app.queue.filter_text.is_empty());
-    desk.press("O Esc");
+    desk.press("o Esc");
     assert!(desk.app.labelling.is_filtered(), "one layer at a time");
 }
 

@@ -3,24 +3,40 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use crate::link::RunState;
 use crate::ui::signs::{Sign, crowding};
 
 use super::Watching;
 
-/// What `reason` says, with the workbench's keys for the command that continues the run in `dir`.
+/// From where one reads why a run has ended: that decides what continues it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reader {
+    /// On the training screen of a workbench: a key does.
+    #[default]
+    Training,
+    /// In the list of runs: it is opened first.
+    Runs,
+    /// While only watching: no key does, but the command.
+    Watch,
+}
+
+/// What `reason` says, with what continues the run in `dir` from where it is read.
 #[must_use]
-pub fn in_keys(reason: &str, dir: Option<&Path>) -> String {
-    let dir = dir.map_or_else(String::new, |dir| dir.display().to_string());
+pub fn in_keys(reason: &str, dir: Option<&Path>, reader: Reader) -> String {
+    let dir = dir.map_or_else(|| "RUN".to_owned(), |dir| dir.display().to_string());
     let command = format!("opensoc train --resume --run-dir {dir}");
-    let said = reason.replace(
-        &format!("{command} continues"),
-        "t and then Enter continues",
-    );
-    let said = said.replace(
-        &format!("{command} then continues"),
-        "t and then Enter continues",
-    );
-    said.replace("--resume continues", "t and then Enter continues")
+    let does = match reader {
+        Reader::Training => "t and then Enter continues".to_owned(),
+        Reader::Runs => "Enter opens it, then t continues".to_owned(),
+        Reader::Watch => format!("{command} continues"),
+    };
+    let told = [
+        format!("{command} then continues"),
+        format!("{command} continues"),
+        "--resume continues".to_owned(),
+    ];
+    let put = |said: String, told: &String| said.replace(told.as_str(), &does);
+    told.iter().fold(reason.to_owned(), put)
 }
 
 impl Watching {
@@ -35,6 +51,16 @@ impl Watching {
     #[must_use]
     pub fn begun(&self) -> Option<&(u64, String)> {
         self.chronicle.begun()
+    }
+
+    /// Whether nobody works on it any more: what was wrong then stands in its log alone.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let says_so = matches!(
+            self.state(),
+            Some(RunState::Stopped | RunState::Failed | RunState::Finished)
+        );
+        says_so || self.is_shipped || (self.is_opened && !self.is_alive)
     }
 
     /// Whether the run in progress gives no sign of life.
@@ -71,7 +97,7 @@ impl Watching {
         if self.failure().is_none() && reason == "training" {
             return String::new();
         }
-        in_keys(reason, self.run_dir.as_deref())
+        in_keys(reason, self.run_dir.as_deref(), self.reader)
     }
 
     /// What is wrong now, then the warnings and what was wrong before, the newest first: step and text.
@@ -91,9 +117,63 @@ impl Watching {
             while let Some(newer) = before.next_if(|(at, _)| *step > 0 && at > step) {
                 log.push((newer.0, Cow::Borrowed(newer.1)));
             }
-            log.push((*step, Cow::Owned(in_keys(text, self.run_dir.as_deref()))));
+            let said = in_keys(text, self.run_dir.as_deref(), self.reader);
+            log.push((*step, Cow::Owned(said)));
         }
         log.extend(before.map(|(step, text)| (step, Cow::Borrowed(text))));
         log
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_continues_a_run_depends_on_where_one_reads_of_it() {
+        let (dir, command) = (Path::new("/r"), "opensoc train --resume --run-dir /r");
+        for (reason, reader, wanted) in [
+            (
+                "stopped; --resume continues it".to_owned(),
+                Reader::Training,
+                "stopped; t and then Enter continues it".to_owned(),
+            ),
+            (
+                "stopped; --resume continues it".to_owned(),
+                Reader::Runs,
+                "stopped; Enter opens it, then t continues it".to_owned(),
+            ),
+            (
+                "stopped; --resume continues it".to_owned(),
+                Reader::Watch,
+                format!("stopped; {command} continues it"),
+            ),
+            (
+                format!("gone: {command} continues it"),
+                Reader::Watch,
+                format!("gone: {command} continues it"),
+            ),
+            (
+                format!("end it; {command} then continues it"),
+                Reader::Runs,
+                "end it; Enter opens it, then t continues it".to_owned(),
+            ),
+        ] {
+            assert_eq!(in_keys(&reason, Some(dir), reader), wanted, "{reader:?}");
+        }
+        let nowhere = in_keys("--resume continues it", None, Reader::Watch);
+        assert_eq!(nowhere, "opensoc train --resume --run-dir RUN continues it");
+    }
+
+    #[test]
+    fn a_run_has_ended_when_it_says_so_or_is_only_looked_at() {
+        let mut live = Watching::default();
+        assert!(!live.has_ended(), "about to begin");
+        live.fail("gone");
+        assert!(live.has_ended());
+        let mut opened = Watching::opened();
+        assert!(opened.has_ended());
+        opened.is_alive = true;
+        assert!(!opened.has_ended(), "a process works on it");
     }
 }

@@ -53,7 +53,8 @@ impl Training {
     }
 
     /// Shows a run that was read.
-    pub fn open(&mut self, run: Watching) {
+    pub fn open(&mut self, mut run: Watching) {
+        run.reader = self.reader;
         if run.is_shipped {
             self.shipped = Some(run);
             self.show_shipped();

@@ -19,8 +19,18 @@ use crate::ui::widget::plot::{Look, Plot};
 /// Cells left of the plot for numbers.
 const LABEL_WIDTH: u16 = 7;
 
-/// From this height on there is a row for names over the curves.
-const NAMED_FROM: u16 = 8;
+/// From this height on there is a row for names over the curves; over those of the first chart of a column, which has them for
+/// the others too, from the second.
+const NAMED_FROM: (u16, u16) = (8, 7);
+
+/// Rows a legend may have in a chart so high: the curves need some too.
+const fn most_legend(height: u16) -> usize {
+    match height {
+        0..6 => 1,
+        6..9 => 2,
+        _ => 3,
+    }
+}
 
 /// One metric of a chart.
 pub struct ChartSeries<'a> {
@@ -115,21 +125,28 @@ impl ChartSeries<'_> {
 impl Chart<'_> {
     /// Draws into `area`; where it is too small, the title alone or nothing.
     pub fn draw(&self, theme: &Theme, area: Rect, buf: &mut Buffer) {
+        self.draw_named(NAMED_FROM.0, theme, area, buf);
+    }
+
+    /// As [`Self::draw`], of the first chart of a column.
+    pub fn draw_first(&self, theme: &Theme, area: Rect, buf: &mut Buffer) {
+        self.draw_named(NAMED_FROM.1, theme, area, buf);
+    }
+
+    fn draw_named(&self, named_from: u16, theme: &Theme, area: Rect, buf: &mut Buffer) {
         if area.height == 0 || area.width < 4 {
             return;
         }
-        let legend = self.legend(theme, area.width);
-        // Values that find no room beside their names stand below them.
-        let rows = if area.height < 6 { 1 } else { legend.len() };
-        for (y, line) in (area.y..).zip(legend.iter().take(rows)) {
+        let legend = self.legend(theme, area.width, most_legend(area.height));
+        for (y, line) in (area.y..).zip(&legend) {
             buf.set_line(area.x, y, line, area.width);
         }
         if area.height < 4 || area.width < LABEL_WIDTH + 6 {
             return;
         }
         // A reward near its best runs along the top: what has a name there needs a row of its own.
-        let names = u16::from(area.height >= NAMED_FROM && self.has_names());
-        let above = rows as u16 + names;
+        let names = u16::from(area.height >= named_from && self.has_names());
+        let above = legend.len() as u16 + names;
         let plot_area = Rect {
             x: area.x + LABEL_WIDTH,
             y: area.y + above,
@@ -253,10 +270,16 @@ mod tests {
     }
 
     fn draw(ys: &[f64], symbols: Symbols, y_fixed: Option<(f64, f64)>) -> String {
-        drawn(ys, symbols, y_fixed, 7)
+        drawn(ys, symbols, y_fixed, (7, false))
     }
 
-    fn drawn(ys: &[f64], symbols: Symbols, y_fixed: Option<(f64, f64)>, height: u16) -> String {
+    /// A chart so high, the first of its column or not.
+    fn drawn(
+        ys: &[f64],
+        symbols: Symbols,
+        y_fixed: Option<(f64, f64)>,
+        (height, is_first): (u16, bool),
+    ) -> String {
         let theme = Theme::load(None, Depth::None, symbols).expect("theme");
         let series = series_of(ys);
         let chart = Chart {
@@ -284,7 +307,10 @@ mod tests {
         };
         let area = Rect::new(0, 0, 27, height);
         let mut buf = Buffer::empty(area);
-        chart.draw(&theme, area, &mut buf);
+        match is_first {
+            true => chart.draw_first(&theme, area, &mut buf),
+            false => chart.draw(&theme, area, &mut buf),
+        }
         let rows = (0..area.height).map(|y| {
             let cells = (0..area.width).map(|x| buf[(x, y)].symbol());
             cells.collect::<String>().trim_end().to_owned()
@@ -299,19 +325,22 @@ mod tests {
         let wanted = "\
 reward  1.000
    1.0       |          ***
-             |     *****
-   0.5       | ****
+                   *****
+   0.5         ****
           *****
-   0.0 ***   |
+   0.0 ***
        0            step 19";
         assert_eq!(text, wanted, "\n{text}");
-        let text = drawn(&ys, Symbols::Ascii, Some((0.0, 1.0)), 8);
-        let names = text.lines().nth(1).expect("a row");
-        assert_eq!(names, "       sft    stage1_basic", "\n{text}");
-        assert!(
-            text.lines().nth(2).is_some_and(|row| row.ends_with("**")),
-            "{text}"
-        );
+        // The first of a column has the names for those below it, also where each has little room.
+        for size in [(8, false), (8, true), (7, true)] {
+            let text = drawn(&ys, Symbols::Ascii, Some((0.0, 1.0)), size);
+            let names = text.lines().nth(1).expect("a row");
+            assert_eq!(names, "       sft    stage1_basic", "\n{text}");
+            let highest = text.lines().nth(2).expect("a row");
+            assert!(highest.ends_with("**"), "{text}");
+        }
+        let text = drawn(&ys, Symbols::Ascii, Some((0.0, 1.0)), (6, true));
+        assert!(!text.contains("sft"), "no row to spare:\n{text}");
     }
 
     /// Rows of a chart of two curves over 100 steps.

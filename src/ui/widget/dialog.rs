@@ -48,6 +48,7 @@ pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffe
             chosen,
             is_defanged,
         } => detail::draw_copies(*chosen, *is_defanged, theme, area, buf),
+        Layer::Formats { chosen } => detail::draw_formats(*chosen, theme, area, buf),
     }
 }
 

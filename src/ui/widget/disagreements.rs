@@ -6,7 +6,7 @@ use ratatui::text::Line;
 
 use crate::env::schema::Action;
 use crate::ui::app::App;
-use crate::ui::labelling::agreeing::{Disagreement, all_disagreements};
+use crate::ui::labelling::agreeing::{Disagreement, VERIFIER, all_disagreements};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::dialog::open;
 use crate::ui::widget::text::{column, lines, more, page_of, select_row, span, wrap};
@@ -62,6 +62,14 @@ fn heading(theme: &Theme, width: usize) -> Line<'static> {
     Line::from(span(text, theme.style(Token::Title)))
 }
 
+/// The other side where room is short.
+fn who(found: &Disagreement) -> &str {
+    match found.side.as_str() {
+        VERIFIER => "verifier",
+        name => name,
+    }
+}
+
 fn row(called: &str, found: &Disagreement, theme: &Theme, width: usize) -> Line<'static> {
     let (id, side) = columns(width);
     let cut = theme.glyphs.cut;
@@ -83,6 +91,6 @@ fn row(called: &str, found: &Disagreement, theme: &Theme, width: usize) -> Line<
         ),
         span(said(&found.own), theme.style(Token::Mark)),
         span(said(&found.other), theme.style(Token::Accent)),
-        span(column(&found.side, side, cut), theme.style(Token::Faint)),
+        span(column(who(found), side, cut), theme.style(Token::Faint)),
     ])
 }

@@ -13,7 +13,9 @@ use crate::ui::screen::state_word;
 use crate::ui::starting::{EXTRA, Fitted, Form, Mode, Setting};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::dialog::open;
-use crate::ui::widget::text::{column, cut, lines, more, page_of, select_row, span, wrap};
+use crate::ui::widget::text::{
+    column, cut, cut_middle, lines, more, page_of, select_row, span, wrap,
+};
 use crate::ui::widget::typed;
 
 /// Cells of a key.
@@ -193,13 +195,19 @@ fn setting_row(
         return Line::from(spans);
     }
     let (text, token) = match &setting.of_preset {
+        // No preset names a file: what it is takes all the room.
+        Some(_) if setting.key == EXTRA => (setting.value.clone(), Token::Mark),
         Some(of_preset) => (
             format!("{} ({preset}: {of_preset})", setting.value),
             Token::Mark,
         ),
         None => (setting.value.clone(), Token::Text),
     };
-    let text = cut(&text, room, theme.glyphs.cut);
+    let text = match setting.key {
+        // The name of a file stands at its end.
+        EXTRA => cut_middle(&text, room, theme.glyphs.cut),
+        _ => cut(&text, room, theme.glyphs.cut),
+    };
     spans.push(span(text, theme.style(token)));
     Line::from(spans)
 }

@@ -127,6 +127,31 @@ fn filters_have_the_grammar_of_the_screens_and_its_complaints() {
 }
 
 #[test]
+fn alerts_are_listed_by_another_order_and_gone_through_in_it() {
+    let text = told("sort\nsort severity\nnext\nnext\nO\nsort xyzzy\nsort number\n");
+    in_order(
+        &text,
+        &[
+            "Alerts are listed by number: sort takes next, or one of number severity ",
+            "Alerts are listed by severity: next",
+            "Severity: ",
+            "Alerts are listed by category: next",
+            "no order xyzzy: next, or one of number ",
+            "Alerts are listed by number: next",
+        ],
+    );
+    let rank = |word: &str| {
+        let mut known = ["critical", "high", "medium", "low"].iter();
+        known.position(|severity| *severity == word).expect(word)
+    };
+    let severities = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("Severity: "));
+    let ranks: Vec<usize> = severities.map(rank).collect();
+    assert!(ranks.len() > 1 && ranks.is_sorted(), "{text}");
+}
+
+#[test]
 fn a_label_is_told_to_be_on_disk_when_it_is() {
     let bench = Bench::new(right);
     let text = bench.told(

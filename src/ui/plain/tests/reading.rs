@@ -11,17 +11,17 @@ use crate::ui::plain::words::{WORDS, Word, named, read};
 use crate::ui::tests::fixtures::{app, right};
 
 #[test]
-fn what_is_no_command_says_the_nearest_and_short_words_are_read() {
-    let text = told("revel\ns\nst\nprev\nskip\nO\nxyzzy\n\n?\n");
+fn what_is_no_command_says_the_nearest_that_tells_and_short_words_are_read() {
+    let text = told("metrcs\ns\nst\nprev\nskip\nT\nxyzzy\n\n?\n");
     in_order(
         &text,
         &[
-            "no command revel, the nearest is reveal",
+            "no command metrcs, the nearest that tells something is metrics: help lists them",
             "stage3_mixed",
             "st begins several commands: stage, stop",
             "skip works on labelling: labelling goes there",
-            "O is next order, which needs the screens",
-            "no command xyzzy, the nearest is",
+            "T is next theme, which needs the screens",
+            "no command xyzzy: help lists them",
             "nothing typed: help lists the commands",
             "quit [leave|stop]: the end",
         ],
@@ -98,9 +98,39 @@ fn every_word_is_read_as_itself_and_every_key_it_names_means_it() {
         ("Space", Word::Cite, ""),
         ("/a b", Word::Filter, "a b"),
         ("F2", Word::Train, ""),
+        ("O", Word::Sort, "next"),
         ("q", Word::Quit, ""),
     ] {
         assert_eq!(read(line, &app), Ok((word, rest)), "{line}");
+    }
+}
+
+#[test]
+fn no_slip_is_led_to_a_word_that_changes_something() {
+    let app = app();
+    let changing: Vec<&str> = WORDS
+        .iter()
+        .filter(|entry| !entry.word.tells())
+        .map(|entry| entry.name)
+        .collect();
+    assert!(changing.contains(&"dismiss") && changing.contains(&"delete"));
+    for entry in &WORDS {
+        let letters: Vec<char> = entry.name.chars().collect();
+        for left_out in 0..letters.len() {
+            let mut slip = letters.clone();
+            slip.remove(left_out);
+            let slip: String = slip.into_iter().chain(['x']).collect();
+            let Err(said) = read(&slip, &app) else {
+                panic!("{slip} is a command");
+            };
+            let words = said.split([' ', ',', ':']).skip(3);
+            let led_to: Vec<&str> = words.filter(|word| changing.contains(word)).collect();
+            assert!(led_to.is_empty(), "{slip}: {said}");
+        }
+    }
+    for slip in ["dimsiss", "curves", "deltee", "submt"] {
+        let said = read(slip, &app).expect_err("no command");
+        assert!(!said.contains("the nearest"), "{said}");
     }
 }
 

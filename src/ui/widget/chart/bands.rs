@@ -7,6 +7,10 @@ use super::Chart;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::cut;
 
+/// Rows from one sign of a border between bands to the next. Whole lines would cost a sixth of a frame's bytes, and the value
+/// cursor is one.
+const BORDER_ROWS: usize = 3;
+
 impl Chart<'_> {
     /// Whether something has a name that stands over the curves.
     pub(super) fn has_names(&self) -> bool {
@@ -25,7 +29,7 @@ impl Chart<'_> {
     pub(super) fn draw_bands(&self, theme: &Theme, plot: Rect, buf: &mut Buffer) {
         for (_, begin, _) in self.begun().filter(|(_, begin, _)| *begin > self.x.0) {
             let x = self.column(plot, begin);
-            for row in plot.top()..plot.bottom() {
+            for row in (plot.top()..plot.bottom()).step_by(BORDER_ROWS) {
                 buf.set_string(x, row, theme.glyphs.separator, theme.style(Token::Band));
             }
         }
