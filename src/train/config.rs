@@ -4,6 +4,7 @@
 //! each key, [`resolve`] layers the sources. Knows nothing of models, files of a run, or terminals.
 
 pub mod adam;
+pub mod choices;
 pub mod fields;
 pub mod presets;
 pub mod resolve;
@@ -14,6 +15,7 @@ use crate::env::schema::Stage;
 use crate::link::{PhasePlan, Plan};
 
 pub use adam::AdamOptions;
+pub use choices::{ImportanceLevel, LossType, Reference, ScaleRewards, Schedule};
 pub use presets::Preset;
 pub use resolve::{ConfigError, Source, lay, resolve};
 
@@ -257,82 +259,6 @@ fn yes() -> bool {
 
 fn one() -> u64 {
     1
-}
-
-/// What a probability ratio is of; the names are TRL's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ImportanceLevel {
-    /// Each token has its own.
-    #[default]
-    Token,
-    /// A response's tokens share one, of the mean of their log-ratios: GSPO (Zheng et al. 2025).
-    Sequence,
-}
-
-/// The policy that `beta` holds a run to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reference {
-    /// The adapter of the warm start (the base model where there was none).
-    #[default]
-    Sft,
-    /// The model without an adapter, as in TRL.
-    Base,
-}
-
-/// How a learning rate falls after its warm-up; the names are TRL's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Schedule {
-    /// It does not.
-    Constant,
-    /// In a line to 0.
-    Linear,
-    /// By half a cosine to 0.
-    Cosine,
-}
-
-impl Schedule {
-    /// Share of the learning rate at `step` (from 0) of `steps`, the first `warmup` of which rise in a line; every step
-    /// has more than 0. (TRL's first step of a warm-up has 0, and each of the others what the one before has here.)
-    #[must_use]
-    pub fn share(self, step: u64, steps: u64, warmup: u64) -> f64 {
-        if step < warmup {
-            return (step + 1) as f64 / warmup as f64;
-        }
-        let left = steps.saturating_sub(step) as f64 / steps.saturating_sub(warmup).max(1) as f64;
-        match self {
-            Self::Constant => 1.0,
-            Self::Linear => left,
-            Self::Cosine => 0.5 - 0.5 * (std::f64::consts::PI * left).cos(),
-        }
-    }
-}
-
-/// How token losses become one number; the names are TRL's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LossType {
-    /// Mean over the tokens of a response, then over responses.
-    Grpo,
-    /// Mean over all tokens of the micro-batch.
-    Bnpo,
-    /// Sum of tokens over responses times the greatest length.
-    DrGrpo,
-    /// Sum of tokens over the tokens of the whole step.
-    Dapo,
-}
-
-/// What advantages are divided by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ScaleRewards {
-    None,
-    /// The standard deviation of the group's rewards.
-    Group,
-    /// The standard deviation of the whole step's rewards.
-    Batch,
 }
 
 /// The attacker of stage 4, which adapts to what the defender gets wrong.
