@@ -187,9 +187,12 @@ pub fn seconds(value: &Value, path: &str) -> Result<String, ImportError> {
     spelled(time, path)
 }
 
-/// In UTC and whole seconds.
+/// In UTC and whole seconds, from 1970 on: no log is older than its clock.
 fn spelled(time: Option<jiff::Timestamp>, path: &str) -> Result<String, ImportError> {
     let time = time.ok_or_else(|| ImportError::at(path, "is no time"))?;
+    if time < jiff::Timestamp::UNIX_EPOCH {
+        return Err(ImportError::at(path, "is before 1970"));
+    }
     Ok(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 

@@ -243,6 +243,7 @@ fn zeeks_logs_are_told_apart_and_only_a_notice_is_an_alert() {
     );
     assert!(change(3, "ts", json!("soon")).contains("`ts`: is no time"));
     assert!(change(3, "ts", json!(1e300)).contains("`ts`: is no time"));
+    assert!(change(3, "ts", json!(-1)).contains("`ts`: is before 1970"));
     let bare = refused(&json!({"ts": 1, "uid": "C1"}));
     assert!(bare.contains("`_path`: is missing"), "{bare}");
 }
