@@ -69,10 +69,10 @@ impl BaseModel {
         Ok(LoadedModel::open(self.model(), &placement)?)
     }
 
-    /// What its files say, without their weights in memory.
+    /// What its files say, without their weights in memory. The device plays no part: nothing is computed.
     ///
     /// # Errors
-    /// As [`BaseModel::open`].
+    /// Names the file, field or tensor that is wrong.
     pub fn describe(&self) -> Result<ModelInfo> {
         Ok(LoadedModel::describe(self.model())?)
     }

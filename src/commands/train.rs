@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
@@ -242,7 +243,10 @@ pub fn dtype_choice(config: &TrainConfig) -> DtypeChoice {
     }
 }
 
-/// The number of the SIGTERM or SIGINT that came first, 0 before; a second one ends the process. A hang-up is taken note of and
+/// So soon after the first signal another is the first again: who passes signals on sends on what all of a group have got.
+const ECHO: Duration = Duration::from_secs(1);
+
+/// The number of the SIGTERM or SIGINT that came first, 0 before; a second one, later than [`ECHO`], ends the process. A hang-up is taken note of and
 /// no more: losing the terminal never ends a run.
 fn stop_signal(run_dir: &Path) -> anyhow::Result<Arc<AtomicUsize>> {
     let came = Arc::new(AtomicUsize::new(0));
@@ -258,8 +262,13 @@ fn stop_signal(run_dir: &Path) -> anyhow::Result<Arc<AtomicUsize>> {
     std::thread::Builder::new()
         .name("signals".into())
         .spawn(move || {
+            let mut heard: Option<Instant> = None;
             for signal in signals.forever() {
-                heed(signal, &first, &run_dir);
+                let is_echo = heard.is_some_and(|first| first.elapsed() < ECHO);
+                heard.get_or_insert_with(Instant::now);
+                if !is_echo {
+                    heed(signal, &first, &run_dir);
+                }
             }
         })?;
     Ok(came)

@@ -76,10 +76,10 @@ pub struct AutoClose {
     pub missed: u64,
     /// Of how many alerts, whatever was answered.
     pub episodes: u64,
+    /// Whether only alerts answered `dismiss` are closed; files of older versions, which closed others too, do not say.
+    #[serde(default)]
+    pub answered_only: bool,
 }
-
-/// The probability of the action answered is no less: of five shares that sum to one it is the greatest.
-const LEAST_OF_AN_ANSWER: f64 = 0.2;
 
 impl AutoClose {
     /// The share of all alerts that is closed; 0 where no threshold keeps the bound.
@@ -88,11 +88,10 @@ impl AutoClose {
         self.closed as f64 / self.episodes.max(1) as f64
     }
 
-    /// Whether it closes alerts that were answered otherwise too, as older versions did: their files tell so.
+    /// Whether it may close alerts that were answered otherwise too, as older versions did.
     #[must_use]
     pub fn closes_other_answers(&self) -> bool {
-        self.threshold
-            .is_some_and(|threshold| threshold < LEAST_OF_AN_ANSWER)
+        self.threshold.is_some() && !self.answered_only
     }
 
     /// In words, without the bound.
@@ -204,6 +203,7 @@ fn auto_close(judged: &[Judged], at_most_percent: u64) -> AutoClose {
         closed: 0,
         missed: 0,
         episodes: judged.len() as u64,
+        answered_only: true,
     };
     let (mut closed, mut missed) = (0, 0);
     for alike in surest_first.chunk_by(|(a, _), (b, _)| a == b) {
@@ -379,14 +379,14 @@ mod tests {
             "answers of dismiss from 0.9000 on, chosen on these: 75.0 % closed (30 of 40), 0 of those missed"
         );
         let older = AutoClose {
-            threshold: Some(0.0041),
+            answered_only: false,
             ..auto_close(&rows, 1)
         };
-        assert!(older.closes_other_answers());
+        assert!(older.closes_other_answers() && !auto_close(&rows, 1).closes_other_answers());
         assert!(
             older
                 .told()
-                .starts_with("any answer with dismiss from 0.0041")
+                .starts_with("any answer with dismiss from 0.9000")
         );
         let none = auto_close(&dismissed(&[(10, E, 0.9)]), 1);
         assert_eq!((none.told().as_str(), none.share()), ("no threshold", 0.0));

@@ -54,7 +54,14 @@ impl GgufFile {
         std::io::Seek::rewind(&mut reader).map_err(ModelError::io(path))?;
         let content = Content::read(&mut reader).map_err(|error| {
             let reason = without_stack(error).to_string();
-            wrong(path, &damage::told_of(&mut reader, &reason))
+            // A whole file may hold blocks that candle does not know (IQ4_XS, MXFP4).
+            let told = match reason.starts_with("unknown dtype") {
+                true => format!(
+                    "{reason}: this quantisation is not read; take a file in Q8_0, Q6_K, Q5_K, Q4_K, F16 or BF16"
+                ),
+                false => damage::told_of(&mut reader, &reason),
+            };
+            wrong(path, &told)
         })?;
         let config = shape(&content).map_err(|reason| wrong(path, &reason))?;
         length::check(&content, length).map_err(|reason| wrong(path, &reason))?;

@@ -200,7 +200,10 @@ impl<'a> Run<'a> {
         let (config, plan) = (manifest.config.clone(), manifest.plan.clone());
         let labels = Extra::file_of_run(&dir, request.sft_extra.as_deref(), request.resume);
         fitting::check_lengths(model, &config, &extra, labels.as_deref())?;
-        fitting::check_memory(model, &config)?;
+        if !request.resume {
+            // One that goes on keeps its settings: it is warned.
+            fitting::check_memory(model, &config)?;
+        }
         let mut learner = learner(model, &config, start.as_ref())?;
         let lengths = found.as_ref().map(|found| &found.position.lengths);
         let mut writer = match (lengths, request.resume) {

@@ -218,7 +218,7 @@ fn keep_reading(mut read: impl FnMut(), inputs: &UnboundedSender<Input>, leaves_
             return;
         }
         tell(Input::KeysFailed(format!(
-            "reading keys failed and was begun again ({why}): press the last key again"
+            "reading keys failed and was begun again ({why}): the last key was lost; where it does that again, use another"
         )));
     }
 }

@@ -248,6 +248,8 @@ impl Plain<'_> {
             let woken = woken(&mut self.outside, self.facts_open, lines);
             match self.runtime.block_on(woken) {
                 Woken::Line(Some(Err(TooLong))) => {
+                    // Any other line than yes keeps a run.
+                    self.asked = None;
                     self.put(&format!(
                         "That line is longer than {MAX_LINE} bytes and was not obeyed."
                     ))?;

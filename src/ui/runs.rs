@@ -42,6 +42,8 @@ pub struct Runs {
     pub details_scroll: Scroll,
     filter: Filter,
     pub filter_text: String,
+    /// The run that the filter is measured from: where it lets nothing through the cursor stands on none.
+    stood: Option<Folder>,
     /// Notes that were typed and are not on disk, by the run's folder.
     drafts: BTreeMap<RunDir, String>,
 }
@@ -288,7 +290,8 @@ impl Runs {
     /// # Errors
     /// Says what is wrong with the text; the filter before stays.
     pub fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
-        self.set_filter_from(self.stand().as_ref(), text)
+        let from = self.stand().or_else(|| self.stood.take());
+        self.set_filter_from(from.as_ref(), text)
     }
 
     /// The same, measured from the run of that folder: while a filter is typed the cursor must not drift with every letter.
@@ -302,6 +305,7 @@ impl Runs {
     ) -> Result<(), FilterError> {
         self.filter = Filter::parse(text, self)?;
         self.filter_text = text.trim().to_owned();
+        self.stood = from.cloned();
         self.stand_at(from);
         Ok(())
     }

@@ -311,10 +311,13 @@ mod tests {
         assert_eq!(here(&app).as_deref(), Some("one"));
         press(&mut app, "Esc");
         assert_eq!(here(&app), stood, "Esc goes back");
-        press(&mut app, "/");
-        type_text(&mut app, "no such run");
-        press(&mut app, "Esc");
-        assert_eq!(here(&app), stood);
+        for keys in ["Esc", "Enter Esc"] {
+            press(&mut app, "/");
+            type_text(&mut app, "no such run");
+            assert_eq!(here(&app), None);
+            press(&mut app, keys);
+            assert_eq!(here(&app), stood, "{keys}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::ui::pace::Urgency;
 use crate::ui::runs::RunsPane;
 use crate::ui::scroll::stride;
 use crate::ui::told::Watching;
+use crate::ui::told::trouble::Reader;
 use crate::ui::watching::Request;
 
 /// Does what a verb says on the runs screen.
@@ -223,6 +224,9 @@ pub fn report(app: &mut App, report: Report) -> Vec<Effect> {
         Report::Opened(run) => {
             let adapters = run.adapters.clone();
             app.toast = None;
+            if app.is_read_only {
+                app.training.reader = Reader::Watch;
+            }
             app.training.open(*run);
             app.screen = ScreenName::Training;
             app.touch(Urgency::Input);

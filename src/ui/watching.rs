@@ -83,6 +83,8 @@ pub struct Training {
     pub pane: TrainingPane,
     cursors: [usize; 5],
     has_chosen: bool,
+    /// What the filter of the metrics is measured from: where it lets nothing through the cursor stands on none.
+    stood: Option<Chosen>,
     /// Position from the newest group; 0 follows the run.
     pub groups_back: usize,
     /// How much the curves are smoothed.
@@ -286,7 +288,11 @@ impl Training {
     /// # Errors
     /// Says what is wrong with the text; the filter before stays.
     pub fn set_filter(&mut self, text: &str) -> Result<(), FilterError> {
-        self.set_filter_from(&self.stand(), text)
+        let from = match (self.stand(), self.stood.take()) {
+            (Chosen { metric: None, .. }, Some(stood)) => stood,
+            (here, _) => here,
+        };
+        self.set_filter_from(&from, text)
     }
 
     /// The same, measured from where the list stood: while a filter is typed the cursor must not drift with every letter.
@@ -296,6 +302,7 @@ impl Training {
     pub fn set_filter_from(&mut self, from: &Chosen, text: &str) -> Result<(), FilterError> {
         self.filter = Filter::parse(text, self)?;
         self.filter_text = text.trim().to_owned();
+        self.stood = Some(from.clone());
         self.stand_at(from);
         self.has_chosen |= !self.filter.is_empty();
         Ok(())

@@ -114,7 +114,12 @@ impl PeftConfig {
             return Err("peft_type is not LORA".into());
         }
         if let Some(name) = unsupported(json) {
-            return Err(format!("{name} is not supported: {MERGE}"));
+            // What depends on the text has no merged model.
+            let advice = match name {
+                "alora_invocation_tokens" | "arrow_config" => "take a plain LoRA adapter",
+                _ => MERGE,
+            };
+            return Err(format!("{name} is not supported: {advice}"));
         }
         check_initialisation(json)?;
         let field = |name: &str| json.get(name).filter(|value| !value.is_null());

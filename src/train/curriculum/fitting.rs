@@ -225,7 +225,11 @@ fn check_room_in(
         model: name.into(),
         needed: gigabytes(needed),
         there: gigabytes(free),
-        advice: advice(&setting, free),
+        advice: match needed < u64::MAX {
+            true => advice(&setting, free),
+            // Beyond all numbers: nothing to set helps.
+            false => "take a smaller model".into(),
+        },
     })
 }
 

@@ -151,8 +151,21 @@ fn free_main_memory() -> Option<u64> {
     let available = told_by_linux("MemAvailable:")?;
     let left = group_limit()
         .zip(group_number("memory.current"))
-        .map(|(limit, used)| limit.saturating_sub(used));
+        .map(|(limit, used)| limit.saturating_sub(used.saturating_sub(group_cache())));
     Some(left.map_or(available, |left| left.min(available)))
+}
+
+/// Bytes of this process's control group that are copies of files: given back where memory is asked for.
+fn group_cache() -> u64 {
+    std::fs::read_to_string("/sys/fs/cgroup/memory.stat").map_or(0, |text| cached(&text))
+}
+
+fn cached(stat: &str) -> u64 {
+    let lines = stat.lines().filter_map(|line| line.split_once(' '));
+    let files = lines.filter(|(name, _)| matches!(*name, "inactive_file" | "active_file"));
+    files
+        .filter_map(|(_, bytes)| bytes.parse::<u64>().ok())
+        .sum()
 }
 
 /// What there is, within the limit of this process's control group.
@@ -181,6 +194,13 @@ fn group_number(file: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn copies_of_files_count_as_free() {
+        let stat = "anon 5\ninactive_file 7\nactive_file 2\nshmem 9\n";
+        assert_eq!(cached(stat), 9);
+        assert_eq!(cached(""), 0);
+    }
 
     #[test]
     fn a_gpu_is_named_as_its_driver_names_it() {

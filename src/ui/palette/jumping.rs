@@ -1,6 +1,7 @@
 //! A bare number in the palette: it goes to the alert, the log line, the step or the run that has it.
 
 use crate::ui::app::{App, ScreenName};
+use crate::ui::filter::nearest;
 use crate::ui::msg::Effect;
 use crate::ui::perform::go_to_step;
 use crate::ui::queue::QueuePane;
@@ -40,12 +41,18 @@ impl Counted {
 /// What the number stands for here.
 pub(super) fn called(app: &App, number: usize) -> String {
     match Counted::of(app) {
+        Counted::Alert if app.queue.is_filtered() => nearest_alert(number),
+        Counted::ToLabel if app.labelling.is_filtered() => nearest_alert(number),
         Counted::Alert | Counted::ToLabel => format!("alert {number}"),
         Counted::LogLine => format!("line {number} of the log window"),
         Counted::RunLog => format!("line {number} of the log"),
         Counted::Step => format!("step {number}"),
         Counted::Run => format!("run {number} of the list"),
     }
+}
+
+fn nearest_alert(number: usize) -> String {
+    format!("alert {number}, or the nearest that the filter lets through")
 }
 
 /// Goes there, or says how far numbers go.
@@ -55,7 +62,7 @@ pub(super) fn to(app: &mut App, number: usize) -> Vec<Effect> {
         Counted::ToLabel => to_label(app, number),
         Counted::LogLine => to_line(app, number),
         Counted::RunLog => to_run_log(app, number),
-        Counted::Step => return go_to_step(app, &number.to_string()),
+        Counted::Step => return to_step(app, number),
         Counted::Run => to_run(app, number),
     }
     app.ask()
@@ -71,11 +78,35 @@ fn to_alert(app: &mut App, number: usize) {
     app.queue.seek(number);
 }
 
+/// Of a queue without end those that are not there yet are generated.
 fn to_label(app: &mut App, number: usize) {
-    let all = app.labelling.items().len();
+    let there = app.labelling.items().len();
+    let all = match app.labelling.is_endless() {
+        true => there.max(LOOKED_THROUGH),
+        false => there,
+    };
     match number.checked_sub(1).filter(|at| *at < all) {
-        Some(at) => app.labelling.select(at),
+        Some(at) => {
+            let is_filtered = app.labelling.is_filtered();
+            let near = nearest(&app.labelling.visible(), at).filter(|_| is_filtered);
+            app.labelling.select(near.unwrap_or(at));
+        }
         None => app.say(format!("alerts go from 1 to {all} here")),
+    }
+}
+
+fn to_step(app: &mut App, number: usize) -> Vec<Effect> {
+    let last = app.training.shown().map(|run| run.extent().last.max(1));
+    match last {
+        Some(last) if (1..=last).contains(&(number as u64)) => go_to_step(app, &number.to_string()),
+        Some(last) => {
+            app.say(format!("steps go from 1 to {last} here"));
+            Vec::new()
+        }
+        None => {
+            app.say("there is no run to go to a step of");
+            Vec::new()
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::ui::order::Order;
 use crate::ui::perform::perform;
 use crate::ui::queue::{Model, adapter_name};
 use crate::ui::searching;
+use crate::ui::starting::EXTRA;
 
 impl Plain<'_> {
     /// Does what a word asks for.
@@ -219,8 +220,15 @@ impl Plain<'_> {
                 "export works on labelling: labelling goes there; export RUN writes the numbers of a run",
             );
         }
+        let before = self.app.sft_extra.take();
         self.verb(Verb::ExportLabels)?;
-        self.wait_for_clerk()
+        self.wait_for_clerk()?;
+        match self.app.sft_extra {
+            // What was written last is what the next run learns from, as has been said.
+            Some(_) => self.sets.retain(|(key, _)| key != EXTRA),
+            None => self.app.sft_extra = before,
+        }
+        Ok(())
     }
 
     fn model(&mut self, rest: &str) -> io::Result<()> {

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::deciding::{entry_of, verb_of};
+use super::tending::EMPTY;
 use super::words::Word;
 use super::{Plain, telling};
 use crate::env::schema::{Action, Split};
@@ -123,6 +124,10 @@ impl Plain<'_> {
         if self.app.labelling.access != Access::Open {
             return self.put("The labels are not open.");
         }
+        if word == Word::Note && text.is_empty() {
+            return self.tell_standing();
+        }
+        let text = if text == EMPTY { "" } else { text };
         let of = match word {
             Word::Note => LineOf::NoteOnAlert,
             _ => LineOf::Rationale { submits: false },

@@ -45,6 +45,10 @@ fn metrics(run: &Watching, rest: &str) -> Vec<String> {
         (Some(one), _) => values(run, one, step),
         (None, [one]) => values(run, *one, step),
         (None, []) => vec![unknown(name, &all)],
+        (None, several) if !step.is_empty() => vec![format!(
+            "{name} begins {} metrics, and a step is told of one: metrics {name} lists them",
+            several.len()
+        )],
         (None, several) => {
             let head = format!("Metrics of {}: {}", run.name(), several.len());
             let told = several.iter().map(|one| headline(run, *one));

@@ -20,9 +20,15 @@ impl Plain<'_> {
     pub(super) fn open_form(&mut self) -> io::Result<bool> {
         let refused = self.wanted_on(ScreenName::Training, Verb::StartTraining);
         let is_open = form(&mut self.app).is_some();
-        for (key, value) in self.sets.iter().filter(|_| is_open) {
-            // Taken once, it is taken again; what all of it needs is asked below.
-            drop(lay(&mut self.app, key, value));
+        // What is changed stands by what else is changed, in whatever order: one pass takes at least one more of them.
+        for _ in self.sets.iter().filter(|_| is_open) {
+            for (key, value) in &self.sets {
+                drop(lay(&mut self.app, key, value));
+            }
+        }
+        if is_open {
+            // All of it was taken when it was set: what a pass has refused, a later one has taken.
+            self.app.toast = None;
         }
         let effects = match is_open {
             true => starting::ask_fit(&self.app),

@@ -5,6 +5,7 @@ use std::io;
 use super::Plain;
 use super::running::{no_run, told};
 use super::words::halves;
+use crate::run::shipped;
 use crate::run::summary::Summary;
 use crate::ui::app::ScreenName;
 use crate::ui::keys::Verb;
@@ -13,8 +14,10 @@ use crate::ui::line_edit::LineEdit;
 use crate::ui::msg::Effect;
 use crate::ui::tending::look;
 
+/// Shorter words may well begin a sentence on an alert: a note that a run has is not to be lost to one.
+const LEAST_OF_A_NAME: usize = 8;
 /// What stands for no text at all.
-const EMPTY: &str = "\"\"";
+pub(super) const EMPTY: &str = "\"\"";
 
 impl Plain<'_> {
     /// Until all that was asked of run folders is done, or it has been said why not.
@@ -97,6 +100,11 @@ impl Plain<'_> {
             return self.put(
                 "note takes a run and a text here: note RUN TEXT; on labelling it notes the alert",
             );
+        }
+        if !text.is_empty() && name.len() < LEAST_OF_A_NAME && name != shipped::ID {
+            return self.put(&format!(
+                "no run is noted on by {name} alone: at least its day, as in note 20260101 TEXT"
+            ));
         }
         let Some(name) = self.point_at_run(name)? else {
             return Ok(());

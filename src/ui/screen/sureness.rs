@@ -118,8 +118,8 @@ mod tests {
     use crate::eval::calibration::Judged;
     use crate::ui::theme::{Depth, Symbols};
 
-    /// The lines of an evaluation whose smallest thresholds are this one, as text.
-    fn shown(threshold: Option<f64>) -> Vec<String> {
+    /// The lines of an evaluation whose smallest thresholds are this one, of answers of `dismiss` alone or not, as text.
+    fn shown(threshold: Option<f64>, answered_only: bool) -> Vec<String> {
         let judged = Judged {
             truth: Action::Dismiss,
             answer: Some(Action::Dismiss),
@@ -128,6 +128,7 @@ mod tests {
         let mut calibration = Calibration::of(&[judged; 10]).expect("answers");
         for close in &mut calibration.auto_close {
             close.threshold = threshold;
+            close.answered_only = answered_only;
         }
         let row = EvalRow {
             calibration: Some(calibration),
@@ -140,12 +141,12 @@ mod tests {
 
     #[test]
     fn what_the_per_cent_missed_are_of_is_said_and_where_an_older_version_counted_otherwise() {
-        let last = |threshold| shown(threshold).pop().unwrap_or_default();
+        let last = |threshold, only| shown(threshold, only).pop().unwrap_or_default();
         assert_eq!(
-            last(Some(0.9)),
+            last(Some(0.9), true),
             "missed: of those closed, all answered dismiss"
         );
-        assert!(last(Some(0.0041)).starts_with("an older version"));
-        assert!(last(None).ends_with("no threshold does that"));
+        assert!(last(Some(0.9), false).starts_with("an older version"));
+        assert!(last(None, true).ends_with("no threshold does that"));
     }
 }

@@ -117,3 +117,24 @@ fn what_was_submitted_is_written_as_examples_and_the_guidelines_are_told() {
     );
     assert!(bench.store().path().join("examples-ann.jsonl").is_file());
 }
+
+#[test]
+fn a_note_without_a_text_is_told_and_only_an_empty_one_takes_it_away() {
+    let bench = Bench::new(right);
+    let mut out = Vec::new();
+    let (mut plain, _teller) = bench.sit(&mut out);
+    let note = |plain: &Plain<'_>| {
+        let item = plain.app.labelling.current();
+        item.map(|item| item.decision.note.clone())
+    };
+    obey(&mut plain, "labelling");
+    for (line, kept) in [
+        ("note ask the owner", "ask the owner"),
+        ("note", "ask the owner"),
+        ("c", "ask the owner"),
+        ("note \"\"", ""),
+    ] {
+        obey(&mut plain, line);
+        assert_eq!(note(&plain).as_deref(), Some(kept), "{line}");
+    }
+}

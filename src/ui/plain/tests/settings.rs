@@ -29,6 +29,22 @@ fn settings_are_told_changed_and_kept_between_lines() {
 }
 
 #[test]
+fn settings_that_stand_by_each_other_stay_in_whatever_order_they_were_changed() {
+    let text = told(
+        "set grpo.steps_per_generation 4\nset grpo.prompts_per_step 16\nset grpo.steps_per_generation 16\nset grpo.prompts_per_step 48\nset grpo.steps_per_generation\n",
+    );
+    in_order(
+        &text,
+        &[
+            "Setting grpo.steps_per_generation: 16, ",
+            "Setting grpo.prompts_per_step: 48, ",
+            "Setting grpo.steps_per_generation: 16, ",
+        ],
+    );
+    assert!(!text.contains("error:"), "{text}");
+}
+
+#[test]
 fn what_cannot_be_set_says_why_and_changes_nothing() {
     let text =
         told("set\nset grpo.bta 1\nset grpo.lr fast\nset threads 9\nsettings xyzzy\nset grpo.lr\n");
