@@ -322,7 +322,7 @@ impl Report {
     #[must_use]
     pub fn table(&self) -> String {
         let mut text = format!(
-            "{:<20} {:<9} {:<14} {:>8}  {:<15} {:>11} {:>7} {:>6}\n",
+            "{:<20} {:<9} {:<19} {:>8}  {:<15} {:>11} {:>7} {:>6}\n",
             "stage",
             "channel",
             "classifier",
@@ -342,7 +342,7 @@ impl Report {
             };
             let _ = writeln!(
                 text,
-                "{:<20} {:<9} {:<14} {:>8.3}  {:<15} {:>11.3} {:>7.3} {:>6}{mark}",
+                "{:<20} {:<9} {:<19} {:>8.3}  {:<15} {:>11.3} {:>7.3} {:>6}{mark}",
                 row.stage.as_str(),
                 row.channel,
                 row.classifier,
