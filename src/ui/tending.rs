@@ -18,8 +18,7 @@ use crate::ui::msg::Effect;
 use crate::ui::pace::Urgency;
 use crate::ui::runs::RunsPane;
 use crate::ui::scroll::stride;
-use crate::ui::told::Watching;
-use crate::ui::told::trouble::Reader;
+use crate::ui::told::{Watching, trouble::Reader};
 use crate::ui::watching::Request;
 
 /// Does what a verb says on the runs screen.
