@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 const FROZEN: &str = include_str!("../assets/holdout_frozen.jsonl");
-const FROZEN_SHA256: &str = "766f97fe821eea7b5414e8d64b9de61f231111218c0ad4f6e87ae4a3bfbf7d0d";
+const FROZEN_SHA256: &str = "0350bfb72b994b7a407425c8bbc2426f177051e8575720fa754b066b2165c9b0";
 const FROZEN_SEED: u64 = 2026;
 const PER_STAGE: u64 = 50;
 

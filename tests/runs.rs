@@ -143,14 +143,18 @@ fn labelled_examples_are_learned_from_and_stay_with_the_run() {
 
 /// A headless run with these options, its output to be read.
 fn started(home: &Path, options: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_opensoc"))
+    headless(home, options).spawn().expect("starts")
+}
+
+fn headless(home: &Path, options: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_opensoc"));
+    command
         .args(["train", "--headless"])
         .args(options)
         .env("OPENSOC_HOME", home)
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("starts")
+        .stderr(Stdio::piped());
+    command
 }
 
 /// The next line of something; empty at its end.
@@ -158,6 +162,42 @@ fn next_line(from: &mut impl BufRead) -> String {
     let mut line = String::new();
     from.read_line(&mut line).expect("text");
     line
+}
+
+/// Names of the threads of a run after its third step.
+#[cfg(target_os = "linux")]
+fn threads_of(mut command: Command) -> Vec<String> {
+    let mut child = command.spawn().expect("starts");
+    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    let lines = std::iter::repeat_with(|| next_line(&mut stdout));
+    let mut lines = lines.take_while(|line| !line.is_empty());
+    assert!(lines.any(|line| line.starts_with("sft 3 ")), "three steps");
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id())).expect("threads");
+    let names = tasks.filter_map(|task| {
+        let name = std::fs::read_to_string(task.ok()?.path().join("comm"));
+        Some(name.ok()?.trim().to_owned())
+    });
+    let names = names.collect();
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    names
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn candle_has_no_helpers_that_spin_beside_a_run_unless_it_is_told_to() {
+    let home = tempfile::tempdir().expect("folder");
+    let options = ["--set", "sft.examples=400", "--set", "eval.every_steps=0"];
+    let has_helpers = |threads: Option<&str>| {
+        let mut command = headless(home.path(), &options);
+        command.env_remove("CANDLE_NUM_THREADS");
+        command.envs(threads.map(|count| ("CANDLE_NUM_THREADS", count)));
+        let names = threads_of(command);
+        assert!(names.iter().any(|name| name == "opensoc"), "{names:?}");
+        names.iter().any(|name| name.starts_with("candle-bp"))
+    };
+    assert!(!has_helpers(None));
+    assert!(has_helpers(Some("2")), "candle's pool has another name now");
 }
 
 /// Bytes of memory that this machine has.

@@ -135,12 +135,26 @@ fn panic_while_drawing() -> String {
     line
 }
 
-/// Facts in place of a model: ready, a run that goes on, or a panic.
+/// The file in the home of a child that loads, by which its weights are there.
+const LOADED: &str = "loaded";
+
+/// Reads weights until the test says that they are there.
+fn load() {
+    let home = std::env::var_os("OPENSOC_HOME").expect("a home");
+    while !Path::new(&home).join(LOADED).exists() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Facts in place of a model: ready (of one that loads, when the test says so), a run that goes on, or a panic.
 fn model_thread(
     role: &str,
     facts: &UnboundedSender<Fact>,
     commands: &std::sync::mpsc::Receiver<Command>,
 ) {
+    if role == "loads" {
+        load();
+    }
     let ready = Fact::ModelReady {
         model: "nano".into(),
         parameters: 1_000,
@@ -466,6 +480,23 @@ fn it_starts_shows_both_screens_help_and_every_size_and_quits() {
     terminal.press(b"q");
     let exit = terminal.quit();
     assert!(exit.contains("Quit") && exit.contains("None"), "{exit}");
+}
+
+#[test]
+fn the_first_frame_comes_before_the_weights_are_loaded_and_keys_are_answered_meanwhile() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut terminal = Terminal::open_in(home.path(), "loads", true);
+    terminal.wait_for("loading the weights");
+    terminal.press(b"\x1bOQ");
+    terminal.wait_for("no run yet");
+    terminal.press(b"\x1bOP");
+    terminal.wait_for("loading the weights");
+    std::fs::write(home.path().join(LOADED), "").expect("written");
+    wait_until("the weights are there", || {
+        !terminal.text().contains("loading")
+    });
+    terminal.press(b"q");
+    assert!(terminal.quit().contains("Quit"));
 }
 
 #[test]

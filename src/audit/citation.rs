@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::env::events::{self, Kind};
 use crate::env::prompt::event_line;
 use crate::env::schema::{Alert, Episode, Event};
 use crate::stream::Stream;
@@ -34,6 +35,8 @@ pub enum Citer {
     Penultimate,
     /// The last event of the type most frequent in the window: a window has more of what it is about. Reported, not bounded.
     CommonestType,
+    /// The same, one that names what another event names where there is one: who does most. Reported, not bounded.
+    CommonestTied,
     /// The last event that names the header's user or host. Reported, not bounded.
     Header,
     /// The event whose type is most often the trigger where it occurs. Learns from truth: reported, not bounded.
@@ -42,7 +45,7 @@ pub enum Citer {
 
 impl Citer {
     /// All of them.
-    pub const ALL: [Citer; 13] = [
+    pub const ALL: [Citer; 14] = [
         Citer::First,
         Citer::Last,
         Citer::LongestLine,
@@ -54,6 +57,7 @@ impl Citer {
         Citer::Random,
         Citer::Penultimate,
         Citer::CommonestType,
+        Citer::CommonestTied,
         Citer::Header,
         Citer::LikeliestType,
     ];
@@ -73,6 +77,7 @@ impl Citer {
             Citer::Random => "random",
             Citer::Penultimate => "penultimate",
             Citer::CommonestType => "commonest_type",
+            Citer::CommonestTied => "commonest_tied",
             Citer::Header => "header",
             Citer::LikeliestType => "likeliest_type",
         }
@@ -83,7 +88,11 @@ impl Citer {
     pub const fn is_bounded(self) -> bool {
         !matches!(
             self,
-            Citer::Penultimate | Citer::CommonestType | Citer::Header | Citer::LikeliestType
+            Citer::Penultimate
+                | Citer::CommonestType
+                | Citer::CommonestTied
+                | Citer::Header
+                | Citer::LikeliestType
         )
     }
 
@@ -107,6 +116,9 @@ impl Citer {
             Citer::Random => stream.pick(window),
             Citer::Penultimate => window.get(window.len().saturating_sub(2)),
             Citer::CommonestType => best(window.iter().rev(), |e| of_type(window, e)),
+            Citer::CommonestTied => best(window.iter().rev(), |e| {
+                2.0 * of_type(window, e) + f64::from(u8::from(is_tied(window, e)))
+            }),
             Citer::Header => {
                 let named = |e: &&Event| names(e, &episode.alert);
                 window.iter().rfind(named)
@@ -120,6 +132,17 @@ impl Citer {
 fn of_type(window: &[Event], event: &Event) -> f64 {
     let alike = window.iter().filter(|e| e.event_type == event.event_type);
     alike.count() as f64
+}
+
+/// Whether another event names somebody or something that this one names.
+fn is_tied(window: &[Event], event: &Event) -> bool {
+    let named = |kind: Kind| {
+        let is_thing = matches!(kind, Kind::Host | Kind::File | Kind::Domain);
+        is_thing || kind.is_account() || kind.is_address()
+    };
+    let others = window.iter().filter(|other| other.log_id != event.log_id);
+    let mut theirs = others.flat_map(|other| events::texts(other, named));
+    theirs.any(|(_, their)| events::texts(event, named).any(|(_, our)| our == their))
 }
 
 /// Whether an event names whom the header names.

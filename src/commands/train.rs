@@ -246,8 +246,8 @@ pub fn dtype_choice(config: &TrainConfig) -> DtypeChoice {
 /// So soon after the first signal another is the first again: who passes signals on sends on what all of a group have got.
 const ECHO: Duration = Duration::from_secs(1);
 
-/// The number of the SIGTERM or SIGINT that came first, 0 before; a second one, later than [`ECHO`], ends the process. A hang-up is taken note of and
-/// no more: losing the terminal never ends a run.
+/// The number of the SIGTERM or SIGINT that came first, 0 before; a second one, later than [`ECHO`], ends the process. A hang-up
+/// is taken note of and no more: losing the terminal never ends a run.
 fn stop_signal(run_dir: &Path) -> anyhow::Result<Arc<AtomicUsize>> {
     let came = Arc::new(AtomicUsize::new(0));
     let mut signals = signal_hook::iterator::Signals::new([

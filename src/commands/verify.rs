@@ -19,7 +19,8 @@ pub struct Args {
     pub file: Option<PathBuf>,
 }
 
-/// Prints a truth a line.
+/// Prints a truth a line. Fields that an event type does not have, and times that run backwards, are told as implausible beside
+/// it: records of other programs hold more than the registry knows.
 ///
 /// # Errors
 /// When the file cannot be read or `out` not written.

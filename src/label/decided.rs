@@ -19,8 +19,19 @@ pub struct Decided {
     /// Nothing where it was taken back.
     pub action: Option<Action>,
     pub cited_log_id: Option<String>,
+    /// The truth had been seen before: it counts nowhere.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub after_truth: bool,
+    /// The model's answer had been in view before.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub after_answer: bool,
     /// Seconds since 1970, UTC.
     pub unix_time: u64,
+}
+
+/// Left out of a line, as in those of older versions.
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl Store {
@@ -64,8 +75,25 @@ mod tests {
             annotator: annotator.into(),
             action,
             cited_log_id: action.map(|_| "L1-0".into()),
+            after_truth: false,
+            after_answer: false,
             unix_time: 1_790_000_000,
         }
+    }
+
+    #[test]
+    fn what_had_been_seen_before_is_in_the_line_where_it_was_and_older_lines_are_read() {
+        let plain = decided("ann", "e1", Some(Action::Dismiss));
+        let line = serde_json::to_string(&plain).expect("a line");
+        assert!(!line.contains("after"), "{line}");
+        assert_eq!(serde_json::from_str::<Decided>(&line).expect("read"), plain);
+        let told = Decided {
+            after_truth: true,
+            ..plain
+        };
+        let line = serde_json::to_string(&told).expect("a line");
+        assert!(line.contains("\"after_truth\":true"), "{line}");
+        assert_eq!(serde_json::from_str::<Decided>(&line).expect("read"), told);
     }
 
     #[test]

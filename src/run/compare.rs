@@ -1,10 +1,12 @@
-//! Two configurations held against each other, key by key; and the preset a configuration is nearest to.
+//! Two runs held against each other, in what they were configured with and fed; and the preset a configuration is nearest to.
 //!
 //! Pure. A run does not write down which preset it began with, so the one it differs least from stands for it.
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::Manifest;
+use crate::digest::sha256;
 use crate::train::config::{Preset, TrainConfig};
 
 /// A key under which two configurations say different things.
@@ -41,10 +43,50 @@ fn flatten(path: &str, value: &Value, found: &mut Vec<(String, String)>) {
     }
 }
 
-/// Where `this` and `other` differ, in the order of `this`; keys only `other` has come last.
+/// The file of labels that a run was fed, and the folder of the adapter it went on from, as its `run.json` names them.
+const LABELS: &str = "sft_extra.jsonl";
+const ADAPTERS: &str = "adapters/";
+
+/// Endings of files that hold weights.
+const WEIGHTS: [&str; 2] = [".safetensors", ".gguf"];
+
+/// What a run was fed beside its configuration, as name and value: the version of the environment, and the SHA-256 of weights
+/// (of several files that of all of theirs), labels, the adapter it went on from and the model's other files.
+#[must_use]
+pub fn fed(manifest: &Manifest) -> Vec<(String, String)> {
+    let environment = manifest.versions.environment.clone();
+    let mut found = vec![("environment".to_owned(), environment)];
+    let mut weights = Vec::new();
+    for (file, hash) in &manifest.hashes {
+        let name = match file.as_str() {
+            LABELS => "labels",
+            file if file.starts_with(ADAPTERS) => "start adapter",
+            file if WEIGHTS.iter().any(|ending| file.ends_with(ending)) => {
+                weights.push(hash.as_str());
+                continue;
+            }
+            file => file,
+        };
+        found.push((name.to_owned(), hash.clone()));
+    }
+    let weights = match weights[..] {
+        [] => None,
+        [one] => Some(one.to_owned()),
+        _ => Some(sha256(weights.concat().as_bytes())),
+    };
+    found.extend(weights.map(|hash| ("weights".to_owned(), hash)));
+    found
+}
+
+/// Where two configurations differ.
 #[must_use]
 pub fn differences(this: &TrainConfig, other: &TrainConfig) -> Vec<Difference> {
-    let (this, mut other) = (settings(this), settings(other));
+    unlike(settings(this), settings(other))
+}
+
+/// Where `this` and `other` differ, in the order of `this`; keys only `other` has come last.
+#[must_use]
+pub fn unlike(this: Vec<(String, String)>, mut other: Vec<(String, String)>) -> Vec<Difference> {
     let mut found = Vec::new();
     for (key, value) in this {
         let at = other.iter().position(|(name, _)| *name == key);
@@ -77,6 +119,7 @@ pub fn nearest_preset(config: &TrainConfig) -> Preset {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::RunDir;
     use crate::train::config::resolve;
 
     #[test]
@@ -112,5 +155,46 @@ mod tests {
             [(name, String::new(), "0.28".to_owned())]
         );
         assert!(told(&plain, &plain).is_empty());
+    }
+
+    #[test]
+    fn runs_that_were_fed_otherwise_differ_though_they_are_configured_alike() {
+        let made = |hashes: &[(&str, &str)]| {
+            let config = TrainConfig::nano();
+            let plan = config.plan(0);
+            let hashes = hashes
+                .iter()
+                .map(|(file, hash)| ((*file).to_owned(), (*hash).to_owned()));
+            let dir = RunDir::new("/runs/a");
+            Manifest::new(&dir, config, plan, "nano", "cpu", hashes.collect())
+        };
+        let plain = made(&[("config.json", "c"), ("model.safetensors", "w")]);
+        let mut labelled = made(&[
+            ("adapters/start/adapter_model.safetensors", "a"),
+            ("config.json", "c"),
+            ("model-1.safetensors", "v"),
+            ("model-2.safetensors", "w"),
+            ("sft_extra.jsonl", "l"),
+        ]);
+        labelled.versions.environment = "0".to_owned();
+        assert_eq!(plain.config, labelled.config);
+        let both = sha256(b"vw");
+        let (here, there) = (fed(&plain), fed(&labelled));
+        let told: Vec<_> = unlike(here.clone(), there)
+            .into_iter()
+            .map(|d| (d.key, d.this, d.other))
+            .collect();
+        let wanted = [
+            ("environment", plain.versions.environment.as_str(), "0"),
+            ("weights", "w", both.as_str()),
+            ("start adapter", "", "a"),
+            ("labels", "", "l"),
+        ];
+        let owned = |text: &str| text.to_owned();
+        assert_eq!(
+            told,
+            wanted.map(|(key, this, other)| (owned(key), owned(this), owned(other)))
+        );
+        assert!(unlike(here.clone(), here).is_empty());
     }
 }

@@ -4,10 +4,13 @@
 //! metrics of a whole run in [`History`].
 
 pub mod axis;
+mod extremes;
 mod history;
 pub mod ticks;
 
 use std::ops::Range;
+
+use extremes::{Extreme, Extremes};
 
 pub use history::History;
 
@@ -31,6 +34,7 @@ impl Point {
 pub struct Series {
     points: Vec<Point>,
     gaps: usize,
+    extremes: Extremes,
 }
 
 /// The box around what is drawn.
@@ -54,6 +58,23 @@ impl Series {
         self.cut_from(step);
         self.gaps += usize::from(!value.is_finite());
         self.points.push(Point { step, value });
+        self.extremes.follow(&self.points);
+    }
+
+    /// Puts points before all others.
+    fn begin_with(&mut self, points: &[Point]) {
+        let whole = [points, &self.points].concat();
+        *self = Self::of(whole);
+    }
+
+    fn of(points: Vec<Point>) -> Self {
+        let mut extremes = Extremes::default();
+        extremes.follow(&points);
+        Self {
+            gaps: points.iter().filter(|p| !p.is_drawn()).count(),
+            points,
+            extremes,
+        }
     }
 
     /// Forgets points at or after `step`.
@@ -62,6 +83,7 @@ impl Series {
             self.gaps -= usize::from(!last.is_drawn());
             self.points.pop();
         }
+        self.extremes.cut(self.points.len());
     }
 
     /// All points, gaps among them.
@@ -91,9 +113,44 @@ impl Series {
     /// Points with steps in `steps`.
     #[must_use]
     pub fn within(&self, steps: Range<u64>) -> &[Point] {
+        self.points.get(self.places(steps)).unwrap_or_default()
+    }
+
+    /// Where they stand.
+    fn places(&self, steps: Range<u64>) -> Range<usize> {
         let start = self.points.partition_point(|p| p.step < steps.start);
         let end = self.points.partition_point(|p| p.step < steps.end);
-        self.points.get(start..end).unwrap_or_default()
+        start..end.max(start)
+    }
+
+    /// Where neighbouring points without a gap between them stand, of those in `places`.
+    fn runs(&self, places: Range<usize>) -> Vec<Range<usize>> {
+        let mut runs = Vec::new();
+        let mut begin = places.start;
+        // Without a gap there is nothing to look for, point by point.
+        let looked = if self.gaps == 0 { 0 } else { places.end };
+        for at in places.start..looked {
+            if self.points.get(at).is_some_and(|p| !p.is_drawn()) {
+                runs.push(begin..at);
+                begin = at + 1;
+            }
+        }
+        runs.push(begin..places.end);
+        runs.retain(|run| !run.is_empty());
+        runs
+    }
+
+    /// The box around what can be drawn of the points with steps in `steps`; `None` where nothing can.
+    #[must_use]
+    pub fn bounds(&self, steps: Range<u64>) -> Option<Bounds> {
+        let within = self.within(steps.clone());
+        let (low, high) = self.extremes.of(&self.points, self.places(steps))?;
+        Some(Bounds {
+            first_step: within.iter().find(|p| p.is_drawn())?.step,
+            last_step: within.iter().rfind(|p| p.is_drawn())?.step,
+            low: low.value,
+            high: high.value,
+        })
     }
 
     /// The value at the step nearest to `step`, for a cursor; nothing where there was none yet.
@@ -130,10 +187,7 @@ impl Series {
             let value = mean / (1.0 - bias);
             Point { value, ..*p }
         };
-        Self {
-            points: self.points.iter().map(smooth).collect(),
-            gaps: self.gaps,
-        }
+        Self::of(self.points.iter().map(smooth).collect())
     }
 
     /// The same values over what `x` had at their steps, whole numbers of it: for an axis of tokens or seconds. Of values that
@@ -191,32 +245,6 @@ impl Series {
     }
 }
 
-/// The box around the points that can be drawn; `None` where none can.
-#[must_use]
-pub fn bounds(points: &[Point]) -> Option<Bounds> {
-    let mut drawn = points.iter().filter(|p| p.is_drawn());
-    let first = drawn.next()?;
-    let start = Bounds {
-        first_step: first.step,
-        last_step: first.step,
-        low: first.value,
-        high: first.value,
-    };
-    Some(drawn.fold(start, |b, p| Bounds {
-        first_step: b.first_step.min(p.step),
-        last_step: b.last_step.max(p.step),
-        low: b.low.min(p.value),
-        high: b.high.max(p.value),
-    }))
-}
-
-/// Runs of neighbouring points without a gap between them.
-pub fn segments(points: &[Point]) -> impl Iterator<Item = &[Point]> {
-    points
-        .split(|p| !p.is_drawn())
-        .filter(|run| !run.is_empty())
-}
-
 /// At most two points a column, its lowest and its highest in the order of their steps, so that no spike is lost; in runs
 /// to be joined, split at gaps. `steps` is what the columns span.
 #[must_use]
@@ -232,43 +260,30 @@ pub fn decimated(series: &Series, steps: Range<u64>, columns: usize) -> Vec<Vec<
         let into = ((column + 1) * wide).div_ceil(columns);
         steps.start.saturating_add(into as u64)
     };
-    segments(series.within(steps.clone()))
-        .map(|mut run| {
-            let mut kept = Vec::new();
-            while let Some(first) = run.first() {
-                let end = end_of(first.step);
-                let (same, rest) = run.split_at(run.partition_point(|p| p.step < end));
-                push_extremes(same, &mut kept);
-                run = rest;
-            }
-            kept
-        })
-        .collect()
+    let column = |run: &mut Range<usize>| {
+        let points = series.points.get(run.clone())?;
+        let end = end_of(points.first()?.step);
+        let start = run.start;
+        run.start += points.partition_point(|p| p.step < end);
+        series.extremes.of(&series.points, start..run.start)
+    };
+    let runs = series.runs(series.places(steps.clone())).into_iter();
+    let kept = runs.map(|mut run| {
+        let columns = std::iter::from_fn(|| column(&mut run));
+        columns.flat_map(in_order).collect::<Vec<Point>>()
+    });
+    kept.collect()
 }
 
-/// The lowest and the highest of `column`, in the order of their steps; one point where they are the same.
-fn push_extremes(column: &[Point], kept: &mut Vec<Point>) {
-    let Some(&first) = column.first() else {
-        return;
-    };
-    let (mut low, mut high) = (first, first);
-    for &p in column {
-        if p.value < low.value {
-            low = p;
-        }
-        if p.value > high.value {
-            high = p;
-        }
-    }
+/// Both in the order of their steps; one point where they are the same.
+fn in_order((low, high): Extreme) -> impl Iterator<Item = Point> {
     let (before, after) = if low.step <= high.step {
         (low, high)
     } else {
         (high, low)
     };
-    kept.push(before);
-    if before.step != after.step {
-        kept.push(after);
-    }
+    let after = (before.step != after.step).then_some(after);
+    std::iter::once(before).chain(after)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::compare::nearest_preset;
+use super::compare::{fed, nearest_preset};
 use super::keeping::note;
 use super::layout::{self, Journal};
 use super::reader::{Liveness, liveness_of, read_status};
@@ -117,6 +117,12 @@ pub struct Summary {
     /// Share of right actions of that adapter.
     #[serde(skip)]
     pub best_accuracy: Option<f64>,
+    /// On how many episodes both are.
+    #[serde(skip)]
+    pub best_episodes: Option<u64>,
+    /// What came of the last evaluation: it may be of more episodes than those the best was found on.
+    #[serde(skip)]
+    pub last: Option<Scored>,
     /// Why it is in this state, in words.
     pub reason: String,
     /// The preset its configuration is nearest to.
@@ -128,6 +134,9 @@ pub struct Summary {
     pub ended_early: Option<String>,
     #[serde(skip)]
     pub config: TrainConfig,
+    /// What it was fed beside that, as [`fed`] tells it.
+    #[serde(skip)]
+    pub fed: Vec<(String, String)>,
     /// Mean reward on hold-out episodes, over steps.
     #[serde(skip)]
     pub evaluations: Series,
@@ -176,6 +185,7 @@ impl Summary {
 
     /// What a run was started with, and nothing yet of what became of it.
     fn begun(manifest: Manifest) -> Self {
+        let fed = fed(&manifest);
         Self {
             run_id: manifest.run_id,
             run_dir: None,
@@ -188,11 +198,14 @@ impl Summary {
             seed: manifest.seed,
             best_mean_reward: None,
             best_accuracy: None,
+            best_episodes: None,
+            last: None,
             reason: String::new(),
             preset: nearest_preset(&manifest.config).as_str(),
             note: String::new(),
             ended_early: manifest.plan.ended_early(),
             config: manifest.config,
+            fed,
             evaluations: Series::new(),
         }
     }
@@ -201,6 +214,8 @@ impl Summary {
         let best = rewards.best.or(rewards.highest);
         self.best_mean_reward = best.map(|best| best.reward);
         self.best_accuracy = best.and_then(|best| best.accuracy);
+        self.best_episodes = best.map(|best| best.episodes);
+        self.last = rewards.last;
         self.evaluations = rewards.series;
     }
 
@@ -233,11 +248,14 @@ impl Summary {
             seed: 0,
             best_mean_reward: None,
             best_accuracy: None,
+            best_episodes: None,
+            last: None,
             reason: error.to_string(),
             preset: "",
             note: String::new(),
             ended_early: None,
             config,
+            fed: Vec::new(),
             evaluations: Series::new(),
         }
     }
@@ -248,16 +266,19 @@ impl Summary {
 struct Rewards {
     /// Over steps; of several at one step the last.
     series: Series,
-    highest: Option<Best>,
+    highest: Option<Scored>,
     /// Of the row that says it is of the best adapter.
-    best: Option<Best>,
+    best: Option<Scored>,
+    last: Option<Scored>,
 }
 
 /// What an adapter did on hold-out episodes.
-#[derive(Clone, Copy, Debug)]
-struct Best {
-    reward: f64,
-    accuracy: Option<f64>,
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scored {
+    pub step: u64,
+    pub episodes: u64,
+    pub reward: f64,
+    pub accuracy: Option<f64>,
 }
 
 impl Rewards {
@@ -266,10 +287,13 @@ impl Rewards {
             return;
         };
         self.series.push(row.step, reward);
-        let here = Best {
+        let here = Scored {
+            step: row.step,
+            episodes: row.episodes,
             reward,
             accuracy: row.values.get("accuracy").copied(),
         };
+        self.last = Some(here);
         if self.highest.is_none_or(|highest| highest.reward < reward) {
             self.highest = Some(here);
         }
@@ -475,8 +499,15 @@ mod tests {
         of_alive.eval(&best).expect("written");
         best.values.insert("is_best".to_owned(), 0.0);
         best.values.insert("mean_reward".to_owned(), 0.75);
+        best.episodes = 2_000;
         of_alive.eval(&best).expect("written");
         let found = Summary::read(&alive, 1_010).expect("read");
-        assert_eq!(found.best_mean_reward, Some(0.25));
+        assert_eq!(
+            (found.best_mean_reward, found.best_episodes),
+            (Some(0.25), Some(8))
+        );
+        let last = found.last.map(|last| (last.reward, last.episodes));
+        assert_eq!(last, Some((0.75, 2_000)));
+        assert_eq!(found.fed[0].0, "environment");
     }
 }

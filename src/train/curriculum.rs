@@ -7,6 +7,7 @@ mod attack;
 mod evaluation;
 mod fitting;
 mod machine;
+mod opening;
 mod pace;
 mod passes;
 mod phases;
@@ -30,9 +31,9 @@ pub use fitting::{Fit, check_room, check_room_to_answer, fit};
 pub use recent::StepAnswers;
 
 use super::card;
-use super::checkpoint::{self, Found, Position};
+use super::checkpoint::{self, Position};
 use super::config::TrainConfig;
-use super::error::{Result, TrainError};
+use super::error::Result;
 use super::extra::{Example, Extra};
 use super::learner::Learner;
 use super::start::Start;
@@ -44,8 +45,8 @@ use crate::model::decoder::Decoder;
 use crate::model::placement::device_name;
 use crate::model::source::LoadedModel;
 use crate::run::control::ControlBox;
-use crate::run::layout::{Journal, replace_file};
-use crate::run::{Manifest, RunDir, RunWriter, reader};
+use crate::run::layout::replace_file;
+use crate::run::{RunDir, RunWriter};
 
 /// Who listens to a run and may steer it. Called between micro-batches.
 pub trait Host {
@@ -115,77 +116,6 @@ struct Run<'a> {
     rollout_s: Option<f64>,
 }
 
-/// What made the run, and its last checkpoint where it is to be continued.
-fn manifest(
-    model: &LoadedModel,
-    request: &TrainRequest,
-    extra: &Extra,
-    start: Option<&Start>,
-    dir: &RunDir,
-) -> Result<(Manifest, Option<Found>)> {
-    let fresh = |config: &TrainConfig| {
-        let plan = config.plan(extra.examples.len() as u64);
-        let mut hashes = model.hashes.clone();
-        hashes.extend(extra.hash());
-        hashes.extend(start.map(Start::hash));
-        let device = device_name(model.decoder.device());
-        Manifest::new(dir, config.clone(), plan, &model.name, &device, hashes)
-    };
-    if !request.resume {
-        return Ok((fresh(&request.config), None));
-    }
-    let manifest = Manifest::read(dir)?;
-    manifest.check_resumable(&fresh(&manifest.config), dir)?;
-    let found = checkpoint::latest(dir)?;
-    if found.is_none() {
-        refuse_lost(dir, &manifest.config)?;
-    }
-    Ok((manifest, found))
-}
-
-/// What is trained: an adapter that was there before, or a new one.
-fn learner(model: &LoadedModel, config: &TrainConfig, start: Option<&Start>) -> Result<Learner> {
-    match start {
-        Some(start) => Learner::of(start.adapter(model, config)?, model, config),
-        None => Learner::fresh(model, config),
-    }
-}
-
-/// Keeps the adapter that a new run goes on from, and warns where it was made for another base model.
-fn take_over(start: &Start, model: &LoadedModel, writer: &mut RunWriter) -> Result<()> {
-    start.keep(writer.dir())?;
-    if let Some(told) = start.stranger_to(model)? {
-        writer.warn(0, &format!("adapter {}: {told}", start.name()))?;
-    }
-    Ok(())
-}
-
-/// Refuses to begin a run over in its own folder, which would cut all its files, where it must have come to a checkpoint.
-fn refuse_lost(dir: &RunDir, config: &TrainConfig) -> Result<()> {
-    let mut steps = 0;
-    reader::every_row(dir, Journal::Metrics, |row: MetricRow| steps = row.step)?;
-    let state = reader::read_status(dir)?.map(|status| status.state);
-    let has_ended = matches!(state, Some(RunState::Finished | RunState::Stopped));
-    let is_past_one = config.save_steps > 0 && steps > config.save_steps;
-    if has_ended || is_past_one {
-        return Err(TrainError::LostCheckpoints {
-            path: dir.checkpoints(),
-            steps,
-        });
-    }
-    Ok(())
-}
-
-/// Warns where the newest checkpoint is not the one that is gone on from.
-fn tell_of_passed_over(found: &Found, writer: &mut RunWriter) -> Result<()> {
-    let Some(why) = &found.passed_over else {
-        return Ok(());
-    };
-    let step = found.position.step;
-    let told = format!("the newest checkpoint cannot be read ({why}): going on from step {step}");
-    Ok(writer.warn(step, &told)?)
-}
-
 impl<'a> Run<'a> {
     fn open(
         model: &'a LoadedModel,
@@ -196,7 +126,7 @@ impl<'a> Run<'a> {
         let extra = Extra::of_run(&dir, request.sft_extra.as_deref(), request.resume)?;
         let named = request.config.lora.adapter.as_deref();
         let start = Start::of_run(&dir, named, model, request.resume)?;
-        let (manifest, found) = manifest(model, request, &extra, start.as_ref(), &dir)?;
+        let (manifest, found) = opening::manifest(model, request, &extra, start.as_ref(), &dir)?;
         let (config, plan) = (manifest.config.clone(), manifest.plan.clone());
         let labels = Extra::file_of_run(&dir, request.sft_extra.as_deref(), request.resume);
         fitting::check_lengths(model, &config, &extra, labels.as_deref())?;
@@ -204,16 +134,11 @@ impl<'a> Run<'a> {
             // One that goes on keeps its settings: it is warned.
             fitting::check_memory(model, &config)?;
         }
-        let mut learner = learner(model, &config, start.as_ref())?;
-        let lengths = found.as_ref().map(|found| &found.position.lengths);
-        let mut writer = match (lengths, request.resume) {
-            (Some(lengths), _) => RunWriter::resume(dir.clone(), lengths)?,
-            (None, true) => RunWriter::resume(dir.clone(), &RunWriter::no_lengths())?,
-            (None, false) => RunWriter::create(dir.clone(), &manifest)?,
-        };
+        let mut learner = opening::learner(model, &config, start.as_ref())?;
+        let mut writer = opening::writer(&dir, &manifest, found.as_ref(), request.resume)?;
         extra.keep(&dir)?;
         if let Some(start) = start.filter(|_| !request.resume) {
-            take_over(&start, model, &mut writer)?;
+            opening::take_over(&start, model, &mut writer)?;
         }
         let phase = found.as_ref().map_or(0, |found| found.position.phase);
         if plan.phases.get(phase).is_none_or(|phase| phase.name != SFT) {
@@ -221,7 +146,7 @@ impl<'a> Run<'a> {
         }
         let position = match found {
             Some(found) => {
-                tell_of_passed_over(&found, &mut writer)?;
+                opening::tell_of_passed_over(&found, &mut writer)?;
                 checkpoint::restore(found, &mut learner)?
             }
             None => Position::default(),

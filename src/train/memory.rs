@@ -139,6 +139,13 @@ impl Setting<'_> {
         self.config.micro_batch_tokens.min(step).max(group)
     }
 
+    /// Tokens of answers among them, all groups' that are packed together.
+    fn targets(&self) -> u64 {
+        let grpo = &self.config.grpo;
+        let answers = grpo.num_generations * grpo.max_completion_length;
+        self.rows() * answers / (self.prompt + answers)
+    }
+
     fn pass(&self) -> u64 {
         let (rows, model) = (self.rows(), self.model);
         let (d, ffn) = (model.hidden_size as u64, model.intermediate_size as u64);
@@ -150,12 +157,10 @@ impl Setting<'_> {
             false => SCORE_COPIES * model.heads as u64 * rows * rows * F32,
         };
         let layer = rows * (8 * d + 3 * ffn + 4 * kv) * F32 + scores;
-        let grpo = &self.config.grpo;
-        let all_targets = grpo.num_generations * grpo.max_completion_length;
         let head_rows = match (self.is_cpu, self.config.gradient_checkpointing) {
             (true, _) => FUSED_ROWS * TARGETS,
             (false, true) => PLAIN_ROWS * TARGETS,
-            (false, false) => PLAIN_ROWS * all_targets,
+            (false, false) => PLAIN_ROWS * self.targets(),
         };
         let head = head_rows * vocabulary * F32;
         match self.config.gradient_checkpointing {
@@ -176,33 +181,52 @@ impl Setting<'_> {
         caches + prefill + lines * model.vocab_size as u64 * F32
     }
 
-    /// Settings, taken up one after the other until the run needs at most `free` bytes; `None` where all do not suffice.
+    /// Settings with which the run needs at most `free` bytes, none of which can be left out; `None` where all there are do
+    /// not suffice.
     #[must_use]
     pub fn smaller(&self, free: u64) -> Option<Vec<String>> {
-        let mut config = self.config.clone();
-        let mut weight_bytes = self.weight_bytes;
-        let mut said = Vec::new();
-        let steps: [fn(&mut TrainConfig, &mut u64) -> Option<String>; 5] = [
-            checkpoint,
-            small_batches,
-            half_weights,
-            fewer_prompts,
-            fewer_answers,
-        ];
-        for step in steps {
-            said.extend(step(&mut config, &mut weight_bytes));
-            let setting = Setting {
-                config: &config,
-                weight_bytes,
-                ..self.clone()
-            };
-            if setting.needs().total() <= free {
-                return Some(said);
+        let fits = |steps: &[Step]| self.after(steps).0 <= free;
+        let mut enough = (1..=STEPS.len()).map(|n| &STEPS[..n]);
+        let mut kept = enough.find(|steps| fits(steps))?.to_vec();
+        let mut at = 0;
+        while at < kept.len() {
+            let mut fewer = kept.clone();
+            fewer.remove(at);
+            match fits(&fewer) {
+                true => kept = fewer,
+                false => at += 1,
             }
         }
-        None
+        Some(self.after(&kept).1)
+    }
+
+    /// What the run would need after these steps, and the settings that they are.
+    fn after(&self, steps: &[Step]) -> (u64, Vec<String>) {
+        let mut config = self.config.clone();
+        let mut weight_bytes = self.weight_bytes;
+        let steps = steps.iter();
+        let said = steps.filter_map(|step| step(&mut config, &mut weight_bytes));
+        let said = said.collect();
+        let setting = Setting {
+            config: &config,
+            weight_bytes,
+            ..self.clone()
+        };
+        (setting.needs().total(), said)
     }
 }
+
+/// Makes a run smaller; says how, where it was not so small already.
+type Step = fn(&mut TrainConfig, &mut u64) -> Option<String>;
+
+/// From what costs least to what changes most.
+static STEPS: [Step; 5] = [
+    checkpoint,
+    small_batches,
+    half_weights,
+    fewer_prompts,
+    fewer_answers,
+];
 
 fn checkpoint(config: &mut TrainConfig, _: &mut u64) -> Option<String> {
     let is_new = !std::mem::replace(&mut config.gradient_checkpointing, true);
@@ -333,5 +357,42 @@ mod tests {
             );
         }
         assert_eq!(all.smaller(1 << 30), None);
+    }
+
+    #[test]
+    fn a_setting_that_helps_nothing_is_not_advised() {
+        let (mut config, model) = (TrainConfig::nano(), qwen_3b());
+        config.gradient_checkpointing = false;
+        (config.grpo.prompts_per_step, config.grpo.num_generations) = (4_096, 256);
+        let all = setting(&config, &model);
+        let mut fewer = config.clone();
+        fewer.grpo.prompts_per_step = 1;
+        let free = setting(&fewer, &model).needs().total();
+        let told = |free: u64| all.smaller(free).map(|settings| settings.join(" "));
+        assert_eq!(told(free).as_deref(), Some("grpo.prompts_per_step=1"));
+        // Of more that are needed, those stay without which it does not fit.
+        assert_eq!(
+            told(free - 1).as_deref(),
+            Some("gradient_checkpointing=true grpo.prompts_per_step=1")
+        );
+    }
+
+    #[test]
+    fn without_checkpointing_a_gpu_scores_all_groups_of_a_pass_at_once() {
+        let (mut config, model) = (TrainConfig::nano(), qwen_3b());
+        config.gradient_checkpointing = false;
+        // Groups of 8 answers of 48 tokens after a prompt of 700: seven fit 8192 tokens.
+        let targets = setting(&config, &model).targets();
+        assert!((7 * 8 * 48..8 * 8 * 48).contains(&targets), "{targets}");
+        let wider = ModelConfig {
+            vocab_size: model.vocab_size + 1,
+            ..model.clone()
+        };
+        let pass = |config: &TrainConfig, model: &ModelConfig| setting(config, model).needs().pass;
+        let of_a_token = pass(&config, &wider) - pass(&config, &model);
+        assert_eq!(of_a_token, PLAIN_ROWS * targets * F32);
+        config.gradient_checkpointing = true;
+        let of_a_token = pass(&config, &wider) - pass(&config, &model);
+        assert_eq!(of_a_token, PLAIN_ROWS * TARGETS * F32);
     }
 }

@@ -262,6 +262,10 @@ mod tests {
         };
         assert!((gradients.clip(1.0) - 5.0).abs() < 1e-9);
         assert!((gradients.norm() - 1.0).abs() < 1e-5 && (gradients.part(1)[0] - 0.8).abs() < 1e-5);
-        assert!((gradients.clip(0.0) - 1.0).abs() < 1e-5);
+        let mut long = Gradients {
+            parts: vec![vec![3e6], vec![4e6]],
+        };
+        assert!((long.clip(0.0) - 5e6).abs() < 1.0, "told");
+        assert_eq!((long.part(0), long.part(1)), (&[3e6][..], &[4e6][..]));
     }
 }

@@ -208,6 +208,8 @@ impl Clerk {
             annotator: self.annotator.clone(),
             action: decision.action,
             cited_log_id: decision.cited_log_id,
+            after_truth: decision.knew.truth,
+            after_answer: decision.knew.answer,
             unix_time: summary::now(),
         }
     }

@@ -2,9 +2,17 @@
 //!
 //! A decision is judged by the same function as a response.
 
-use crate::env::schema::{Action, Episode, Verdict};
+use crate::env::schema::{Action, Episode, Stage, Verdict};
 use crate::env::verdict;
-use crate::ui::queue::{Entry, Queue};
+use crate::ui::queue::{Answer, Entry, Queue};
+
+/// What has been in view of an alert.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    pub truth: bool,
+    /// What the model says of it.
+    pub answer: bool,
+}
 
 /// What the analyst did with an alert.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +23,18 @@ pub struct Desk {
     pub is_revealed: bool,
     /// The analyst's decision, judged like a response.
     pub own: Option<Verdict>,
+    /// What has been in view so far: no undo takes that back.
+    pub seen: Seen,
+    /// What had been in view before that decision was submitted.
+    pub knew: Seen,
+}
+
+impl Desk {
+    /// The judged decision as far as it counts: one made after the truth was seen says nothing of the analyst.
+    #[must_use]
+    pub fn counted(&self) -> Option<&Verdict> {
+        self.own.as_ref().filter(|_| !self.knew.truth)
+    }
 }
 
 /// Right actions and rewards over revealed alerts.
@@ -51,15 +71,51 @@ pub(super) fn judged(episode: &Episode, action: Action, cited: Option<&str>) -> 
 impl Queue {
     fn edit(&mut self, change: impl FnOnce(&mut Entry)) {
         let (stage, at) = (self.stage, self.selected());
+        let is_answer_shown = self.shows_answer();
         let Some(entry) = self.current_mut() else {
             return;
         };
+        // Before the copy: seeing is no change to undo.
+        entry.desk.seen.answer |= is_answer_shown;
         let before = entry.desk.clone();
         change(entry);
+        entry.desk.seen.truth |= entry.desk.is_revealed;
         if entry.desk != before {
             self.undo.push((stage, at, before));
             self.redo.clear();
         }
+    }
+
+    /// Whether an answer of the model to the selected alert is in view.
+    fn shows_answer(&self) -> bool {
+        let is_given = |answer: Option<&Answer>| matches!(answer, Some(Answer::Given { .. }));
+        let is_there = is_given(self.shown_answer()) || is_given(self.second_answer());
+        is_there && !self.hides_answer()
+    }
+
+    /// Hides the model's answers until the reveal, or shows them. Those that were there until now have been in view.
+    pub fn toggle_blind(&mut self) {
+        if !self.is_blind {
+            let given: Vec<(Stage, usize)> = (self.entries.iter())
+                .flat_map(|(stage, list)| (0..list.len()).map(move |at| (*stage, at)))
+                .filter(|(stage, at)| self.verdict_at(*stage, *at).is_some())
+                .collect();
+            for (stage, at) in given {
+                let list = self.entries.get_mut(&stage);
+                if let Some(entry) = list.and_then(|list| list.get_mut(at)) {
+                    entry.desk.seen.answer = true;
+                }
+            }
+        }
+        self.is_blind = !self.is_blind;
+    }
+
+    /// Why the decision on the selected alert does not count; none where it does, or there is none.
+    #[must_use]
+    pub fn why_not_counted(&self) -> Option<&'static str> {
+        let desk = &self.current()?.desk;
+        let is_kept = desk.own.is_some() && desk.knew.truth;
+        is_kept.then_some("the truth was seen before: this decision is kept but not counted")
     }
 
     /// Chooses an action, as long as the truth is hidden.
@@ -104,6 +160,7 @@ impl Queue {
         self.edit(|entry| {
             entry.desk.mark = Some(mark);
             entry.desk.own = Some(own);
+            entry.desk.knew = entry.desk.seen;
             entry.desk.is_revealed = true;
         });
         self.rest();
@@ -116,7 +173,8 @@ impl Queue {
         self.rest();
     }
 
-    /// Takes the last change back (`redo`: brings it again) and goes to its alert; false when there is none.
+    /// Takes the last change back (`redo`: brings it again) and goes to its alert; false when there is none. What was seen
+    /// stays seen.
     pub fn undo(&mut self, redo: bool) -> bool {
         let from = if redo { &mut self.redo } else { &mut self.undo };
         let Some((stage, at, desk)) = from.pop() else {
@@ -124,11 +182,15 @@ impl Queue {
         };
         let here = (self.stage, self.selected(), self.line);
         self.stage = stage;
+        if here.0 != stage {
+            self.freeze();
+        }
         self.select(at);
         let Some(entry) = self.current_mut() else {
             return false;
         };
         let now = std::mem::replace(&mut entry.desk, desk);
+        entry.desk.seen = now.seen;
         let is_hidden = !entry.desk.is_revealed;
         let stays = (here.0, here.1) == (stage, at) && now.is_revealed == entry.desk.is_revealed;
         let to = if redo { &mut self.undo } else { &mut self.redo };
@@ -146,16 +208,86 @@ impl Queue {
         true
     }
 
-    /// The analyst's and the model's score over revealed alerts of this stage.
+    /// The analyst's and the model's score over revealed alerts of this stage; of the analyst's decisions those that count.
     #[must_use]
     pub fn scores(&self) -> (Score, Score) {
         let (mut own, mut model) = (Score::default(), Score::default());
         for (at, entry) in self.entries().iter().enumerate() {
             if entry.desk.is_revealed {
-                entry.desk.own.iter().for_each(|verdict| own.add(verdict));
+                entry.desk.counted().iter().for_each(|v| own.add(v));
                 self.model_verdict(at).iter().for_each(|v| model.add(v));
             }
         }
         (own, model)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::env::schema::Stage;
+    use crate::ui::app::{App, update};
+    use crate::ui::desk::Seen;
+    use crate::ui::tests::fixtures::{answer, app, press, ready, right, seen, toast};
+
+    /// Keys that decide rightly on the selected alert.
+    fn rightly(app: &App) -> String {
+        let truth = app.queue.current().expect("an alert").episode.truth.action;
+        format!("{} Enter", truth.index() + 1)
+    }
+
+    fn counted(app: &App) -> (usize, usize, usize) {
+        let found = app.queue.three_way(&Stage::ALL);
+        let (own, _) = app.queue.scores();
+        (own.judged, found.analyst_truth.both(), found.after_truth)
+    }
+
+    #[test]
+    fn what_is_decided_after_the_truth_was_seen_does_not_count() {
+        let mut app = app();
+        let keys = rightly(&app);
+        press(&mut app, &format!("r u {keys}"));
+        assert_eq!(counted(&app), (0, 0, 1), "revealed first");
+        assert!(toast(&app).contains("not counted"), "{}", toast(&app));
+        assert!(app.queue.why_not_counted().is_some());
+        press(&mut app, "]");
+        let keys = rightly(&app);
+        press(&mut app, &keys);
+        assert_eq!(counted(&app), (1, 1, 1), "in ignorance");
+        assert_eq!(app.queue.why_not_counted(), None);
+        // The same decision, brought again, is as blind as it was; another one knows.
+        press(&mut app, "u ctrl-r");
+        assert_eq!(counted(&app), (1, 1, 1));
+        press(&mut app, &format!("u u {keys}"));
+        assert_eq!(counted(&app), (0, 0, 2));
+        press(&mut app, "w");
+        let page = seen(&app, (80, 24));
+        let wanted = "made after the truth was seen: 2, not counted";
+        assert!(page.contains(wanted), "{page}");
+    }
+
+    #[test]
+    fn what_is_decided_with_the_answer_in_view_counts_and_is_told_of() {
+        let mut app = app();
+        let effects = update(&mut app, ready());
+        answer(&mut app, effects, right);
+        press(&mut app, "v");
+        let keys = rightly(&app);
+        press(&mut app, &keys);
+        let known = app.queue.current().expect("an alert").desk.knew;
+        let wanted = Seen {
+            truth: false,
+            answer: true,
+        };
+        assert_eq!(known, wanted, "it was in view before v");
+        app.queue.select(30);
+        let keys = rightly(&app);
+        press(&mut app, &keys);
+        let known = app.queue.current().expect("an alert").desk.knew;
+        assert_eq!(known, Seen::default());
+        let found = app.queue.three_way(&Stage::ALL);
+        assert_eq!((found.analyst_truth.both(), found.after_answer), (2, 1));
+        press(&mut app, "w");
+        let page = seen(&app, (80, 24));
+        assert!(page.contains("answer in view: 1 of 2"), "{page}");
     }
 }

@@ -7,8 +7,8 @@ use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
-use crate::ui::queue::Entry;
 use crate::ui::queue::what_if::{self, Part};
+use crate::ui::queue::{Entry, Queue};
 use crate::ui::record;
 use crate::ui::scroll::stride;
 
@@ -106,9 +106,44 @@ pub fn shown(app: &App) -> Option<(&Entry, usize)> {
     }
 }
 
-/// The rows of the line under the cursor.
-fn here(app: &App) -> Vec<Row> {
-    shown(app).map_or_else(Vec::new, |(entry, line)| rows(entry, line))
+/// The rows of the line under the cursor; on the episodes screen also what is told of a revealed alert.
+#[must_use]
+pub fn here(app: &App) -> Vec<Row> {
+    let Some((entry, line)) = shown(app) else {
+        return Vec::new();
+    };
+    let mut rows = rows(entry, line);
+    if app.screen != ScreenName::Labelling && !rows.is_empty() {
+        rows.extend(revealed(&app.queue));
+    }
+    rows
+}
+
+/// Truth, rule, techniques, the model's answer and the stage of the selected alert itself, whatever was edited in a copy of it,
+/// under the names that filters have for them. Nothing before its truth is revealed.
+fn revealed(queue: &Queue) -> Vec<Row> {
+    let Some(entry) = queue.current().filter(|entry| entry.desk.is_revealed) else {
+        return Vec::new();
+    };
+    let row = |name: &str, value: &str, known: &str| Row {
+        name: name.to_owned(),
+        value: value.to_owned(),
+        filtered_as: Some(known.to_owned()),
+        part: None,
+    };
+    let truth = &entry.episode.truth;
+    let mut rows = vec![
+        row("truth", truth.action.as_str(), "truth"),
+        row("rule", &truth.rule, "rule"),
+    ];
+    let attacks = truth.attack.iter();
+    rows.extend(attacks.map(|id| row("attack", id, "attack")));
+    if let Some(verdict) = queue.model_verdict(queue.selected()) {
+        let said = verdict.action.map_or("malformed", |action| action.as_str());
+        rows.push(row("model's answer", said, "model"));
+    }
+    rows.push(row("stage", queue.stage().as_str(), "stage"));
+    rows
 }
 
 /// The first row of the record's own fields: what one opens the list for.
@@ -242,6 +277,57 @@ pub(super) fn added(filter: &str, wanted: &str, contrary: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::app::update;
+    use crate::ui::tests::fixtures::{answer, app, press, ready, wrong};
+
+    /// The value of each of these rows, none where there is no such row.
+    fn told(app: &App) -> Vec<Option<String>> {
+        let rows = here(app);
+        let value = |name: &str| rows.iter().find(|row| row.name == name);
+        let names = ["truth", "rule", "model's answer", "stage"];
+        let values = names.map(|name| value(name).map(|row| row.value.clone()));
+        values.into()
+    }
+
+    #[test]
+    fn what_the_reveal_tells_can_be_filtered_by_after_it_and_is_no_row_before() {
+        let mut app = app();
+        let effects = update(&mut app, ready());
+        answer(&mut app, effects, wrong);
+        assert!(told(&app).iter().all(Option::is_none));
+        press(&mut app, "r");
+        let truth = app.queue.current().expect("there").episode.truth.clone();
+        let said = app
+            .queue
+            .model_verdict(0)
+            .and_then(|verdict| verdict.action);
+        let wanted = [
+            truth.action.to_string(),
+            truth.rule.clone(),
+            said.expect("an action").to_string(),
+            app.queue.stage().to_string(),
+        ];
+        assert_eq!(told(&app), wanted.map(Some));
+        let attacks = here(&app).into_iter().filter(|row| row.name == "attack");
+        let attacks: Vec<String> = attacks.map(|row| row.value).collect();
+        assert_eq!(attacks, truth.attack);
+        for (name, is_excluded) in [("truth", false), ("rule", false), ("model's answer", true)] {
+            press(&mut app, "o");
+            let rows = here(&app);
+            let field = rows.iter().position(|row| row.name == name);
+            let field = field.expect("a row");
+            app.layers = vec![Layer::Detail { field }];
+            let (key, sign) = if is_excluded { ("-", "!") } else { ("+", "") };
+            press(&mut app, key);
+            let row = &rows[field];
+            let term = row.filtered_as.as_deref().expect("a field");
+            let wanted = format!("{sign}{term}=\"{}\"", row.value);
+            assert_eq!(app.queue.filter_text, wanted);
+            assert_eq!(app.queue.visible().contains(&0), !is_excluded, "{wanted}");
+            press(&mut app, "Esc");
+            app.queue.select(0);
+        }
+    }
 
     #[test]
     fn a_term_is_added_once_and_takes_its_contrary_away() {

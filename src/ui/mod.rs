@@ -89,7 +89,7 @@ use crate::ui::effects::{perform_effect, send};
 use crate::ui::errand::Errand;
 use crate::ui::input::{ENDING, Input, Listener};
 use crate::ui::keyboard::Keyboard;
-use crate::ui::keys::{KeyTableError, Keymap};
+use crate::ui::keys::KeyTableError;
 use crate::ui::labelling::Labelling;
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg, RunFate};
 use crate::ui::pace::{Pace, Urgency};
@@ -178,7 +178,7 @@ pub fn run_with(
     let (store, annotator) = (options.labels.clone(), options.annotator.clone());
     let complaint = preferences.told();
     let mouse = preferences.config.mouse.unwrap_or(false);
-    let mut app = app_for(options, preferences.keymap, session.shipped);
+    let mut app = app_for(options, preferences, session.shipped);
     app.themes = looks.themes.names();
     app.theme = name;
     if let Some(told) = complaint {
@@ -228,19 +228,23 @@ fn plain_text(options: WorkbenchOptions, session: Session) -> Result<Exit, UiErr
     };
     let inputs = plain::Inputs { sender, received };
     let mut out = io::BufWriter::new(io::stdout());
-    let exit = plain::run(options, preferences.keymap, session, inputs, talk, &mut out);
+    let exit = plain::run(options, preferences, session, inputs, talk, &mut out);
     signals.close();
     Ok(exit?)
 }
 
-fn app_for(options: WorkbenchOptions, keymap: Keymap, shipped: Option<ShippedRun>) -> App {
+fn app_for(
+    options: WorkbenchOptions,
+    preferences: Preferences,
+    shipped: Option<ShippedRun>,
+) -> App {
     let model = if options.is_read_only {
         Model::Absent
     } else {
         Model::Loading
     };
     let mut app = App::new(
-        keymap,
+        preferences.keymap,
         Queue::new(options.source, options.stage, model),
         Training::new(shipped),
         options.train_config,
@@ -248,6 +252,7 @@ fn app_for(options: WorkbenchOptions, keymap: Keymap, shipped: Option<ShippedRun
     );
     app.labelling = Labelling::new(options.annotator, options.source.seed);
     app.sft_extra = options.sft_extra;
+    app.queue.is_blind = preferences.config.blind.unwrap_or(false);
     if options.start_on_training {
         app.screen = ScreenName::Training;
         // The shipped run, which is watched alone, has ended long ago.

@@ -75,11 +75,35 @@ impl Queue {
     /// Puts positions of alerts into the order they are listed in.
     pub(super) fn put_in_order(&self, listed: &mut [usize]) {
         if self.order != Order::Queue {
-            let entries = self.entries();
             // Stable: within a group the queue's order stays.
-            listed
-                .sort_by_cached_key(|at| entries.get(*at).map(|e| self.group(self.order, *at, e)));
+            listed.sort_by_cached_key(|at| self.ranked(*at));
         }
+    }
+
+    /// The group that the alert at `at` is listed in: the one it was in when the list was sorted.
+    fn ranked(&self, at: usize) -> Option<(usize, String)> {
+        let frozen = self.ranks.get(at).cloned();
+        frozen.or_else(|| Some(self.group(self.order, at, self.entries().get(at)?)))
+    }
+
+    /// Sorts the list anew, by what is known now. From here on no reveal, undo or answer moves a row: whoever goes through
+    /// the list must not lose their place in it.
+    pub(super) fn freeze(&mut self) {
+        self.ranks.clear();
+        self.rank_new();
+    }
+
+    /// Alerts that came since the list was sorted go to where they belong.
+    pub(super) fn rank_new(&mut self) {
+        if self.order == Order::Queue {
+            return;
+        }
+        let entries = self.entries().iter().enumerate();
+        let new = entries.skip(self.ranks.len());
+        let new: Vec<_> = new
+            .map(|(at, entry)| self.group(self.order, at, entry))
+            .collect();
+        self.ranks.extend(new);
     }
 
     /// What the queue is listed by.
@@ -88,13 +112,14 @@ impl Queue {
         self.order
     }
 
-    /// Lists by the next of the orders; the selected alert stays. All alerts are listed that a filter looks through: else the
+    /// Lists by the next of the orders, as far as is known now; the selected alert stays. All alerts are listed that a filter looks through: else the
     /// first of an order would be the first of those that happen to be there. The loop has those generated that are missing
     /// ([`seeking`](crate::ui::queue::seeking)).
     pub fn step_order(&mut self) {
         let at = Order::ALL.iter().position(|order| *order == self.order);
         let next = Order::ALL.iter().cycle().nth(at.map_or(0, |at| at + 1));
         self.order = next.copied().unwrap_or_default();
+        self.freeze();
         self.look_around();
     }
 
@@ -116,5 +141,65 @@ impl Queue {
             here.1,
             listed.len()
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ui::app::{App, update};
+    use crate::ui::order::Order;
+    use crate::ui::tests::fixtures::{answer, app, press, ready, wrong};
+
+    /// Listed by what is hidden until the reveal.
+    fn listed_by(order: Order) -> App {
+        let mut app = app();
+        while app.queue.order() != order {
+            press(&mut app, "O");
+        }
+        app.queue.select(30);
+        app
+    }
+
+    #[test]
+    fn no_reveal_undo_or_answer_moves_a_row_until_the_list_is_sorted_anew() {
+        for order in [Order::Rule, Order::Outcome] {
+            let mut app = listed_by(order);
+            let before = app.queue.visible();
+            let effects = update(&mut app, ready());
+            answer(&mut app, effects, wrong);
+            press(&mut app, "r");
+            assert_eq!(app.queue.visible(), before, "{order:?}");
+            let effects = press(&mut app, "]");
+            answer(&mut app, effects, wrong);
+            assert_eq!(app.queue.selected(), 31, "{order:?}");
+            press(&mut app, "u");
+            assert_eq!(app.queue.selected(), 30, "{order:?}");
+            press(&mut app, "ctrl-r");
+            assert_eq!(app.queue.visible(), before, "{order:?}");
+            press(&mut app, "O O O O O O");
+            assert_eq!(app.queue.order(), order, "once round");
+            assert_eq!(app.queue.visible()[0], 30, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn a_filter_or_another_stage_sorts_anew() {
+        let mut app = listed_by(Order::Rule);
+        press(&mut app, "r");
+        app.queue.set_filter("number>3").expect("a filter");
+        assert_eq!(app.queue.visible()[0], 30);
+        app.queue.select(40);
+        press(&mut app, "r");
+        app.queue.set_filter("number>3").expect("a filter");
+        let listed = app.queue.visible();
+        assert_eq!(
+            (listed[0], listed[1]),
+            (30, 4),
+            "the same one sorts nothing"
+        );
+        press(&mut app, "s S");
+        let mut first = app.queue.visible()[..2].to_vec();
+        first.sort_unstable();
+        assert_eq!(first, [30, 40]);
     }
 }

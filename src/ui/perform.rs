@@ -128,7 +128,7 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
                 app.say(ALONE);
             }
         }
-        Verb::ToggleBlind => queue.is_blind = !queue.is_blind,
+        Verb::ToggleBlind => queue.toggle_blind(),
         _ => decide(app, verb),
     }
     let kept = app
@@ -167,6 +167,11 @@ fn decide(app: &mut App, verb: Verb) {
         Verb::Reveal => queue.reveal(),
         Verb::Submit if !queue.submit() => {
             app.say("decide with 1-5 first, or r reveals the truth without a decision");
+        }
+        Verb::Submit => {
+            if let Some(why) = queue.why_not_counted() {
+                app.say(why);
+            }
         }
         Verb::NextMismatch => {
             let told = queue.next_mismatch().said();

@@ -37,13 +37,14 @@ use crate::ui::effects::perform_effect;
 use crate::ui::errand;
 use crate::ui::gate::clean;
 use crate::ui::input::Input;
-use crate::ui::keys::{Keymap, Verb};
+use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Exit, ExitReason, Msg};
 use crate::ui::perform::perform;
 use crate::ui::plain::lines::{Line, MAX_LINE, TooLong, read_lines};
 use crate::ui::plain::no_screen::NoScreen;
 use crate::ui::plain::rollouts::Told;
+use crate::ui::preferences::Preferences;
 
 /// Said where somebody sits at both ends.
 const PROMPT: &str = "> ";
@@ -67,13 +68,13 @@ pub(super) struct Talk<R> {
 /// Where a thread cannot be started or `out` not written; a closed pipe is the end, no error.
 pub(super) fn run<R: BufRead + Send + 'static>(
     options: WorkbenchOptions,
-    keymap: Keymap,
+    preferences: Preferences,
     session: Session,
     inputs: Inputs,
     talk: Talk<R>,
     out: &mut dyn Write,
 ) -> io::Result<Exit> {
-    let mut plain = Plain::open(options, keymap, session, inputs, talk, out)?;
+    let mut plain = Plain::open(options, preferences, session, inputs, talk, out)?;
     let exit = match plain.converse() {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
             lost(&mut plain.app, &plain.outside)
@@ -121,6 +122,8 @@ struct Plain<'a> {
     sets: Vec<(String, String)>,
     /// The question that the next line answers.
     asked: Option<Layer>,
+    /// What is wrong with the user's settings.
+    complaints: Vec<String>,
     exit: Option<Exit>,
 }
 
@@ -159,7 +162,7 @@ impl<'a> Plain<'a> {
     /// Everything started, and nothing said yet.
     fn open<R: BufRead + Send + 'static>(
         options: WorkbenchOptions,
-        keymap: Keymap,
+        preferences: Preferences,
         session: Session,
         inputs: Inputs,
         talk: Talk<R>,
@@ -184,7 +187,8 @@ impl<'a> Plain<'a> {
             labels,
             run_root,
         };
-        let mut app = app_for(options, keymap, session.shipped);
+        let complaints = preferences.all_complaints();
+        let mut app = app_for(options, preferences, session.shipped);
         app.screen = ScreenName::Episodes;
         Ok(Self {
             app,
@@ -203,6 +207,7 @@ impl<'a> Plain<'a> {
             told_rollouts: None,
             sets: Vec::new(),
             asked: None,
+            complaints,
             exit: None,
         })
     }
@@ -211,6 +216,9 @@ impl<'a> Plain<'a> {
 impl Plain<'_> {
     fn converse(&mut self) -> io::Result<Exit> {
         self.put("OpenSOC workbench, plain. help lists the commands, quit ends it.")?;
+        for complaint in std::mem::take(&mut self.complaints) {
+            self.put(&format!("error: {complaint} (left out)"))?;
+        }
         // What was decided in an earlier sitting stands before anything is told.
         self.wait_for_clerk()?;
         self.tell_alert()?;

@@ -27,6 +27,8 @@ pub struct Config {
     pub symbols: Option<Symbols>,
     /// Whether clicks and the wheel come here and not to the terminal; they do not unless asked for.
     pub mouse: Option<bool>,
+    /// Whether the model's answers wait for the reveal from the start; they do not unless asked for.
+    pub blind: Option<bool>,
 }
 
 /// All of it.
@@ -49,7 +51,7 @@ pub fn folder() -> Option<PathBuf> {
 }
 
 /// The names of its fields.
-const FIELDS: [&str; 4] = ["theme", "color", "symbols", "mouse"];
+const FIELDS: [&str; 5] = ["theme", "color", "symbols", "mouse", "blind"];
 
 impl Config {
     /// Takes one field over; else what is wrong with it.
@@ -59,6 +61,7 @@ impl Config {
             "color" => self.color = Some(read_as(value)?),
             "symbols" => self.symbols = Some(read_as(value)?),
             "mouse" => self.mouse = Some(read_as(value)?),
+            "blind" => self.blind = Some(read_as(value)?),
             _ => {
                 let nearest = nearest(name, FIELDS.map(str::to_owned));
                 let name: String = name.chars().take(40).collect();
@@ -214,7 +217,7 @@ mod tests {
         let found = read(&[
             (
                 "config.toml",
-                b"theme = \"mine\"\ncolor = \"never\"\nsymbols = \"ascii\"\nmouse = true\n",
+                b"theme = \"mine\"\ncolor = \"never\"\nsymbols = \"ascii\"\nmouse = true\nblind = true\n",
             ),
             (
                 "keys.toml",
@@ -228,6 +231,7 @@ mod tests {
             color: Some(ColorChoice::Never),
             symbols: Some(Symbols::Ascii),
             mouse: Some(true),
+            blind: Some(true),
         };
         assert_eq!(found.config, config);
         assert_eq!(press(&found, "Q"), Lookup::Verb(Verb::Quit));
@@ -241,7 +245,7 @@ mod tests {
         let found = read(&[
             (
                 "config.toml",
-                b"theme = \"light\"\nsymbol = \"ascii\"\ncolor = \"loud\"\n",
+                b"theme = \"light\"\nsymbol = \"ascii\"\ncolor = \"loud\"\nblind = \"yes\"\n",
             ),
             (
                 "keys.toml",
@@ -259,13 +263,14 @@ mod tests {
         for wanted in [
             "config.toml:2: unknown field `symbol`; did you mean `symbols`?",
             "config.toml:3: unknown variant `loud`",
+            "config.toml:4: invalid type: string \"yes\", expected a boolean",
             "keys.toml:3: ",
             "`fly`; did you mean",
             "mine.toml: not UTF-8",
         ] {
             assert!(told.contains(wanted), "{wanted}:\n{told}");
         }
-        assert_eq!(found.complaints.len(), 4);
+        assert_eq!(found.complaints.len(), 5);
         let broken = read(&[("config.toml", b"theme = \"light\"\ncolor = = 1\n")]);
         assert!(
             broken.complaints[0].contains("config.toml:2: "),

@@ -142,6 +142,8 @@ pub struct Queue {
     /// A mismatch is looked for: the first answer that is one is gone to.
     pub is_looking: bool,
     pub(super) order: Order,
+    /// The group of each alert as it was when the list was sorted; empty in the queue's own order.
+    pub(super) ranks: Vec<(usize, String)>,
     pub(super) filter: Filter,
     /// The filter as it was typed.
     pub filter_text: String,
@@ -185,6 +187,7 @@ impl Queue {
             ahead: Vec::new(),
             is_looking: false,
             order: Order::default(),
+            ranks: Vec::new(),
             filter: Filter::default(),
             filter_text: String::new(),
             seeking: Seeking::default(),
@@ -278,6 +281,7 @@ impl Queue {
                     entry
                 }),
         );
+        self.rank_new();
     }
 
     /// Puts the cursor of the log window where reading begins: on the truth once it is revealed, else on the citation.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::run::RunDir;
-use crate::run::compare::{Difference, differences, nearest_preset, settings};
+use crate::run::compare::{Difference, differences, nearest_preset, settings, unlike};
 use crate::run::summary::{Standing, Summary};
 use crate::train::config::TrainConfig;
 use crate::ui::errand::Listing;
@@ -212,8 +212,8 @@ impl Runs {
         all.find(|run| mark.is_of(run) && run.standing != Standing::Broken)
     }
 
-    /// What the run under the cursor is held against, and where its configuration differs: [`Self::other`], else
-    /// the preset it is nearest to.
+    /// What the run under the cursor is held against, and where it differs: [`Self::other`] in configuration and in what it
+    /// was fed, else the preset it is nearest to in configuration alone.
     #[must_use]
     pub fn compared(&self) -> Option<(String, Vec<Difference>)> {
         let run = self.current()?;
@@ -221,10 +221,11 @@ impl Runs {
             return None;
         }
         Some(match self.other() {
-            Some(other) => (
-                format!("run {}", other.name()),
-                differences(&run.config, &other.config),
-            ),
+            Some(other) => {
+                let mut found = differences(&run.config, &other.config);
+                found.extend(unlike(run.fed.clone(), other.fed.clone()));
+                (format!("run {}", other.name()), found)
+            }
             None => {
                 let preset = nearest_preset(&run.config);
                 (

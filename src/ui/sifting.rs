@@ -275,7 +275,11 @@ impl Queue {
     /// # Errors
     /// Says what is wrong with the text; the filter before stays.
     pub fn set_filter_from(&mut self, from: usize, text: &str) -> Result<(), FilterError> {
-        self.filter = Filter::parse(text, self)?;
+        let filter = Filter::parse(text, self)?;
+        if filter != self.filter {
+            self.filter = filter;
+            self.freeze();
+        }
         self.filter_text = text.trim().to_owned();
         self.seek(from);
         Ok(())

@@ -5,11 +5,13 @@
 mod charts;
 mod finding;
 mod leafing;
+mod limits;
 pub mod lines;
 mod past;
 mod showing;
 pub mod steering;
 
+use std::cell::Cell;
 use std::path::Path;
 
 use crate::link::{RunFact, RunState};
@@ -83,6 +85,8 @@ pub struct Training {
     pub pane: TrainingPane,
     cursors: [usize; 5],
     has_chosen: bool,
+    /// Charts of a page in the last frame: how many fit only drawing knows.
+    room: Cell<usize>,
     /// What the filter of the metrics is measured from: where it lets nothing through the cursor stands on none.
     stood: Option<Chosen>,
     /// Position from the newest group; 0 follows the run.
@@ -247,11 +251,14 @@ impl Training {
     }
 
     fn move_to(&mut self, at: usize) {
-        self.has_chosen |= self.pane == TrainingPane::Metrics;
         if self.pane == TrainingPane::Evaluations && at != self.cursor() {
             self.details = Scroll::default();
         }
         self.cursors[self.pane as usize] = at;
+        if self.pane == TrainingPane::Metrics {
+            self.has_chosen = true;
+            self.bring_into_sight();
+        }
     }
 
     /// The next pane (`by` 1) or the one before (`by` -1).
@@ -281,6 +288,7 @@ impl Training {
     pub fn stand_at(&mut self, from: &Chosen) {
         self.cursors[TrainingPane::Metrics as usize] = self.near(from);
         self.has_chosen = from.is_chosen;
+        self.bring_into_sight();
     }
 
     /// Lists only the metrics that `text` lets through; the cursor goes to the nearest of them, ahead first.
@@ -338,7 +346,8 @@ impl Training {
         self.metrics().nth(at).map(|(name, _)| name)
     }
 
-    /// Leaves one layer of what is looked at: the lone metric, the value cursor, the filter, older rollouts, the window.
+    /// Leaves one layer of what is looked at: the lone metric, the value cursor, the filter, older rollouts, the window, the
+    /// metric that was chosen.
     pub fn back(&mut self) {
         if self.view.is_alone {
             self.view.is_alone = false;
@@ -350,15 +359,11 @@ impl Training {
         } else if self.leaf.is_some() || self.groups_back > 0 {
             self.leaf = None;
             self.groups_back = 0;
-        } else {
+        } else if self.view.is_zoomed() || self.view.is_held() {
             self.view.show_all();
+        } else {
+            self.has_chosen = false;
         }
-    }
-
-    /// Whether the cursor has been moved to a metric: until then the reward stands in front.
-    #[must_use]
-    pub const fn has_chosen(&self) -> bool {
-        self.has_chosen
     }
 }
 

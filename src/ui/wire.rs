@@ -4,7 +4,9 @@
 //! them changes, gives each attribute a sequence of its own, and moves the cursor by row and column over every gap. Here one
 //! sequence carries what has changed and nothing else, a blank takes whatever foreground is set, and the cursor steps over a
 //! gap (ECMA-48: SGR, CUP, CUF). Steps are taken after ASCII only: terminals do not agree on how wide other characters are,
-//! and a place by row and column sets that right.
+//! and a place by row and column sets that right. Cells are written row by row or look by look, whichever is shorter.
+
+mod looks;
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -57,11 +59,11 @@ impl<W: Write> Backend for Wire<W> {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        let mut pen = Pen::default();
-        for (x, y, cell) in content {
-            pen.put(Position { x, y }, cell);
-        }
-        self.0.write_all(pen.lifted().as_bytes())
+        let cells: Vec<Drawn<'a>> = content.collect();
+        let by_row = written(&cells);
+        let by_look = looks::by_look(&cells).map(|cells| written(&cells));
+        let shorter = by_look.filter(|bytes| bytes.len() < by_row.len());
+        self.0.write_all(shorter.unwrap_or(by_row).as_bytes())
     }
 
     fn hide_cursor(&mut self) -> io::Result<()> {
@@ -99,6 +101,18 @@ impl<W: Write> Backend for Wire<W> {
     fn flush(&mut self) -> io::Result<()> {
         Backend::flush(&mut self.0)
     }
+}
+
+/// A cell that is to be drawn: its column, its row, and what stands there.
+type Drawn<'a> = (u16, u16, &'a Cell);
+
+/// The bytes that draw these cells in this order.
+fn written(cells: &[Drawn<'_>]) -> String {
+    let mut pen = Pen::default();
+    for &(x, y, cell) in cells {
+        pen.put(Position { x, y }, cell);
+    }
+    pen.lifted()
 }
 
 /// How the next character will look.
@@ -382,6 +396,29 @@ mod tests {
         for (cells, bytes) in cases {
             assert_eq!(drawn(&cells), bytes);
         }
+    }
+
+    #[test]
+    fn what_looks_alike_is_drawn_together_where_that_is_shorter() {
+        let (plain, blue) = (Style::new(), Style::new().fg(Color::Rgb(1, 2, 3)));
+        let two_rows = |middle: &str| {
+            let rows =
+                (0..2).map(|y| [(0, y, "│", blue), (1, y, middle, plain), (4, y, "│", blue)]);
+            let cells = rows.flatten();
+            let cells = cells.map(|(x, y, symbol, style)| (x, y, cell(symbol, style)));
+            cells.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            drawn(&two_rows("a")),
+            "\x1b[1H\x1b[38;2;1;2;3m│\x1b[1;5H│\x1b[2H│\x1b[2;5H│\x1b[1;2H\x1b[ma\x1b[2;2Ha"
+        );
+        // Beside what is wider than a cell the order of before holds.
+        assert_eq!(drawn(&two_rows("語")).matches("38;2;1;2;3").count(), 3);
+        // Nor does it pay where a place takes more bytes than a look.
+        let bold = plain.bold();
+        let turns = [plain, bold, plain, bold].into_iter().zip(0..);
+        let turns: Vec<_> = turns.map(|(style, x)| (x, 0, cell("é", style))).collect();
+        assert_eq!(drawn(&turns), "\x1b[1Hé\x1b[1mé\x1b[mé\x1b[1mé\x1b[m");
     }
 
     /// What a terminal shows after these bytes: each cell's text, and how it looks as far as that can be seen.

@@ -271,7 +271,7 @@ pub static CHAINS: &[Chain] = &[
                 .is_some_and(|count| count >= 2000)
         },
         lead: "shadow.resize",
-        same: ("Computer", "Computer"),
+        same: ("agent.name", "Computer"),
         enough: 1,
         context: Context::InLead("initiator"),
         rules: &[
@@ -312,7 +312,7 @@ pub static CHAINS: &[Chain] = &[
         event: "cloud.stop_trail",
         surface: |event| event.has("trail_scope", &["all_regions", "org_wide"]),
         lead: "cloud.console_login",
-        same: ("userName", "userName"),
+        same: ("userIdentity.userName", "userIdentity.userName"),
         enough: 1,
         context: Context::InLead("address_class"),
         rules: &[
@@ -382,7 +382,7 @@ pub static CHAINS: &[Chain] = &[
         event: "file.copy",
         surface: |event| event.has("SensitivityLabel", &["secret", "restricted"]),
         lead: "device.mount",
-        same: ("Computer", "Computer"),
+        same: ("DeviceName", "Computer"),
         enough: 1,
         context: Context::InLead("media_class"),
         rules: &[

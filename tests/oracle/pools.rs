@@ -33,11 +33,11 @@ service.start windows param1=PSEXESVC|psexesvc|winexesvc|spooler Computer=h|h|k|
 file.download sysmon host_ip=10.0.0.1|8.8.8.8| TargetFilename=x.exe|x.exe|C:\y\x.exe|c:\Y\x.exe|7| origin=mail_box|bare_url|peer_box|our_repo|our_repo|OUR_REPO|intranet|
 task.create windows Trigger=LogonTrigger|boottrigger|TimeTrigger Command=x.exe|x.exe|C:\y\x.exe|C:\Y\X.exe|7|"7"|
 shadow.resize sysmon Computer=h|h|k|H| initiator=user_shell|remote_cli|backup_job|backup_job|Backup_Job|unknown|
-file.mass_write fim write_count=500|1999|2000|2000|2001|9000|-1|2000.0|"2000"| Computer=h|h|k|H|
+file.mass_write fim write_count=500|1999|2000|2000|2001|9000|-1|2000.0|"2000"| agent.name=h|h|k|H|
 rdp.logon windows TargetUserName=a|a|b|A| client_net=guest_lan|public_ip|vendor_ip|admin_lan|admin_lan|ADMIN_LAN|unknown|
 log.clear windows Channel=Security|system|Setup SubjectUserName=a|a|b|A|
-cloud.console_login cloudtrail userName=a|a|b|A| address_class=rented_vps|mobile_net|our_runner|our_runner|Our_Runner|home_isp|
-cloud.stop_trail cloudtrail trail_scope=all_regions|ORG_WIDE|sandbox userName=a|a|b|A|
+cloud.console_login cloudtrail userIdentity.userName=a|a|b|A| address_class=rented_vps|mobile_net|our_runner|our_runner|Our_Runner|home_isp|
+cloud.stop_trail cloudtrail trail_scope=all_regions|ORG_WIDE|sandbox userIdentity.userName=a|a|b|A|
 cloud.consent entra userPrincipalName=a|a|b|A| publisher=unsigned|namesake|in_house|in_house|IN_HOUSE|unknown|
 mail.forward_rule mail ForwardTo=webmail|External|internal UserId=a|a|b|A|
 dns.answer zeek answers=8.8.8.8|::ffff:8.8.8.8|2600::a|2600:0::A|10.0.0.1|mail.example| domain_class=born_today|dga_styled|contracted|contracted|Contracted|week_old||
@@ -45,7 +45,7 @@ net.session zeek duration=3599|3600|3600|3601|90000|-1|3600.0|"3600"| id.resp_h=
 dhcp.lease dhcp IP=10.0.0.1|::ffff:10.0.0.1|fe80::b|10.0.0.2|phone|Phone| device_class=staff_pc|byod_tab|our_host|scan_box|scan_box|Scan_Box|printer|
 ids.scan suricata alert.signature=port_scan|HOST_SWEEP|arp_probe src_ip=10.0.0.1|::FFFF:a00:1|FE80:0::B|10.0.0.2|8.8.8.8|phone|
 device.mount windows Computer=h|h|k|H| media_class=own_stick|rival_usb|our_stick|our_stick|OUR_STICK|camera|
-file.copy dlp SensitivityLabel=secret|Restricted|public Computer=h|h|k|H|
+file.copy dlp SensitivityLabel=secret|Restricted|public DeviceName=h|h|k|H|
 "#;
 
 /// Paths with and without folders, those that only look like the ones asked for, and those that go up again.
@@ -60,8 +60,8 @@ net.transfer zeek resp_class=home_box|Home_Box|pastebin|partners|archives|ARCHIV
 dns.query zeek id.resp_h=@ query=x.com qtype_name=TXT|Txt|NULL|A domain_class=newly_created|machine_named|Machine_Named|uncategorized|vendor_hosted|VENDOR_HOSTED|
 http.download proxy urlcategory=no_name|No_Name|file_hub|uncommon|software|SOFTWARE| contenttype=application/x-dosexec|Application/HTA|text/html devicehostname=h
 ids.alert suricata src_role=internet|endpoint|Endpoint|supplier|red_team|RED_TEAM| alert.category=Attempted~Administrator~Privilege~Gain|Executable~Code~Was~Detected|attempted-admin|Executable~code|Misc~activity dest_ip=@
-cloud.create_access_key cloudtrail requestParameters.userName=root|Admin|developer address_class=tor_exit|far_isp|Far_Isp|home_isp|key_vault|KEY_VAULT| userName=a|b
-cloud.put_bucket_policy cloudtrail data_class=keys|card|Card|plan|news|NEWS| Principal=*|*|billing userName=a|b
+cloud.create_access_key cloudtrail requestParameters.userName=root|Admin|developer address_class=tor_exit|far_isp|Far_Isp|home_isp|key_vault|KEY_VAULT| userIdentity.userName=a|b
+cloud.put_bucket_policy cloudtrail data_class=keys|card|Card|plan|news|NEWS| Principal=*|*|billing userIdentity.userName=a|b
 auth.role_grant identity SubjectUserName=a|b TargetUserName=domain_admins|Global_Admin|helpdesk ticket=tampered|Tampered|unlogged|awaiting|approved|APPROVED|
 net.tls zeek server_name=x version=TLSv12
 auth.logoff identity TargetUserName=a|b LogonType=3

@@ -15,7 +15,7 @@ pub const BACKGROUND: &[EventType] = &[
         &[
             field("ProcessId", PROCESS_ID),
             field("Image", Filler(&["chrome.exe", "teams.exe", "excel.exe"])),
-            field("User", User),
+            field("User", Person),
         ],
     ),
     event_type(
@@ -46,7 +46,7 @@ pub const BACKGROUND: &[EventType] = &[
         "windows",
         "Security 4634 Logoff",
         &[
-            field("TargetUserName", User),
+            field("TargetUserName", Person),
             field("LogonType", Filler(&["2", "3", "7", "10"])),
         ],
     ),
@@ -74,8 +74,11 @@ pub const BACKGROUND: &[EventType] = &[
         "cloudtrail",
         "CloudTrail AssumeRole",
         &[
-            field("roleArn", Filler(&["reporting", "deploy", "read_only"])),
-            field("userName", User),
+            field(
+                "requestParameters.roleArn",
+                Filler(&["reporting", "deploy", "read_only"]),
+            ),
+            field("userIdentity.userName", User),
         ],
     ),
     event_type(

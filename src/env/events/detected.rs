@@ -117,7 +117,7 @@ pub const DETECTED: &[EventType] = &[
             field("requestParameters.userName", Word),
             looked_up("address_class"),
             optional("sourceIPAddress", ExternalIp),
-            field("userName", User),
+            field("userIdentity.userName", User),
         ],
     ),
     event_type(
@@ -128,7 +128,7 @@ pub const DETECTED: &[EventType] = &[
             looked_up("data_class"),
             field("Principal", Word),
             optional("sourceIPAddress", ExternalIp),
-            field("userName", User),
+            field("userIdentity.userName", User),
         ],
     ),
     event_type(
@@ -275,7 +275,7 @@ pub const DETECTED: &[EventType] = &[
         "Wazuh syscheck, files written a minute",
         &[
             worked_out("write_count", Number(20, 300)),
-            field("Computer", Host),
+            field("agent.name", Host),
         ],
     ),
     event_type(
@@ -292,7 +292,10 @@ pub const DETECTED: &[EventType] = &[
         "cloud.stop_trail",
         "cloudtrail",
         "CloudTrail StopLogging",
-        &[looked_up("trail_scope"), field("userName", User)],
+        &[
+            looked_up("trail_scope"),
+            field("userIdentity.userName", User),
+        ],
     ),
     event_type(
         "mail.forward_rule",
@@ -320,6 +323,6 @@ pub const DETECTED: &[EventType] = &[
         "file.copy",
         "dlp",
         "Purview endpoint DLP, FileCopiedToRemovableMedia",
-        &[field("SensitivityLabel", Word), field("Computer", Host)],
+        &[field("SensitivityLabel", Word), field("DeviceName", Host)],
     ),
 ];

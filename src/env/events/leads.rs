@@ -99,7 +99,7 @@ pub const LEADS: &[EventType] = &[
         "CloudTrail ConsoleLogin",
         &[
             field("sourceIPAddress", ExternalIp),
-            field("userName", Person),
+            field("userIdentity.userName", Person),
             looked_up("address_class"),
         ],
     ),

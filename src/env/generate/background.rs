@@ -35,10 +35,18 @@ pub(super) fn decoys(scene: &Scene, roles: &[Role], stream: &mut Stream) -> Vec<
     (0..roles.len()).map(|i| benign.contains(&i)).collect()
 }
 
-pub(super) fn actor(scene: &Scene, is_decoy: bool, stream: &mut Stream) -> Person {
+/// Which lines are somebody else's than who does most: as many as there are decoys, but any, so that the one who does most is
+/// no more often the one to look at than his lines are many.
+pub(super) fn strangers(decoys: &[bool], stream: &mut Stream) -> Vec<bool> {
+    let mut strangers = decoys.to_vec();
+    stream.shuffle(&mut strangers);
+    strangers
+}
+
+pub(super) fn actor(scene: &Scene, is_stranger: bool, stream: &mut Stream) -> Person {
     let other = scene.organisation.other(stream);
     let subject = scene.organisation.subject();
-    (if is_decoy { other } else { subject }).clone()
+    (if is_stranger { other } else { subject }).clone()
 }
 
 /// A line of the family that raises no alert, with what is `known` of it.

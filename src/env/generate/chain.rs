@@ -102,6 +102,16 @@ impl<'a> Chain<'a> {
         // The other lead has to come first only where it is the twin's own.
         let places = if alone.contains(&true) { 3 } else { 2 };
         lines.insert(stream.index(places), strange);
+        let (has_tied, is_after) = (stream.chance(1, 2), stream.chance(1, 2));
+        // A cold event of whom the other lead is of: being tied to an earlier line decides nothing.
+        let tied = self.event_line(usize::from(done_by != 1), None, false, stream)?;
+        if room > lines.len() && (has_tied || room > lines.len() + 1) {
+            let hot = lines
+                .iter()
+                .position(|l| l.event_type == self.family.event_type);
+            let at = hot.filter(|_| !is_after).unwrap_or(lines.len());
+            lines.insert(at, tied);
+        }
         if room > lines.len() {
             let late = others.last().cloned().unwrap_or_default();
             // After the event it leads up to nothing, whoever it is of.

@@ -6,7 +6,9 @@
 
 use serde_json::Value;
 
-use super::background::{Known, Role, actor, background, cold_line, decoys, family_line};
+use super::background::{
+    Known, Role, actor, background, cold_line, decoys, family_line, strangers,
+};
 use super::fields;
 use super::organisation::Person;
 use super::scattered::{LookAlikes, scattered};
@@ -104,6 +106,7 @@ fn family_lines(
     let mut roles = roles(count, stream);
     let mut lesser = lesser::line(scene, Some(family), labels, &mut roles, stream);
     let decoys = decoys(scene, &roles, stream);
+    let strangers = strangers(&decoys, stream);
     let mut others = contexts::others(scene, family, labels, stream)
         .into_iter()
         .cycle();
@@ -114,8 +117,9 @@ fn family_lines(
         (family.context_field, trigger.into()),
     ];
     let mut lines = Vec::with_capacity(count);
-    for (role, is_decoy) in roles.into_iter().zip(decoys) {
-        let actor = actor(scene, is_decoy, stream);
+    let whose = decoys.into_iter().zip(strangers);
+    for (role, (is_decoy, is_stranger)) in roles.into_iter().zip(whose) {
+        let actor = actor(scene, is_stranger, stream);
         let mut line = match role {
             Role::Background => background(scene, Some(family), &actor, stream),
             Role::Hot => family_line(scene, family, &hot, &actor, stream),

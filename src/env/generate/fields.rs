@@ -23,6 +23,12 @@ const OF_SERVERS: [&str; 8] = [
     "pen_tester",
 ];
 
+/// Those of visitors' machines.
+const OF_GUESTS: [&str; 4] = ["guest_lan", "guest_desk", "meet_room", "front_hall"];
+
+/// Those of machines that servers are administered from.
+const OF_ADMINS: [&str; 1] = ["admin_lan"];
+
 /// What programs are started with.
 const ARGUMENTS: &[(&str, [&str; 2])] = &[
     ("mshta.exe", ["about:blank", "report.hta"]),
@@ -86,15 +92,25 @@ fn beside(
     stream: &mut Stream,
 ) -> Value {
     let outside = pools::of(scene.split).external_ip(stream);
-    let server = scene.organisation.servers.pick(stream);
+    let organisation = &scene.organisation;
+    let networks = [
+        (&OF_SERVERS[..], &organisation.servers),
+        (&OF_GUESTS[..], &organisation.guests),
+        (&OF_ADMINS[..], &organisation.admins),
+    ];
+    // All are drawn, so that twins go on with the same draws.
+    let machines = networks.map(|(words, network)| (words, network.pick(stream)));
     let said = |words: &[&str]| {
         let mut said = known.iter().filter_map(|(_, value)| value.as_str());
         said.any(|word| words.contains(&word))
     };
-    match (said(inside), said(&OF_SERVERS)) {
-        (false, _) => outside,
-        (true, true) => server.unwrap_or_default(),
-        (true, false) => actor.ip.clone(),
+    let of_network = || machines.iter().find(|(words, _)| said(words));
+    match said(inside) {
+        false => outside,
+        true => {
+            let machine = of_network().and_then(|(_, machine)| machine.clone());
+            machine.unwrap_or_else(|| actor.ip.clone())
+        }
     }
     .into()
 }

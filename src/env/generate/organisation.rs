@@ -19,21 +19,30 @@ pub(crate) struct Person {
 pub(crate) struct Organisation {
     /// The first does most of what a window of one deciding line shows, the last is a service account.
     pub people: Vec<Person>,
-    pub servers: Servers,
+    pub servers: Network,
+    /// Where visitors' machines are.
+    pub guests: Network,
+    /// Where servers are administered from.
+    pub admins: Network,
     /// When the window opens, in seconds of the day.
     pub opens_at: u64,
 }
 
-/// The servers: many more than a window shows, so each has its address written out when it is picked.
+/// Machines without a user of their own: many more than a window shows, so each has its address written out when it is picked.
 #[derive(Clone, Debug)]
-pub(crate) struct Servers {
+pub(crate) struct Network {
     /// The first three octets.
     network: String,
     /// The last, of each.
     octets: Vec<u64>,
 }
 
-impl Servers {
+impl Network {
+    fn draw(network: String, stream: &mut Stream) -> Self {
+        let octets = distinct(MACHINES, 1..=254, stream);
+        Self { network, octets }
+    }
+
     /// The address of one of them; none where there are none.
     pub fn pick(&self, stream: &mut Stream) -> Option<String> {
         let octet = stream.pick(&self.octets)?;
@@ -44,6 +53,8 @@ impl Servers {
 /// People with an own machine, the service account not counted.
 const STAFF: usize = 6;
 const SERVERS: usize = 16;
+/// Machines of each other network.
+const MACHINES: usize = 4;
 /// Of five windows, so many open in working hours.
 const IN_HOURS: u64 = 4;
 /// Outside of them, of three lines of others, so many are of the service account.
@@ -55,10 +66,8 @@ const LATEST: u64 = 85_000;
 
 impl Organisation {
     pub fn draw(pools: &Pools, stream: &mut Stream) -> Self {
-        let (desks, racks) = (
-            pools.internal_network(stream),
-            pools.internal_network(stream),
-        );
+        let desks = network(pools, &[], stream);
+        let racks = network(pools, &[&desks], stream);
         let mut octets = distinct(STAFF + 1 + SERVERS, 1..=254, stream).into_iter();
         let mut numbers = distinct(STAFF + 1, 1..=40, stream).into_iter();
         let mut people: Vec<Person> = Vec::with_capacity(STAFF + 1);
@@ -80,12 +89,17 @@ impl Organisation {
                 ip: format!("{network}.{}", octets.next().unwrap_or(1)),
             });
         }
+        let guests = Network::draw(network(pools, &[&desks, &racks], stream), stream);
+        let taken = [&*desks, &racks, &guests.network];
+        let admins = Network::draw(network(pools, &taken, stream), stream);
         Self {
             people,
-            servers: Servers {
+            servers: Network {
                 octets: octets.collect(),
                 network: racks,
             },
+            guests,
+            admins,
             opens_at: opening(stream),
         }
     }
@@ -134,6 +148,16 @@ impl Organisation {
         stream.shuffle(&mut staff);
         staff.insert(stream.index(3), self.subject().clone());
         staff
+    }
+}
+
+/// The first three octets of a network that is none of those `taken`.
+fn network(pools: &Pools, taken: &[&str], stream: &mut Stream) -> String {
+    loop {
+        let drawn = pools.internal_network(stream);
+        if !taken.contains(&&*drawn) {
+            return drawn;
+        }
     }
 }
 

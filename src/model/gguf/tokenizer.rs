@@ -13,6 +13,8 @@ use crate::model::tokenizer::Tokenizer;
 /// `tokenizer.ggml.token_type` of tokens that are not made of merges.
 const CONTROL: i64 = 3;
 const USER_DEFINED: i64 = 4;
+/// The token that ends a text.
+const END: &str = "tokenizer.ggml.eos_token_id";
 
 /// How Qwen2 cuts text before merging.
 const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -27,7 +29,10 @@ pub(super) fn read(content: &Content, path: &Path) -> Result<Tokenizer> {
     };
     let json = tokenizer_json(content).map_err(wrong)?;
     let template = chat_template(content);
-    Tokenizer::parse(json.to_string().as_bytes(), template.as_ref(), path)
+    let tokenizer = Tokenizer::parse(json.to_string().as_bytes(), template.as_ref(), path)?;
+    // The template may end a turn with another.
+    let end = whole_or_zero(content, END).and_then(|id| u32::try_from(id).ok());
+    Ok(tokenizer.ending_at(end.as_slice()))
 }
 
 /// The chat template with the tokens it may name.
@@ -37,7 +42,7 @@ pub(super) fn chat_template(content: &Content) -> Option<ChatTemplate> {
     Some(ChatTemplate {
         source: text(content, "tokenizer.chat_template")?.to_string(),
         bos_token: token("tokenizer.ggml.bos_token_id"),
-        eos_token: token("tokenizer.ggml.eos_token_id"),
+        eos_token: token(END),
     })
 }
 
@@ -137,4 +142,38 @@ impl Cut {
 
 fn sequence(first: Value, second: Value) -> Value {
     json!({"type": "Sequence", "pretokenizers": [first, second]})
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::model::gguf::GgufFile;
+
+    #[test]
+    fn the_end_that_the_metadata_names_ends_an_answer_beside_the_templates() {
+        let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/tiny/llama.gguf");
+        let mut bytes = std::fs::read(tiny).expect("fixture");
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("m.gguf");
+        let mut read = |end: Option<u32>| {
+            if let Some(end) = end {
+                let key = bytes.windows(END.len()).position(|w| w == END.as_bytes());
+                // A four-byte type stands between the key and its value.
+                let at = key.expect("in the metadata") + END.len() + 4;
+                bytes[at..at + 4].copy_from_slice(&end.to_le_bytes());
+            }
+            std::fs::write(&path, &bytes).expect("written");
+            let file = GgufFile::open(&path, &Device::Cpu).expect("sound");
+            file.tokenizer().expect("usable")
+        };
+        let plain = read(None);
+        assert_eq!(plain.ends(), [plain.end()]);
+        for other in [0, 5] {
+            let tokenizer = read(Some(other));
+            assert_eq!(tokenizer.end(), plain.end());
+            assert_eq!(tokenizer.ends(), [plain.end(), other]);
+        }
+    }
 }

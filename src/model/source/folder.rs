@@ -18,12 +18,14 @@ use crate::model::tokenizer::Tokenizer;
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 /// Holds the chat template in newer ones.
 const TEMPLATE: &str = "chat_template.jinja";
+/// Holds the tokens that end an answer.
+const GENERATION: &str = "generation_config.json";
 /// What a merged model takes along besides its config and weights, where it is there.
 const COMPANIONS: [&str; 8] = [
     "tokenizer.json",
     TOKENIZER_CONFIG,
     TEMPLATE,
-    "generation_config.json",
+    GENERATION,
     "special_tokens_map.json",
     "added_tokens.json",
     "vocab.json",
@@ -64,13 +66,13 @@ pub(super) fn first_token(dir: &Path) -> Result<Option<u64>> {
     Ok(json.get("bos_token_id").and_then(Value::as_u64))
 }
 
-/// The tokens at which a folder's generation_config.json ends an answer: one, or a list.
+/// The tokens at which a folder's generation_config.json ends an answer, or without one its config.json: one, or a list.
 fn ends(dir: &Path) -> Result<Vec<u32>> {
-    let path = dir.join("generation_config.json");
-    if !path.is_file() {
-        return Ok(Vec::new());
-    }
-    let json = read_json(&path)?;
+    let own = dir.join(GENERATION);
+    let json = match is_there(&own)? {
+        true => read_json(&own)?,
+        false => read_json(&dir.join("config.json"))?,
+    };
     let ends = json.get("eos_token_id").unwrap_or(&Value::Null);
     let list = ends
         .as_array()
@@ -81,12 +83,29 @@ fn ends(dir: &Path) -> Result<Vec<u32>> {
 
 /// The files of tokenizer and generation, by name.
 pub(super) fn companions(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
-    let there = COMPANIONS
-        .into_iter()
-        .filter(|name| dir.join(name).is_file());
-    there
-        .map(|name| Ok((name.to_string(), read(&dir.join(name))?)))
-        .collect()
+    let mut there = Vec::new();
+    for name in COMPANIONS {
+        let path = dir.join(name);
+        if is_there(&path)? {
+            there.push((name.to_owned(), read(&path)?));
+        }
+    }
+    Ok(there)
+}
+
+/// Whether a folder has this file.
+///
+/// # Errors
+/// On a link that leads nowhere, as in a cache whose blob is gone: taken for no file, it would change how the model answers.
+fn is_there(path: &Path) -> Result<bool> {
+    if path.is_symlink() && !path.exists() {
+        return Err(ModelError::NoFile {
+            path: path.to_path_buf(),
+            advice: "a link of that name leads nowhere: the download may be unfinished, fetch it again (hf download owner/model)"
+                .to_owned(),
+        });
+    }
+    Ok(path.is_file())
 }
 
 fn read_json(path: &Path) -> Result<Value> {
@@ -97,18 +116,19 @@ fn read_json(path: &Path) -> Result<Value> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
+    is_there(path)?;
     disk::read(path, MOST_TEXT).map_err(ModelError::in_folder(path))
 }
 
 /// The folder's chat template with the tokens it may name; `None` where there is none.
 fn chat_template(dir: &Path) -> Result<Option<ChatTemplate>> {
     let path = dir.join(TOKENIZER_CONFIG);
-    let json: Value = match path.is_file() {
+    let json: Value = match is_there(&path)? {
         true => read_json(&path)?,
         false => Value::Null,
     };
     let file = dir.join(TEMPLATE);
-    let (path, source) = match file.is_file() {
+    let (path, source) = match is_there(&file)? {
         true => {
             let text = String::from_utf8_lossy(&read(&file)?).into_owned();
             (file, Some(text))
@@ -206,7 +226,7 @@ mod tests {
     #[test]
     fn a_damaged_file_beside_the_model_is_called_by_its_name() {
         let dir = tempfile::tempdir().expect("folder");
-        for name in ["generation_config.json", TOKENIZER_CONFIG] {
+        for name in [GENERATION, TOKENIZER_CONFIG] {
             std::fs::write(dir.path().join(name), "{").expect("written");
         }
         let told = ends(dir.path()).expect_err("half a file").to_string();
@@ -220,5 +240,54 @@ mod tests {
             told.contains("tokenizer_config.json: not readable"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn without_generation_settings_the_config_names_the_ends() {
+        let dir = tempfile::tempdir().expect("folder");
+        let write = |name: &str, ends: Value| {
+            let text = json!({"eos_token_id": ends}).to_string();
+            std::fs::write(dir.path().join(name), text).expect("written");
+        };
+        for (given, want) in [
+            (json!(2), vec![2_u32]),
+            (json!([2, 7]), vec![2, 7]),
+            (Value::Null, vec![]),
+        ] {
+            write("config.json", given);
+            assert_eq!(ends(dir.path()).expect("read"), want);
+        }
+        write("config.json", json!(2));
+        write(GENERATION, json!([5, 6]));
+        assert_eq!(ends(dir.path()).expect("read"), [5_u32, 6]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_leads_nowhere_is_not_an_absent_file() {
+        for name in [TOKENIZER_CONFIG, TEMPLATE, GENERATION, "tokenizer.json"] {
+            let dir = tempfile::tempdir().expect("folder");
+            let (link, blob) = (dir.path().join(name), dir.path().join("blob"));
+            std::os::unix::fs::symlink(&blob, &link).expect("linked");
+            let told = |result: Result<()>| result.expect_err(name).to_string();
+            let mut all = vec![
+                told(read(&link).map(|_| ())),
+                told(companions(dir.path()).map(|_| ())),
+            ];
+            match name {
+                TOKENIZER_CONFIG | TEMPLATE => {
+                    all.push(told(chat_template(dir.path()).map(|_| ())));
+                }
+                GENERATION => all.push(told(ends(dir.path()).map(|_| ()))),
+                _ => {}
+            }
+            for told in all {
+                let parts = [name, "hf download"];
+                assert!(parts.iter().all(|part| told.contains(part)), "{told}");
+            }
+            std::fs::write(&blob, "{}").expect("written");
+            let there = companions(dir.path()).expect("whole");
+            assert_eq!(there, [(name.to_owned(), b"{}".to_vec())]);
+        }
     }
 }

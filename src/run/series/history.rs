@@ -104,7 +104,7 @@ impl History {
         let zeros: Vec<Point> = before.map(|p| Point { value: 0.0, ..*p }).collect();
         for name in new {
             if let Some(tracked) = self.series.get_mut(&name) {
-                tracked.series.points.splice(0..0, zeros.iter().copied());
+                tracked.series.begin_with(&zeros);
             }
         }
     }

@@ -11,8 +11,11 @@ fn series(values: &[f64]) -> Series {
     series
 }
 
-fn steps(run: &[Point]) -> Vec<u64> {
-    run.iter().map(|p| p.step).collect()
+/// The steps of what is drawn joined.
+fn joined(series: &Series) -> Vec<Vec<u64>> {
+    let steps = |run: Range<usize>| series.points()[run].iter().map(|p| p.step).collect();
+    let runs = series.runs(0..series.points().len());
+    runs.into_iter().map(steps).collect()
 }
 
 fn row(step: u64, stage: &str, values: &[(&str, f64)]) -> MetricRow {
@@ -37,21 +40,21 @@ fn what_is_not_finite_is_a_gap_and_outside_the_bounds() {
         f64::NEG_INFINITY,
         -4.0,
     ]);
-    let runs: Vec<_> = segments(series.points()).map(steps).collect();
-    assert_eq!(runs, [vec![1], vec![3, 4], vec![7]]);
+    assert_eq!(joined(&series), [vec![1], vec![3, 4], vec![7]]);
     assert_eq!(series.gaps(), 3);
-    let found = bounds(series.points()).expect("drawn");
+    let found = series.bounds(0..u64::MAX).expect("drawn");
     assert_eq!(
         (found.first_step, found.last_step, found.low, found.high),
         (1, 7, -4.0, 3.0)
     );
-    let none = [Point {
-        step: 1,
-        value: f64::NAN,
-    }];
-    assert_eq!(bounds(&none), None);
-    assert_eq!(bounds(&[]), None);
-    assert_eq!(segments(&none).count(), 0);
+    let found = series.bounds(2..6).expect("drawn");
+    assert_eq!(
+        (found.first_step, found.last_step, found.low, found.high),
+        (3, 4, 2.0, 3.0)
+    );
+    assert_eq!(series.bounds(5..7), None, "gaps only");
+    assert_eq!(Series::new().bounds(0..u64::MAX), None);
+    assert!(joined(&Series::new()).is_empty());
 }
 
 #[test]
@@ -64,8 +67,9 @@ fn decimation_keeps_every_spike_and_never_joins_over_a_gap() {
     let runs = decimated(&series, 1..100_001, 120);
     assert_eq!(runs.len(), 2);
     assert!(runs.concat().len() <= 2 * 121, "{}", runs.concat().len());
-    let all = bounds(&runs.concat()).expect("drawn");
-    assert_eq!((all.low, all.high), (-50.0, 50.0));
+    let values = runs.concat().into_iter().map(|p| p.value);
+    let ends = values.fold((0.0f64, 0.0f64), |(a, b), v| (a.min(v), b.max(v)));
+    assert_eq!(ends, (-50.0, 50.0));
     assert!(
         runs.iter()
             .all(|run| run.is_sorted_by(|a, b| a.step < b.step))
@@ -150,10 +154,7 @@ fn history_makes_gaps_only_within_a_stage() {
     history.push(&row(3, "sft", &[("loss", 0.5), ("lr", 0.1)]));
     history.push(&row(4, "stage1_basic", &[("reward", 0.2)]));
     let loss = history.get("loss").expect("seen");
-    assert_eq!(
-        segments(loss.points()).map(steps).collect::<Vec<_>>(),
-        [[1], [3]]
-    );
+    assert_eq!(joined(loss), [[1], [3]]);
     assert_eq!(loss.points().len(), 3);
     assert_eq!(
         history.iter().map(|(name, _)| name).collect::<Vec<_>>(),
@@ -221,7 +222,13 @@ fn naive(points: &[Point], steps: &Range<u64>, columns: u64) -> Vec<Point> {
     let column = |p: &Point| (p.step - steps.start) * columns / (steps.end - steps.start);
     let mut kept = Vec::new();
     for same in points.chunk_by(|a, b| column(a) == column(b)) {
-        push_extremes(same, &mut kept);
+        let by = |p: &&Point, q: &&Point| p.value.total_cmp(&q.value);
+        let low = same.iter().min_by(by).expect("a point");
+        // Of equal ones the first, as of the lowest.
+        let high = same.iter().rev().max_by(by).expect("a point");
+        let mut both = [*low, *high];
+        both.sort_by_key(|p| p.step);
+        kept.extend(&both[..1 + usize::from(low.step != high.step)]);
     }
     kept
 }

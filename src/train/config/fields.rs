@@ -24,9 +24,9 @@ pub enum Kind {
     Whole(i64, i64),
     /// A number, both ends allowed.
     Real(f64, f64),
-    /// A number, or `none` in `--set` and no line in a file.
+    /// A number, or `none` (in a file a text, `"none"`).
     OptionalReal(f64, f64),
-    /// Text that is not empty, or `none` in `--set` and no line in a file.
+    /// Text that is not empty, or `none`.
     OptionalText,
     /// `true` or `false`.
     Flag,
@@ -86,7 +86,7 @@ pub const FIELDS: &[Field] = &[
     field("sft.adam_beta1", BETA, "what AdamW keeps of the gradients' mean"),
     field("sft.adam_beta2", BETA, "what AdamW keeps of the mean of their squares"),
     field("sft.adam_epsilon", EPSILON, "added to the root that AdamW divides by"),
-    field("sft.max_grad_norm", Kind::Real(1e-6, 1e6), "gradients are scaled down to this norm"),
+    field("sft.max_grad_norm", Kind::Real(0.0, 1e6), "gradients are scaled down to this norm; 0 leaves them"),
     field("grpo.steps_per_stage", STEPS, "generations of rollouts in each of the four stages; num_iterations x steps_per_generation updates each"),
     field("grpo.prompts_per_step", Kind::Whole(1, 4096), "groups per generation of rollouts, shared out over steps_per_generation updates"),
     field("grpo.max_draws", Kind::Whole(1, 64), "draws until so many groups have unequal rewards (DAPO's dynamic sampling); above 1, entropy, kl and sampling/* cover those groups only"),
@@ -116,7 +116,7 @@ pub const FIELDS: &[Field] = &[
     field("grpo.adam_beta1", BETA, "what AdamW keeps of the gradients' mean"),
     field("grpo.adam_beta2", BETA, "what AdamW keeps of the mean of their squares"),
     field("grpo.adam_epsilon", EPSILON, "added to the root that AdamW divides by"),
-    field("grpo.max_grad_norm", Kind::Real(1e-6, 1e6), "gradients are scaled down to this norm"),
+    field("grpo.max_grad_norm", Kind::Real(0.0, 1e6), "gradients are scaled down to this norm; 0 leaves them"),
     field("grpo.entropy_coef", Kind::Real(0.0, 10.0), "weight of the entropy bonus"),
     field("grpo.stage_mix", Kind::Real(0.0, 1.0), "share of a step's prompts drawn from earlier stages"),
     field("attacker.share", Kind::Real(0.0, 0.5), "share of stage 4 that an adapting attacker crafts"),

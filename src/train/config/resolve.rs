@@ -173,8 +173,7 @@ fn put(
     let Some(field) = fields::find(key) else {
         return Err(unknown(key, at));
     };
-    let is_set = matches!(at, Source::Set(_));
-    if is_set && field.kind.is_optional() && value.as_str() == Some("none") {
+    if field.kind.is_optional() && value.as_str() == Some("none") {
         store(table, key, None);
     } else {
         let refuse = |allowed: String| {
@@ -329,8 +328,8 @@ impl TrainConfig {
         fields::FIELDS.iter().map(said).collect()
     }
 
-    /// The resolved configuration as a TOML file with a comment a key (`--print-config`); reading it back over any preset
-    /// gives an equal configuration, but for what may be `none`: a file cannot say that.
+    /// The resolved configuration as a TOML file with a comment a key (`--print-config`); reading it back over any other
+    /// gives an equal configuration: what has no value is "none", since TOML has no word for it.
     ///
     /// # Errors
     /// A number that TOML cannot hold.
@@ -346,10 +345,9 @@ impl TrainConfig {
                 section = own;
                 text.push_str(&format!("\n[{section}]\n"));
             }
-            text.push_str(&match lookup(&table, field.key) {
-                Some(value) => format!("{name} = {value} # {}\n", field.about),
-                None => format!("# {name} is none: {}\n", field.about),
-            });
+            let none = Value::String("none".to_owned());
+            let value = lookup(&table, field.key).unwrap_or(&none);
+            text.push_str(&format!("{name} = {value} # {}\n", field.about));
         }
         Ok(text)
     }
@@ -384,7 +382,11 @@ mod tests {
                 config.grpo.lr = 1.0 / 3.0e5;
                 config.lora.targets = vec![Projection::VProj, Projection::QProj];
                 let text = config.to_toml().expect("prints");
-                let again = resolve(Preset::Nano, false, Some(("printed", &text)), &[]);
+                // Over one where all that may be none has a value.
+                let mut other = TrainConfig::nano();
+                (other.grpo.epsilon_high, other.grpo.delta) = (Some(0.5), Some(9.0));
+                other.lora.adapter = Some("sft".to_owned());
+                let again = lay(&other, Some(("printed", &text)), &[]);
                 assert_eq!(again, Ok(config), "{text}");
             }
         }
@@ -423,6 +425,24 @@ mod tests {
         let level = got.grpo.importance_sampling_level;
         assert_eq!(level, ImportanceLevel::Sequence);
         assert_eq!(got.lora.targets, [Projection::QProj]);
+    }
+
+    #[test]
+    fn a_file_says_none_as_set_does_where_a_key_may_have_no_value() {
+        let sets = set(&["grpo.epsilon_high=0.28"]);
+        let given = resolve(Preset::Nano, false, None, &sets).expect("resolves");
+        let file = "[grpo]\nepsilon_high = \"none\"\n";
+        let got = lay(&given, Some(("f", file)), &[]).expect("resolves");
+        assert_eq!(got.grpo.epsilon_high, None);
+        assert!(message(Some("[grpo]\nbeta = \"none\"\n"), &[]).starts_with("run.toml:2: "));
+    }
+
+    #[test]
+    fn no_clipping_is_a_norm_of_0() {
+        let sets = set(&["sft.max_grad_norm=0", "grpo.max_grad_norm=0"]);
+        let got = resolve(Preset::Nano, false, None, &sets).expect("resolves");
+        assert_eq!((got.sft.max_grad_norm, got.grpo.max_grad_norm), (0.0, 0.0));
+        assert!(message(None, &["sft.max_grad_norm=-1"]).contains("from 0.0 to"));
     }
 
     #[test]

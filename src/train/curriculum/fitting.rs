@@ -209,28 +209,41 @@ fn check_room_in(
     placement: &Placement,
     config: &TrainConfig,
 ) -> Result<()> {
-    let weight_bytes = placement.dtype.size_in_bytes() as u64;
-    let needed = shape.parameters().saturating_mul(weight_bytes);
+    let needed = of_weights(shape, placement);
     if needed <= free {
         return Ok(());
     }
     let setting = Setting {
         config,
         model: shape,
-        weight_bytes,
+        weight_bytes: placement.dtype.size_in_bytes() as u64,
         is_cpu: placement.device.is_cpu(),
         prompt: LONG_PROMPT,
     };
-    Err(TrainError::NoRoom {
+    let advice = match needed < u64::MAX {
+        true => advice(&setting, free),
+        // Beyond all numbers: nothing to set helps.
+        false => SMALLER.into(),
+    };
+    Err(no_room(name, needed, free, advice))
+}
+
+/// What is left to do where no setting helps.
+const SMALLER: &str = "take a smaller model";
+
+/// Bytes of the weights alone.
+fn of_weights(shape: &ModelConfig, placement: &Placement) -> u64 {
+    let bytes = placement.dtype.size_in_bytes() as u64;
+    shape.parameters().saturating_mul(bytes)
+}
+
+fn no_room(name: &str, needed: u64, free: u64, advice: String) -> TrainError {
+    TrainError::NoRoom {
         model: name.into(),
         needed: gigabytes(needed),
         there: gigabytes(free),
-        advice: match needed < u64::MAX {
-            true => advice(&setting, free),
-            // Beyond all numbers: nothing to set helps.
-            false => "take a smaller model".into(),
-        },
-    })
+        advice,
+    }
 }
 
 /// Refuses a model of this shape whose weights alone are more than the memory there is, before they are read to answer.
@@ -250,23 +263,17 @@ fn check_room_to_answer_in(
     shape: &ModelConfig,
     placement: &Placement,
 ) -> Result<()> {
-    let weight_bytes = placement.dtype.size_in_bytes() as u64;
-    let needed = shape.parameters().saturating_mul(weight_bytes);
+    let needed = of_weights(shape, placement);
     if needed <= free {
         return Ok(());
     }
-    let advice = match weight_bytes > 2 && needed / 2 <= free {
+    let advice = match placement.dtype.size_in_bytes() > 2 && needed / 2 <= free {
         true => {
-            "keep them in 16 bits (--dtype bf16, where a command has it), or take a smaller model"
+            format!("keep them in 16 bits (--dtype bf16, where a command has it), or {SMALLER}")
         }
-        false => "take a smaller model",
+        false => SMALLER.to_owned(),
     };
-    Err(TrainError::NoRoom {
-        model: name.into(),
-        needed: gigabytes(needed),
-        there: gigabytes(free),
-        advice: advice.into(),
-    })
+    Err(no_room(name, needed, free, advice))
 }
 
 impl Run<'_> {

@@ -195,6 +195,63 @@ fn sequences(batch: &[&Group]) -> (Vec<Sequence>, Vec<f32>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::{Control, RunFact, TrainRequest};
+    use crate::model::decoder::Decoder;
+    use crate::model::source::LoadedModel;
+    use crate::train::config::TrainConfig;
+    use crate::train::curriculum::Host;
+
+    /// Counts how often it may answer.
+    struct Asked(usize);
+
+    impl Host for Asked {
+        fn tell(&mut self, _: RunFact) {}
+
+        fn between(&mut self, _: &Decoder) -> Vec<Control> {
+            self.0 += 1;
+            Vec::new()
+        }
+    }
+
+    /// How often the host may answer in the course of `work`, where so many tokens run together.
+    fn asked_in(model: &LoadedModel, tokens: u64, work: impl FnOnce(&mut Run<'_>)) -> usize {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut config = TrainConfig::nano();
+        config.micro_batch_tokens = tokens;
+        config.sft.examples = 6;
+        config.sft.batch = 6;
+        config.grpo.max_draws = 1;
+        config.grpo.steps_per_generation = 1;
+        config.grpo.num_iterations = 1;
+        let request = TrainRequest {
+            config,
+            run_dir: folder.path().join("run"),
+            resume: false,
+            sft_extra: None,
+        };
+        let mut host = Asked(0);
+        let mut run = Run::open(model, &request, &mut host).expect("a run");
+        work(&mut run);
+        drop(run);
+        host.0
+    }
+
+    #[test]
+    fn the_host_may_answer_after_every_packing_and_not_only_once_a_step() {
+        let model = LoadedModel::nano().expect("nano");
+        let groups: Vec<Group> = (0..3).map(|_| Group::of_rewards(&[1.0, 0.0])).collect();
+        for (tokens, packings) in [(1, [3, 6]), (1_000_000, [1, 1])] {
+            let grpo = asked_in(&model, tokens, |run| {
+                run.reinforce(&groups, 1e-3).expect("passes");
+            });
+            // Once where packings are made, and scored by the reference; once where they are learned from.
+            assert_eq!(grpo, 2 * packings[0], "{tokens} tokens, GRPO");
+            let sft = asked_in(&model, tokens, |run| {
+                run.sft_step(1).expect("a step");
+            });
+            assert_eq!(sft, packings[1], "{tokens} tokens, SFT");
+        }
+    }
 
     #[test]
     fn packings_keep_the_order_and_the_budget() {

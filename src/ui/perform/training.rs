@@ -18,6 +18,10 @@ use crate::ui::watching::{Request, Training, TrainingPane, steering};
 
 /// Does what a verb says on the training screen.
 pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
+    if let Some(why) = app.training.why_not(verb) {
+        app.say(why);
+        return Vec::new();
+    }
     let training = &mut app.training;
     let turns = matches!(verb, Verb::HalfDown | Verb::HalfUp);
     if turns && training.pane == TrainingPane::Evaluations {

@@ -8,7 +8,9 @@ use crate::env::schema::Action;
 use crate::eval::calibration::edges;
 use crate::eval::interval::{Estimate, wilson};
 use crate::link::EvalRow;
-use crate::ui::screen::evaluations::{Harm, cases, harms, rules_with_errors, share, slice};
+use crate::ui::screen::evaluations::{
+    Harm, best_of, cases, harms, rules_with_errors, share, slice,
+};
 use crate::ui::told::Watching;
 use crate::ui::watching::lines::{EVALUATION_COLUMNS, evaluated};
 use crate::ui::widget::chart::short;
@@ -22,7 +24,10 @@ impl Plain<'_> {
 }
 
 fn asked(run: &Watching, rest: &str) -> Vec<String> {
-    let best = run.best_step();
+    let best = run.best_step().map(|step| Best {
+        step,
+        of: best_of(run),
+    });
     let mut rows = run.evaluations.iter().rev();
     if run.evaluations.is_empty() {
         let none = "Evaluations: none yet; they come between steps (eval.every_steps) and at the end of each phase, train skip ends one early";
@@ -39,14 +44,22 @@ fn asked(run: &Watching, rest: &str) -> Vec<String> {
     )
 }
 
+/// The step of the best evaluation, and on how many episodes it is the best where others are of more.
+#[derive(Clone, Copy)]
+struct Best {
+    step: u64,
+    of: Option<u64>,
+}
+
 /// An evaluation in one line.
-fn headline(row: &EvalRow, best: Option<u64>) -> String {
+fn headline(row: &EvalRow, best: Option<Best>) -> String {
     let is_told = |(_, name): &&(&str, &str)| row.values.contains_key(*name);
     let values = EVALUATION_COLUMNS.iter().filter(is_told);
     let values = values.map(|(title, name)| format!(", {title} {}", evaluated(row, name)));
-    let mark = match best == Some(row.step) {
-        true => ", best so far",
-        false => "",
+    let mark = match best.filter(|best| best.step == row.step) {
+        Some(Best { of: Some(of), .. }) => format!(", best so far of the first {of}"),
+        Some(_) => ", best so far".to_owned(),
+        None => String::new(),
     };
     format!(
         "Evaluation: step {}, {}, {} episodes{mark}{}",
@@ -58,7 +71,7 @@ fn headline(row: &EvalRow, best: Option<u64>) -> String {
 }
 
 /// All that an evaluation tells.
-fn told(row: &EvalRow, best: Option<u64>) -> Vec<String> {
+fn told(row: &EvalRow, best: Option<Best>) -> Vec<String> {
     let mut lines = vec![
         headline(row, best),
         "Bounds are those of 95 % intervals.".to_owned(),

@@ -5,9 +5,10 @@ use std::io;
 use super::Plain;
 use super::running::{in_words, no_run};
 use super::words::halves;
-use crate::run::series::{Point, Series, bounds};
+use crate::run::series::{Point, Series};
 use crate::train::config::fields::edit_distance;
 use crate::ui::average::Smoothing;
+use crate::ui::catalogue::{CHARTS, Charted};
 use crate::ui::told::Watching;
 use crate::ui::widget::chart::short;
 
@@ -73,7 +74,7 @@ fn headline(run: &Watching, (name, series): Named<'_>) -> String {
     );
     let average = run.curves.average(name, Smoothing::default());
     let average = average.and_then(Series::last).map(smoothed);
-    let span = bounds(series.points()).map(|span| {
+    let span = series.bounds(0..u64::MAX).map(|span| {
         let (low, high) = (short(span.low), short(span.high));
         format!(", lowest {low}, highest {high}")
     });
@@ -107,7 +108,18 @@ fn values(run: &Watching, one: Named<'_>, step: &str) -> Vec<String> {
         let more = average.map(smoothed).unwrap_or_default();
         format!("Step {}: {}{more}", point.step, short(point.value))
     });
-    std::iter::once(headline(run, one)).chain(told).collect()
+    std::iter::once(headline(run, one))
+        .chain(note(run, name))
+        .chain(told)
+        .collect()
+}
+
+/// What is misread of a metric, as it stands under its chart: once there are rewards.
+fn note(run: &Watching, name: &str) -> Option<String> {
+    run.curves.get("reward")?;
+    let is_in = |charted: &&Charted| charted.metrics.iter().any(|(metric, _)| *metric == name);
+    let charted = CHARTS.iter().find(is_in)?;
+    (!charted.note.is_empty()).then(|| format!("Note on {name}: {}", charted.note))
 }
 
 /// What is wrong now and what was warned of, the newest first.

@@ -25,8 +25,8 @@ use crate::env::verdict::judge;
 use crate::label::Store;
 use crate::link::{AdapterChoice, Command, Control, Fact};
 use crate::train::config::TrainConfig;
-use crate::ui::keys::Keymap;
 use crate::ui::msg::Exit;
+use crate::ui::preferences::Preferences;
 use crate::ui::queue::EpisodeSource;
 use crate::ui::tests::fixtures::{ready, right, shipped};
 use crate::ui::{Msg, Session, WorkbenchOptions};
@@ -44,6 +44,7 @@ struct Bench {
     told: Vec<Fact>,
     /// Told before the base model's first answer.
     before_base: Vec<Fact>,
+    preferences: Preferences,
 }
 
 impl Bench {
@@ -54,6 +55,7 @@ impl Bench {
             others: reply,
             told: Vec::new(),
             before_base: Vec::new(),
+            preferences: Preferences::read(None).expect("a table"),
         }
     }
 
@@ -136,9 +138,10 @@ impl Bench {
             input: Cursor::new(lines.to_owned().into_bytes()),
             is_prompted: false,
         };
-        let keymap = Keymap::embedded().expect("a table");
         let inputs = Inputs { sender, received };
-        let exit = run(self.options(), keymap, session, inputs, talk, out).expect("an end");
+        let preferences = self.preferences.clone();
+        let exit = run(self.options(), preferences, session, inputs, talk, out);
+        let exit = exit.expect("an end");
         (exit, model.join().expect("a model"))
     }
 
@@ -150,9 +153,9 @@ impl Bench {
             input: io::empty(),
             is_prompted: false,
         };
-        let keymap = Keymap::embedded().expect("a table");
         let inputs = Inputs { sender, received };
-        let plain = Plain::open(self.options(), keymap, session, inputs, talk, out);
+        let preferences = self.preferences.clone();
+        let plain = Plain::open(self.options(), preferences, session, inputs, talk, out);
         let mut plain = plain.expect("threads");
         while let Ok(fact) = plain.outside.facts.try_recv() {
             plain.take(Msg::Fact(fact)).expect("taken in");

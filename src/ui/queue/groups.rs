@@ -64,7 +64,7 @@ impl Queue {
             let group = found.entry(key).or_default();
             group.alerts += 1;
             if entry.desk.is_revealed {
-                let own = entry.desk.own.iter();
+                let own = entry.desk.counted().into_iter();
                 own.for_each(|verdict| group.analyst.add(verdict));
                 let said = self.model_verdict(at).into_iter();
                 said.for_each(|verdict| group.model.add(verdict));
@@ -109,10 +109,10 @@ pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
             app.layers.pop();
             return Some(Vec::new());
         }
-        Verb::Confirm => {
+        Verb::Confirm | Verb::ExcludeValue => {
             let name = groups.get(chosen)?.name.clone();
             app.layers.pop();
-            return Some(only(app, by, &name));
+            return Some(narrow(app, by, &name, verb == Verb::ExcludeValue));
         }
         _ => return None,
     };
@@ -130,17 +130,24 @@ fn step(by: Order, forward: isize) -> Order {
     GROUPINGS.get(next).copied().unwrap_or(by)
 }
 
-/// Adds the group to the filter.
-fn only(app: &mut App, by: Order, name: &str) -> Vec<Effect> {
-    let Some(terms) = terms(by, name) else {
+/// Adds the group to the filter, or that it is not wanted; what says the contrary goes.
+fn narrow(app: &mut App, by: Order, name: &str, is_excluded: bool) -> Vec<Effect> {
+    let Some(only) = terms(by, name) else {
         let name = gate::clean(name).into_owned();
         app.say(format!("{name} cannot be filtered by"));
         return Vec::new();
     };
+    let others = others(&only);
+    let (wanted, unwanted) = if is_excluded {
+        (others, only)
+    } else {
+        (only, others)
+    };
+    let contraries: Vec<String> = wanted.iter().map(|term| negated(term)).collect();
     let before = app.queue.filter_text.clone();
-    let filter = terms.iter().fold(before, |filter, term| {
-        let contrary = term.strip_prefix('!').map(str::to_owned);
-        added(&filter, term, &contrary.unwrap_or(format!("!{term}")))
+    let filter = wanted.iter().fold(before, |filter, term| {
+        let contraries = contraries.iter().chain(&unwanted);
+        contraries.fold(filter, |filter, contrary| added(&filter, term, contrary))
     });
     match app.queue.set_filter(&filter) {
         Ok(()) => app.say(format!(
@@ -150,6 +157,22 @@ fn only(app: &mut App, by: Order, name: &str) -> Vec<Effect> {
         Err(error) => app.complain(gate::clean(&error.to_string())),
     }
     app.queue.ask()
+}
+
+fn negated(term: &str) -> String {
+    let bare = term.strip_prefix('!').map(str::to_owned);
+    bare.unwrap_or_else(|| format!("!{term}"))
+}
+
+/// The terms that admit every group but the one that `only` admits. Only the alerts whose outcome is not known take two
+/// terms, and all terms have to hold: the others are revealed and answered.
+fn others(only: &[String]) -> Vec<String> {
+    match only {
+        [term] => vec![negated(term)],
+        _ => ["revealed=yes", "!model=\"none\""]
+            .map(str::to_owned)
+            .into(),
+    }
 }
 
 /// The terms that admit this group and no other; none where a filter could not read it back.

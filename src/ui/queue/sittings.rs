@@ -4,11 +4,31 @@ use std::collections::HashMap;
 
 use crate::env::schema::Action;
 use crate::label::Decided;
-use crate::ui::desk::judged;
+use crate::ui::desk::{Desk, Seen, judged};
 use crate::ui::queue::{Entry, Queue};
 
-/// What is on disk, or on its way there, by episode: the action, and the event cited.
-pub(in crate::ui) type Kept = HashMap<String, (Action, Option<String>)>;
+/// What is on disk, or on its way there, by episode.
+pub(in crate::ui) type Kept = HashMap<String, Stands>;
+
+/// A decision that stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::ui) struct Stands {
+    action: Action,
+    cited: Option<String>,
+    /// What had been in view before.
+    knew: Seen,
+}
+
+impl Stands {
+    fn of(desk: &Desk) -> Option<Self> {
+        let own = desk.own.as_ref()?;
+        Some(Self {
+            action: desk.decision?,
+            cited: own.cited_log_id.clone(),
+            knew: desk.knew,
+        })
+    }
+}
 
 /// A decision to be kept, or none any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,20 +36,31 @@ pub struct ToKeep {
     pub episode_id: String,
     pub action: Option<Action>,
     pub cited_log_id: Option<String>,
+    /// What had been in view before it was made.
+    pub knew: Seen,
 }
 
 impl Queue {
     /// Takes in what was decided before; alerts that were touched meanwhile stay as they are.
     pub fn recall(&mut self, decisions: Vec<Decided>) {
         let standing = decisions.into_iter().filter_map(|one| {
-            let decision = (one.action?, one.cited_log_id);
-            Some((one.episode_id, decision))
+            let stands = Stands {
+                action: one.action?,
+                cited: one.cited_log_id,
+                knew: Seen {
+                    truth: one.after_truth,
+                    answer: one.after_answer,
+                },
+            };
+            Some((one.episode_id, stands))
         });
         self.kept.extend(standing);
         let other = self.other.entries.values_mut();
         for entry in self.entries.values_mut().chain(other).flatten() {
             restore(entry, &self.kept);
         }
+        // It was decided before the list was sorted.
+        self.freeze();
         self.rest();
     }
 
@@ -37,10 +68,7 @@ impl Queue {
     pub fn to_keep(&mut self) -> Option<ToKeep> {
         let entry = self.current()?;
         let id = entry.episode.episode_id.clone();
-        let desk = &entry.desk;
-        let cited = desk.own.as_ref().and_then(|own| own.cited_log_id.clone());
-        let stands = desk.own.as_ref().and(desk.decision);
-        let stands = stands.map(|action| (action, cited));
+        let stands = Stands::of(&entry.desk);
         if self.kept.get(&id) == stands.as_ref() {
             return None;
         }
@@ -48,28 +76,39 @@ impl Queue {
             Some(decision) => self.kept.insert(id.clone(), decision.clone()),
             None => self.kept.remove(&id),
         };
-        let (action, cited_log_id) = stands.unzip();
         Some(ToKeep {
             episode_id: id,
-            action,
-            cited_log_id: cited_log_id.flatten(),
+            action: stands.as_ref().map(|stands| stands.action),
+            knew: (stands.as_ref()).map_or_else(Seen::default, |stands| stands.knew),
+            cited_log_id: stands.and_then(|stands| stands.cited),
         })
     }
 }
 
 /// Has an untouched alert stand as it was left.
 pub(in crate::ui) fn restore(entry: &mut Entry, kept: &Kept) {
-    let Some((action, cited)) = kept.get(&entry.episode.episode_id) else {
+    let Some(stands) = kept.get(&entry.episode.episode_id) else {
         return;
     };
-    if entry.desk != Default::default() {
+    let seen = entry.desk.seen;
+    let untouched = Desk {
+        seen,
+        ..Desk::default()
+    };
+    if seen.truth || entry.desk != untouched {
         return;
     }
+    let cited = stands.cited.as_deref();
     let window = &entry.episode.log_window;
-    let is_cited = |id: &str| Some(id) == cited.as_deref();
+    let is_cited = |id: &str| Some(id) == cited;
     entry.desk.mark = window.iter().position(|event| is_cited(&event.log_id));
-    entry.desk.decision = Some(*action);
-    entry.desk.own = Some(judged(&entry.episode, *action, cited.as_deref()));
+    entry.desk.decision = Some(stands.action);
+    entry.desk.own = Some(judged(&entry.episode, stands.action, cited));
+    entry.desk.knew = stands.knew;
+    entry.desk.seen = Seen {
+        truth: true,
+        answer: seen.answer || stands.knew.answer,
+    };
     entry.desk.is_revealed = true;
 }
 
@@ -97,6 +136,8 @@ mod tests {
             annotator: "ann".into(),
             action: Some(action),
             cited_log_id: Some(episode.log_window[0].log_id.clone()),
+            after_truth: false,
+            after_answer: false,
             unix_time: 0,
         }
     }
@@ -141,6 +182,28 @@ mod tests {
         update(&mut app, Msg::Label(Outcome::Recalled(vec![far])));
         app.queue.select(300);
         assert!(app.queue.current().expect("there").desk.is_revealed);
+    }
+
+    #[test]
+    fn a_decision_after_the_truth_is_kept_as_one_and_stands_again_as_one() {
+        let mut app = app();
+        let effects = press(&mut app, "r u 4 Enter");
+        let knew: Vec<bool> = effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Label(Request::Decide(one)) => Some(one.knew.truth),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(knew, [true]);
+        let told = Decided {
+            after_truth: true,
+            ..decided(&app, 1, Action::Escalate)
+        };
+        update(&mut app, Msg::Label(Outcome::Recalled(vec![told])));
+        let desk = &app.queue.entries()[1].desk;
+        assert!(desk.own.is_some() && desk.counted().is_none() && desk.seen.truth);
+        assert_eq!(app.queue.scores().0.judged, 0);
     }
 
     #[test]

@@ -23,6 +23,7 @@ impl Queue {
     /// Goes to another stage, where it was left.
     pub fn set_stage(&mut self, stage: Stage) {
         self.stage = stage;
+        self.freeze();
         self.select(self.selected());
     }
 
@@ -45,6 +46,7 @@ impl Queue {
             Split::Train => Split::Holdout,
             Split::Holdout => Split::Train,
         };
+        self.freeze();
         self.select(self.selected());
     }
 }

@@ -39,6 +39,10 @@ pub struct ThreeWay {
     pub analyst_truth: Accord,
     pub model_truth: Accord,
     pub analyst_model: Accord,
+    /// Decisions made after the truth was seen: they are in none of these.
+    pub after_truth: usize,
+    /// Of the analyst's decisions that count, those made with the model's answer in view.
+    pub after_answer: usize,
 }
 
 /// A revealed alert on which not all sides say the same.
@@ -46,7 +50,7 @@ pub struct ThreeWay {
 pub struct Difference {
     pub at: usize,
     pub truth: Action,
-    /// None where nothing was decided.
+    /// None where nothing was decided, or what was does not count.
     pub analyst: Option<Action>,
     pub model: Said,
 }
@@ -121,15 +125,20 @@ impl Queue {
         stages.iter().flat_map(of_stage).collect()
     }
 
-    /// How far analyst, model and truth agree over the revealed alerts of these stages; the model is the chosen weights.
+    /// How far analyst, model and truth agree over the revealed alerts of these stages; the model is the chosen weights. Of
+    /// the analyst's decisions those count that were made before the truth was seen.
     #[must_use]
     pub fn three_way(&self, stages: &[Stage]) -> ThreeWay {
         let (mut own, mut model, mut between) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut after_truth, mut after_answer) = (0, 0);
         for (stage, at, entry) in self.revealed(stages) {
             let id = || entry.episode.episode_id.clone();
             let truth = &entry.episode.truth;
             let truth = (Some(truth.action), Some(truth.triggering_log_id.clone()));
-            let analyst = entry.desk.own.as_ref().map(claim);
+            let desk = &entry.desk;
+            let analyst = desk.counted().map(claim);
+            after_truth += usize::from(desk.own.is_some() && analyst.is_none());
+            after_answer += usize::from(analyst.is_some() && desk.knew.answer);
             let said = self.verdict_at(stage, at).map(claim);
             if let Some(analyst) = &analyst {
                 own.push((id(), analyst.clone(), truth.clone()));
@@ -145,6 +154,8 @@ impl Queue {
             analyst_truth: accord(own.into_iter()),
             model_truth: accord(model.into_iter()),
             analyst_model: accord(between.into_iter()),
+            after_truth,
+            after_answer,
         }
     }
 
@@ -155,7 +166,7 @@ impl Queue {
         let found = revealed.map(|(stage, at, entry)| Difference {
             at,
             truth: entry.episode.truth.action,
-            analyst: entry.desk.own.as_ref().and_then(|own| own.action),
+            analyst: entry.desk.counted().and_then(|own| own.action),
             model: Said::of(self.verdict_at(stage, at)),
         });
         let differs = |d: &Difference| {

@@ -22,6 +22,9 @@ const MARGIN: usize = 6;
 /// Cells of the word that says what an event is to the truth, once that is revealed.
 const WORD: usize = 9;
 
+/// The word of an event that is nothing to the truth, and that you or the model cite.
+const CITED: &str = "cited";
+
 /// What a log window is drawn with beside the alert itself.
 pub struct LogView<'a> {
     /// The line under the cursor.
@@ -212,10 +215,9 @@ pub fn draw_log(view: &LogView, entry: &Entry, theme: &Theme, area: Rect, buf: &
     view.spots.note_rows(room, of_rows.skip(first));
     let rows = blocks.iter().enumerate().flat_map(|(at, texts)| {
         let margin = margin(view, entry, at, theme);
-        let is_cursor = at == view.line;
         texts.iter().enumerate().map(move |(row, text)| {
             let margin = (row == 0).then(|| margin.clone());
-            event_row(margin, text, is_cursor, entry, at, theme)
+            event_row(margin, text, view, entry, at, theme)
         })
     });
     lines(rows.skip(first), room, buf);
@@ -254,13 +256,13 @@ fn blocks(
 fn event_row(
     margin: Option<Margin>,
     text: &str,
-    is_cursor: bool,
+    view: &LogView,
     entry: &Entry,
     at: usize,
     theme: &Theme,
 ) -> Line<'static> {
     let role = role(entry, at);
-    let token = match (role, entry.desk.mark == Some(at), is_cursor) {
+    let token = match (role, entry.desk.mark == Some(at), at == view.line) {
         (Some(Role::Trigger), _, _) => Token::Good,
         (_, true, _) => Token::Mark,
         (_, _, true) => Token::Title,
@@ -273,12 +275,22 @@ fn event_row(
         Vec::from,
     );
     if entry.desk.is_revealed {
-        let word = role.filter(|_| is_first).map_or("", Role::word);
-        let style = theme.style(role.map_or(Token::Text, Role::token));
-        spans.push(span(column(word, WORD, ""), style));
+        let (word, token) = word(view, entry, at);
+        let word = if is_first { word } else { "" };
+        spans.push(span(column(word, WORD, ""), theme.style(token)));
     }
     spans.push(span(text, theme.style(token)));
     Line::from(spans)
+}
+
+/// The word beside an event: what it is to the truth, else whether somebody cites it.
+fn word(view: &LogView, entry: &Entry, at: usize) -> (&'static str, Token) {
+    match role(entry, at) {
+        Some(role) => (role.word(), role.token()),
+        None if entry.desk.mark == Some(at) => (CITED, Token::Mark),
+        None if is_by_model(view, entry, at) => (CITED, Token::Accent),
+        None => ("", Token::Text),
+    }
 }
 
 /// What an event is to the truth, once that is revealed.
@@ -293,6 +305,11 @@ fn is_event(entry: &Entry, at: usize, log_id: &str) -> bool {
     event.is_some_and(|event| event.log_id == log_id)
 }
 
+/// Whether the model cites an event, where that is shown.
+fn is_by_model(view: &LogView, entry: &Entry, at: usize) -> bool {
+    view.by_model.is_some_and(|id| is_event(entry, at, id))
+}
+
 /// Cursor and changes, you, the model, the truth.
 type Margin = [Span<'static>; 4];
 
@@ -304,7 +321,7 @@ fn margin(view: &LogView, entry: &Entry, at: usize, theme: &Theme) -> Margin {
     } else {
         " "
     };
-    let by_model = view.by_model.is_some_and(|id| is_event(entry, at, id));
+    let by_model = is_by_model(view, entry, at);
     let sign = |is: bool, letter: &'static str| if is { letter } else { " " };
     let is_changed = view.changed.iter().any(|id| is_event(entry, at, id));
     let role = role(entry, at);

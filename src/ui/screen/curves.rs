@@ -69,8 +69,7 @@ pub fn draw(sight: &Sight<'_>, theme: &Theme, area: Rect, buf: &mut Buffer) {
         Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
     let (columns, rows) = grid(area);
     let room = usize::from(columns * rows);
-    let pages = charts.len().div_ceil(room);
-    let page = training.view.page(pages);
+    let (page, pages) = training.page_of(charts.len(), room);
     let place = format!("charts {}/{pages} (, .)", page + 1);
     let first = describe(training, run, &place, theme, area.width);
     lines([first].into_iter().chain(legend), head, buf);
@@ -96,7 +95,7 @@ fn cells(area: Rect, columns: u16, charts: usize) -> Vec<Rect> {
     cells.collect()
 }
 
-/// The chart with the metric under the list's cursor, in all the room there is.
+/// The chart with the metric chosen from the list, or the first that was in sight, in all the room there is.
 pub fn draw_alone(sight: &Sight<'_>, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let legend = legend(sight, theme, area.width);
     let height = 1 + u16::from(legend.is_some());

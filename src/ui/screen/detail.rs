@@ -6,7 +6,7 @@ use ratatui::text::Line;
 
 use crate::ui::app::{App, ScreenName};
 use crate::ui::copying::Copied;
-use crate::ui::detail::{Row, rows, shown};
+use crate::ui::detail::{Row, here, shown};
 use crate::ui::labelling::formats::FORMATS;
 use crate::ui::queue::what_if::{Edit, WhatIf};
 use crate::ui::record::Role;
@@ -25,7 +25,7 @@ pub fn draw_fields(app: &App, field: usize, theme: &Theme, area: Rect, buf: &mut
     let size = (96.min(area.width), area.height.min(26));
     let width = usize::from(size.0.saturating_sub(2));
     let height = usize::from(size.1.saturating_sub(2));
-    let found = rows(entry, line);
+    let found = here(app);
     let what_if = app
         .queue
         .what_if()

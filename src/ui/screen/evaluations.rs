@@ -68,10 +68,28 @@ pub fn draw(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf:
 const VALUE: usize = 8;
 const PHASE: usize = 18;
 
+/// On how many episodes an evaluation is the best, where some are of more: on those that all have in common. None where all
+/// are of as many.
+pub(in crate::ui) fn best_of(run: &Watching) -> Option<u64> {
+    let counts = || run.evaluations.iter().map(|row| row.episodes);
+    counts()
+        .min()
+        .filter(|least| counts().any(|count| count > *least))
+}
+
+/// What stands behind the best evaluation in a list of that width: where there is room, on how many episodes it is the best.
+fn best_mark(run: &Watching, width: usize, phase: usize) -> String {
+    let told = best_of(run).map(|count| format!(" best of the first {count}"));
+    let fits = |mark: &String| width >= 6 + phase + 4 * VALUE + " n=2000".len() + mark.len();
+    told.filter(fits).unwrap_or_else(|| " best".to_owned())
+}
+
 /// As many columns as fit, with whole phases where these leave room.
 fn draw_list(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let width = usize::from(area.width);
-    let (short, marks) = (7, " n=2000 best".len());
+    let short = 7;
+    let best_mark = best_mark(run, width, short);
+    let marks = " n=2000".len() + best_mark.len();
     let phase = if width >= 6 + PHASE + 4 * VALUE + marks {
         PHASE
     } else {
@@ -89,7 +107,10 @@ fn draw_list(training: &Training, run: &Watching, theme: &Theme, area: Rect, buf
             stem(&row.stage)
         };
         let head = format!("{:>5} {}", row.step, column(name, phase, theme.glyphs.cut));
-        let mark = if best == Some(row.step) { " best" } else { "" };
+        let mark = match best == Some(row.step) {
+            true => best_mark.as_str(),
+            false => "",
+        };
         let spans = vec![
             span(head, theme.style(Token::Text)),
             span(values.collect::<String>(), theme.style(Token::Accent)),

@@ -1,23 +1,24 @@
 //! The runs screen: the list, and of the run under the cursor its note, its configuration where it differs, and its
 //! rewards on hold-out episodes over those of the run compared with.
 
+mod details;
+
 use std::borrow::Cow;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
-use crate::run::compare::Difference;
 use crate::run::summary::{Standing, Summary};
 use crate::ui::app::App;
 use crate::ui::marks::Mark;
 use crate::ui::runs::{Runs, RunsPane};
+use crate::ui::screen::runs::details::draw_details;
 use crate::ui::spots::Spot;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::told::trouble::{Reader, in_keys};
 use crate::ui::view::{XAxis, x_end};
 use crate::ui::widget::chart::{Chart, ChartSeries};
-use crate::ui::widget::text::{column, lines, more, page_of_list, pane, select_row, span, wrap};
+use crate::ui::widget::text::{column, lines, page_of_list, pane, select_row, span, wrap};
 
 /// From this width on the details stand beside the list.
 const WIDE: u16 = 130;
@@ -247,115 +248,6 @@ fn say(text: &str, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let style = theme.style(Token::Text);
     let rows = wrap(text, usize::from(area.width)).into_iter();
     lines(rows.map(|l| Line::from(span(l, style))), area, buf);
-}
-
-fn draw_details(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
-    let runs = &app.runs;
-    let rows = detail_rows(app, theme, usize::from(area.width.saturating_sub(2)));
-    let height = usize::from(area.height.saturating_sub(2));
-    let first = runs.details_scroll.page(rows.len(), height);
-    let title = format!("Run{}", more(first, rows.len(), height, theme));
-    let is_focused = runs.pane == RunsPane::Details;
-    let room = pane(&title, is_focused, theme, area, buf);
-    lines(rows.into_iter().skip(first), room, buf);
-}
-
-/// State, phase and why it is so, with what continues the run from here.
-fn state_text(app: &App, run: &Summary) -> String {
-    let phase = match run.phase.as_str() {
-        "" => String::new(),
-        phase => format!(" in {phase}"),
-    };
-    let reader = match app.is_read_only {
-        true => Reader::Watch,
-        false => Reader::Runs,
-    };
-    let reason = match in_keys(&run.reason, run.run_dir.as_deref(), reader) {
-        reason if reason.is_empty() => reason,
-        reason => format!(": {reason}"),
-    };
-    format!("{}{phase}{reason}", run.standing.as_str())
-}
-
-fn detail_rows(app: &App, theme: &Theme, width: usize) -> Vec<Line<'static>> {
-    let runs = &app.runs;
-    let mut rows = Vec::new();
-    let mut say = |name: &str, text: &str, token: Token| {
-        for (at, line) in wrap(text, width.saturating_sub(9)).into_iter().enumerate() {
-            let name = if at == 0 { name } else { "" };
-            rows.push(Line::from(vec![
-                span(format!("{name:<9}"), theme.style(Token::Faint)),
-                span(line, theme.style(token)),
-            ]));
-        }
-    };
-    if let Some(run) = runs.current() {
-        say("state", &state_text(app, run), token(run.standing));
-        let note = match run.note.as_str() {
-            "" if run.is_shipped() => "none, and none can be written",
-            "" => "none; e writes one",
-            note => note,
-        };
-        say("note", note, Token::Accent);
-        if run.standing != Standing::Broken {
-            let made = format!("{}, seed {}, {}", run.model, run.seed, run.created);
-            say("made", &made, Token::Text);
-        }
-        if let Some(ended) = &run.ended_early {
-            say("early", &format!("ended by request: {ended}"), Token::Warn);
-        }
-        let folder = match &run.run_dir {
-            Some(dir) => dir.display().to_string(),
-            None => {
-                "none, it is in the program: the run that made the embedded adapters".to_owned()
-            }
-        };
-        say("folder", &folder, Token::Text);
-    }
-    if let Some((other, differences)) = runs.compared() {
-        diff_rows(&other, &differences, theme, width, &mut rows);
-    }
-    rows
-}
-
-/// Key, value of the run under the cursor, value of the other.
-fn diff_rows(
-    other: &str,
-    differences: &[Difference],
-    theme: &Theme,
-    width: usize,
-    rows: &mut Vec<Line<'static>>,
-) {
-    let faint = theme.style(Token::Faint);
-    let text = match differences.len() {
-        0 => format!("configured as {other}"),
-        1 => format!("1 value unlike {other} (here, there):"),
-        count => format!("{count} values unlike {other} (here, there):"),
-    };
-    rows.extend(
-        wrap(&text, width)
-            .into_iter()
-            .map(|l| Line::from(span(l, faint))),
-    );
-    let half = width.saturating_sub(30) / 2;
-    let said = |value: &str| if value.is_empty() { "-" } else { value }.to_owned();
-    let cut = theme.glyphs.cut;
-    for difference in differences {
-        rows.push(Line::from(vec![
-            span(
-                format!(" {}", column(&difference.key, 28, cut)),
-                theme.style(Token::Key),
-            ),
-            span(
-                column(&said(&difference.this), half, cut),
-                theme.style(Token::Text),
-            ),
-            span(
-                format!(" {}", column(&said(&difference.other), half, cut)),
-                faint,
-            ),
-        ]));
-    }
 }
 
 /// Mean reward on hold-out episodes, under it that of the run compared with.

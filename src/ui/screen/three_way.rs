@@ -62,6 +62,7 @@ fn standings(app: &App, theme: &Theme, width: usize) -> Vec<Line<'static>> {
         for (name, accord) in sides(&found) {
             rows.push(row(name, accord, theme, width));
         }
+        rows.extend(what_was_seen(&found, theme, width));
         rows.push(Line::default());
     }
     let word = "Where actions differ in this stage (Enter goes there; / cites:wrong too)";
@@ -75,6 +76,23 @@ fn sides(found: &ThreeWay) -> [(&'static str, &Accord); 3] {
         ("  model and truth", &found.model_truth),
         ("  you and model", &found.analyst_model),
     ]
+}
+
+/// How many decisions were made after the truth was seen, and how many of those that count with the model's answer in view.
+fn what_was_seen(found: &ThreeWay, theme: &Theme, width: usize) -> Option<Line<'static>> {
+    let after_truth = (found.after_truth > 0).then(|| {
+        format!(
+            "made after the truth was seen: {}, not counted",
+            found.after_truth
+        )
+    });
+    let after_answer = (found.after_answer > 0).then(|| {
+        let all = found.analyst_truth.both();
+        format!("answer in view: {} of {all}", found.after_answer)
+    });
+    let told: Vec<String> = after_truth.into_iter().chain(after_answer).collect();
+    let text = cut(&format!("  {}", told.join("; ")), width, theme.glyphs.cut);
+    (!told.is_empty()).then(|| Line::from(span(text, theme.style(Token::Faint))))
 }
 
 /// Counts, percent, kappa and citations of two sides.

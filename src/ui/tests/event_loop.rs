@@ -1,12 +1,10 @@
-//! The loop on a surface that counts, and frames as bytes on the wire.
+//! The loop on a surface that counts.
 
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ratatui::layout::Rect;
-use ratatui::{Terminal, TerminalOptions, Viewport};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::env::schema::{Split, Stage};
@@ -15,72 +13,15 @@ use crate::link::{Command, Control, Fact, RunFact, RunState};
 use crate::ui::app::{App, ScreenName, update};
 use crate::ui::clerk::Request;
 use crate::ui::input::Input;
-use crate::ui::keys::Keymap;
 use crate::ui::layer::train_command;
 use crate::ui::msg::{Exit, ExitReason, Msg, RunFate};
+use crate::ui::preferences::Preferences;
 use crate::ui::queue::EpisodeSource;
 use crate::ui::surface::Surface;
-use crate::ui::tests::fixtures::{
-    app, config, event, group, press, row, status, theme, train, with_marks,
-};
+use crate::ui::tests::fixtures::{app, config, event, press, row, status, train};
 use crate::ui::tests::label_desk::{Desk, imported};
 use crate::ui::theme::{Depth, Symbols, Theme, ThemeError};
-use crate::ui::wire::{FrameBytes, Wire};
-use crate::ui::{Outside, WorkbenchOptions, app_for, drive, lost, perform_effect, screen, send};
-
-/// Frames of a training run at 160x45, as bytes on the wire.
-fn frame_sizes(keys: &str, prepare: impl Fn(&mut App)) -> Vec<usize> {
-    let bytes = FrameBytes::default();
-    let options = TerminalOptions {
-        viewport: Viewport::Fixed(Rect::new(0, 0, 160, 45)),
-    };
-    let backend = Wire::new(bytes.clone());
-    let mut terminal = Terminal::with_options(backend, options).expect("fixed viewport");
-    let theme = theme(Depth::Truecolor, Symbols::Braille);
-    let mut app = app();
-    train(&mut app, 60);
-    prepare(&mut app);
-    press(&mut app, keys);
-    let mut sizes = Vec::new();
-    for step in 61..160 {
-        update(&mut app, Msg::Fact(Fact::Run(RunFact::Metrics(row(step)))));
-        update(
-            &mut app,
-            Msg::Fact(Fact::Run(RunFact::Status(status(step, RunState::Running)))),
-        );
-        let group = Box::new(group(step));
-        update(&mut app, Msg::Fact(Fact::Run(RunFact::Rollouts(group))));
-        terminal
-            .draw(|frame| screen::draw(&app, &theme, frame))
-            .expect("drawn");
-        // What begins and ends synchronized output comes on top.
-        sizes.push(bytes.take().len() + "\u{1b}[?2026h\u{1b}[?2026l".len());
-    }
-    sizes
-}
-
-#[test]
-fn a_data_frame_fits_its_budget() {
-    let median = |mut sizes: Vec<usize>| {
-        let first = sizes.remove(0);
-        sizes.sort_unstable();
-        (first, sizes[sizes.len() / 2])
-    };
-    let (first, curves) = median(frame_sizes("F2", |_| {}));
-    let (_, behind) = median(frame_sizes("F2", with_marks));
-    let (_, rollouts) = median(frame_sizes("F2 Tab", |_| {}));
-    println!(
-        "first {first} B, curves {curves} B, with others behind {behind} B, rollouts {rollouts} B a frame"
-    );
-    // Once a screen, not a frame; in true colour, where a change of colour takes nineteen bytes and a dot of a curve three.
-    assert!(first <= 8_192, "a whole frame: {first} B");
-    assert!(curves <= 1_024, "curves page: {curves} B");
-    assert!(
-        behind <= 1_024,
-        "curves page with others behind: {behind} B"
-    );
-    assert!(rollouts <= 4_096, "rollout page: {rollouts} B");
-}
+use crate::ui::{Outside, WorkbenchOptions, app_for, drive, lost, perform_effect, send};
 
 /// A surface that counts frames.
 struct Counting(Rc<Cell<usize>>);
@@ -313,8 +254,11 @@ fn a_workbench_that_trains_opens_on_training() {
             start_on_training,
             sft_extra: start_on_training.then(|| "labels.jsonl".into()),
         };
-        let app = app_for(options, Keymap::embedded().expect("sound"), None);
+        let mut preferences = Preferences::read(None).expect("sound");
+        preferences.config.blind = is_read_only.then_some(true);
+        let app = app_for(options, preferences, None);
         assert_eq!(app.screen, screen);
+        assert_eq!(app.queue.is_blind, is_read_only, "as the settings say");
         assert_eq!(
             app.sft_extra.is_some(),
             start_on_training,

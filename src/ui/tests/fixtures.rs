@@ -1,5 +1,6 @@
 //! What the tests start from: a workbench, answers of a model, a run as it is told, and frames as text.
 
+mod moments;
 mod runs;
 mod trouble;
 
@@ -331,5 +332,6 @@ pub fn states() -> Vec<App> {
     empty.training = Training::new(None);
     press(&mut empty, "F2");
     states.push(empty);
+    states.extend(moments::moments());
     states
 }

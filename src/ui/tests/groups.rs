@@ -1,9 +1,10 @@
 //! Groups of alerts: what they count, what they tell, and filtering by one.
 
 use crate::ui::app::{App, update};
+use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::order::Order;
-use crate::ui::queue::groups::{GROUPINGS, Group};
+use crate::ui::queue::groups::{self, GROUPINGS, Group};
 use crate::ui::tests::fixtures::{answer, app, press, ready, second_wrong, seen};
 
 /// The first three alerts revealed: decided rightly, wrongly, and not at all; the model errs on the second only.
@@ -86,6 +87,37 @@ fn enter_filters_by_exactly_the_group_whatever_it_is_grouped_by() {
             assert_eq!(admitted.len(), group.alerts, "{by:?} {group:?} {filter}");
             press(&mut app, "Esc");
             assert!(!app.queue.is_filtered());
+        }
+    }
+}
+
+#[test]
+fn a_key_excludes_the_group_under_the_cursor() {
+    let mut app = decided();
+    press(&mut app, "b");
+    let name = app.queue.groups(Order::Category)[0].name.clone();
+    press(&mut app, "-");
+    assert_eq!(app.queue.filter_text, format!("!category=\"{name}\""));
+}
+
+#[test]
+fn excluding_a_group_leaves_exactly_the_others() {
+    let mut app = decided();
+    // All alerts are there once the list was open.
+    press(&mut app, "b b");
+    let all = app.queue.visible().len();
+    for by in GROUPINGS {
+        let groups = app.queue.groups(by);
+        for chosen in [0, 1, groups.len() - 1] {
+            app.layers = vec![Layer::Groups { by, chosen }];
+            groups::perform(&mut app, Verb::ExcludeValue);
+            assert!(app.layers.is_empty());
+            let left = app.queue.visible().len();
+            let (group, filter) = (&groups[chosen], &app.queue.filter_text);
+            assert_eq!(left, all - group.alerts, "{by:?} {group:?} {filter}");
+            let mut others = app.queue.groups(by).into_iter();
+            assert!(others.all(|other| other.name != group.name));
+            app.queue.set_filter("").expect("a filter");
         }
     }
 }

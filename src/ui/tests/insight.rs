@@ -99,6 +99,49 @@ fn the_log_window_is_a_table_with_times_between_and_roles_after_the_reveal() {
 }
 
 #[test]
+fn a_cited_line_that_is_nothing_to_the_truth_says_so_in_a_word() {
+    let begin = || {
+        let mut app = app();
+        let mut episode = app.queue.current().expect("an alert").episode.clone();
+        let trigger = episode.truth.triggering_log_id.clone();
+        let mut window = episode.log_window.iter();
+        let at = window.position(|event| event.log_id != trigger);
+        let at = at.expect("another line");
+        let event = episode.log_window[at].clone();
+        episode.truth.evidence.retain(|id| *id != event.log_id);
+        episode.incident.events.push(event.clone());
+        assert_eq!(Role::of(&episode, &event.log_id), None);
+        app.queue
+            .entries
+            .insert(episode.stage, vec![Entry::new(episode)]);
+        app.queue.select(0);
+        (app, at, event.log_id)
+    };
+    let says = |app: &App, id: &str| {
+        let shown = seen(app, (120, 45));
+        shown
+            .lines()
+            .any(|row| row.contains(" cited ") && row.contains(id))
+    };
+    let (mut app, line, id) = begin();
+    app.queue.line = line;
+    press(&mut app, "Space");
+    assert!(!says(&app, &id), "there is no column for it yet");
+    press(&mut app, "r");
+    assert!(says(&app, &id), "{}", seen(&app, (120, 45)));
+    let (mut app, _, id) = begin();
+    let effects = update(&mut app, ready());
+    answer(&mut app, effects, |episode| {
+        right(episode).replace(&episode.truth.triggering_log_id, &id)
+    });
+    press(&mut app, "r");
+    assert!(says(&app, &id), "{}", seen(&app, (120, 45)));
+    let (mut app, _, id) = begin();
+    press(&mut app, "r");
+    assert!(!says(&app, &id), "nobody cites it");
+}
+
+#[test]
 fn all_fields_of_a_line_are_shown_copied_and_filtered_by() {
     let mut app = answered();
     press(&mut app, "o l g g");
@@ -388,6 +431,8 @@ fn the_queue_is_listed_in_orders_that_tell_no_hidden_truth() {
     let before = app.queue.visible();
     assert!(before.is_sorted(), "hidden rules order nothing: {before:?}");
     press(&mut app, "r");
+    assert_eq!(app.queue.visible(), before, "a reveal moves no row");
+    press(&mut app, "O O O O O O");
     assert_eq!(
         app.queue.visible()[0],
         second,

@@ -7,6 +7,7 @@ mod comparing;
 mod event_loop;
 pub(super) mod fixtures;
 mod found;
+mod frame_bytes;
 mod frames;
 mod golden;
 mod groups;

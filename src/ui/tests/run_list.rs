@@ -80,6 +80,38 @@ fn a_list_tells_state_steps_reward_and_note_on_80x24() {
 }
 
 #[test]
+fn details_tell_what_a_run_was_fed_and_on_how_many_episodes_it_is_the_best() {
+    let mut app = app();
+    let mut runs = three();
+    runs[1] = summary("two", Standing::Finished);
+    let fed = ("labels".to_owned(), "0123456789abcdef".to_owned());
+    runs[1].fed.push(fed);
+    with_runs(&mut app, runs);
+    press(&mut app, "Space j");
+    for size in [(80, 24), (160, 45)] {
+        let shown = seen(&app, size);
+        for wanted in [
+            "1 value unlike run one",
+            "weights 5d41402a",
+            "labels 01234567",
+            "best +0.750 (n=200), last +0.750 (n=2000) at step 160",
+        ] {
+            assert!(shown.contains(wanted), "{wanted}:\n{shown}");
+        }
+        let mut rows = shown.lines();
+        let is_told = rows.any(|row| row.contains(" labels  ") && row.contains("0123456789ab"));
+        assert!(is_told, "{shown}");
+    }
+    press(&mut app, "k Space");
+    let shown = seen(&app, (80, 24));
+    assert!(shown.contains("configured as preset nano"), "{shown}");
+    let mut fresh = summary("fresh", Standing::New);
+    (fresh.best_mean_reward, fresh.best_episodes, fresh.last) = (None, None, None);
+    with_runs(&mut app, vec![fresh]);
+    assert!(seen(&app, (80, 24)).contains("not evaluated yet"));
+}
+
+#[test]
 fn a_run_that_lives_is_not_deleted_and_another_only_after_the_question() {
     let mut app = app();
     with_runs(&mut app, three());

@@ -88,6 +88,26 @@ fn an_evaluation_shows_intervals_confusions_and_errors_by_rule() {
 }
 
 #[test]
+fn the_best_evaluation_says_on_how_many_episodes_it_is_so() {
+    let mut app = training(100, "F2 S-Tab S-Tab");
+    tell(&mut app, RunFact::Evaluation(evaluation(60, true)));
+    tell(&mut app, RunFact::Evaluation(evaluation(80, false)));
+    let shown = seen(&app, (80, 30));
+    assert!(shown.contains("n=200 best "), "{shown}");
+    assert!(!shown.contains("of the first"), "all are alike:\n{shown}");
+    // The last of a phase is of more episodes, and may earn more on them.
+    let last = EvalRow {
+        episodes: 2_000,
+        ..evaluation(100, false)
+    };
+    tell(&mut app, RunFact::Evaluation(last));
+    let shown = seen(&app, (80, 30));
+    for wanted in ["n=200 best of the first 200", "n=2000"] {
+        assert!(shown.contains(wanted), "{wanted}:\n{shown}");
+    }
+}
+
+#[test]
 fn an_evaluation_shows_how_sure_it_was_and_what_could_be_closed() {
     let mut app = training(100, "F2 S-Tab S-Tab");
     tell(&mut app, RunFact::Evaluation(evaluation(60, true)));

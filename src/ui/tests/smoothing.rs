@@ -5,19 +5,11 @@ use crate::ui::app::{App, update};
 use crate::ui::average::Smoothing;
 use crate::ui::msg::Msg;
 use crate::ui::tests::fixtures::{
-    app, frame, overlay, press, row, seen, text, theme, toast, train, with_marks,
+    frame, overlay, press, row, seen, text, theme, toast, training, with_marks,
 };
 use crate::ui::theme::{Depth, Symbols};
 
 const LARGE: (u16, u16) = (200, 60);
-
-/// A run in progress, on screen.
-fn training(step: u64) -> App {
-    let mut app = app();
-    train(&mut app, step);
-    press(&mut app, "F2");
-    app
-}
 
 #[test]
 fn a_key_goes_round_the_weights_and_names_each() {

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use ratatui::style::{Color, Modifier, Style};
 use serde::Deserialize;
+use toml::Spanned;
 
 use super::{Depth, Symbols, Theme, Token};
 use crate::ui::keys::line_of;
@@ -65,11 +66,17 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Spec {
-    rgb: Option<String>,
-    x256: Option<u8>,
-    ansi: Option<String>,
+    rgb: Option<Spanned<String>>,
+    x256: Option<Spanned<u8>>,
+    ansi: Option<Spanned<String>>,
     #[serde(default)]
     add: Vec<Emphasis>,
+}
+
+/// What is wrong with a token, and where in the file's text.
+struct Wrong {
+    at: usize,
+    message: String,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -143,13 +150,9 @@ impl Themes {
             let said = said.find_map(|(at, file)| Some((*at, file.token.get(&token)?)));
             let (at, style) = match said {
                 Some((at, spec)) => (at, spec.style(depth)),
-                None => (
-                    chain[0].0,
-                    Err("is missing; inherits = \"dark\" would have it".into()),
-                ),
+                None => (chain[0].0, Err(Wrong::missing())),
             };
-            let style =
-                style.map_err(|message: String| self.files[at].wrong_at(token, &message))?;
+            let style = style.map_err(|wrong| self.files[at].wrong_at(token, &wrong))?;
             styles.insert(token, style);
         }
         Ok(Theme::new(styles, symbols))
@@ -217,10 +220,10 @@ impl ThemeFile {
         }
     }
 
-    fn wrong_at(&self, token: Token, message: &str) -> ThemeError {
+    fn wrong_at(&self, token: Token, wrong: &Wrong) -> ThemeError {
         let name = format!("{token:?}").to_lowercase();
-        let line = self.line_with(&format!("[token.{name}]"));
-        self.wrong(line, &format!("token {name}: {message}"))
+        let line = line_of(&self.text, wrong.at);
+        self.wrong(line, &format!("token {name}: {}", wrong.message))
     }
 
     /// The first line, from 1, that begins so; the first of all where none does.
@@ -232,8 +235,18 @@ impl ThemeFile {
     }
 }
 
+impl Wrong {
+    /// A token that no file has stands nowhere: the first line answers for it.
+    fn missing() -> Self {
+        Self {
+            at: 0,
+            message: "is missing; inherits = \"dark\" would have it".to_owned(),
+        }
+    }
+}
+
 impl Spec {
-    fn style(&self, depth: Depth) -> Result<Style, String> {
+    fn style(&self, depth: Depth) -> Result<Style, Wrong> {
         let mut style = Style::new();
         if let Some(color) = self.color(depth)? {
             style = style.fg(color);
@@ -243,20 +256,39 @@ impl Spec {
     }
 
     /// The colour at `depth`; a token without colours keeps the terminal's own, and one with must have all three.
-    fn color(&self, depth: Depth) -> Result<Option<Color>, String> {
-        let (rgb, x256, ansi) = match (&self.rgb, self.x256, &self.ansi) {
+    fn color(&self, depth: Depth) -> Result<Option<Color>, Wrong> {
+        let (rgb, x256, ansi) = match (&self.rgb, &self.x256, &self.ansi) {
             (None, None, None) => return Ok(None),
             (Some(rgb), Some(x256), Some(ansi)) => (rgb, x256, ansi),
-            _ => return Err("needs rgb, x256 and ansi together".to_owned()),
+            _ => return Err(self.incomplete()),
         };
-        let read = |text: &str| Color::from_str(text).map_err(|_| format!("no colour `{text}`"));
+        let read = |text: &Spanned<String>| {
+            Color::from_str(text.get_ref()).map_err(|_| Wrong {
+                at: text.span().start,
+                message: format!("no colour `{}`", text.get_ref()),
+            })
+        };
         let (rgb, ansi) = (read(rgb)?, read(ansi)?);
         Ok(match depth {
             Depth::None => None,
             Depth::Ansi16 => Some(ansi),
-            Depth::Xterm256 => Some(Color::Indexed(x256)),
+            Depth::Xterm256 => Some(Color::Indexed(*x256.get_ref())),
             Depth::Truecolor => Some(rgb),
         })
+    }
+
+    /// One or two colours of the three, at the first of them.
+    fn incomplete(&self) -> Wrong {
+        let spans = [
+            self.rgb.as_ref().map(Spanned::span),
+            self.x256.as_ref().map(Spanned::span),
+            self.ansi.as_ref().map(Spanned::span),
+        ];
+        let starts = spans.into_iter().flatten().map(|span| span.start);
+        Wrong {
+            at: starts.min().unwrap_or(0),
+            message: "needs rgb, x256 and ansi together".to_owned(),
+        }
     }
 }
 
@@ -303,9 +335,20 @@ mod tests {
         let table = [
             (
                 "inherits = \"dark\"\n\n[token.bad]\nrgb = \"#ff00ff\"\n",
-                3,
+                4,
                 "together",
             ),
+            (
+                "inherits = \"dark\"\n[token.bad]\nx256 = 201\nrgb = \"#zzzzzz\"\nansi = \"red\"\n",
+                4,
+                "token bad: no colour `#zzzzzz`",
+            ),
+            (
+                "inherits = \"dark\"\n\ntoken.good.x256 = 1\ntoken.good.ansi = \"red\"\ntoken.good.rgb = \"#12\"\n",
+                5,
+                "token good: no colour `#12`",
+            ),
+            ("inherits = \"dark\"\n[token.bad]\nx256 = 300\n", 3, "300"),
             ("inherits = \"dark\"\n[token.bda]\n", 2, "bda"),
             ("inherits = \"dark\"\ncolour = 1\n", 2, "colour"),
             ("# mine\ninherits = \"drak\"\n", 2, "`drak`"),

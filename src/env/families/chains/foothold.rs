@@ -293,7 +293,7 @@ pub(super) const FAMILIES: &[Family] = &[
         )
     },
     Family {
-        lead: after("shadow.resize", ("Computer", "Computer")),
+        lead: after("shadow.resize", ("Computer", "agent.name")),
         ..family(
             "file.mass_write",
             "critical",

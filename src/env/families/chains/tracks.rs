@@ -222,7 +222,10 @@ pub(super) const FAMILIES: &[Family] = &[
         )
     },
     Family {
-        lead: after("cloud.console_login", ("userName", "userName")),
+        lead: after(
+            "cloud.console_login",
+            ("userIdentity.userName", "userIdentity.userName"),
+        ),
         ..family(
             "cloud.stop_trail",
             "high",
@@ -287,7 +290,7 @@ pub(super) const FAMILIES: &[Family] = &[
         )
     },
     Family {
-        lead: after("device.mount", ("Computer", "Computer")),
+        lead: after("device.mount", ("Computer", "DeviceName")),
         ..family(
             "file.copy",
             "medium",

@@ -11,9 +11,10 @@ use crate::ui::tests::fixtures::right;
 
 #[test]
 fn line_prompt_episode_and_case_are_printed_as_they_would_be_copied() {
-    let episode = SOURCE.episode(Stage::Multi, 0);
+    // An alert with an address outside.
+    let episode = SOURCE.episode(Stage::Multi, 4);
     let text = told(
-        "y\ncopy line\ncopy prompt\ncopy json\ncase\ncopy song\ncopy json x\nreveal\ncopy json\ncase defanged\nlabelling\ncopy case\n",
+        "next\nnext\nnext\nnext\ny\ncopy line\ncopy prompt\ncopy json\ncase\ncopy song\ncopy json x\nreveal\ncopy json\ncase defanged\nlabelling\ncopy case\n",
     );
     let prompt = prompt::user_message(&episode.alert, &episode.log_window);
     in_order(

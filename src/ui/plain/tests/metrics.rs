@@ -22,9 +22,10 @@ fn every_metric_is_told_in_a_line_and_one_of_them_step_by_step() {
             "Metric learning_rate: newest ",
             "\nStep 91: 1.0e-4, smoothed 1.0e-4\n",
             "\nStep 110: 1.0e-4",
-            // Around a step.
+            // Around a step; what is misread of it comes first.
             "Metric loss: newest ",
-            "\nStep 50: 0.",
+            "\nNote on loss: near 0 is right: advantages sum to 0\n",
+            "Step 50: 0.",
             "\nStep 69: 0.",
             // All that begin so.
             "Metric rewards/",
@@ -32,6 +33,7 @@ fn every_metric_is_told_in_a_line_and_one_of_them_step_by_step() {
     );
     assert!(!text.contains("Step 90: 1.0e-4"), "twenty of them:\n{text}");
     assert!(!text.contains("\nStep 70: "), "{text}");
+    assert!(!text.contains("Note on learning_rate"), "{text}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::ui::gate::clean;
 use crate::ui::msg::ExitReason;
 use crate::ui::plain::telling;
 use crate::ui::plain::words::{WORDS, Word, named, read};
+use crate::ui::preferences::Preferences;
 use crate::ui::tests::fixtures::{app, right};
 
 #[test]
@@ -60,6 +61,35 @@ fn hostile_text_steers_no_terminal_and_tells_no_truth() {
         "{text}"
     );
     assert!(text.contains("<U+001B>[31m"), "{text}");
+}
+
+#[test]
+fn what_is_wrong_with_the_settings_is_told_first_and_the_rest_counts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in [
+        ("config.toml", "blnd = true\nblind = true\n"),
+        (
+            "keys.toml",
+            "[[binding]]\nverb = \"fly\"\non = \"everywhere\"\nkeys = [\"f\"]\n",
+        ),
+    ] {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    let mut bench = Bench::new(right);
+    assert!(!bench.told("").contains("left out"));
+    bench.preferences = Preferences::read(Some(folder.path())).expect("a table");
+    let text = bench.told("answer\n");
+    in_order(
+        &text,
+        &[
+            "quit ends it.\nerror: ",
+            "config.toml:1: unknown field `blnd`; did you mean `blind`? (left out)\nerror: ",
+            "keys.toml:2: ",
+            " (left out)\nAlert 0 of ",
+            "Model: hidden until the reveal (blind ends that)\n",
+        ],
+    );
+    assert!(!text.chars().any(|c| c != '\n' && c.is_control()), "{text}");
 }
 
 #[test]

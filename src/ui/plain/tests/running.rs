@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Bench, in_order, told};
-use crate::link::{AttackRow, Control, Fact, RunFact, RunState};
+use crate::link::{AttackRow, Control, EvalRow, Fact, RunFact, RunState};
 use crate::ui::msg::{ExitReason, RunFate};
 use crate::ui::tests::fixtures::{evaluation, group, plan, right, row, status};
 
@@ -155,6 +155,20 @@ fn evaluations_are_told_in_words() {
         ],
     );
     assert!(!text.contains("login_internal"), "{text}");
+    // The last of a phase is of more episodes than those the best is found on.
+    let last = EvalRow {
+        episodes: 2_000,
+        ..evaluation(100, false)
+    };
+    let facts = [evaluation(60, true), last].map(RunFact::Evaluation);
+    let text = followed(110, facts).told("evaluations list\n");
+    in_order(
+        &text,
+        &[
+            ", 2000 episodes, action",
+            "200 episodes, best so far of the first 200, action",
+        ],
+    );
 }
 
 #[test]

@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Chart, ChartSeries, LABEL_WIDTH, clock, short};
+use crate::run::series::Series;
 use crate::run::series::ticks::Ticks;
-use crate::run::series::{Series, bounds};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::view::XAxis;
 use crate::ui::widget::text::{cut, span};
@@ -37,7 +37,7 @@ impl Chart<'_> {
     fn y_bounds(&self) -> Option<(f64, f64)> {
         let measured = self.series.iter().filter_map(ChartSeries::measured);
         let behind = self.behind.iter().map(|behind| &*behind.series);
-        let within = |series: &Series| bounds(series.within(self.x.0..self.x.1.saturating_add(1)));
+        let within = |series: &Series| series.bounds(self.x.0..self.x.1.saturating_add(1));
         let boxes = measured.chain(behind).filter_map(within);
         boxes
             .map(|b| (b.low, b.high))
