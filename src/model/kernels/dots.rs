@@ -1,5 +1,6 @@
 //! Products of very few rows, or of a weight that stays in the cache, as decoding with a small model has them: dot products,
-//! four weight rows with four rows of x at a time, or with two where the machine has too few registers for sixteen sums.
+//! four weight rows with two rows of x at a time. The compiler keeps the sixteen sums of four rows in memory, whatever
+//! registers there are.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -9,8 +10,8 @@ use super::weight::Weight;
 
 /// Weight rows a task takes at a time.
 const WEIGHT_ROWS: usize = 64;
-/// Registers that four rows of each ask for: their sums, and a vector of each of one side.
-const MANY_REGISTERS: usize = 4 * 4 + 4;
+/// Rows of x that go together.
+const ABREAST: usize = 2;
 
 /// `y = x wᵀ`: x `[rows, d]`, w `[out, d]`, y `[rows, out]`, all dense.
 pub(super) fn product(x: &[f32], w: Weight<'_>, d: usize, threads: Threads) -> Vec<f32> {
@@ -67,29 +68,14 @@ impl WithSimd for Task<'_> {
     }
 }
 
-/// `R` weight rows against all rows of x.
+/// `R` weight rows against all rows of x, [`ABREAST`] of these at a time.
 #[inline(always)]
 fn weight_rows<S: Simd, const R: usize>(simd: S, x: &[f32], w: &[f32], d: usize, out: &mut [f32]) {
-    if S::REGISTER_COUNT < MANY_REGISTERS {
-        abreast::<S, R, 2>(simd, x, w, d, out);
-    } else {
-        abreast::<S, R, 4>(simd, x, w, d, out);
-    }
-}
-
-/// `R` weight rows against all rows of x, `B` of these at a time.
-#[inline(always)]
-fn abreast<S: Simd, const R: usize, const B: usize>(
-    simd: S,
-    x: &[f32],
-    w: &[f32],
-    d: usize,
-    out: &mut [f32],
-) {
     let rows = x.len() / d;
-    let whole = rows / B * B;
-    for i in (0..whole).step_by(B) {
-        block::<S, R, B>(simd, &x[i * d..(i + B) * d], w, d, (out, rows, i));
+    let whole = rows / ABREAST * ABREAST;
+    for i in (0..whole).step_by(ABREAST) {
+        let x = &x[i * d..(i + ABREAST) * d];
+        block::<S, R, ABREAST>(simd, x, w, d, (out, rows, i));
     }
     for i in whole..rows {
         block::<S, R, 1>(simd, &x[i * d..(i + 1) * d], w, d, (out, rows, i));

@@ -15,12 +15,9 @@ use super::weight::{Beside, Weight};
 
 /// Weight rows a task takes at a time.
 const WEIGHT_ROWS: usize = 64;
-/// Weight rows multiplied at a time: enough sums under way to hide a multiplication's latency.
-const BLOCK: usize = 8;
-/// The same where there are too few registers for the sums of a whole block and for where its rows lie in memory.
-const SMALL_BLOCK: usize = 4;
-/// Registers that a whole block times two vectors of x asks for: its sums, two columns and a weight.
-const MANY_REGISTERS: usize = 2 * BLOCK + 3;
+/// Weight rows multiplied at a time: enough sums under way to hide a multiplication's latency. The compiler keeps the sums of
+/// eight in memory, whatever registers there are, and each addition then waits for the one before to be written and read back.
+const BLOCK: usize = 4;
 /// Weights of a row to a cache line, in f32: so many columns of x go by before more of the coming rows is asked for.
 const LINE: usize = 16;
 /// Results of a row of x that are put in place together, so that few streams are written at a time.
@@ -132,18 +129,6 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        if S::REGISTER_COUNT < MANY_REGISTERS {
-            self.in_blocks::<S, SMALL_BLOCK>(simd);
-        } else {
-            self.in_blocks::<S, BLOCK>(simd);
-        }
-    }
-}
-
-impl Task<'_> {
-    /// `R` weight rows at a time.
-    #[inline(always)]
-    fn in_blocks<S: Simd, const R: usize>(self, simd: S) {
         let Self {
             x,
             w,
@@ -155,14 +140,14 @@ impl Task<'_> {
         let rank = beside.map_or(0, |(narrow, _)| narrow.count);
         let last = w.len() / d;
         let mut scratch = Vec::new();
-        for (at, out) in out.chunks_mut(R * x.width).enumerate() {
-            let first = rows.start + at * R;
-            let end = (first + R).min(rows.end);
-            let ahead = w.rows(&(end..(end + R).min(last)), d);
+        for (at, out) in out.chunks_mut(BLOCK * x.width).enumerate() {
+            let first = rows.start + at * BLOCK;
+            let end = (first + BLOCK).min(rows.end);
+            let ahead = w.rows(&(end..(end + BLOCK).min(last)), d);
             let w = w.rows(&(first..end), d).widened_into(&mut scratch);
-            let b = beside.map(|(x, b)| (x, &b[at * R * rank..][..(end - first) * rank]));
-            if end - first == R {
-                block::<S, R>(simd, x, (w, ahead), b, out);
+            let b = beside.map(|(x, b)| (x, &b[at * BLOCK * rank..][..(end - first) * rank]));
+            if end - first == BLOCK {
+                block::<S, BLOCK>(simd, x, (w, ahead), b, out);
                 continue;
             }
             for (i, out) in out.chunks_exact_mut(x.width).enumerate() {
@@ -251,12 +236,11 @@ fn add_column<S: Simd, const R: usize, const V: usize>(
     column: &[S::f32s],
     weights: [f32; R],
 ) {
-    for (sums, weight) in sums.iter_mut().zip(weights) {
-        let weight = simd.splat_f32s(weight);
-        for (sum, &x) in sums.iter_mut().zip(column) {
-            *sum = simd.mul_add_e_f32s(weight, x, *sum);
-        }
-    }
+    let column: [S::f32s; V] = std::array::from_fn(|v| column[v]);
+    *sums = std::array::from_fn(|r| {
+        let weight = simd.splat_f32s(weights[r]);
+        std::array::from_fn(|v| simd.mul_add_e_f32s(weight, column[v], sums[r][v]))
+    });
 }
 
 /// Asks for the next line of each of the `R` coming rows.
@@ -285,12 +269,11 @@ fn accumulate_pairs<S: Simd, const R: usize, const V: usize>(
             fetch::<R>(ahead, 2 * k);
         }
         let column = &S::as_simd_f32s(column).0[at..at + V];
-        for (sums, (pairs, _)) in sums.iter_mut().zip(&pairs) {
-            let weights = splat_pair(simd, pairs[k]);
-            for (sum, &x) in sums.iter_mut().zip(column) {
-                *sum = simd.mul_add_e_f32s(weights, x, *sum);
-            }
-        }
+        let column: [S::f32s; V] = std::array::from_fn(|v| column[v]);
+        *sums = std::array::from_fn(|r| {
+            let weights = splat_pair(simd, pairs[r].0[k]);
+            std::array::from_fn(|v| simd.mul_add_e_f32s(weights, column[v], sums[r][v]))
+        });
     }
     let odd = x.data.chunks_exact(x.width).nth(whole);
     let Some(column) = odd.map(|column| &S::as_simd_f32s(column).0[at..at + V]) else {
