@@ -237,3 +237,35 @@ pub fn chance(episodes: &[&Episode]) -> f64 {
         .sum();
     sum / episodes.len().max(1) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::generate;
+    use crate::env::schema::{Split, Stage};
+    use serde_json::json;
+
+    #[test]
+    fn of_the_commonest_type_the_last_that_shares_a_name_is_cited() {
+        let line = |id: &str, kind: &str, field: &str, name: &str| -> Event {
+            let fields = json!({field: name, "LogonType": "2"});
+            serde_json::from_value(json!({
+                "log_id": id, "timestamp": "2026-04-25T10:00:00Z", "source": "x", "event_type": kind, "fields": fields
+            }))
+            .expect("an event")
+        };
+        let mut episode = generate::episode(Stage::Multi, Split::Train, 1, 0);
+        episode.log_window = vec![
+            line("L1-0", "process.terminate", "User", "ann"),
+            line("L1-1", "process.terminate", "User", "bob"),
+            line("L1-2", "auth.logoff", "TargetUserName", "ann"),
+        ];
+        let mut stream = Stream::named(1, &["citers"]);
+        let mut cited = |citer: Citer| {
+            let cited = citer.cite(&episode, &TypeTable::default(), &mut stream);
+            cited.map(|event| event.log_id.clone())
+        };
+        assert_eq!(cited(Citer::CommonestType).as_deref(), Some("L1-1"));
+        assert_eq!(cited(Citer::CommonestTied).as_deref(), Some("L1-0"));
+    }
+}
