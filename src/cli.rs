@@ -32,7 +32,11 @@ enum Command {
     #[command(after_help = "Example: opensoc generate --stage 2 --seed 1 --count 10")]
     Generate(generate::Args),
     /// Print the truth of incidents or episodes, one JSON object a line
-    #[command(after_help = "Example: opensoc generate --stage 3 --count 5 | opensoc verify")]
+    #[command(
+        after_help = "A name in an event's `fields` that its type does not have makes `plausible` false, and the exit code stays 0; \
+                      an unknown field anywhere else in a line is an `error`, exit code 1.\n\
+                      Example: opensoc generate --stage 3 --count 5 | opensoc verify"
+    )]
     Verify(verify::Args),
     /// Print verdicts on responses: {"episode":{…},"response":"…"} a line
     #[command(after_help = "Example: opensoc score answers.jsonl")]
@@ -228,6 +232,16 @@ mod tests {
             let has_example = help.is_some_and(|text| text.contains("Example: opensoc"));
             assert!(has_example, "{}", command.get_name());
             commands.extend(command.get_subcommands().cloned());
+        }
+    }
+
+    #[test]
+    fn verify_says_which_unknown_fields_are_an_error() {
+        let command = Cli::command();
+        let verify = command.find_subcommand("verify").expect("a command");
+        let help = verify.get_after_help().expect("help").to_string();
+        for part in ["`plausible` false", "exit code stays 0", "exit code 1"] {
+            assert!(help.contains(part), "{help}");
         }
     }
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 const FROZEN: &str = include_str!("../assets/holdout_frozen.jsonl");
-const FROZEN_SHA256: &str = "0350bfb72b994b7a407425c8bbc2426f177051e8575720fa754b066b2165c9b0";
+const FROZEN_SHA256: &str = "63377cabd6cd1d1792ca36b23607a59a75c7c8e23b94f6eedbcd1fdd2de3abac";
 const FROZEN_SEED: u64 = 2026;
 const PER_STAGE: u64 = 50;
 

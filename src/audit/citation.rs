@@ -2,7 +2,7 @@
 //!
 //! They read the log window; only [`TypeTable::learn`] reads the truth of training episodes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -39,13 +39,20 @@ pub enum Citer {
     CommonestTied,
     /// The last event that names the header's user or host. Reported, not bounded.
     Header,
+    /// The last event that names the account, machine or address that most events name; where several are named as often one
+    /// of them is guessed. Reported, not bounded.
+    BusiestEntity,
+    /// The last event of the source that wrote most of the window. Reported, not bounded.
+    CommonestSource,
+    /// The first event that names what an earlier one of another type names: it may follow a lead. Reported, not bounded.
+    FirstTied,
     /// The event whose type is most often the trigger where it occurs. Learns from truth: reported, not bounded.
     LikeliestType,
 }
 
 impl Citer {
     /// All of them.
-    pub const ALL: [Citer; 14] = [
+    pub const ALL: [Citer; 17] = [
         Citer::First,
         Citer::Last,
         Citer::LongestLine,
@@ -59,6 +66,9 @@ impl Citer {
         Citer::CommonestType,
         Citer::CommonestTied,
         Citer::Header,
+        Citer::BusiestEntity,
+        Citer::CommonestSource,
+        Citer::FirstTied,
         Citer::LikeliestType,
     ];
 
@@ -79,6 +89,9 @@ impl Citer {
             Citer::CommonestType => "commonest_type",
             Citer::CommonestTied => "commonest_tied",
             Citer::Header => "header",
+            Citer::BusiestEntity => "busiest_entity",
+            Citer::CommonestSource => "commonest_source",
+            Citer::FirstTied => "first_tied",
             Citer::LikeliestType => "likeliest_type",
         }
     }
@@ -92,11 +105,14 @@ impl Citer {
                 | Citer::CommonestType
                 | Citer::CommonestTied
                 | Citer::Header
+                | Citer::BusiestEntity
+                | Citer::CommonestSource
+                | Citer::FirstTied
                 | Citer::LikeliestType
         )
     }
 
-    /// The event it cites; `None` only of an empty window. Ties go to the earlier event, but where its name says otherwise.
+    /// The event it cites; `None` where the window has none such. Ties go to the earlier event, but where its name says otherwise.
     pub fn cite<'a>(
         self,
         episode: &'a Episode,
@@ -123,6 +139,9 @@ impl Citer {
                 let named = |e: &&Event| names(e, &episode.alert);
                 window.iter().rfind(named)
             }
+            Citer::BusiestEntity => busiest(window, stream),
+            Citer::CommonestSource => best(window.iter().rev(), |e| of_source(window, e)),
+            Citer::FirstTied => first_tied(window),
             Citer::LikeliestType => best(window.iter(), |e| types.trigger_rate(&e.event_type)),
         }
     }
@@ -134,15 +153,56 @@ fn of_type(window: &[Event], event: &Event) -> f64 {
     alike.count() as f64
 }
 
+/// How many events of the window are of this one's source.
+fn of_source(window: &[Event], event: &Event) -> f64 {
+    let alike = window.iter().filter(|e| e.source == event.source);
+    alike.count() as f64
+}
+
+/// Whether a field of this kind says who acts: by account, machine or address.
+fn is_actor(kind: Kind) -> bool {
+    kind == Kind::Host || kind.is_account() || kind.is_address()
+}
+
+/// Whether two events name the same account, machine, address, file or domain.
+fn share_a_name(one: &Event, other: &Event) -> bool {
+    let named = |kind: Kind| is_actor(kind) || matches!(kind, Kind::File | Kind::Domain);
+    let mut ours = events::texts(one, named);
+    ours.any(|(_, our)| events::texts(other, named).any(|(_, their)| our == their))
+}
+
 /// Whether another event names somebody or something that this one names.
 fn is_tied(window: &[Event], event: &Event) -> bool {
-    let named = |kind: Kind| {
-        let is_thing = matches!(kind, Kind::Host | Kind::File | Kind::Domain);
-        is_thing || kind.is_account() || kind.is_address()
-    };
-    let others = window.iter().filter(|other| other.log_id != event.log_id);
-    let mut theirs = others.flat_map(|other| events::texts(other, named));
-    theirs.any(|(_, their)| events::texts(event, named).any(|(_, our)| our == their))
+    let mut others = window.iter().filter(|other| other.log_id != event.log_id);
+    others.any(|other| share_a_name(event, other))
+}
+
+/// The first event that names what an earlier one of another type names.
+fn first_tied(window: &[Event]) -> Option<&Event> {
+    let mut places = window.iter().enumerate();
+    let tied = places.find(|(place, event)| {
+        let earlier = window.iter().take(*place);
+        let mut others = earlier.filter(|other| other.event_type != event.event_type);
+        others.any(|other| share_a_name(event, other))
+    });
+    tied.map(|(_, event)| event)
+}
+
+/// The last event that names whom most events name; a guess where several are named as often.
+fn busiest<'a>(window: &'a [Event], stream: &mut Stream) -> Option<&'a Event> {
+    let mut named: BTreeMap<&str, (usize, &Event)> = BTreeMap::new();
+    for event in window {
+        // A line that names somebody twice is one line.
+        let actors: BTreeSet<&str> = events::texts(event, is_actor).map(|(_, who)| who).collect();
+        for who in actors {
+            let lines = named.get(who).map_or(0, |(lines, _)| *lines);
+            named.insert(who, (lines + 1, event));
+        }
+    }
+    let most = named.values().map(|(lines, _)| *lines).max()?;
+    let busiest = named.values().filter(|(lines, _)| *lines == most);
+    let last: Vec<&Event> = busiest.map(|(_, event)| *event).collect();
+    stream.pick(&last).copied()
 }
 
 /// Whether an event names whom the header names.
@@ -245,27 +305,76 @@ mod tests {
     use crate::env::schema::{Split, Stage};
     use serde_json::json;
 
+    fn line(id: &str, kind: &str, field: &str, name: &str) -> Event {
+        let fields = json!({field: name, "LogonType": "2"});
+        serde_json::from_value(json!({
+            "log_id": id, "timestamp": "2026-04-25T10:00:00Z", "source": "x", "event_type": kind, "fields": fields
+        }))
+        .expect("an event")
+    }
+
+    /// How often `citer` finds the trigger of this window.
+    fn found(citer: Citer, window: &[Event], trigger: &str) -> f64 {
+        let mut episode = generate::episode(Stage::Multi, Split::Train, 1, 0);
+        episode.log_window = window.to_vec();
+        episode.truth.triggering_log_id = trigger.into();
+        let mut stream = Stream::named(1, &["citers"]);
+        hit_rate(citer, &[&episode; 400], &TypeTable::default(), &mut stream)
+    }
+
     #[test]
     fn of_the_commonest_type_the_last_that_shares_a_name_is_cited() {
-        let line = |id: &str, kind: &str, field: &str, name: &str| -> Event {
-            let fields = json!({field: name, "LogonType": "2"});
-            serde_json::from_value(json!({
-                "log_id": id, "timestamp": "2026-04-25T10:00:00Z", "source": "x", "event_type": kind, "fields": fields
-            }))
-            .expect("an event")
-        };
-        let mut episode = generate::episode(Stage::Multi, Split::Train, 1, 0);
-        episode.log_window = vec![
+        let window = [
             line("L1-0", "process.terminate", "User", "ann"),
             line("L1-1", "process.terminate", "User", "bob"),
             line("L1-2", "auth.logoff", "TargetUserName", "ann"),
         ];
-        let mut stream = Stream::named(1, &["citers"]);
-        let mut cited = |citer: Citer| {
-            let cited = citer.cite(&episode, &TypeTable::default(), &mut stream);
-            cited.map(|event| event.log_id.clone())
-        };
-        assert_eq!(cited(Citer::CommonestType).as_deref(), Some("L1-1"));
-        assert_eq!(cited(Citer::CommonestTied).as_deref(), Some("L1-0"));
+        assert_eq!(found(Citer::CommonestType, &window, "L1-1"), 1.0);
+        assert_eq!(found(Citer::CommonestTied, &window, "L1-0"), 1.0);
+    }
+
+    #[test]
+    fn the_last_line_of_whom_most_lines_name_is_cited() {
+        // All lines share a logon type, which names nobody.
+        let mut window = vec![
+            line("L1-0", "process.terminate", "User", "ann"),
+            line("L1-1", "auth.logoff", "TargetUserName", "ann"),
+            line("L1-2", "vpn.session", "srcuser", "bob"),
+        ];
+        assert_eq!(found(Citer::BusiestEntity, &window, "L1-1"), 1.0);
+        assert_eq!(found(Citer::BusiestEntity, &window, "L1-2"), 0.0);
+        window.remove(0);
+        for trigger in ["L1-1", "L1-2"] {
+            let half = found(Citer::BusiestEntity, &window, trigger);
+            assert!((half - 0.5).abs() < 0.1, "{trigger}: {half}");
+        }
+        window.clear();
+        assert_eq!(found(Citer::BusiestEntity, &window, "L1-1"), 0.0);
+    }
+
+    #[test]
+    fn the_last_line_of_the_source_that_wrote_most_is_cited() {
+        let mut window = ["L1-0", "L1-1", "L1-2"].map(|id| line(id, "vpn.session", "srcuser", id));
+        window[2].source = "y".into();
+        assert_eq!(found(Citer::CommonestSource, &window, "L1-1"), 1.0);
+        assert_eq!(found(Citer::CommonestSource, &window, "L1-2"), 0.0);
+    }
+
+    #[test]
+    fn the_first_line_that_names_what_another_type_named_is_cited() {
+        let window = [
+            line("L1-0", "net.tls", "server_name", "files.example"),
+            line("L1-1", "net.tls", "server_name", "files.example"),
+            line("L1-2", "auth.logoff", "TargetUserName", "ann"),
+            line("L1-3", "process.terminate", "User", "ann"),
+            line("L1-4", "vpn.session", "srcuser", "ann"),
+        ];
+        assert_eq!(found(Citer::FirstTied, &window, "L1-3"), 1.0);
+        assert_eq!(found(Citer::FirstTied, &window, "L1-1"), 0.0);
+        // A name that only lines of one type share ties nothing.
+        let apart = &window[..3];
+        for event in apart {
+            assert_eq!(found(Citer::FirstTied, apart, &event.log_id), 0.0);
+        }
     }
 }

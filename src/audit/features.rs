@@ -1,4 +1,4 @@
-//! What a classifier that does not understand an episode can still see of it, in four channels.
+//! What a classifier that does not understand an episode can still see of it, in five channels.
 //!
 //! Only what the model is shown is read here: alert header and log window, never incident or truth.
 
@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::env::events::{self, Kind};
 use crate::env::prompt::event_line;
 use crate::env::schema::{Episode, Event};
 
@@ -21,15 +22,18 @@ pub enum Channel {
     Types,
     /// Tokens of all lines of the log window.
     Bag,
+    /// How many lines name the header's user, and its host. Not of the contract's list: reported, not bounded.
+    Recurrence,
 }
 
 impl Channel {
-    /// All four.
-    pub const ALL: [Channel; 4] = [
+    /// All five.
+    pub const ALL: [Channel; 5] = [
         Channel::Header,
         Channel::Shape,
         Channel::Types,
         Channel::Bag,
+        Channel::Recurrence,
     ];
 
     /// The name in reports.
@@ -40,16 +44,18 @@ impl Channel {
             Channel::Shape => "shape",
             Channel::Types => "types",
             Channel::Bag => "bag",
+            Channel::Recurrence => "recurrence",
         }
     }
 
-    /// The highest held-out accuracy the contract allows from stage 2 on, chance being 0.20.
+    /// The highest held-out accuracy the contract allows from stage 2 on, chance being 0.20; `None` where it sets none.
     #[must_use]
-    pub const fn bound(self) -> f64 {
+    pub const fn bound(self) -> Option<f64> {
         match self {
-            Channel::Header | Channel::Shape => 0.27,
-            Channel::Types => 0.45,
-            Channel::Bag => 0.60,
+            Channel::Header | Channel::Shape => Some(0.27),
+            Channel::Types => Some(0.45),
+            Channel::Bag => Some(0.60),
+            Channel::Recurrence => None,
         }
     }
 }
@@ -81,6 +87,7 @@ pub fn sample(channel: Channel, episode: &Episode) -> Sample {
         Channel::Shape => shape(episode),
         Channel::Types => types(episode),
         Channel::Bag => bag(&episode.log_window),
+        Channel::Recurrence => recurrence(episode),
     }
 }
 
@@ -151,6 +158,23 @@ pub fn bag(window: &[Event]) -> Sample {
                 sample.count(format!("{name}={text}"));
             }
         }
+    }
+    sample
+}
+
+/// The two counts, and as things that occur: a linear model cannot make "exactly one" out of "how many".
+fn recurrence(episode: &Episode) -> Sample {
+    let alert = &episode.alert;
+    let asked: [(&str, &str, fn(Kind) -> bool); 2] = [
+        ("user", alert.user.as_str(), Kind::is_account),
+        ("host", alert.host.as_str(), |kind| kind == Kind::Host),
+    ];
+    let mut sample = Sample::default();
+    for (name, whom, is_asked) in asked {
+        let names = |event: &&Event| events::texts(event, is_asked).any(|(_, text)| text == whom);
+        let lines = episode.log_window.iter().filter(names).count();
+        sample.count(format!("{name} in {lines}"));
+        sample.measure(format!("lines that name the {name}"), lines as f64);
     }
     sample
 }
@@ -326,6 +350,7 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::planted::{self, Leak};
 
     #[test]
     fn words_split_letters_from_digits() {
@@ -334,6 +359,30 @@ mod tests {
             ["ws", "0412", "svc", "backup"]
         );
         assert!(words("--").is_empty());
+    }
+
+    #[test]
+    fn lines_that_name_the_headers_user_and_host_are_counted() {
+        let mut episode = planted::episode(Leak::None, 0, 1, 0);
+        let (user, host) = (episode.alert.user.clone(), episode.alert.host.clone());
+        let window = &mut episode.log_window;
+        for (event, kind) in window.iter_mut().zip(["auth.logoff", "print.job"]) {
+            event.event_type = kind.into();
+        }
+        window[0]
+            .fields
+            .insert("TargetUserName".into(), user.clone().into());
+        window[1].fields.insert("Param3".into(), user.into());
+        window[1]
+            .fields
+            .insert("Param4".into(), host.clone().into());
+        // Where no name stands it names nobody.
+        window[0].fields.insert("LogonType".into(), host.into());
+        let sample = sample(Channel::Recurrence, &episode);
+        let counts: Vec<&str> = sample.counts.keys().map(String::as_str).collect();
+        assert_eq!(counts, ["host in 1", "user in 2"]);
+        let measures: Vec<f64> = sample.measures.values().copied().collect();
+        assert_eq!(measures, [1.0, 2.0]);
     }
 
     #[test]

@@ -192,7 +192,7 @@ fn channel_rows(episodes: &StageEpisodes) -> Vec<AuditRow> {
         let tree = Tree::fit(&fitted.table());
         let mut push = |classifier, measure: &dyn Fn(&Table) -> f64| {
             let accuracy = measure(&holdout.table());
-            let bound = (episodes.stage != Stage::Basic).then(|| channel.bound());
+            let bound = channel.bound().filter(|_| episodes.stage != Stage::Basic);
             let n = holdout.rows.len() as u64;
             let fresh_train_accuracy = measure(&fresh.table());
             let name = (channel.as_str(), classifier);
@@ -322,7 +322,7 @@ impl Report {
     #[must_use]
     pub fn table(&self) -> String {
         let mut text = format!(
-            "{:<20} {:<9} {:<19} {:>8}  {:<15} {:>11} {:>7} {:>6}\n",
+            "{:<20} {:<10} {:<19} {:>8}  {:<15} {:>11} {:>7} {:>6}\n",
             "stage",
             "channel",
             "classifier",
@@ -342,7 +342,7 @@ impl Report {
             };
             let _ = writeln!(
                 text,
-                "{:<20} {:<9} {:<19} {:>8.3}  {:<15} {:>11.3} {:>7.3} {:>6}{mark}",
+                "{:<20} {:<10} {:<19} {:>8.3}  {:<15} {:>11.3} {:>7.3} {:>6}{mark}",
                 row.stage.as_str(),
                 row.channel,
                 row.classifier,

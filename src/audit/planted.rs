@@ -152,9 +152,15 @@ fn assemble(
 mod tests {
     use super::*;
     use crate::audit::citation::Citer;
+    use crate::audit::features::Channel;
     use crate::audit::{Options, Report, audit};
 
     fn report(leak: Leak, percent: u64) -> Report {
+        report_of(|seed, index| episode(leak, percent, seed, index))
+    }
+
+    /// An audit of what `make` gives for a seed and an index.
+    fn report_of(make: impl Fn(u64, u64) -> Episode + Sync) -> Report {
         let options = Options {
             seed: 5,
             train_episodes: 1_200,
@@ -163,8 +169,18 @@ mod tests {
         };
         audit(&options, &|_, split, index| {
             let seed = if split == Split::Train { 11 } else { 12 };
-            episode(leak, percent, seed, index)
+            make(seed, index)
         })
+    }
+
+    /// An episode of which so many lines name the header's user.
+    fn naming(mut episode: Episode, lines: usize) -> Episode {
+        for (place, event) in episode.log_window.iter_mut().enumerate() {
+            event.event_type = "vpn.session".into();
+            let who = if place < lines { "mira" } else { "nora" };
+            event.fields.insert("srcuser".into(), who.into());
+        }
+        episode
     }
 
     /// The better classifier's accuracy on `channel`, and whether one of them broke the bound.
@@ -180,7 +196,7 @@ mod tests {
         let broken: Vec<_> = report.rows.iter().filter(|row| !row.ok).collect();
         assert!(broken.is_empty(), "{broken:#?}");
         assert!(report.ok, "{:#?}", report.balance);
-        assert_eq!(report.rows.len(), 8 + Citer::ALL.len());
+        assert_eq!(report.rows.len(), 2 * Channel::ALL.len() + Citer::ALL.len());
     }
 
     #[test]
@@ -218,5 +234,24 @@ mod tests {
         assert!((last.accuracy - 2.0 / 3.0).abs() < 0.05, "{last:?}");
         assert!(!last.ok && first.ok);
         assert!((last.chance - 1.0 / 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_label_told_by_how_many_lines_name_the_user_is_reported_and_not_bounded() {
+        let told = report_of(|seed, index| {
+            let episode = episode(Leak::None, 0, seed, index);
+            let lines = episode.truth.action.index().min(3);
+            naming(episode, lines)
+        });
+        // Four numbers of lines tell four of five labels, and of the last two one.
+        let (accuracy, flagged) = best(&told, "recurrence");
+        assert!((accuracy - 0.8).abs() < 0.01 && !flagged, "{accuracy}");
+        let rows = told.rows.iter().filter(|row| row.channel == "recurrence");
+        let unbounded = rows.filter(|row| row.bound.is_none());
+        let classifiers: Vec<_> = unbounded.map(|row| row.classifier).collect();
+        assert_eq!(classifiers, ["logistic", "tree"]);
+        assert!(told.table().contains(" recurrence logistic "));
+        let even = report_of(|seed, index| naming(episode(Leak::None, 0, seed, index), 2));
+        assert!(best(&even, "recurrence").0 < 0.25);
     }
 }

@@ -62,7 +62,7 @@ mod tests {
         let outcome = run(&args, &mut out).expect("writes");
         let report: serde_json::Value = serde_json::from_slice(&out).expect("one object");
         let rows = report["rows"].as_array().expect("rows");
-        assert_eq!(rows.len(), 4 * (8 + Citer::ALL.len()));
+        assert_eq!(rows.len(), 4 * (10 + Citer::ALL.len()));
         assert_eq!(report["test_episodes"], 600);
         // At this size an accuracy is only known to four hundredths: a bound is broken where the whole interval lies above it.
         let number = |row: &serde_json::Value, name: &str| row[name].as_f64().expect("a number");

@@ -28,7 +28,7 @@ const FACTS: &[(&str, &str, &str)] = &[
         "sourceIPAddress",
         "address_class",
     ),
-    ("file.rename", "ProcessId", "Image"),
+    ("file.rewrite", "ProcessId", "Image"),
     ("rdp.logon", "IpAddress", "client_net"),
     ("share.access", "IpAddress", "client_role"),
     ("vpn.login", "public_ip", "srcregion"),

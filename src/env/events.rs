@@ -46,6 +46,8 @@ pub enum Kind {
     Filler(&'static [&'static str]),
     /// A whole number in this range, where the generator draws it.
     Number(u64, u64),
+    /// The number of a process, likewise: Windows gives multiples of four.
+    ProcessId(u64, u64),
     /// True or false.
     Flag,
     /// Anything: written by people or attackers, looked at by no rule.
@@ -53,7 +55,7 @@ pub enum Kind {
 }
 
 /// Of a process. Records that decide nothing hold such numbers, so that the largest of a window tells nothing.
-const PROCESS_ID: Kind = Kind::Number(1_000, 60_000);
+const PROCESS_ID: Kind = Kind::ProcessId(1_000, 60_000);
 
 /// A port that a client speaks from; the same holds for it.
 const CLIENT_PORT: Kind = Kind::Number(49_152, 65_535);
@@ -77,9 +79,16 @@ impl Kind {
             Kind::Word => "word the rules know",
             Kind::Filler(_) => "word no rule looks at",
             Kind::Number(..) => "number",
+            Kind::ProcessId(..) => "number of a process",
             Kind::Flag => "true or false",
             Kind::FreeText => "free text",
         }
+    }
+
+    /// Whether it is a whole number.
+    #[must_use]
+    pub const fn is_number(self) -> bool {
+        matches!(self, Kind::Number(..) | Kind::ProcessId(..))
     }
 
     /// Whether it is somebody's account.

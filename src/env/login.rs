@@ -16,6 +16,8 @@ pub const SUCCESS: &str = "auth.login_success";
 const USER: &str = "TargetUserName";
 /// The field that says from where.
 const ADDRESS: &str = "IpAddress";
+/// The role of an account that may do everything.
+pub const ADMIN: &str = "admin";
 /// So many failures of one user are guessing; fewer are typing mistakes.
 pub const GUESSES: usize = 3;
 
@@ -160,7 +162,7 @@ fn after_failures(events: &[Event], position: usize) -> Option<(Case, Vec<usize>
         n if n < GUESSES => Case::Mistyped,
         _ if success
             .text("account_role")
-            .is_some_and(|role| role.eq_ignore_ascii_case("admin")) =>
+            .is_some_and(|role| role.eq_ignore_ascii_case(ADMIN)) =>
         {
             Case::GuessedAdmin
         }

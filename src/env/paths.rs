@@ -7,16 +7,17 @@
 
 use std::borrow::Cow;
 
-/// Where the generator puts programs and keys of these names; the rest lie in [`SYSTEM`].
+/// Where the generator puts programs and keys of these names; the rest lie in [`SYSTEM`]. Those that rules know as parents
+/// have folders shorter than their own: contexts of a family are nearly of one length, so that no line tells its label by it.
 const PLACES: &[(&str, &str)] = &[
     ("winword.exe", r"C:\Office16\"),
     ("outlook.exe", r"C:\Office16\"),
     ("excel.exe", r"C:\Office16\"),
-    ("teams.exe", r"C:\Office16\"),
+    ("teams.exe", r"C:\Program Files\Teams\"),
     ("tomcat9.exe", r"C:\Tomcat9\"),
     ("w3wp.exe", r"C:\Windows\inetsrv\"),
-    ("chrome.exe", r"C:\Chrome\"),
-    ("acrobat.exe", r"C:\Acrobat\"),
+    ("chrome.exe", r"C:\Program Files\Chrome\"),
+    ("acrobat.exe", r"C:\Program Files\Acrobat\"),
     ("explorer.exe", r"C:\Windows\"),
     ("psexesvc.exe", r"C:\Windows\"),
     ("regedit.exe", r"C:\Windows\"),

@@ -244,7 +244,7 @@ fn range(event_type: &str, field: &Field) -> Option<(u64, u64)> {
 /// What a value of this kind should have been, where it is not. Empty text counts as absent, not as wrong.
 fn mismatch(kind: Kind, value: &serde_json::Value) -> Option<&'static str> {
     match kind {
-        Kind::Number(..) => (!value.is_u64()).then_some("a whole number"),
+        kind if kind.is_number() => (!value.is_u64()).then_some("a whole number"),
         Kind::Flag => (!value.is_boolean()).then_some("true or false"),
         kind if kind.is_address() => match value.as_str() {
             Some("") => None,
@@ -427,7 +427,7 @@ mod tests {
         let rename = |id: u64| {
             let fields =
                 json!({"Computer": "h", "ProcessId": id, "Image": "x", "extension": "txt"});
-            why("malware", event("sysmon", "file.rename", fields))
+            why("malware", event("sysmon", "file.rewrite", fields))
         };
         assert_eq!(
             (rename(4).as_str(), rename(u64::MAX).as_str()),

@@ -97,12 +97,12 @@ const LISTED: Listed = Listed {
         "storefront.zephyr.com",
     ],
     files: &[
-        "forecast.dat",
-        "payrollreview.tmp",
-        "contractor.bin",
-        "plan.cfg",
-        "memo.log",
-        "q3.idx",
+        "forecast.exe",
+        "payrollreview.bat",
+        "contractor.msi",
+        "plan.cmd",
+        "memo.cmd",
+        "q3.exe",
     ],
     programs: &[
         "viewer.exe",
@@ -232,12 +232,12 @@ impl Pools {
         }
     }
 
-    /// A file name.
+    /// The name of a file that can be run.
     pub fn file(&self, stream: &mut Stream) -> String {
         match self.names {
             Names::Listed(listed) => word(listed.files, stream),
             Names::MadeUp => {
-                let ends = ["dat", "tmp", "bin", "cfg", "log", "idx"];
+                let ends = ["exe", "msi", "bat", "cmd"];
                 format!("{}.{}", new_word(stream), word(&ends, stream))
             }
         }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Version of generator, rules and prompt together; episodes carry it, and any change of bytes raises it.
-pub const ENV_VERSION: &str = "8";
+pub const ENV_VERSION: &str = "9";
 
 /// One of the five triage actions, in rising cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

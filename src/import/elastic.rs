@@ -133,6 +133,10 @@ fn told(value: &Value) -> Result<(String, String, Map<String, Value>), ImportErr
             .find(|(of, _)| status.as_deref() == Some(of));
         fields.extend(known.map(|(_, word)| ("source_signer".to_owned(), word.into())));
     }
+    if kind == Some("file.rewrite") {
+        let extension = text(value, "file.extension").map(|found| found.to_ascii_lowercase());
+        fields.extend(extension.map(|found| ("extension".to_owned(), found.into())));
+    }
     let is_admin = |role: &String| ["admin", "administrator"].contains(&role.as_str());
     if kind == Some(login::SUCCESS) && texts(value, "user.roles").iter().any(is_admin) {
         fields.insert("account_role".to_owned(), "admin".into());
@@ -179,10 +183,16 @@ fn kind(value: &Value, fields: &Map<String, Value>) -> Option<&'static str> {
         }
         () if is_of("registry") && is(&["change", "creation"]) => Some("registry.set"),
         () if is_of("file") && is(&["creation"]) => Some("file.create"),
+        () if is_of("file") && is(&["change"]) && is_rename(value) => Some("file.rewrite"),
         () if is_of("network") && has("query") => Some("dns.query"),
         () if is_of("network") && has("src_ip") && has("dest_ip") => Some("net.connection"),
         () => None,
     }
+}
+
+/// Elastic Defend says so in the action alone; the type is that of any change.
+fn is_rename(value: &Value) -> bool {
+    text(value, "event.action").is_some_and(|action| action.eq_ignore_ascii_case("rename"))
 }
 
 /// A sign-in is one by its outcome: a second factor by itself, or a record that has no outcome, is none.

@@ -65,12 +65,12 @@ pub fn refined<'a>(kind: &'a str, fields: &mut Map<String, Value>) -> &'a str {
         "process.create" if is_about_shadows(fields) => "shadow.resize",
         "file.create" => locked(fields).map_or(kind, |extension| {
             fields.insert("extension".to_owned(), extension.into());
-            "file.rename"
+            "file.rewrite"
         }),
         _ => kind,
     };
     // Nothing else is told by it: numbers of processes come again.
-    if kind != "file.rename" {
+    if kind != "file.rewrite" {
         fields.remove("ProcessId");
     }
     kind
@@ -92,7 +92,7 @@ fn is_about_shadows(fields: &Map<String, Value>) -> bool {
 fn locked(fields: &Map<String, Value>) -> Option<String> {
     let name = fields.get("TargetFilename")?.as_str()?;
     let extension = name.rsplit_once('.')?.1.to_ascii_lowercase();
-    let Surface::Words { hot, .. } = families::find("file.rename")?.surface else {
+    let Surface::Words { hot, .. } = families::find("file.rewrite")?.surface else {
         return None;
     };
     hot.contains(&extension.as_str()).then_some(extension)
@@ -165,7 +165,7 @@ pub fn spelled<'a>(kind: &str, name: &'a str) -> &'a str {
 fn typed(kind: &str, name: &str, value: Value) -> Value {
     let of_field = events::find(kind).and_then(|of_type| of_type.field(name));
     match (of_field.map(|field| field.kind), &value) {
-        (Some(Kind::Number(..)), Value::String(text)) => {
+        (Some(kind), Value::String(text)) if kind.is_number() => {
             text.parse::<u64>().map_or(value, Value::from)
         }
         (Some(Kind::Flag), Value::String(text)) => text.parse::<bool>().map_or(value, Value::from),
@@ -199,8 +199,8 @@ fn our_word(kind: &str, name: &str, said: &str) -> String {
         ("ImagePath", _) => of_service(said),
         ("TargetFilename" | "Command", _) => file_name(said),
         ("alert.category", _) => class(said),
-        ("service", _) if kind == "net.connection" => service(said),
         ("TargetUserName", Some(Kind::Word)) => said.to_ascii_lowercase().replace(' ', "_"),
+        ("service", _) if kind == "net.connection" => service(said),
         ("Computer", _) | (_, Some(Kind::Host)) => machine(said),
         ("User", _) => user(said),
         (_, Some(of_field)) if of_field.is_account() => user(said),
@@ -276,7 +276,7 @@ fn is_measured(kind: &str, name: &str) -> bool {
     matches!(
         (kind, name),
         ("process.create", "ParentImage")
-            | ("registry.set" | "file.rename", "Image")
+            | ("registry.set" | "file.rewrite", "Image")
             // Whoever installs a service writes its path, but the rule asks for a program of the system that is told nothing.
             | ("service.install", "ImagePath")
     )
@@ -339,7 +339,7 @@ mod tests {
         let two = json!({"src_ip": "10.0.0.1", "IpAddress": "10.0.0.2"});
         let found = named("auth.login_failure", two);
         assert_eq!(found, json!({"IpAddress": "10.0.0.1"}), "the first counts");
-        let found = named("file.rename", json!({"ProcessId": "4711"}));
+        let found = named("file.rewrite", json!({"ProcessId": "4711"}));
         assert_eq!(found["ProcessId"], 4711);
         let found = named("image.load", json!({"Signed": "true"}));
         assert_eq!(found["Signed"], true);
@@ -413,7 +413,7 @@ mod tests {
         let (of, fields) = file("C:\\a\\plan.xlsx.LOCKED");
         assert_eq!(
             (of.as_str(), &fields["extension"]),
-            ("file.rename", &json!("locked"))
+            ("file.rewrite", &json!("locked"))
         );
         assert_eq!(fields["ProcessId"], 7);
         let (of, fields) = file("C:\\a.locked\\plan.xlsx");
@@ -489,7 +489,7 @@ mod tests {
         }
         measured.sort_unstable();
         let expected = [
-            ("file.rename", "Image"),
+            ("file.rewrite", "Image"),
             ("process.create", "ParentImage"),
             ("registry.set", "Image"),
             ("service.install", "ImagePath"),

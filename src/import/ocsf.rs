@@ -25,7 +25,7 @@ const CLASSES: [Class; 6] = [
     Class {
         uid: 1001,
         name: "File System Activity",
-        activities: &[(1, "create", "file.create"), (5, "rename", "file.rename")],
+        activities: &[(1, "create", "file.create"), (5, "rename", "file.rewrite")],
         fields: &[
             ("TargetFilename", "file.path"),
             ("TargetFilename", "file.name"),
@@ -267,7 +267,7 @@ fn fields(class: &Class, kind: &str, value: &Value) -> Map<String, Value> {
         "auth.kerberos_failure" => {
             more.extend(whole(value, "status_code").map(|code| ("Status", code.into())));
         }
-        "file.rename" => {
+        "file.rewrite" => {
             let name =
                 whole(value, "file_result.name").or_else(|| whole(value, "file_result.path"));
             let extension = name.as_deref().and_then(|name| name.rsplit_once('.'));

@@ -9,7 +9,7 @@ use super::line::Line;
 use super::notes::{Kind, Note};
 use crate::env::address;
 use crate::env::families::{self, Family, Lead};
-use crate::env::login::{FAILURE, SUCCESS};
+use crate::env::login::{ADMIN, FAILURE, GUESSES, SUCCESS};
 use crate::env::paths;
 use crate::stream::Stream;
 
@@ -26,7 +26,9 @@ enum Mark {
     Lead(String),
     /// A failed sign-in: the user's failures since the last success.
     Failed(usize),
-    /// A successful one after so many failures.
+    /// A successful one after so many failures. After many its mark begins with what tells such sign-ins apart, as other marks
+    /// do with what stands beside: what comes first is what is repeated when an answer is begun. While the failures always came
+    /// first, a base model told all of it, and SFT left inside and outside a coin.
     Entered {
         failures: usize,
         zone: &'static str,
@@ -48,7 +50,17 @@ impl Mark {
                 failures,
                 zone,
                 role,
-            } => format!("{} {ENTERED} {zone} {role}", ordinal(*failures)),
+            } => {
+                let nth = ordinal(*failures);
+                let [first, then] = match &**role {
+                    ADMIN => [ADMIN, *zone],
+                    role => [*zone, role],
+                };
+                match *failures >= GUESSES {
+                    true => format!("{first} {then} {ENTERED} {nth}"),
+                    false => format!("{nth} {ENTERED} {first} {then}"),
+                }
+            }
         }
     }
 }
@@ -235,10 +247,9 @@ fn mark(lines: &[Line], at: usize) -> Mark {
         let is_internal = address::is_internal(value(line, "IpAddress"));
         return Mark::Entered {
             failures: failures(line, earlier),
-            zone: if is_internal == Some(true) {
-                "internal"
-            } else {
-                "external"
+            zone: match is_internal {
+                Some(true) => "internal",
+                _ => "external",
             },
             role: value(line, "account_role").to_string(),
         };
@@ -434,7 +445,7 @@ mod tests {
     fn rows_are_counted_by_actor_and_failures_by_user_since_the_last_success() {
         let rename = |id: u64, image: &str| {
             (
-                "file.rename",
+                "file.rewrite",
                 json!({"Computer": "h", "ProcessId": id, "extension": "locked", "Image": image}),
             )
         };
@@ -468,5 +479,16 @@ mod tests {
                 "first failed"
             ]
         );
+        let guessed = |role: &str| {
+            let event = |event_type| {
+                let fields =
+                    json!({"TargetUserName": "a", "IpAddress": "8.8.8.8", "account_role": role});
+                (event_type, fields)
+            };
+            let told = texts(&[FAILURE, FAILURE, FAILURE, SUCCESS].map(event));
+            told.last().cloned().unwrap_or_default()
+        };
+        assert_eq!(guessed("staff"), "external staff entered third");
+        assert_eq!(guessed("admin"), "admin external entered third");
     }
 }

@@ -112,7 +112,9 @@ fn environment_words() -> impl Iterator<Item = String> {
     let keys = events::all()
         .flat_map(|event_type| event_type.fields)
         .flat_map(|field| match field.kind {
-            Kind::Number(..) | Kind::Flag => ["", "\""].map(|end| format!("{end} {}=", field.name)),
+            kind if kind.is_number() || kind == Kind::Flag => {
+                ["", "\""].map(|end| format!("{end} {}=", field.name))
+            }
             _ => ["", "\""].map(|end| format!("{end} {}=\"", field.name)),
         });
     let others = types

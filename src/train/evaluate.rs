@@ -20,7 +20,7 @@ use crate::stream::Stream;
 /// Longest answer of an evaluation, in tokens.
 pub const MAX_TOKENS: usize = 64;
 /// Episodes decoded together.
-const BATCH: usize = 32;
+pub(super) const BATCH: usize = 32;
 /// Episodes whose tokens are scored together; fewer on devices whose attention scores every row against every other.
 const SCORED: usize = 16;
 const SCORED_ELSEWHERE: usize = 1;

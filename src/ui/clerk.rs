@@ -22,13 +22,20 @@ use crate::ui::queue::ToKeep;
 /// Said of what is asked before the folder is open.
 const NOT_OPEN: &str = "the labels are not open";
 
+/// Said of what is to be written without the right to.
+const ONLY_READ: &str = "the labels are only read here";
+
 /// Something to do with the labels.
 #[derive(Debug)]
 pub enum Request {
     /// Lock and read them.
     Open,
+    /// Read them without the lock: nothing is written then.
+    OpenToRead,
     /// See whether alerts have come since.
     Look,
+    /// Read everybody's labels again: others write theirs meanwhile.
+    Reread,
     /// Take an alert in that is to be labelled.
     Add(Box<Episode>),
     /// Write a revision, and its episode where the folder has it not yet. The clerk sets the time.
@@ -60,6 +67,10 @@ pub enum Outcome {
     Opened(Opened),
     /// Alerts that came into the folder since; often none.
     Came(Vec<Episode>),
+    /// Everybody's labels, as they are on disk now.
+    Reread(Labels),
+    /// Why they are as they were read before.
+    NotReread(String),
     /// The alert is in the folder, for the first time or already.
     Added(Box<Episode>),
     /// Why the alert of this id is not.
@@ -153,8 +164,8 @@ impl Drop for AtWork {
 pub struct Clerk {
     pub store: Store,
     pub annotator: String,
-    /// The right to write, and the ids of the episodes that are there; once opened.
-    pub desk: Option<(Writer, HashSet<String>)>,
+    /// The right to write, where it was asked for, and the ids of the episodes that are there; once opened.
+    pub desk: Option<(Option<Writer>, HashSet<String>)>,
 }
 
 impl Clerk {
@@ -169,11 +180,13 @@ impl Clerk {
     /// Does what is asked, here and now.
     pub fn answer(&mut self, request: Request) -> Outcome {
         match request {
-            Request::Open => match self.open() {
-                Ok(opened) => Outcome::Opened(opened),
-                Err(error) => Outcome::NotOpened(error.to_string()),
-            },
+            Request::Open => told(self.open(true)),
+            Request::OpenToRead => told(self.open(false)),
             Request::Look => Outcome::Came(self.look()),
+            Request::Reread => match self.store.labels() {
+                Ok(labels) => Outcome::Reread(labels),
+                Err(error) => Outcome::NotReread(error.to_string()),
+            },
             Request::Add(episode) => match self.add(&episode) {
                 Ok(()) => Outcome::Added(episode),
                 Err(why) => Outcome::NotAdded {
@@ -214,11 +227,12 @@ impl Clerk {
         }
     }
 
-    fn open(&mut self) -> Result<Opened, LabelError> {
+    fn open(&mut self, writes: bool) -> Result<Opened, LabelError> {
         // Locked first: nothing is written between reading and the first label.
-        let writer = match self.desk.take() {
-            Some((writer, _)) => writer,
-            None => Writer::open(&self.store, &self.annotator)?,
+        let held = self.desk.take().and_then(|(writer, _)| writer);
+        let writer = match held {
+            None if writes => Some(Writer::open(&self.store, &self.annotator)?),
+            held => held,
         };
         let episodes = self.store.episodes()?;
         let revisions = self.store.revisions()?;
@@ -244,7 +258,10 @@ impl Clerk {
 
     /// Has the episode in the folder, where it is not yet.
     fn add(&mut self, episode: &Episode) -> Result<(), String> {
-        let (_, known) = self.desk.as_mut().ok_or(NOT_OPEN)?;
+        let (writer, known) = self.desk.as_mut().ok_or(NOT_OPEN)?;
+        if writer.is_none() {
+            return Err(ONLY_READ.into());
+        }
         if known.contains(&episode.episode_id) {
             return Ok(());
         }
@@ -262,10 +279,20 @@ impl Clerk {
 
     fn save(&mut self, label: &mut Label, episode: &Episode) -> Result<(), String> {
         self.add(episode)?;
-        let (writer, _) = self.desk.as_mut().ok_or(NOT_OPEN)?;
+        let Some((Some(writer), _)) = &mut self.desk else {
+            return Err(NOT_OPEN.into());
+        };
         let now = jiff::Timestamp::now().as_second();
         label.unix_time = u64::try_from(now).unwrap_or(0);
         writer.append(label).map_err(|error| error.to_string())
+    }
+}
+
+/// What came of opening the folder.
+fn told(opened: Result<Opened, LabelError>) -> Outcome {
+    match opened {
+        Ok(opened) => Outcome::Opened(opened),
+        Err(error) => Outcome::NotOpened(error.to_string()),
     }
 }
 
@@ -298,6 +325,38 @@ mod tests {
             label: Box::new(label),
             episode: Box::new(episode.clone()),
         }
+    }
+
+    fn clerk(store: &Store) -> Clerk {
+        Clerk {
+            store: store.clone(),
+            annotator: "ann".into(),
+            desk: None,
+        }
+    }
+
+    #[test]
+    fn who_only_reads_holds_no_lock_and_writes_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::new(folder.path().join("labels"));
+        let mut reader = clerk(&store);
+        let opened = reader.answer(Request::OpenToRead);
+        assert!(matches!(opened, Outcome::Opened(_)), "{opened:?}");
+        let episode = imported().swap_remove(0);
+        let refused = reader.answer(save(&episode, 1));
+        assert!(matches!(refused, Outcome::NotSaved { .. }), "{refused:?}");
+        let refused = reader.answer(Request::Add(Box::new(episode.clone())));
+        assert!(matches!(refused, Outcome::NotAdded { .. }), "{refused:?}");
+        assert!(!store.path().exists(), "not even the folder is made");
+        // A workbench opened meanwhile has the lock, and what it writes is read.
+        let mut writer = clerk(&store);
+        let opened = writer.answer(Request::Open);
+        assert!(matches!(opened, Outcome::Opened(_)), "{opened:?}");
+        let saved = writer.answer(save(&episode, 1));
+        assert!(matches!(saved, Outcome::Saved(_)), "{saved:?}");
+        assert!(matches!(reader.answer(Request::Look), Outcome::Came(came) if came.len() == 1));
+        let read = reader.answer(Request::Reread);
+        assert!(matches!(read, Outcome::Reread(labels) if labels.iter().count() == 1));
     }
 
     #[test]

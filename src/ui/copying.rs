@@ -1,11 +1,13 @@
 //! What of an alert can be copied, and the list to choose from. Nothing copied tells a truth that is hidden.
 
+mod names;
+
 use std::fmt::Write as _;
 
-use crate::env::events::{self, Kind};
 use crate::env::prompt;
 use crate::env::schema::{Episode, Verdict};
 use crate::ui::app::{App, ScreenName};
+use crate::ui::copying::names::names;
 use crate::ui::defang::defang;
 use crate::ui::gate;
 use crate::ui::keys::Verb;
@@ -65,6 +67,13 @@ fn shown(app: &App) -> Option<&Entry> {
     }
 }
 
+/// What a copy tells of: the episode on screen, and behind an edited copy what it was.
+fn told(app: &App) -> impl Iterator<Item = &Episode> {
+    let original = app.queue.current().filter(|_| !is_labelling(app));
+    let entries = shown(app).into_iter().chain(original);
+    entries.map(|entry| &entry.episode)
+}
+
 /// Does what `verb` says in the list; `None` leaves it to others.
 pub fn perform(app: &mut App, verb: Verb) -> Option<Vec<Effect>> {
     let Some(Layer::Copy {
@@ -95,9 +104,8 @@ fn copy(app: &mut App, what: Copied, is_defanged: bool) -> Vec<Effect> {
         app.say("nothing here to copy");
         return Vec::new();
     };
-    let domains = shown(app).map_or_else(Vec::new, |entry| domains(&entry.episode));
     let text = if is_defanged {
-        defang(&text, &domains)
+        defang(&text, &names(told(app)))
     } else {
         text
     };
@@ -120,23 +128,6 @@ pub fn send(app: &mut App, what: &str, text: String) -> Vec<Effect> {
         "{what}{part}sent to the terminal's clipboard (OSC 52)"
     ));
     vec![Effect::Copy(text)]
-}
-
-/// The domain names in the records of an episode.
-fn domains(episode: &Episode) -> Vec<String> {
-    let mut found = Vec::new();
-    for event in &episode.log_window {
-        let known = events::find(&event.event_type);
-        for (name, value) in &event.fields {
-            let kind = known
-                .and_then(|known| known.field(name))
-                .map(|field| field.kind);
-            if let (Some(Kind::Domain), Some(domain)) = (kind, value.as_str()) {
-                found.push(domain.to_owned());
-            }
-        }
-    }
-    found
 }
 
 /// The episode; while the truth is hidden without it, and without what tells incident and decoys apart.
@@ -293,7 +284,38 @@ fn verified(entry: &Entry, text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::tests::fixtures::{app, toast};
+    use crate::env::events::{self, Kind};
+    use crate::ui::queue::what_if::Part;
+    use crate::ui::tests::fixtures::{app, press, toast};
+
+    #[test]
+    fn an_account_that_was_edited_stays_when_the_rest_is_defanged() {
+        let mut app = app();
+        press(&mut app, "r");
+        let episode = &app.queue.current().expect("an alert").episode;
+        let mut window = episode.log_window.iter().enumerate();
+        let of_others = window.find_map(|(at, event)| {
+            let mut accounts = events::texts(event, Kind::is_account);
+            let is_of_other = |name: &str| name.contains('.') && *name != episode.alert.user;
+            let (field, name) = accounts.find(|(_, name)| is_of_other(name))?;
+            Some((at, field, name.to_owned()))
+        });
+        let (line, field, was) = of_others.expect("somebody else's account");
+        app.queue.line = line;
+        let part = Part::Field(field.to_owned());
+        assert!(app.queue.edit_part(&part, "z.new".into()));
+        let chosen = Copied::ALL.len() - 1;
+        app.layers.push(Layer::Copy {
+            chosen,
+            is_defanged: true,
+        });
+        let effects = perform(&mut app, Verb::Confirm).expect("done");
+        let [Effect::Copy(case)] = &effects[..] else {
+            panic!("{effects:?}");
+        };
+        let wanted = format!("{field} was {was}, now z.new");
+        assert!(case.contains(&wanted), "{wanted}:\n{case}");
+    }
 
     #[test]
     fn what_is_longer_than_a_clipboard_takes_is_said_to_be_cut() {

@@ -12,6 +12,16 @@ use crate::ui::queue::{Entry, Queue};
 use crate::ui::record;
 use crate::ui::scroll::stride;
 
+/// What truth, rule, techniques and the model's answer are called in the list of an alert.
+const OF_WHAT_IS_SHOWN: [&str; 4] = ["truth", "rule", "attack", "model's answer"];
+/// The same in the list of an edited copy: there they are the alert's own, as its header is.
+const OF_THE_ALERT: [&str; 4] = [
+    "alert truth",
+    "alert rule",
+    "alert attack",
+    "alert model's answer",
+];
+
 /// One field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -131,16 +141,22 @@ fn revealed(queue: &Queue) -> Vec<Row> {
         filtered_as: Some(known.to_owned()),
         part: None,
     };
+    // Among the fields of a copy they would be taken for the copy's.
+    let names = match queue.what_if() {
+        Some(_) => OF_THE_ALERT,
+        None => OF_WHAT_IS_SHOWN,
+    };
+    let [of_truth, of_rule, of_attack, of_answer] = names;
     let truth = &entry.episode.truth;
     let mut rows = vec![
-        row("truth", truth.action.as_str(), "truth"),
-        row("rule", &truth.rule, "rule"),
+        row(of_truth, truth.action.as_str(), "truth"),
+        row(of_rule, &truth.rule, "rule"),
     ];
     let attacks = truth.attack.iter();
-    rows.extend(attacks.map(|id| row("attack", id, "attack")));
+    rows.extend(attacks.map(|id| row(of_attack, id, "attack")));
     if let Some(verdict) = queue.model_verdict(queue.selected()) {
         let said = verdict.action.map_or("malformed", |action| action.as_str());
-        rows.push(row("model's answer", said, "model"));
+        rows.push(row(of_answer, said, "model"));
     }
     rows.push(row("stage", queue.stage().as_str(), "stage"));
     rows
@@ -327,6 +343,27 @@ mod tests {
             press(&mut app, "Esc");
             app.queue.select(0);
         }
+    }
+
+    #[test]
+    fn among_the_fields_of_a_what_if_the_truth_is_said_to_be_the_alerts() {
+        let mut app = app();
+        let effects = update(&mut app, ready());
+        answer(&mut app, effects, wrong);
+        press(&mut app, "r e g g");
+        let mut rows = here(&app).into_iter();
+        let at = rows.position(|row| row.name == "source").expect("a row");
+        (0..at).for_each(|_| drop(press(&mut app, "j")));
+        press(&mut app, "e x Enter");
+        assert!(app.queue.what_if().is_some());
+        let rows = here(&app);
+        for known in ["truth", "rule", "model"] {
+            let mut rows = rows.iter();
+            let row = rows.find(|row| row.filtered_as.as_deref() == Some(known));
+            let name = row.map_or("", |row| row.name.as_str());
+            assert!(name.starts_with("alert "), "{known}: {name}");
+        }
+        assert!(told(&app)[..3].iter().all(Option::is_none));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Every change is a new revision that goes to the clerk; it counts once the clerk has told that it is on disk. Knows no
 //! terminal, no files and no clock.
 
+mod access;
 pub mod adding;
 pub mod agreeing;
 mod arriving;
@@ -26,6 +27,8 @@ use crate::ui::msg::Effect;
 use crate::ui::queue::{Entry, EpisodeSource, QueuePane};
 use crate::ui::scroll::Scroll;
 
+pub use access::Access;
+
 /// Generated alerts kept ready beyond the selected one.
 const READY: usize = 40;
 
@@ -48,14 +51,23 @@ impl Item {
     fn new(episode: Episode, label: Option<&Label>) -> Self {
         let mut item = Self {
             entry: Entry::new(episode),
-            decision: label.map_or_else(Decision::default, |label| label.decision.clone()),
-            revision: label.map_or(0, |label| label.revision),
-            saved: label.map_or(0, |label| label.revision),
+            decision: Decision::default(),
+            revision: 0,
+            saved: 0,
             trouble: None,
             is_kept: false,
         };
-        item.follow();
+        if let Some(label) = label {
+            item.take(label);
+        }
         item
+    }
+
+    /// What is on disk is its decision.
+    fn take(&mut self, label: &Label) {
+        self.decision = label.decision.clone();
+        (self.revision, self.saved) = (label.revision, label.revision);
+        self.follow();
     }
 
     /// The citation as a position in the log window.
@@ -71,16 +83,6 @@ impl Item {
     pub fn has_chosen(&self) -> bool {
         self.decision.action.is_some()
     }
-}
-
-/// How it stands with the folder of labels.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Nobody has looked yet.
-    Closed,
-    Opening,
-    Open,
-    Failed(String),
 }
 
 /// The screen's state.
@@ -149,18 +151,6 @@ impl Labelling {
             disagreement: 0,
             is_alone: false,
             drafts: Drafts::default(),
-        }
-    }
-
-    /// Has the folder read; where it is open, has it looked at for alerts that came since.
-    pub fn open(&mut self) -> Vec<Effect> {
-        match self.access {
-            Access::Opening => Vec::new(),
-            Access::Open => vec![Effect::Label(Request::Look)],
-            _ => {
-                self.access = Access::Opening;
-                vec![Effect::Label(Request::Open)]
-            }
         }
     }
 

@@ -31,6 +31,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
 
 use super::{Outside, Session, WorkbenchOptions, app_for, lost};
+use crate::link::Fact;
 use crate::ui::app::{App, ScreenName, Toast, update};
 use crate::ui::clerk::{self, AtWork, Outcome, Request};
 use crate::ui::effects::perform_effect;
@@ -290,8 +291,11 @@ impl Plain<'_> {
             _ => {}
         }
         // Where an alert has gone to be labelled is told by what comes of it.
-        let is_told = matches!(message, Msg::Label(Outcome::Added(_)));
+        let is_added = matches!(message, Msg::Label(Outcome::Added(_)));
+        let is_answer = matches!(message, Msg::Fact(Fact::Inference { .. }));
         let effects = update(&mut self.app, message);
+        // That a mismatch is looked for on and on is no news.
+        let is_told = is_added || is_answer && self.app.queue.is_looking;
         let said = self.act_quietly(effects)?;
         let said = said.filter(|said| said.is_bad || !is_told);
         self.notes

@@ -150,7 +150,8 @@ impl Preferences {
     /// What is said of what is wrong at the start; there is one line for it.
     #[must_use]
     pub fn told(&self) -> Option<String> {
-        let (first, others) = self.complaints.split_first()?;
+        let all = self.all_complaints();
+        let (first, others) = all.split_first()?;
         Some(match others.len() {
             0 => format!("{first}; that is left out, the rest counts"),
             more => format!(
@@ -289,6 +290,9 @@ mod tests {
         for wanted in ["`ligth`", "mine.toml:1: "] {
             assert!(told.contains(wanted), "{wanted}:\n{told}");
         }
-        assert!(read(&[]).all_complaints().is_empty());
+        let told = found.told().expect("a line");
+        assert!(told.starts_with("2 faults in your settings"), "{told}");
+        let sound = read(&[]);
+        assert!(sound.all_complaints().is_empty() && sound.told().is_none());
     }
 }

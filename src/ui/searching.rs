@@ -78,7 +78,10 @@ pub fn place_near(admitted: &[usize], from: usize) -> usize {
 }
 
 /// What is told of an alert only when its truth is revealed.
-const OF_THE_REVEALED: [&str; 4] = ["mismatch:", "truth:", "rule:", "attack:"];
+const OF_THE_REVEALED: [&str; 4] = ["mismatch", "truth", "rule", "attack"];
+
+/// What is told of the model's answer.
+const OF_THE_ANSWER: [&str; 3] = ["model", "says", "cites"];
 
 /// Said where a filter lets nothing through, and why is not known.
 const NOTHING: &str = "no alert is let through; Esc takes the filter off";
@@ -103,21 +106,49 @@ fn asks_for_another(queue: &Queue, term: &str) -> bool {
 /// Why the filter of the episodes hides all, as far as its text tells; `None` where it does not.
 fn why_nothing(queue: &Queue) -> Option<&'static str> {
     let filter = queue.filter_text.to_lowercase();
-    let mut terms = filter.split_whitespace();
+    let terms = filter.split_whitespace();
     if terms.clone().any(|term| asks_for_another(queue, term)) {
         return Some(
             "the list is of one stage and split: s and t change them; Esc takes the filter off",
         );
     }
-    let is_judged = |term: &str| term.ends_with(":right") || term.ends_with(":wrong");
-    let is_hidden = |term: &str| OF_THE_REVEALED.iter().any(|field| term.starts_with(*field));
-    let tells_truth = terms.any(|term| {
-        let term = term.trim_start_matches('!');
-        is_judged(term) || is_hidden(term)
-    });
-    tells_truth.then_some(
-        "none among the revealed alerts, and of the others it is hidden (r); Esc takes the filter off",
-    )
+    let hidden = terms.filter_map(|term| hidden_by(queue, term));
+    // Where both hide something, the end of blind mode alone would show nothing.
+    hidden.max().map(Hidden::said)
+}
+
+/// Why a term admits none of the alerts that are not revealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Hidden {
+    /// The model's answers wait for the reveal.
+    Blind,
+    /// It is told with the truth.
+    Truth,
+}
+
+impl Hidden {
+    const fn said(self) -> &'static str {
+        match self {
+            Self::Blind => {
+                "answers are hidden till the reveal (v ends blind mode); Esc takes the filter off"
+            }
+            Self::Truth => {
+                "none among the revealed alerts, and of the others it is hidden (r); Esc takes the filter off"
+            }
+        }
+    }
+}
+
+fn hidden_by(queue: &Queue, term: &str) -> Option<Hidden> {
+    let (field, value) = term.trim_start_matches('!').split_once([':', '='])?;
+    let value = value.trim_matches('"');
+    let is_judged = ["right", "wrong"].contains(&value);
+    if is_judged || OF_THE_REVEALED.contains(&field) {
+        return Some(Hidden::Truth);
+    }
+    // That there is no answer is no secret.
+    let is_of_answer = OF_THE_ANSWER.contains(&field) && !"none".starts_with(value);
+    (queue.is_blind && is_of_answer).then_some(Hidden::Blind)
 }
 
 /// Opens the line in which a filter is typed, with the one that stands; elsewhere an empty one to search with.
@@ -383,5 +414,27 @@ mod tests {
         press(&mut app, "/");
         type_text(&mut app, "rule:x");
         assert!(toast(&app).contains("it is hidden (r)"), "{}", toast(&app));
+    }
+
+    #[test]
+    fn a_filter_of_answers_that_blind_mode_hides_says_so() {
+        for (keys, filter, wanted) in [
+            ("v", "says:dismiss", Some("answers are hidden")),
+            ("v", "model=monitor", Some("answers are hidden")),
+            ("v", "cites:wrong", Some("it is hidden (r)")),
+            ("v", "says:dismiss rule:x", Some("it is hidden (r)")),
+            ("v v", "says:dismiss", None),
+        ] {
+            let mut app = app();
+            press(&mut app, keys);
+            press(&mut app, "/");
+            type_text(&mut app, filter);
+            assert!(app.queue.visible().is_empty(), "{filter}");
+            let said = toast(&app);
+            match wanted {
+                Some(wanted) => assert!(said.contains(wanted), "{filter}: {said}"),
+                None => assert!(!said.contains("hidden"), "{keys} {filter}: {said}"),
+            }
+        }
     }
 }

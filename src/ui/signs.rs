@@ -17,6 +17,13 @@ const WINDOW: usize = 20;
 /// Fewer say nothing.
 const FEWEST: usize = 10;
 
+/// The share of the highest reward from which on a stage is solved: that share of right answers is what the trainer's own
+/// warning goes by (`train::curriculum`).
+const SOLVED_SHARE: f64 = 0.95;
+
+/// What the right action with the right citation earns.
+const TOP_REWARD: f64 = 1.1;
+
 /// A sign that has been gone for so many steps is over; before that it may only flicker.
 const OVER_AFTER: u64 = 20;
 
@@ -220,7 +227,7 @@ pub fn signs(curves: &Curves, begin: u64) -> Vec<Sign> {
             }),
         now("frac_reward_zero_std")
             .filter(|share| *share > 0.8)
-            .map(|_| equal_rewards(both("reward"))),
+            .map(|_| equal_rewards(now("reward"), both("reward"))),
         kl(both("kl")),
         entropy(now("entropy"), both("entropy")),
         now("completions/clipped_ratio")
@@ -270,9 +277,16 @@ fn collapse(now: &impl Fn(&str) -> Option<f64>) -> Option<Found> {
     Some(found(what, to_do).wanting_stop())
 }
 
-/// Most groups teach nothing; where the reward stands still meanwhile, the run goes nowhere.
-fn equal_rewards(rewards: Option<(f64, f64)>) -> Found {
-    let is_flat = rewards.is_some_and(|(before, now)| (now - before).abs() < 0.01);
+/// Most groups teach nothing: of a stage that is solved, or of one where the run goes nowhere if the reward stands still
+/// meanwhile.
+fn equal_rewards(reward: Option<f64>, means: Option<(f64, f64)>) -> Found {
+    if reward.is_some_and(|reward| reward >= SOLVED_SHARE * TOP_REWARD) {
+        return found(
+            "nearly all answers are right, the stage is solved",
+            "go on to the next (E)",
+        );
+    }
+    let is_flat = means.is_some_and(|(before, now)| (now - before).abs() < 0.01);
     let what = if is_flat {
         "over 80 % of groups have equal rewards and the reward stands still"
     } else {
@@ -461,6 +475,36 @@ mod tests {
             assert!(text.contains(": "), "says what to do: {sign:?}");
             assert!(!sign.text(false).contains("x stops"), "{sign:?}");
         }
+    }
+
+    #[test]
+    fn equal_rewards_near_the_top_are_of_a_solved_stage() {
+        let text = |reward: &dyn Fn(u64) -> f64| {
+            let equal: &dyn Fn(u64) -> f64 = &|_| 0.9;
+            let found = signs(
+                &curves(&[("frac_reward_zero_std", equal), ("reward", reward)]),
+                0,
+            );
+            assert_eq!(found.len(), 1, "{found:?}");
+            found[0].text(true)
+        };
+        let solved = "the stage is solved: go on to the next (E)";
+        assert!(text(&|_| 1.05).ends_with(solved), "no matter since when");
+        assert!(text(&|s| if late(s) { 1.1 } else { 0.2 }).ends_with(solved));
+        for open in [text(&|_| 1.04), text(&|s| if late(s) { 0.5 } else { 1.1 })] {
+            assert!(open.contains("raise grpo.max_draws"), "{open}");
+        }
+        // Groups that differ leave something to teach.
+        assert_eq!(signs(&curves(&[("reward", &|_| 1.09)]), 0), []);
+    }
+
+    #[test]
+    fn the_right_answer_earns_the_highest_reward() {
+        let app = crate::ui::tests::fixtures::app();
+        let episode = &app.queue.current().expect("an alert").episode;
+        let answer = crate::ui::tests::fixtures::right(episode);
+        let reward = crate::env::verdict::judge(episode, &answer).reward;
+        assert!((reward - TOP_REWARD).abs() < 1e-9, "{reward}");
     }
 
     #[test]

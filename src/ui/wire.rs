@@ -2,13 +2,16 @@
 //!
 //! Over a slow line a frame is as fast as it is short. The stock backend sets foreground and background anew whenever one of
 //! them changes, gives each attribute a sequence of its own, and moves the cursor by row and column over every gap. Here one
-//! sequence carries what has changed and nothing else, a blank takes whatever foreground is set, and the cursor steps over a
-//! gap (ECMA-48: SGR, CUP, CUF). Steps are taken after ASCII only: terminals do not agree on how wide other characters are,
-//! and a place by row and column sets that right. Cells are written row by row or look by look, whichever is shorter.
+//! sequence carries what has changed and nothing else, a blank takes whatever foreground is set and is not written on a blank,
+//! and the cursor steps over a gap (ECMA-48: SGR, CUP, CUF, CHA). Steps are taken after ASCII only: terminals do not agree on
+//! how wide other characters are, and a place by its column sets that right. Cells are written row by row or look by look,
+//! whichever is shorter.
 
+mod indexed;
 mod looks;
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::rc::Rc;
@@ -17,6 +20,7 @@ use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 use ratatui::style::{Color, Modifier};
+use unicode_width::UnicodeWidthStr;
 
 /// Bytes of a frame, collected.
 #[derive(Clone, Debug, Default)]
@@ -43,12 +47,32 @@ impl Write for FrameBytes {
 
 /// A terminal behind a writer. Draws cells itself and leaves all else to crossterm; colours of underlines are not drawn, no
 /// theme has them.
-pub struct Wire<W: Write>(CrosstermBackend<W>);
+pub struct Wire<W: Write> {
+    terminal: CrosstermBackend<W>,
+    /// Where something shows; the rest is blank, as a frame takes it to be before the first.
+    inked: HashSet<Position>,
+}
 
 impl<W: Write> Wire<W> {
     /// Writes to `out`.
-    pub const fn new(out: W) -> Self {
-        Self(CrosstermBackend::new(out))
+    pub fn new(out: W) -> Self {
+        Self {
+            terminal: CrosstermBackend::new(out),
+            inked: HashSet::new(),
+        }
+    }
+
+    /// Whether this cell must be written: all but a blank on a blank. Takes note of what shows there then.
+    fn takes(&mut self, (x, y, cell): Drawn<'_>) -> bool {
+        if cell.symbol() == " " && !Ink::of(cell).shows_on_blanks() {
+            return self.inked.remove(&Position { x, y });
+        }
+        self.inked.insert(Position { x, y });
+        if cell.symbol().width() > 1 {
+            let x = x.saturating_add(1);
+            self.inked.insert(Position { x, y });
+        }
+        true
     }
 }
 
@@ -59,56 +83,63 @@ impl<W: Write> Backend for Wire<W> {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        let cells: Vec<Drawn<'a>> = content.collect();
-        let by_row = written(&cells);
-        let by_look = looks::by_look(&cells).map(|cells| written(&cells));
+        let cells: Vec<Drawn<'a>> = content.filter(|drawn| self.takes(*drawn)).collect();
+        let by_row = written(&cells, &self.inked);
+        let by_look = looks::by_look(&cells).map(|cells| written(&cells, &self.inked));
         let shorter = by_look.filter(|bytes| bytes.len() < by_row.len());
-        self.0.write_all(shorter.unwrap_or(by_row).as_bytes())
+        let bytes = shorter.unwrap_or(by_row);
+        self.terminal.write_all(bytes.as_bytes())
     }
 
     fn hide_cursor(&mut self) -> io::Result<()> {
-        self.0.hide_cursor()
+        self.terminal.hide_cursor()
     }
 
     fn show_cursor(&mut self) -> io::Result<()> {
-        self.0.show_cursor()
+        self.terminal.show_cursor()
     }
 
     fn get_cursor_position(&mut self) -> io::Result<Position> {
-        self.0.get_cursor_position()
+        self.terminal.get_cursor_position()
     }
 
     fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
-        self.0.set_cursor_position(position)
+        self.terminal.set_cursor_position(position)
     }
 
     fn clear(&mut self) -> io::Result<()> {
-        self.0.clear()
+        self.inked.clear();
+        self.terminal.clear()
     }
 
     fn clear_region(&mut self, clear_type: ClearType) -> io::Result<()> {
-        self.0.clear_region(clear_type)
+        // Of a part it is not known which cells it has: a blank too many does no harm.
+        if clear_type == ClearType::All {
+            self.inked.clear();
+        }
+        self.terminal.clear_region(clear_type)
     }
 
     fn size(&self) -> io::Result<Size> {
-        self.0.size()
+        self.terminal.size()
     }
 
     fn window_size(&mut self) -> io::Result<WindowSize> {
-        self.0.window_size()
+        self.terminal.window_size()
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Backend::flush(&mut self.0)
+        Backend::flush(&mut self.terminal)
     }
 }
 
 /// A cell that is to be drawn: its column, its row, and what stands there.
 type Drawn<'a> = (u16, u16, &'a Cell);
 
-/// The bytes that draw these cells in this order.
-fn written(cells: &[Drawn<'_>]) -> String {
-    let mut pen = Pen::default();
+/// The bytes that draw these cells in this order; where nothing is inked it is blank then.
+fn written(cells: &[Drawn<'_>], inked: &HashSet<Position>) -> String {
+    let columns = cells.iter().map(|(x, ..)| x.saturating_add(1)).max();
+    let mut pen = Pen::new(columns.unwrap_or_default(), inked);
     for &(x, y, cell) in cells {
         pen.put(Position { x, y }, cell);
     }
@@ -121,6 +152,20 @@ struct Ink {
     fg: Color,
     bg: Color,
     modifier: Modifier,
+}
+
+impl Ink {
+    const fn of(cell: &Cell) -> Self {
+        Self {
+            fg: cell.fg,
+            bg: cell.bg,
+            modifier: cell.modifier,
+        }
+    }
+
+    fn shows_on_blanks(self) -> bool {
+        self.bg != Color::Reset || self.modifier.intersects(SHOWS_ON_BLANKS)
+    }
 }
 
 /// What shows on a blank too.
@@ -143,55 +188,99 @@ const ATTRIBUTES: [(Modifier, u8, u8); 9] = [
     (Modifier::CROSSED_OUT, 9, 29),
 ];
 
+/// So many blanks are written sooner than stepped over.
+const FEW: u16 = 3;
+
 /// Writes a frame: knows what is set and where the cursor stands.
-#[derive(Default)]
-struct Pen {
+struct Pen<'a> {
     out: String,
     ink: Ink,
     /// Where the next character goes by itself, if that is known.
     at: Option<Position>,
-    /// Whether nothing but ASCII has been written since the cursor was last placed.
-    is_certain: bool,
+    /// The column it may go to at most, where the terminal takes for wide what is not ASCII.
+    furthest: u16,
+    /// The screen has so many columns or more: a cursor that is not beyond them is still in its row.
+    columns: u16,
+    /// Where something shows.
+    inked: &'a HashSet<Position>,
 }
 
-impl Pen {
+impl<'a> Pen<'a> {
+    fn new(columns: u16, inked: &'a HashSet<Position>) -> Self {
+        Self {
+            out: String::new(),
+            ink: Ink::default(),
+            at: None,
+            furthest: 0,
+            columns,
+            inked,
+        }
+    }
+
     fn put(&mut self, place: Position, cell: &Cell) {
         self.go(place);
         let symbol = cell.symbol();
         self.dip(self.wanted(symbol, cell));
         self.out.push_str(symbol);
-        let is_ascii = symbol.len() == 1;
-        self.is_certain &= is_ascii;
-        let width = unicode_width::UnicodeWidthStr::width(symbol);
+        let most = if symbol.len() == 1 { 1 } else { 2 };
+        self.furthest = self.furthest.saturating_add(most);
         let x = place.x.saturating_add(1);
-        self.at = (width == 1).then_some(Position { x, y: place.y });
+        self.at = (symbol.width() == 1).then_some(Position { x, y: place.y });
     }
 
     /// The look of a cell; of a blank what shows of it, the rest as it is.
     fn wanted(&self, symbol: &str, cell: &Cell) -> Ink {
-        let (fg, bg, modifier) = (cell.fg, cell.bg, cell.modifier);
-        let shows = (self.ink.modifier | modifier).intersects(SHOWS_ON_BLANKS);
+        let look = Ink::of(cell);
+        let shows = (self.ink.modifier | look.modifier).intersects(SHOWS_ON_BLANKS);
         match symbol {
-            " " if !shows => Ink { bg, ..self.ink },
-            _ => Ink { fg, bg, modifier },
+            " " if !shows => Ink {
+                bg: look.bg,
+                ..self.ink
+            },
+            _ => look,
         }
     }
 
-    /// Brings the cursor to a place.
+    /// Brings the cursor to a place, the shortest way there is.
     fn go(&mut self, place: Position) {
         if self.at == Some(place) {
             return;
         }
-        let is_ahead = |at: &Position| self.is_certain && at.y == place.y && at.x < place.x;
         let (column, row) = (place.x.saturating_add(1), place.y.saturating_add(1));
-        let told = match self.at.filter(is_ahead).map(|at| place.x - at.x) {
-            Some(1) => write!(self.out, "\x1b[C"),
-            Some(cells) => write!(self.out, "\x1b[{cells}C"),
-            None if column == 1 => write!(self.out, "\x1b[{row}H"),
-            None => write!(self.out, "\x1b[{row};{column}H"),
+        let placed = match column {
+            1 => format!("\x1b[{row}H"),
+            _ => format!("\x1b[{row};{column}H"),
         };
-        debug_assert!(told.is_ok(), "a string takes any text");
-        self.is_certain = true;
+        let ways = [self.step(place), self.line(place), Some(placed)];
+        let shortest = ways.into_iter().flatten().min_by_key(String::len);
+        self.out.push_str(&shortest.unwrap_or_default());
+        self.furthest = place.x;
+    }
+
+    /// On in the row, from where the cursor is known to stand: over a few blanks by writing them.
+    fn step(&self, place: Position) -> Option<String> {
+        let at = self.at.filter(|at| at.x == self.furthest)?;
+        let is_ahead = at.y == place.y && at.x < place.x;
+        let cells = is_ahead.then(|| place.x - at.x)?;
+        let mut between = (at.x..place.x).map(|x| Position { x, y: place.y });
+        let is_blank = |at: Position| !self.inked.contains(&at);
+        let stays_blank = !self.ink.shows_on_blanks() && between.all(is_blank);
+        Some(match cells {
+            1..=FEW if stays_blank => " ".repeat(usize::from(cells)),
+            1 => "\x1b[C".to_owned(),
+            _ => format!("\x1b[{cells}C"),
+        })
+    }
+
+    /// Down line by line from a row it is known to be in, and to a column by its number.
+    fn line(&self, place: Position) -> Option<String> {
+        let is_above = |at: &Position| self.furthest <= self.columns && at.y <= place.y;
+        let at = self.at.filter(is_above)?;
+        let down = "\n".repeat(usize::from(place.y - at.y));
+        Some(match place.x.saturating_add(1) {
+            1 => down + "\r",
+            column => format!("{down}\x1b[{column}G"),
+        })
     }
 
     /// Sets what differs, in one sequence.
@@ -263,7 +352,10 @@ impl Parameters {
             Ground::Back => 40,
         };
         match color {
-            Color::Rgb(r, g, b) => self.add(format_args!("{};2;{r};{g};{b}", base + 8)),
+            Color::Rgb(r, g, b) => match indexed::of(r, g, b) {
+                Some(index) => self.color(Color::Indexed(index), ground),
+                None => self.add(format_args!("{};2;{r};{g};{b}", base + 8)),
+            },
             Color::Indexed(index) => self.add(format_args!("{};5;{index}", base + 8)),
             Color::Reset => self.add(base + 9),
             named => self.add(base + offset(named)),
@@ -305,12 +397,28 @@ mod tests {
 
     const AREA: Rect = Rect::new(0, 0, 24, 6);
 
+    /// What a terminal is sent.
+    struct Sent {
+        wire: Wire<FrameBytes>,
+        out: FrameBytes,
+    }
+
+    impl Sent {
+        fn new() -> Self {
+            let out = FrameBytes::default();
+            let wire = Wire::new(out.clone());
+            Self { wire, out }
+        }
+
+        fn draw(&mut self, cells: &[(u16, u16, Cell)]) -> String {
+            let content = cells.iter().map(|(x, y, cell)| (*x, *y, cell));
+            self.wire.draw(content).expect("bytes");
+            String::from_utf8(self.out.take()).expect("text")
+        }
+    }
+
     fn drawn(cells: &[(u16, u16, Cell)]) -> String {
-        let out = FrameBytes::default();
-        let mut wire = Wire::new(out.clone());
-        let content = cells.iter().map(|(x, y, cell)| (*x, *y, cell));
-        wire.draw(content).expect("bytes");
-        String::from_utf8(out.take()).expect("text")
+        Sent::new().draw(cells)
     }
 
     fn cell(symbol: &str, style: Style) -> Cell {
@@ -329,7 +437,7 @@ mod tests {
     fn a_style_is_set_once_and_only_what_differs() {
         let plain = Style::new();
         let blue = plain.fg(Color::Rgb(1, 2, 3));
-        let cases: [(&[(&str, Style)], &str); 6] = [
+        let cases: [(&[(&str, Style)], &str); 7] = [
             (&[("ab", plain)], "\x1b[3Hab"),
             (&[("ab", blue)], "\x1b[3H\x1b[38;2;1;2;3mab\x1b[m"),
             (
@@ -339,6 +447,11 @@ mod tests {
             (
                 &[("a", plain.red()), ("b", plain.red().on_light_blue())],
                 "\x1b[3H\x1b[31ma\x1b[104mb\x1b[m",
+            ),
+            // Of the 256 colours, by its number.
+            (
+                &[("a", plain.fg(Color::Rgb(95, 175, 255)))],
+                "\x1b[3H\x1b[38;5;75ma\x1b[m",
             ),
             // A blank shows no foreground.
             (
@@ -381,21 +494,59 @@ mod tests {
     fn the_cursor_steps_after_ascii_and_is_placed_after_anything_else() {
         let at = |x, y, symbol| (x, y, cell(symbol, Style::new()));
         let cases = [
-            (vec![at(0, 0, "a"), at(2, 0, "b")], "\x1b[1Ha\x1b[Cb"),
+            // Over a few blanks by writing them.
+            (vec![at(0, 0, "a"), at(2, 0, "b")], "\x1b[1Ha b"),
+            (vec![at(0, 0, "a"), at(4, 0, "b")], "\x1b[1Ha   b"),
             (vec![at(0, 0, "a"), at(9, 0, "b")], "\x1b[1Ha\x1b[8Cb"),
-            (vec![at(0, 0, "é"), at(9, 0, "b")], "\x1b[1Hé\x1b[1;10Hb"),
+            (vec![at(0, 0, "é"), at(9, 0, "b")], "\x1b[1Hé\x1b[10Gb"),
             // Placed anew, it is certain again.
             (
                 vec![at(0, 0, "é"), at(3, 0, "b"), at(5, 0, "c")],
-                "\x1b[1Hé\x1b[1;4Hb\x1b[Cc",
+                "\x1b[1Hé\x1b[4Gb c",
             ),
             // After a wide character nobody knows.
             (vec![at(0, 0, "語"), at(2, 0, "b")], "\x1b[1H語\x1b[1;3Hb"),
-            (vec![at(5, 0, "a"), at(5, 1, "b")], "\x1b[1;6Ha\x1b[2;6Hb"),
+            (vec![at(5, 0, "a"), at(5, 1, "b")], "\x1b[1;6Ha\n\x1b[6Gb"),
+            (vec![at(5, 0, "é"), at(0, 1, "b")], "\x1b[1;6Hé\x1b[2Hb"),
+            (
+                vec![at(5, 0, "é"), at(7, 0, "a"), at(0, 1, "b")],
+                "\x1b[1;6Hé\x1b[8Ga\n\rb",
+            ),
+            (vec![at(0, 0, "a"), at(3, 9, "b")], "\x1b[1Ha\x1b[10;4Hb"),
+            (vec![at(3, 1, "a"), at(0, 0, "b")], "\x1b[2;4Ha\x1b[1Hb"),
         ];
         for (cells, bytes) in cases {
             assert_eq!(drawn(&cells), bytes);
         }
+    }
+
+    #[test]
+    fn a_blank_is_written_only_where_something_shows() {
+        let (plain, blue) = (Style::new(), Style::new().fg(Color::Rgb(1, 2, 3)));
+        let at = |x, symbol, style| (x, 0, cell(symbol, style));
+        let mut sent = Sent::new();
+        let blank = [at(0, " ", blue), at(1, " ", plain)];
+        assert_eq!(sent.draw(&blank), "");
+        let one = [at(0, "a", plain), at(1, " ", blue), at(7, " ", blue)];
+        assert_eq!(sent.draw(&one), "\x1b[1Ha");
+        assert_eq!(sent.draw(&blank), "\x1b[1H ", "over it");
+        assert_eq!(sent.draw(&blank), "");
+        let ground = [at(0, " ", plain.on_blue())];
+        assert_eq!(sent.draw(&ground), "\x1b[1H\x1b[44m \x1b[m");
+        assert_eq!(sent.draw(&blank), "\x1b[1H ");
+        assert_eq!(sent.draw(&[at(0, "語", plain)]), "\x1b[1H語");
+        assert_eq!(sent.draw(&blank), "\x1b[1H  ", "it was wide");
+        // What stands in a gap stays there, and a gap is not painted.
+        sent.draw(&[at(1, "x", plain)]);
+        let around = |style| [at(0, "a", style), at(2, "b", style)];
+        assert_eq!(sent.draw(&around(plain)), "\x1b[1Ha\x1b[Cb");
+        assert_eq!(
+            drawn(&around(plain.reversed())),
+            "\x1b[1H\x1b[7ma\x1b[Cb\x1b[m"
+        );
+        sent.wire.clear_region(ClearType::All).expect("bytes");
+        drop(sent.out.take());
+        assert_eq!(sent.draw(&blank), "", "all is blank again");
     }
 
     #[test]
@@ -410,7 +561,7 @@ mod tests {
         };
         assert_eq!(
             drawn(&two_rows("a")),
-            "\x1b[1H\x1b[38;2;1;2;3m│\x1b[1;5H│\x1b[2H│\x1b[2;5H│\x1b[1;2H\x1b[ma\x1b[2;2Ha"
+            "\x1b[1H\x1b[38;2;1;2;3m│\x1b[5G│\x1b[2H│\x1b[5G│\x1b[1;2H\x1b[ma\n\x1b[2Ga"
         );
         // Beside what is wider than a cell the order of before holds.
         assert_eq!(drawn(&two_rows("語")).matches("38;2;1;2;3").count(), 3);

@@ -94,6 +94,15 @@ fn a_merged_llama_keeps_its_first_token_and_every_end_its_folder_names() -> Outc
         let copy = LoadedModel::open(&dir.display().to_string(), &Placement::cpu())?;
         assert_eq!(copy.tokenizer.end(), base.tokenizer.end());
         assert_eq!(copy.tokenizer.ends(), [base.tokenizer.end(), other]);
+        let again = root.path().join("again");
+        export(&copy, &copy.decoder, &again, DType::F32)?;
+        // The config alone tells them all.
+        std::fs::remove_file(again.join("generation_config.json"))?;
+        let config: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(again.join("config.json"))?)?;
+        assert_eq!(config["eos_token_id"], ends["eos_token_id"], "{name}");
+        let again = LoadedModel::open(&again.display().to_string(), &Placement::cpu())?;
+        assert_eq!(again.tokenizer.ends(), copy.tokenizer.ends());
     }
     Ok(())
 }

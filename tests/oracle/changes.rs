@@ -20,7 +20,7 @@ pub const FIELDS: [(&str, &str, &str, &str); 28] = [
     ),
     ("service.install", "ImagePath", "AccountName", "Guest"),
     ("mail.attachment", "delivery", "FileType", "pdf"),
-    ("file.rename", "Image", "extension", "bak"),
+    ("file.rewrite", "Image", "extension", "bak"),
     ("net.beacon", "resp_class", "id.resp_h", "10.0.0.1"),
     ("net.transfer", "resp_class", "id.resp_h", "10.0.0.1"),
     ("dns.query", "domain_class", "qtype_name", "A"),
@@ -228,7 +228,7 @@ fn a_start_up_key_is_known_by_the_folders_that_its_path_goes_through() {
 #[test]
 fn a_path_that_goes_up_is_in_no_folder() {
     for (family, (event, key, ..)) in FAMILIES.iter().zip(FIELDS) {
-        if matches!(event, "service.install" | "file.rename") {
+        if matches!(event, "service.install" | "file.rewrite") {
             let counts = changed(&family.ids(false), editing(key, going_up));
             assert_mostly(event, counts);
             assert_none(event, changed(&family.ids(true), editing(key, going_up)));
@@ -278,8 +278,8 @@ fn one_value_in_all_lines_changes_the_answer_about_different_ones() {
 #[test]
 fn a_line_of_another_group_is_not_the_third() {
     for (kind, key) in [
-        ("file.rename", "Computer"),
-        ("file.rename", "ProcessId"),
+        ("file.rewrite", "Computer"),
+        ("file.rewrite", "ProcessId"),
         ("net.connection", "id.orig_h"),
         ("auth.kerberos_failure", "IpAddress"),
     ] {
@@ -294,7 +294,7 @@ fn the_contexts_of_the_lines_before_the_third_change_nothing() {
     for (event, key, ..) in FIELDS {
         if matches!(
             event,
-            "file.rename" | "net.connection" | "auth.kerberos_failure"
+            "file.rewrite" | "net.connection" | "auth.kerberos_failure"
         ) {
             let counts = changed(&ids(event), |case| {
                 let novel = |_: &str| "\"novel\"".to_owned();

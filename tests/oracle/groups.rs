@@ -13,7 +13,7 @@ pub struct Group {
 }
 
 pub static LOCKED_FILES: Group = Group {
-    counted: |event| event.is_a("file.rename") && event.has("extension", &["locked", "crypt"]),
+    counted: |event| event.is_a("file.rewrite") && event.has("extension", &["locked", "crypt"]),
     same: &["Computer", "ProcessId"],
     different: None,
     context: "Image",

@@ -136,7 +136,7 @@ pub static FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        event: "file.rename",
+        event: "file.rewrite",
         surface: |event| event.has("extension", &["locked", "crypt"]),
         group: Some(&LOCKED_FILES),
         rules: &[
@@ -328,7 +328,7 @@ pub static FAMILIES: &[Family] = &[
     },
     Family {
         event: "cloud.create_access_key",
-        surface: |event| event.has("requestParameters.userName", &["root", "admin"]),
+        surface: |event| event.has("requestParameters.userName", &["owner", "admin"]),
         group: None,
         rules: &[
             (
@@ -362,7 +362,7 @@ pub static FAMILIES: &[Family] = &[
     },
     Family {
         event: "auth.role_grant",
-        surface: |event| event.has("TargetUserName", &["domain_admins", "global_admin"]),
+        surface: |event| event.has("TargetUserName", &["domain_admins", "schema_admins"]),
         group: None,
         rules: &[
             (

@@ -13,7 +13,7 @@ pub struct Kind {
 /// twice is drawn twice as often, nothing is an empty word, `~` is a blank, and `@` is any of the addresses. A name that
 /// is an address is one value in both of its spellings; words and paths stand there in more than one case.
 const COUNTED: &str = r#"
-file.rename sysmon Computer=h|h|h|h|h|h|H|k| ProcessId=1001|1001|1001|1001|1001|1001|1002|-1|1001.0|"1001"| Image=C:\Users\Public\a.exe|c:\users\PUBLIC\b\c.exe|\\10.0.0.1\ADMIN$\a.exe|\\h\admin$\b.exe|C:\Program~Files\x\y.exe|C:\Program~Files\x\y.exe|C:\PROGRAM~FILES\z.exe|C:\ProgramData\q.exe|C:\Program~Files\..\x.exe|C:\Users\Public\ADMIN$\d.exe|C:\Program~Files|x.exe| extension=locked|locked|LOCKED|crypt|Crypt|bak
+file.rewrite sysmon Computer=h|h|h|h|h|h|H|k| ProcessId=1001|1001|1001|1001|1001|1001|1002|-1|1001.0|"1001"| Image=C:\Users\Public\a.exe|c:\users\PUBLIC\b\c.exe|\\10.0.0.1\ADMIN$\a.exe|\\h\admin$\b.exe|C:\Program~Files\x\y.exe|C:\Program~Files\x\y.exe|C:\PROGRAM~FILES\z.exe|C:\ProgramData\q.exe|C:\Program~Files\..\x.exe|C:\Users\Public\ADMIN$\d.exe|C:\Program~Files|x.exe| extension=locked|locked|LOCKED|crypt|Crypt|bak
 net.connection zeek id.orig_h=10.0.0.1|10.0.0.1|10.0.0.1|::ffff:10.0.0.1|::ffff:10.0.0.1|8.8.4.4| orig_role=internet|Internet|our_host|partner|scan_box|scan_box|SCAN_BOX| id.resp_h=10.1.0.1|::ffff:10.1.0.1|10.1.0.2|10.1.0.3|here|Here| service=smb|smb|smb|smb|smb|smb|SMB|rdp|ssh|dns
 auth.kerberos_failure identity IpAddress=2600::a|2600::a|2600:0::A|2600:0::A|10.0.0.1|there|There| client_class=partner_ip|our_laptop|Our_Laptop|home_isp|pen_tester|pen_tester| TargetUserName=a|b|c|A|::1|0::1| Status=0x18|0x18|0x18|0X18|0x12
 auth.login_failure identity TargetUserName=a|a|b|A|::1| IpAddress=@
@@ -36,7 +36,7 @@ shadow.resize sysmon Computer=h|h|k|H| initiator=user_shell|remote_cli|backup_jo
 file.mass_write fim write_count=500|1999|2000|2000|2001|9000|-1|2000.0|"2000"| agent.name=h|h|k|H|
 rdp.logon windows TargetUserName=a|a|b|A| client_net=guest_lan|public_ip|vendor_ip|admin_lan|admin_lan|ADMIN_LAN|unknown|
 log.clear windows Channel=Security|system|Setup SubjectUserName=a|a|b|A|
-cloud.console_login cloudtrail userIdentity.userName=a|a|b|A| address_class=rented_vps|mobile_net|our_runner|our_runner|Our_Runner|home_isp|
+cloud.console_login cloudtrail userIdentity.userName=a|a|b|A| address_class=rented_vps|mobile_net|admin_host|admin_host|Admin_Host|home_isp|
 cloud.stop_trail cloudtrail trail_scope=all_regions|ORG_WIDE|sandbox userIdentity.userName=a|a|b|A|
 cloud.consent entra userPrincipalName=a|a|b|A| publisher=unsigned|namesake|in_house|in_house|IN_HOUSE|unknown|
 mail.forward_rule mail ForwardTo=webmail|External|internal UserId=a|a|b|A|
@@ -60,9 +60,9 @@ net.transfer zeek resp_class=home_box|Home_Box|pastebin|partners|archives|ARCHIV
 dns.query zeek id.resp_h=@ query=x.com qtype_name=TXT|Txt|NULL|A domain_class=newly_created|machine_named|Machine_Named|uncategorized|vendor_hosted|VENDOR_HOSTED|
 http.download proxy urlcategory=no_name|No_Name|file_hub|uncommon|software|SOFTWARE| contenttype=application/x-dosexec|Application/HTA|text/html devicehostname=h
 ids.alert suricata src_role=internet|endpoint|Endpoint|supplier|red_team|RED_TEAM| alert.category=Attempted~Administrator~Privilege~Gain|Executable~Code~Was~Detected|attempted-admin|Executable~code|Misc~activity dest_ip=@
-cloud.create_access_key cloudtrail requestParameters.userName=root|Admin|developer address_class=tor_exit|far_isp|Far_Isp|home_isp|key_vault|KEY_VAULT| userIdentity.userName=a|b
+cloud.create_access_key cloudtrail requestParameters.userName=owner|Admin|developer address_class=tor_exit|far_isp|Far_Isp|home_isp|key_vault|KEY_VAULT| userIdentity.userName=a|b
 cloud.put_bucket_policy cloudtrail data_class=keys|card|Card|plan|news|NEWS| Principal=*|*|billing userIdentity.userName=a|b
-auth.role_grant identity SubjectUserName=a|b TargetUserName=domain_admins|Global_Admin|helpdesk ticket=tampered|Tampered|unlogged|awaiting|approved|APPROVED|
+auth.role_grant identity SubjectUserName=a|b TargetUserName=domain_admins|Schema_Admins|helpdesk ticket=tampered|Tampered|unlogged|awaiting|approved|APPROVED|
 net.tls zeek server_name=x version=TLSv12
 auth.logoff identity TargetUserName=a|b LogonType=3
 file.create sysmon TargetFilename=x.exe|C:\y\x.exe User=a|b

@@ -1,7 +1,7 @@
 //! Types that no rule looks at.
 
 use super::Kind::{Domain, ExternalIp, File, Filler, Flag, Host, InternalIp, Number, Person, User};
-use super::{EventType, PROCESS_ID, event_type, field};
+use super::{EventType, PROCESS_ID, event_type, field, worked_out};
 
 /// How many of [`BACKGROUND`], at its end, training never draws (see `generate::is_new_template`).
 pub const NEW: usize = 4;
@@ -74,7 +74,7 @@ pub const BACKGROUND: &[EventType] = &[
         "cloudtrail",
         "CloudTrail AssumeRole",
         &[
-            field(
+            worked_out(
                 "requestParameters.roleArn",
                 Filler(&["reporting", "deploy", "read_only"]),
             ),

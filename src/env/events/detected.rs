@@ -1,7 +1,7 @@
 //! Types that a family watches: their values decide, alone or together.
 
 use super::Kind::{
-    CommandLine, Domain, ExternalIp, File, Filler, Host, InternalIp, Number, Person, Program,
+    CommandLine, Domain, ExternalIp, File, Host, InternalIp, Number, Person, ProcessId, Program,
     ServerIp, SideIp, User, Word,
 };
 use super::{EventType, Field, event_type, field, looked_up, optional, worked_out};
@@ -25,9 +25,9 @@ pub const DETECTED: &[EventType] = &[
         "Sysmon 10 ProcessAccess",
         &[
             field("Computer", Host),
+            optional("SourceImage", Program),
             looked_up("source_signer"),
             field("TargetImage", Program),
-            optional("GrantedAccess", Filler(&["0x1010", "0x1410"])),
         ],
     ),
     event_type(
@@ -126,7 +126,7 @@ pub const DETECTED: &[EventType] = &[
         "CloudTrail PutBucketPolicy",
         &[
             looked_up("data_class"),
-            field("Principal", Word),
+            worked_out("Principal", Word),
             optional("sourceIPAddress", ExternalIp),
             field("userIdentity.userName", User),
         ],
@@ -134,7 +134,7 @@ pub const DETECTED: &[EventType] = &[
     event_type(
         "auth.role_grant",
         "identity",
-        "Security 4728 Member added to group",
+        "Security 4728 and 4756 Member added to group",
         &[
             field("SubjectUserName", User),
             field("TargetUserName", Word),
@@ -157,12 +157,12 @@ pub const DETECTED: &[EventType] = &[
         ],
     ),
     event_type(
-        "file.rename",
+        "file.rewrite",
         "sysmon",
-        "Sysmon 11 FileCreate, extension of TargetFilename",
+        "Sysmon 11 FileCreate (created or overwritten), extension of TargetFilename",
         &[
             optional("Computer", Host),
-            field("ProcessId", Number(1_000, 9_999)),
+            field("ProcessId", ProcessId(1_000, 9_999)),
             field("Image", Program),
             worked_out("extension", Word),
         ],
@@ -236,7 +236,7 @@ pub const DETECTED: &[EventType] = &[
         "mfa",
         "Okta user.authentication.auth_via_mfa, success",
         &[
-            field("factor", Word),
+            worked_out("factor", Word),
             looked_up("client_class"),
             optional("client.ipAddress", ExternalIp),
             field("actor.alternateId", Person),
@@ -245,7 +245,7 @@ pub const DETECTED: &[EventType] = &[
     event_type(
         "vpn.login",
         "vpn",
-        "GlobalProtect log, gateway-connected",
+        "GlobalProtect log, gateway-auth",
         &[
             field("status", Word),
             looked_up("srcregion"),
@@ -264,8 +264,8 @@ pub const DETECTED: &[EventType] = &[
         "windows",
         "Security 4698 Scheduled task created",
         &[
-            field("Trigger", Word),
-            field("Command", File),
+            worked_out("Trigger", Word),
+            worked_out("Command", File),
             optional("Computer", Host),
         ],
     ),

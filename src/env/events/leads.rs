@@ -1,7 +1,7 @@
 //! Types that lead up to others.
 
 use super::Kind::{Domain, ExternalIp, File, Filler, Host, InternalIp, Person, SideIp};
-use super::{CLIENT_PORT, EventType, Field, PROCESS_ID, event_type, field, looked_up};
+use super::{CLIENT_PORT, EventType, Field, PROCESS_ID, event_type, field, looked_up, worked_out};
 
 /// Types that lead up to others: alone they decide nothing. What joins them stands right before what they say.
 pub const LEADS: &[EventType] = &[
@@ -23,7 +23,7 @@ pub const LEADS: &[EventType] = &[
         "mfa",
         "Okta user.authentication.auth_via_mfa, failure",
         &[
-            field("outcome.reason", Filler(&["user_denied", "no_answer"])),
+            worked_out("outcome.reason", Filler(&["user_denied", "no_answer"])),
             field("actor.alternateId", Person),
         ],
     ),

@@ -281,7 +281,7 @@ pub(super) const FAMILIES: &[Family] = &[
             distinct: None,
         }),
         ..family(
-            "file.rename",
+            "file.rewrite",
             "critical",
             "extension",
             Surface::Words {

@@ -103,7 +103,7 @@ pub(super) const FAMILIES: &[Family] = &[
         "medium",
         "requestParameters.userName",
         Surface::Words {
-            hot: &["root", "admin"],
+            hot: &["owner", "admin"],
             cold: &["developer", "service"],
         },
         "address_class",
@@ -127,7 +127,7 @@ pub(super) const FAMILIES: &[Family] = &[
         "high",
         "TargetUserName",
         Surface::Words {
-            hot: &["domain_admins", "global_admin"],
+            hot: &["domain_admins", "schema_admins"],
             cold: &["printer_ops", "helpdesk"],
         },
         "ticket",

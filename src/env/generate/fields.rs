@@ -37,6 +37,10 @@ const ARGUMENTS: &[(&str, [&str; 2])] = &[
     ("certutil.exe", ["-decode a.txt", "-urlcache -f"]),
     ("powershell.exe", ["-enc SQBFAFgA", "-nop -w hidden"]),
     ("wmic.exe", ["process call create", "os get version"]),
+    ("chrome.exe", ["a.htm", "b.htm"]),
+    ("teams.exe", ["/new", "/min"]),
+    ("notepad.exe", ["a.txt", "b.txt"]),
+    ("acrobat.exe", ["a.pdf", "b.pdf"]),
 ];
 const USUAL: [&str; 2] = ["/quiet", "/update"];
 
@@ -143,7 +147,9 @@ pub(super) fn draw(
         Kind::Program => pools.program(stream).into(),
         Kind::Filler(words) => word(words, stream).into(),
         Kind::Number(low, high) => stream.between(low, high).into(),
-        Kind::Flag => stream.chance(1, 2).into(),
+        Kind::ProcessId(low, high) => (4 * stream.between(low / 4, high / 4)).into(),
+        // The one flag there is says that a library of the system is signed, and they all are.
+        Kind::Flag => true.into(),
         Kind::Word | Kind::FreeText | Kind::SideIp(_) | Kind::CommandLine => return None,
     })
 }

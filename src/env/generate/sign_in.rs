@@ -6,7 +6,7 @@ use super::fields;
 use super::organisation::Person;
 use super::{Labels, Line, Scene};
 use crate::env::events;
-use crate::env::login::{FAILURE, GUESSES, SUCCESS};
+use crate::env::login::{ADMIN, FAILURE, GUESSES, SUCCESS};
 use crate::env::pools;
 use crate::env::schema::Action;
 use crate::stream::Stream;
@@ -103,7 +103,7 @@ pub(super) fn plain(scene: &Scene, failures: usize, stream: &mut Stream) -> Vec<
 }
 
 const fn role(is_admin: bool) -> &'static str {
-    if is_admin { "admin" } else { "staff" }
+    if is_admin { ADMIN } else { "staff" }
 }
 
 fn sign_in(

@@ -305,7 +305,7 @@ fn costliest_rule_wins_then_table_order() {
         event(
             n,
             "cloud.create_access_key",
-            json!({"requestParameters.userName": "root", "address_class": network}),
+            json!({"requestParameters.userName": "owner", "address_class": network}),
         )
     };
     let events = [

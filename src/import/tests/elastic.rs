@@ -236,6 +236,29 @@ fn other_categories_of_ecs() {
         (event.event_type.as_str(), event.text("TargetFilename")),
         ("file.create", Some("a.sh"))
     );
+    let renamed = json!({
+        "event.action": "rename", "host.name": "WS-1", "file.path": "C:\\a\\plan.xlsx.LOCKED", "file.extension": "LOCKED",
+        "process.executable": "C:\\Users\\Public\\x.exe", "process.pid": 4711
+    });
+    let (event, _) = of("file", "change", renamed);
+    assert_eq!(
+        (
+            event.event_type.as_str(),
+            event.text("extension"),
+            event.text("Image"),
+            event.number("ProcessId"),
+            event.text("Computer")
+        ),
+        (
+            "file.rewrite",
+            Some("locked"),
+            Some("C:\\Users\\Public\\x.exe"),
+            Some(4711),
+            Some("ws-1")
+        )
+    );
+    let (event, _) = of("file", "change", json!({"event.action": "modification"}));
+    assert_ne!(event.event_type, "file.rewrite");
     let name = json!({"dns.question.name": "a.example", "dns.question.type": "TXT"});
     let (event, _) = of("network", "protocol", name);
     assert_eq!(

@@ -127,7 +127,7 @@ fn the_wire_and_files() {
             event.text("extension"),
             event.number("ProcessId")
         ),
-        ("file.rename", Some("locked"), Some(4711))
+        ("file.rewrite", Some("locked"), Some(4711))
     );
     let (event, _) = judged(&of_class(1001, 1, locked));
     assert_eq!(

@@ -237,7 +237,7 @@ fn three_files_that_one_program_locks_are_what_our_rules_judge() {
             let name = format!("C:\\a\\{n}.xlsx.locked");
             let data = json!({"TargetFilename": name, "Image": image, "ProcessId": "4711", "User": "CORP\\kim"});
             let event = judged(&sysmon(11, &data)).0;
-            assert_eq!(event.event_type, "file.rename");
+            assert_eq!(event.event_type, "file.rewrite");
             Event {
                 log_id: format!("L1-{n}"),
                 ..event

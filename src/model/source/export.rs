@@ -47,6 +47,10 @@ fn config(model: &LoadedModel, dtype: DType) -> Result<Value> {
         .decoder
         .config
         .to_json(tokenizer.end(), tokenizer.pad());
+    // All of them, where there are several: without generation_config.json other programs stop at these.
+    if tokenizer.ends().len() > 1 {
+        json["eos_token_id"] = tokenizer.ends().into();
+    }
     json["torch_dtype"] = match dtype {
         DType::BF16 => "bfloat16".into(),
         DType::F16 => "float16".into(),

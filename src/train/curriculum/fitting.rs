@@ -94,7 +94,7 @@ fn longest_prompt(model: &LoadedModel, config: &TrainConfig) -> Result<u64> {
 #[derive(Clone, Debug)]
 pub struct Fit {
     needs: Needs,
-    /// Bytes there are for it, where that is known: what is free, and the weights that are in memory already.
+    /// Bytes there are for it, where that is known: what is free, and what is in memory already: weights, a driver.
     all: Option<u64>,
     /// What to set where that is less.
     advice: Option<String>,
@@ -155,10 +155,10 @@ pub fn fit(model: &LoadedModel, config: &TrainConfig) -> Result<Fit> {
         is_cpu: decoder.device().is_cpu(),
         prompt: longest_prompt(model, config)?,
     };
-    // The frozen weights are in memory by now.
-    let held = decoder.config.parameters() * setting.weight_bytes;
-    let all = free_bytes(decoder.device()).map(|free| free + held);
     let needs = setting.needs();
+    // The frozen weights are in memory by now, and a driver has what it takes.
+    let held = decoder.config.parameters() * setting.weight_bytes + needs.driver;
+    let all = free_bytes(decoder.device()).map(|free| free + held);
     let too_little = all.filter(|all| needs.total() > *all);
     let advice = too_little.map(|all| advice(&setting, all));
     let device = all_bytes(decoder.device());

@@ -4,6 +4,7 @@ use crate::env::schema::{Episode, Split};
 use crate::ui::app::App;
 use crate::ui::clerk::Request;
 use crate::ui::gate;
+use crate::ui::labelling::access::ONLY_WATCHING;
 use crate::ui::labelling::{Access, verbs};
 use crate::ui::msg::Effect;
 
@@ -14,6 +15,10 @@ pub fn label(app: &mut App) -> Vec<Effect> {
         app.say("there is no alert to label");
         return Vec::new();
     };
+    if app.is_read_only {
+        app.say(ONLY_WATCHING);
+        return Vec::new();
+    }
     let id = gate::clean(&entry.episode.alert.alert_id).into_owned();
     if entry.episode.split == Split::Holdout {
         app.say(format!(

@@ -4,7 +4,7 @@ use crate::label::export::Format;
 use crate::ui::app::App;
 use crate::ui::clerk::Request;
 use crate::ui::keys::Verb;
-use crate::ui::labelling::Access;
+use crate::ui::labelling::access::ONLY_WATCHING;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
 
@@ -23,22 +23,26 @@ pub const FORMATS: [(Format, &str); 3] = [
 
 /// Opens the list.
 pub(super) fn open(app: &mut App) {
-    match app.labelling.access {
-        Access::Open => app.layers.push(Layer::Formats { chosen: 0 }),
-        _ => app.say(NOT_READ),
+    match why_not(app) {
+        Some(why) => app.say(why),
+        None => app.layers.push(Layer::Formats { chosen: 0 }),
     }
 }
 
-const NOT_READ: &str = "the labels are not read yet";
-
 /// Has the clerk write what is submitted as examples of that format.
 pub(super) fn write(app: &mut App, format: Format) -> Vec<Effect> {
-    match app.labelling.access {
-        Access::Open => vec![Effect::Label(Request::Export(format))],
-        _ => {
-            app.say(NOT_READ);
-            Vec::new()
-        }
+    if let Some(why) = why_not(app) {
+        app.say(why);
+        return Vec::new();
+    }
+    vec![Effect::Label(Request::Export(format))]
+}
+
+/// Why no examples can be written now.
+fn why_not(app: &App) -> Option<String> {
+    match app.is_read_only {
+        true => Some(ONLY_WATCHING.to_owned()),
+        false => app.labelling.why_not_read(),
     }
 }
 

@@ -1,14 +1,16 @@
 //! What each verb does on the labelling screen, and what the clerk's word does to it.
 
+use crate::env::schema::Episode;
 use crate::label::State;
 use crate::label::examples::Written;
 use crate::label::export::Format;
 use crate::ui::app::{App, ScreenName};
-use crate::ui::clerk::Outcome;
+use crate::ui::clerk::{Outcome, Request};
 use crate::ui::detail;
 use crate::ui::editing;
 use crate::ui::gate;
 use crate::ui::keys::Verb;
+use crate::ui::labelling::access::ONLY_WATCHING;
 use crate::ui::labelling::agreeing::{Disagreement, all_disagreements, disagreements};
 use crate::ui::labelling::deciding::{accept, choose, drafted, mark, settle, submit};
 use crate::ui::labelling::drafts::type_line;
@@ -23,7 +25,7 @@ use crate::ui::scroll::stride;
 /// Shows the screen; the labels are read when it is shown first.
 pub fn show(app: &mut App) -> Vec<Effect> {
     app.screen = ScreenName::Labelling;
-    let mut effects = app.labelling.open();
+    let mut effects = app.labelling.open(app.is_read_only);
     effects.extend(app.labelling.ask(&app.queue));
     effects
 }
@@ -57,7 +59,7 @@ pub fn perform(app: &mut App, verb: Verb) -> Vec<Effect> {
                 app.say(ALONE);
             }
         }
-        Verb::ShowAgreement => show_agreement(app),
+        Verb::ShowAgreement => effects = show_agreement(app),
         Verb::ExportLabels => return formats::write(app, Format::PromptCompletion),
         Verb::ChooseFormat => formats::open(app),
         Verb::ShowGuidelines => app.layers.push(Layer::guidelines()),
@@ -115,12 +117,20 @@ fn jump(labelling: &mut Labelling, to_end: bool) {
     }
 }
 
-/// The page is of what is on disk: nothing is there before it is read.
-fn show_agreement(app: &mut App) {
-    match app.labelling.access {
-        Access::Open => app.layers.push(Layer::Agreement { cursor: 0 }),
-        _ => app.say("the labels are not read yet"),
+/// The page is of what is on disk: what others have written since is read, and comes into it.
+fn show_agreement(app: &mut App) -> Vec<Effect> {
+    if let Some(why) = app.labelling.why_not_read() {
+        app.say(why);
+        return Vec::new();
     }
+    app.layers.push(Layer::Agreement { cursor: 0 });
+    reread()
+}
+
+/// Has everybody's labels read again; the agreement is of what is on disk then.
+#[must_use]
+pub fn reread() -> Vec<Effect> {
+    vec![Effect::Label(Request::Reread)]
 }
 
 /// Moves the cursor of the agreement page, or of the list of disagreements, as a verb of movement says.
@@ -174,7 +184,9 @@ fn go_to(app: &mut App, found: Option<&Disagreement>) -> Vec<Effect> {
 
 /// Decisions on the selected alert.
 fn decide(app: &mut App, verb: Verb) -> Vec<Effect> {
-    if let Some(why) = why_not(&app.labelling) {
+    let is_watched = app.is_read_only && verb != Verb::NextPending;
+    let watched = is_watched.then(|| ONLY_WATCHING.to_owned());
+    if let Some(why) = watched.or_else(|| why_not(&app.labelling)) {
         app.say(why);
         return Vec::new();
     }
@@ -215,7 +227,7 @@ fn why_not(labelling: &Labelling) -> Option<String> {
         Access::Open if labelling.current().is_none() => Some("there is no alert to label".into()),
         Access::Open => None,
         Access::Failed(why) => Some(format!("nothing can be labelled: {}", gate::clean(why))),
-        Access::Closed | Access::Opening => Some("the labels are being read".into()),
+        Access::Closed | Access::Opening => labelling.why_not_read(),
     }
 }
 
@@ -224,20 +236,11 @@ pub fn heard(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     match outcome {
         Outcome::Opened(opened) => app.labelling.opened(opened),
         Outcome::Came(episodes) if episodes.is_empty() => return Vec::new(),
-        Outcome::Came(episodes) => {
-            let said = match episodes.len() {
-                1 => "1 alert has come by import".to_owned(),
-                count => format!("{count} alerts have come by import"),
-            };
-            let was_endless = app.labelling.is_endless();
-            app.labelling.came(episodes);
-            let gone = was_endless && !app.labelling.is_endless();
-            let more = if gone {
-                "; t brings the generated ones back"
-            } else {
-                ""
-            };
-            app.say(said + more);
+        Outcome::Came(episodes) => came(app, episodes),
+        Outcome::Reread(labels) => app.labelling.reread(labels),
+        Outcome::NotReread(why) => {
+            let said = format!("the labels are as they were read before: {why}");
+            app.complain(gate::clean(&said));
         }
         Outcome::Added(episode) => adding::added(app, *episode),
         Outcome::NotAdded { alert_id, why } => adding::not_added(app, &alert_id, &why),
@@ -269,4 +272,130 @@ pub fn heard(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     }
     app.touch(Urgency::Input);
     app.labelling.ask(&app.queue)
+}
+
+/// Alerts were imported while the workbench was open.
+fn came(app: &mut App, episodes: Vec<Episode>) {
+    let said = match episodes.len() {
+        1 => "1 alert has come by import".to_owned(),
+        count => format!("{count} alerts have come by import"),
+    };
+    let was_endless = app.labelling.is_endless();
+    app.labelling.came(episodes);
+    let gone = was_endless && !app.labelling.is_endless();
+    let more = if gone {
+        "; t brings the generated ones back"
+    } else {
+        ""
+    };
+    app.say(said + more);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::env::schema::Action;
+    use crate::label::testing::{decided, label};
+    use crate::label::{State, Store, Writer};
+    use crate::ui::app::{App, ScreenName};
+    use crate::ui::clerk::{Clerk, Request};
+    use crate::ui::labelling::Access;
+    use crate::ui::layer::Layer;
+    use crate::ui::msg::Effect;
+    use crate::ui::tests::fixtures::{app, press, seen};
+    use crate::ui::tests::label_desk::{Desk, imported};
+
+    /// A desk on a folder that there is, at which nothing has been pressed.
+    fn desk(store: &Store, app: App) -> Desk {
+        Desk {
+            folder: tempfile::tempdir().expect("a folder of nobody"),
+            app,
+            clerk: Clerk {
+                store: store.clone(),
+                annotator: "analyst".into(),
+                desk: None,
+            },
+        }
+    }
+
+    #[test]
+    fn the_agreement_page_holds_what_others_write_while_the_workbench_is_open() {
+        let mut desk = Desk::on(&imported());
+        let truth = &imported()[0].truth;
+        desk.press(&format!("{} Enter", truth.action.index() + 1));
+        desk.type_line("as I see it");
+        desk.press("v");
+        assert!(!seen(&desk.app, (100, 30)).contains("analyst and bob"));
+        let same = Store::new(desk.clerk.store.path());
+        let mut bob = Writer::open(&same, "bob").expect("free");
+        let wrong = Action::ALL.into_iter().find(|a| *a != truth.action);
+        let wrong = wrong.expect("five");
+        let id = &imported()[0].episode_id;
+        let of_bob = label("bob", id, decided(wrong, "L1-0", "r"));
+        bob.append(&of_bob).expect("written");
+        desk.press("Esc v");
+        let shown = seen(&desk.app, (100, 30));
+        let wanted = format!("bob {wrong}");
+        assert!(shown.contains("analyst and bob"), "{shown}");
+        assert!(shown.contains(&wanted), "{wanted}:\n{shown}");
+        // What cannot be read is said, and the page is as it was.
+        let broken = desk.clerk.store.path().join("labels.jsonl");
+        std::fs::write(broken, "no label\n").expect("written");
+        desk.press("Esc v");
+        assert!(desk.said().contains("line 1"), "{}", desk.said());
+        assert!(seen(&desk.app, (100, 30)).contains(&wanted));
+    }
+
+    #[test]
+    fn while_another_process_has_the_labels_every_key_says_so() {
+        let folder = tempfile::tempdir().expect("folder");
+        let store = Store::new(folder.path());
+        let _other = Writer::open(&store, "analyst").expect("free");
+        let mut desk = desk(&store, app());
+        for key in ["F3", "v", "w", "2"] {
+            desk.app.toast = None;
+            desk.press(key);
+            let said = desk.said();
+            assert!(said.contains("in another process"), "{key}: {said}");
+        }
+        assert!(desk.app.layers.is_empty());
+    }
+
+    #[test]
+    fn who_watches_a_run_reads_labels_without_the_lock_and_changes_none() {
+        let folder = tempfile::tempdir().expect("folder");
+        let store = Store::new(folder.path());
+        store.add_episodes(&imported()).expect("added");
+        let mut watching = app();
+        watching.is_read_only = true;
+        let mut watcher = desk(&store, watching);
+        watcher.press("F3");
+        assert_eq!(watcher.app.labelling.access, Access::Open);
+        for keys in ["2", "Enter", "Space", "e", "c", "s", "x", "f", "u", "w"] {
+            watcher.app.toast = None;
+            watcher.press(keys);
+            let said = watcher.said();
+            assert!(said.contains("only watching"), "{keys}: {said}");
+        }
+        assert!(watcher.app.layers.is_empty());
+        watcher.press("F1 t");
+        let asked = press(&mut watcher.app, "L");
+        let is_add = |effect: &Effect| matches!(effect, Effect::Label(Request::Add(_)));
+        assert!(!asked.iter().any(is_add) && watcher.said().contains("only watching"));
+        assert_eq!(watcher.app.screen, ScreenName::Episodes);
+        assert!(!store.path().join("labels.jsonl").exists());
+        // A workbench opened meanwhile labels, and the watcher sees it on the next look.
+        let mut workbench = desk(&store, app());
+        workbench.press("F3");
+        workbench.press("2 e");
+        workbench.type_line("as I see it");
+        watcher.press("F3");
+        let item = &watcher.app.labelling.items()[0];
+        assert_eq!(item.decision.state, State::Draft);
+        assert_eq!(item.decision.action, Some(Action::Monitor));
+        watcher.press("v");
+        assert_eq!(
+            watcher.app.layers.last(),
+            Some(&Layer::Agreement { cursor: 0 })
+        );
+    }
 }

@@ -157,6 +157,9 @@ pub fn go_to_step(app: &mut App, typed: &str) -> Vec<Effect> {
         return Vec::new();
     };
     app.training.view.put_cursor(step, extent);
+    if step > extent.last {
+        app.say(format!("the last step is {}", extent.last));
+    }
     if app.training.pane == TrainingPane::Rollouts {
         return show_rollouts(app, step.clamp(1, extent.last.max(1)));
     }

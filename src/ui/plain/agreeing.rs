@@ -10,10 +10,13 @@ use crate::ui::labelling::{Access, Labelling, verbs};
 impl Plain<'_> {
     /// The annotator against each other side; or to the alert of the disagreement of that number.
     pub(super) fn agreement(&mut self, rest: &str) -> io::Result<()> {
-        let labelling = &self.app.labelling;
-        if labelling.access != Access::Open {
+        if self.app.labelling.access != Access::Open {
             return self.put("The labels are not open.");
         }
+        // Others may have written since they were read.
+        self.act(verbs::reread())?;
+        self.wait_for_clerk()?;
+        let labelling = &self.app.labelling;
         if rest.is_empty() {
             let lines = agreement(labelling);
             return self.put_all(&lines);

@@ -12,7 +12,7 @@ use crate::ui::leaving::losses;
 use crate::ui::msg::ExitReason;
 use crate::ui::order::Order;
 use crate::ui::perform::perform;
-use crate::ui::queue::{Model, adapter_name};
+use crate::ui::queue::{Model, Queue, adapter_name};
 use crate::ui::searching;
 use crate::ui::starting::EXTRA;
 
@@ -127,10 +127,19 @@ impl Plain<'_> {
         if !self.app.queue.is_looking || said.as_ref().is_some_and(|said| said.is_bad) {
             self.tell(said)?;
         }
+        // One batch a word: no key could end it here.
+        let batch = self.app.queue.ahead.clone();
+        let is_ready = |queue: &Queue| matches!(queue.model, Model::Ready { .. });
         self.wait(|plain| {
             let queue = &plain.app.queue;
-            !queue.is_looking || !matches!(queue.model, Model::Ready { .. })
-        })
+            !queue.is_looking || queue.ahead != batch || !is_ready(queue)
+        })?;
+        match self.app.queue.stop_looking() {
+            Some(none) if is_ready(&self.app.queue) => {
+                self.put(&format!("note: {}; mismatch looks on", none.said()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn stage(&mut self, rest: &str) -> io::Result<()> {

@@ -93,6 +93,16 @@ impl Plain<'_> {
         Ok(())
     }
 
+    /// Whether `name` is taken for that of a run: it is long enough, or a run is called just so.
+    fn is_called(&mut self, name: &str) -> io::Result<bool> {
+        if name.len() >= LEAST_OF_A_NAME || name == shipped::ID {
+            return Ok(true);
+        }
+        self.look_for_runs()?;
+        let mut runs = self.app.runs.visible().into_iter();
+        Ok(runs.any(|run| run.name() == name))
+    }
+
     /// Writes a note on a run; without a text tells the one there is.
     pub(super) fn note_on_run(&mut self, rest: &str) -> io::Result<()> {
         let (name, text) = halves(rest);
@@ -101,7 +111,7 @@ impl Plain<'_> {
                 "note takes a run and a text here: note RUN TEXT; on labelling it notes the alert",
             );
         }
-        if !text.is_empty() && name.len() < LEAST_OF_A_NAME && name != shipped::ID {
+        if !text.is_empty() && !self.is_called(name)? {
             return self.put(&format!(
                 "no run is noted on by {name} alone: at least its day, as in note 20260101 TEXT"
             ));

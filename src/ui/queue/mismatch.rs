@@ -3,7 +3,7 @@
 use crate::ui::queue::seeking::LOOKED_THROUGH;
 use crate::ui::queue::{Answer, Model, Queue};
 
-/// How many alerts the model is asked about when looking for a mismatch.
+/// How many alerts the model is asked about at a time when looking for a mismatch.
 const LOOK_FOR: usize = 24;
 
 /// Where looking for a mismatch has led.
@@ -11,11 +11,11 @@ const LOOK_FOR: usize = 24;
 pub enum Mismatch {
     /// To one; how far it is wrong, once that is revealed.
     Found(Option<Wrong>),
-    /// To none among so many answered; so many more are asked about.
+    /// To none among so many others answered; so many more are asked about.
     Asked { answered: usize, asked: usize },
-    /// To none among so many answered, and nothing more is asked about.
+    /// To none among so many others answered, and nothing more is asked about.
     None { answered: usize },
-    /// To none among so many revealed: what is hidden is not gone through while the model's answers are.
+    /// To none among so many others revealed: what is hidden is not gone through while the model's answers are.
     Blind { revealed: usize },
 }
 
@@ -40,14 +40,15 @@ impl Mismatch {
                 _ => "the model's citation is wrong here, its action is right",
             }
             .to_owned(),
+            // Whether the alert in front is one itself is not told.
             Mismatch::Asked { answered, asked } => format!(
-                "no mismatch among {answered} answered alerts: {asked} more are asked about (any key stays here)"
+                "no mismatch among {answered} others: {asked} more are asked about (any key stays here)"
             ),
             Mismatch::None { answered } => {
-                format!("no other mismatch among {answered} answered alerts")
+                format!("no mismatch among {answered} answered alerts besides this one")
             }
             Mismatch::Blind { revealed } => format!(
-                "no other mismatch among {revealed} revealed alerts; blind, m goes to no hidden one: that would tell (v ends it)"
+                "no mismatch among {revealed} revealed alerts besides this one; blind, m goes to no hidden one: that would tell (v ends it)"
             ),
         }
     }
@@ -86,15 +87,16 @@ impl Queue {
         matches!(self.answer(at), None | Some(Answer::Thinking))
     }
 
+    /// How many alerts of the list are answered besides the selected one.
     fn known(&self) -> usize {
-        let visible = self.visible().into_iter();
-        visible.filter(|at| !self.is_open(*at)).count()
+        let others = self.round().into_iter();
+        others.filter(|at| !self.is_open(*at)).count()
     }
 
-    /// To the next mismatch among the answers there are.
-    fn go_to_mismatch(&mut self) -> Option<Mismatch> {
-        let mut round = self.round().into_iter();
-        let at = round.find(|at| self.wrong_at(*at).is_some())?;
+    /// To the first mismatch of `places`.
+    fn go_to_mismatch(&mut self, places: &[usize]) -> Option<Mismatch> {
+        let mut places = places.iter().copied();
+        let at = places.find(|at| self.wrong_at(*at).is_some())?;
         self.select(at);
         let is_revealed = self.is_revealed(at);
         Some(Mismatch::Found(self.wrong_at(at).filter(|_| is_revealed)))
@@ -103,31 +105,45 @@ impl Queue {
     /// To the next alert of the list that the model got wrong (action or citation), of those it has answered; asks about
     /// more where there is none.
     pub fn next_mismatch(&mut self) -> Mismatch {
-        if let Some(found) = self.go_to_mismatch() {
+        let others = self.round();
+        if let Some(found) = self.go_to_mismatch(&others) {
             return found;
         }
         if self.is_blind {
-            let visible = self.visible().into_iter();
-            let revealed = visible.filter(|at| self.is_revealed(*at)).count();
+            let others = others.into_iter();
+            let revealed = others.filter(|at| self.is_revealed(*at)).count();
             return Mismatch::Blind { revealed };
         }
-        let answered = self.known();
+        self.look_on()
+    }
+
+    /// Asks about the next alerts of the list that are not answered, where there are any and the model is free.
+    fn look_on(&mut self) -> Mismatch {
         // Weights that are still loading answer what was asked for when they are there.
-        if self.is_training || !matches!(self.model, Model::Ready { .. } | Model::Loading) {
+        let is_free =
+            !self.is_training && matches!(self.model, Model::Ready { .. } | Model::Loading);
+        let open = if is_free {
+            self.more_open()
+        } else {
+            Vec::new()
+        };
+        let (answered, asked) = (self.known(), open.len());
+        self.is_looking = asked > 0;
+        if asked == 0 {
             return Mismatch::None { answered };
         }
+        self.ahead = open;
+        Mismatch::Asked { answered, asked }
+    }
+
+    /// The next alerts of the list that are not answered, generated where all there are have been.
+    fn more_open(&mut self) -> Vec<usize> {
         let mut open = self.open_ahead();
-        if open.len() < LOOK_FOR && self.entries().len() < LOOKED_THROUGH {
+        while open.is_empty() && self.lacks_alerts() {
             self.generate((self.entries().len() + 2 * LOOK_FOR).min(LOOKED_THROUGH));
             open = self.open_ahead();
         }
-        let asked = open.len();
-        self.ahead = open;
-        self.is_looking = asked > 0;
-        match asked {
-            0 => Mismatch::None { answered },
-            _ => Mismatch::Asked { answered, asked },
-        }
+        open
     }
 
     /// The next alerts of the list that are not answered yet.
@@ -137,18 +153,27 @@ impl Queue {
         open.take(LOOK_FOR).collect()
     }
 
-    /// After an answer: to the mismatch that was looked for, or the end of looking; none while neither is known.
+    /// After an answer: to the mismatch that was looked for, or on to the next alerts where all that were asked about are
+    /// right; none while neither is known.
     pub fn go_on_looking(&mut self) -> Option<Mismatch> {
         if !self.is_looking {
             return None;
         }
-        if let Some(found) = self.go_to_mismatch() {
+        let asked = self.ahead.clone();
+        if let Some(found) = self.go_to_mismatch(&asked) {
             return Some(found);
         }
-        if self.ahead.iter().any(|at| self.is_open(*at)) {
+        // A run in progress leaves the model no time for them.
+        let is_under_way = !self.is_training && asked.iter().any(|at| self.is_open(*at));
+        (!is_under_way).then(|| self.look_on())
+    }
+
+    /// Ends looking where nobody waits for it any longer: what is known of it, none where nothing was looked for.
+    pub fn stop_looking(&mut self) -> Option<Mismatch> {
+        if !self.is_looking {
             return None;
         }
-        self.is_looking = false;
+        self.look_around();
         let answered = self.known();
         Some(Mismatch::None { answered })
     }

@@ -105,8 +105,11 @@ pub fn draw_header(entry: &Entry, title: &str, theme: &Theme, area: Rect, buf: &
     lines(header_rows(entry, is_bare, theme, width, most), room, buf);
 }
 
-/// What the header says, in at most `most` rows: the summary in a row of its own where there is room, without the time where
-/// there is little. What has no room at all ends in a mark.
+/// Cells that a category gets at most: first all it wants, then fewer.
+const CATEGORY: [usize; 3] = [usize::MAX, 10, 1];
+
+/// What the header says, in at most `most` rows: the summary in a row of its own where there is room. Where there is little,
+/// the summary is cut first, then the category, and the time is left out last. What has no room at all ends in a mark.
 fn header_rows(
     entry: &Entry,
     is_bare: bool,
@@ -114,15 +117,22 @@ fn header_rows(
     width: usize,
     most: usize,
 ) -> Vec<Line<'static>> {
-    let tries = [(true, "\n"), (true, ""), (false, "")];
-    let mut rows = Vec::new();
-    for (with_time, before_summary) in tries {
-        let pieces = header(entry, is_bare, with_time, before_summary, theme);
-        let pieces: Vec<(&str, Style)> = pieces.iter().map(|(t, s)| (t.as_str(), *s)).collect();
-        rows = wrap_styled(&pieces, width);
-        if rows.len() <= most {
-            return rows;
-        }
+    let fields = |with_time, category| header(entry, is_bare, with_time, category, theme);
+    let whole = |mut pieces: Vec<(String, Style)>, before_summary: &str| {
+        let summary = format!("{before_summary}{}", entry.episode.alert.summary);
+        pieces.push((summary, theme.style(Token::Text)));
+        wrapped(&pieces, width)
+    };
+    let rows = whole(fields(true, usize::MAX), "\n");
+    if rows.len() <= most {
+        return rows;
+    }
+    let mut timed = CATEGORY.into_iter().map(|cells| fields(true, cells));
+    let found = timed.find(|pieces| wrapped(pieces, width).len() <= most);
+    let pieces = found.unwrap_or_else(|| fields(false, usize::MAX));
+    let mut rows = whole(pieces, "");
+    if rows.len() <= most {
+        return rows;
     }
     let rest = rows.split_off(most.saturating_sub(1));
     let rest: Vec<String> = rest.iter().map(ToString::to_string).collect();
@@ -132,12 +142,18 @@ fn header_rows(
     rows
 }
 
-/// Id and time where no title says them, the alert's fields, its techniques once the truth is revealed, and its summary.
+fn wrapped(pieces: &[(String, Style)], width: usize) -> Vec<Line<'static>> {
+    let pieces: Vec<(&str, Style)> = pieces.iter().map(|(t, s)| (t.as_str(), *s)).collect();
+    wrap_styled(&pieces, width)
+}
+
+/// Id and time where no title says them, the alert's fields (of its category so many cells at most), and its techniques once
+/// the truth is revealed.
 fn header(
     entry: &Entry,
     is_bare: bool,
     with_time: bool,
-    before_summary: &str,
+    category: usize,
     theme: &Theme,
 ) -> Vec<(String, Style)> {
     let alert = &entry.episode.alert;
@@ -150,9 +166,10 @@ fn header(
             pieces.push((format!("{} ", record::utc(&alert.timestamp)), faint));
         }
     }
+    let category = cut(&alert.category, category, theme.glyphs.cut);
     for (name, value) in [
         ("severity", &alert.severity),
-        ("category", &alert.category),
+        ("category", &category),
         ("host", &alert.host),
         ("user", &alert.user),
     ] {
@@ -172,7 +189,6 @@ fn header(
         pieces.push(("ATT&CK=".to_owned(), faint));
         pieces.push((format!("{techniques} "), theme.style(Token::Key)));
     }
-    pieces.push((format!("{before_summary}{}", alert.summary), text));
     pieces
 }
 

@@ -284,6 +284,7 @@ fn own_mark(entry: &Entry, theme: &Theme) -> (String, Style) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::screen::episodes::beside;
 
     fn kinds(width: usize) -> Vec<(Kind, usize)> {
         Columns::fit(width, 6, Order::Queue).0
@@ -325,7 +326,9 @@ mod tests {
         assert_eq!(names(kinds(48)), at_120);
         let at_140 = [Number, Outcome, Action, You, Severity, Id, Host, Category];
         assert_eq!(names(kinds(64)), at_140);
-        assert_eq!(names(kinds(90)), Kind::ALL);
+        let at_200 = kinds(usize::from(beside(200)) - 2);
+        assert!(at_200.contains(&(Category, CATEGORY.1)), "{at_200:?}");
+        assert_eq!(names(at_200), Kind::ALL);
         let host = kinds(92).into_iter().find(|(kind, _)| *kind == Host);
         assert_eq!(host, Some((Host, HOST.1)));
         let host = kinds(110).into_iter().find(|(kind, _)| *kind == Host);

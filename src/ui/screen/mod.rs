@@ -127,7 +127,9 @@ fn statuses(app: &App) -> Vec<String> {
     let plus = if adapter.is_empty() { "" } else { " + " };
     let run = app.training.live().filter(|run| !run.is_shipped);
     let run = run.map_or_else(String::new, |run| {
-        let step = run.status.as_ref().map_or(0, |status| status.step);
+        let told = run.status.as_ref().map_or(0, |status| status.step);
+        // What is told of steps may be ahead of what is told of the run.
+        let step = told.max(run.last_step);
         let word = state_word(run);
         match run.total_steps() {
             0 => format!(" {word}"),

@@ -159,7 +159,7 @@ fn blind_the_next_mismatch_is_one_that_is_revealed_already() {
     assert!(effects.is_empty(), "nothing is asked about on the way");
     assert_eq!(app.queue.selected(), 0);
     assert!(
-        toast(&app).starts_with("no other mismatch among 0 revealed alerts"),
+        toast(&app).starts_with("no mismatch among 0 revealed alerts besides this one"),
         "{}",
         toast(&app)
     );

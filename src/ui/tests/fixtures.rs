@@ -84,6 +84,14 @@ pub fn answer(
     }
 }
 
+/// A workbench whose model has answered rightly.
+pub fn answered() -> App {
+    let mut app = app();
+    let effects = update(&mut app, ready());
+    answer(&mut app, effects, right);
+    app
+}
+
 /// A response that is right.
 pub fn right(episode: &crate::env::schema::Episode) -> String {
     let truth = &episode.truth;

@@ -4,6 +4,7 @@ mod adapters;
 mod careful;
 mod chart_keys;
 mod comparing;
+mod copies;
 mod event_loop;
 pub(super) mod fixtures;
 mod found;

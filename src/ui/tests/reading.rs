@@ -5,7 +5,9 @@ use crate::link::Fact;
 use crate::ui::app::{App, update};
 use crate::ui::msg::Msg;
 use crate::ui::queue::Entry;
+use crate::ui::record;
 use crate::ui::tests::fixtures::{answer, app, press, ready, right, seen, wrong};
+use crate::ui::tests::label_desk::{Desk, imported};
 
 const SIZES: [(u16, u16); 4] = [(60, 16), (80, 24), (120, 35), (200, 60)];
 
@@ -45,28 +47,27 @@ fn the_header_is_whole_or_marked_with_its_time_and_techniques_once_revealed() {
         let shown = seen(&app, size);
         for wanted in [
             "severity=high",
-            "category=credential_access",
             "host=laptop-finance-0123",
             "user=y.tanaka-the-elder",
         ] {
             assert!(shown.contains(wanted), "{wanted} {size:?}:\n{shown}");
         }
+        // With names as long as these it gives way to the time.
+        assert!(
+            size.0 == 60 || shown.contains("category=credential_access"),
+            "{size:?}:\n{shown}"
+        );
         assert!(
             !shown.contains("T1567.002"),
             "the truth is hidden:\n{shown}"
         );
         let (id, time) = {
             let alert = &app.queue.current().expect("an alert").episode.alert;
-            (
-                alert.alert_id.clone(),
-                crate::ui::record::utc(&alert.timestamp),
-            )
+            (alert.alert_id.clone(), record::utc(&alert.timestamp))
         };
         assert!(time.ends_with(" UTC"));
-        if size.0 > 60 {
-            let line = shown.lines().find(|l| l.contains(&time));
-            assert!(line.is_some_and(|l| l.contains(&id)), "{size:?}:\n{shown}");
-        }
+        let line = shown.lines().find(|l| l.contains(&time));
+        assert!(line.is_some_and(|l| l.contains(&id)), "{size:?}:\n{shown}");
     }
     press(&mut app, "r");
     for size in SIZES {
@@ -96,6 +97,19 @@ fn a_summary_without_room_ends_in_a_mark() {
             header.contains('…') || header.contains("the end"),
             "{shown}"
         );
+    }
+}
+
+#[test]
+fn a_summary_and_a_category_give_way_to_the_time_of_an_alert_to_label() {
+    let mut episode = imported().remove(0);
+    episode.alert.category = "credential_access".into();
+    episode.alert.summary = "many words ".repeat(60);
+    let time = record::utc(&episode.alert.timestamp);
+    let desk = Desk::on(&[episode]);
+    for size in SIZES {
+        let shown = seen(&desk.app, size);
+        assert!(shown.contains(&time), "{size:?}:\n{shown}");
     }
 }
 

@@ -381,10 +381,20 @@ fn from_a_curve_to_the_rollouts_behind_it_and_to_a_step() {
         Some(110),
         "no further than the run"
     );
+    assert_eq!(said(&app), "the last step is 110");
     press(&mut app, "v r");
     assert!(
         said(&app).contains("they come with GRPO steps"),
         "{}",
         said(&app)
     );
+}
+
+#[test]
+fn the_top_bar_tells_the_step_that_the_progress_tells() {
+    let mut app = training(38, "F2");
+    tell(&mut app, RunFact::Metrics(row(39)));
+    let shown = seen(&app, LARGE);
+    let top = shown.lines().next().unwrap_or_default();
+    assert!(top.contains(" 39/"), "{top}");
 }

@@ -1,8 +1,11 @@
 //! Going through the queue: filters as they are typed, and the model's mismatches.
 
 use crate::env::schema::Episode;
+use crate::link::{Command, Fact};
 use crate::ui::app::{App, update};
-use crate::ui::msg::Msg;
+use crate::ui::msg::{Effect, Msg};
+use crate::ui::queue::mismatch::Mismatch;
+use crate::ui::queue::seeking::LOOKED_THROUGH;
 use crate::ui::tests::fixtures::{
     answer, app, event, press, ready, rest, right, seen, type_text, wrong,
 };
@@ -19,11 +22,54 @@ fn looking_for_mismatches_ends_and_says_so() {
     let effects = press(&mut app, "m");
     answer(&mut app, effects, right);
     assert_eq!(app.queue.selected(), 0);
-    assert!(
-        said(&app).starts_with("no other mismatch among 28 answered"),
-        "{}",
-        said(&app)
-    );
+    let all = app.queue.entries().len();
+    assert_eq!(all, LOOKED_THROUGH);
+    let others = all - 1;
+    let wanted = format!("no mismatch among {others} answered alerts besides this one");
+    assert_eq!(said(&app), wanted);
+    assert!(!app.queue.is_looking);
+}
+
+#[test]
+fn looking_goes_on_past_the_first_alerts_that_are_asked_about() {
+    let mut app = app();
+    let effects = update(&mut app, ready());
+    answer(&mut app, effects, right);
+    let effects = press(&mut app, "m");
+    let only_36 = |episode: &Episode| match episode.index {
+        36 => wrong(episode),
+        _ => right(episode),
+    };
+    answer(&mut app, effects, only_36);
+    assert_eq!(app.queue.selected(), 36, "{}", said(&app));
+    assert!(!app.queue.is_looking);
+    assert!(said(&app).contains("the reveal tells which"));
+}
+
+#[test]
+fn what_is_looked_through_is_said_batch_by_batch_until_a_run_wants_the_model() {
+    let mut app = app();
+    let effects = update(&mut app, ready());
+    answer(&mut app, effects, right);
+    let mut effects = press(&mut app, "m");
+    let first = app.queue.ahead.clone();
+    while app.queue.ahead == first {
+        let effect = effects.pop().expect("more is asked about");
+        if let Effect::Send(Command::Infer(request)) = effect {
+            // No answer is no mismatch either.
+            let none = Fact::InferenceFailed {
+                id: request.id,
+                message: "too long".into(),
+            };
+            effects.extend(update(&mut app, Msg::Fact(none)));
+        }
+    }
+    let told = said(&app);
+    assert!(told.starts_with("no mismatch among 27 others: "), "{told}");
+    assert!(app.queue.is_looking);
+    app.queue.is_training = true;
+    let ended = app.queue.go_on_looking();
+    assert_eq!(ended, Some(Mismatch::None { answered: 27 }));
     assert!(!app.queue.is_looking);
 }
 

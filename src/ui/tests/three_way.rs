@@ -149,7 +149,7 @@ fn the_queue_has_the_columns_that_fit_and_ids_are_whole() {
     for (width, height, there, left_out) in table {
         let frame = seen(&app, (width, height));
         // Beside the alert the row goes on with the alert's own pane.
-        let cells = if width < 110 { usize::from(width) } else { 90 };
+        let cells = if width < 110 { usize::from(width) } else { 92 };
         let row: String = row(&frame, " 1b ").chars().take(cells).collect();
         assert!(row.contains(&id) && row.contains(said), "{row}\n{frame}");
         for wanted in there {

@@ -1,6 +1,6 @@
 //! What-if: fields edited in a copy, what follows, and what stays as it was.
 
-use crate::env::events::{self, Kind};
+use crate::env::events;
 use crate::env::schema::Episode;
 use crate::link::Command;
 use crate::ui::app::{App, update};
@@ -202,7 +202,7 @@ fn a_value_of_another_kind_says_why_and_keeps_the_line_open() {
         lines.find_map(|(line, event)| {
             let known = events::find(&event.event_type)?;
             let mut fields = known.fields.iter();
-            let field = fields.find(|field| matches!(field.kind, Kind::Number(..)))?;
+            let field = fields.find(|field| field.kind.is_number())?;
             Some((line, field.name))
         })
     };

@@ -1,13 +1,11 @@
 //! Cells in another order: look after look instead of row after row.
 //!
-//! Setting a true colour takes twenty bytes and going to a place seven. Row after row, the frames of panes, the names of fields
+//! Setting a colour takes eleven bytes or more and going to a place six. Row after row, the frames of panes, the names of fields
 //! and their values take turns; look by look each colour is set once.
 
-use ratatui::buffer::Cell;
-use ratatui::style::Color;
 use unicode_width::UnicodeWidthStr;
 
-use super::{Drawn, Ink, SHOWS_ON_BLANKS};
+use super::{Drawn, Ink};
 
 /// Cells side by side that look alike; a blank that shows nothing looks like any neighbour.
 struct Stretch<'a> {
@@ -21,23 +19,11 @@ impl Stretch<'_> {
         let is_before = |(at, row, _): &Drawn<'_>| *row == y && at.saturating_add(1) == x;
         let is_alike = match (self.look, look) {
             (Some(own), Some(other)) => own == other,
-            (Some(ink), None) | (None, Some(ink)) => !shows_on_blanks(ink),
+            (Some(ink), None) | (None, Some(ink)) => !ink.shows_on_blanks(),
             (None, None) => true,
         };
         is_alike && self.cells.last().is_some_and(is_before)
     }
-}
-
-const fn ink(cell: &Cell) -> Ink {
-    Ink {
-        fg: cell.fg,
-        bg: cell.bg,
-        modifier: cell.modifier,
-    }
-}
-
-fn shows_on_blanks(ink: Ink) -> bool {
-    ink.bg != Color::Reset || ink.modifier.intersects(SHOWS_ON_BLANKS)
 }
 
 /// These cells look by look, each look where it first appears. None where a character is not one cell wide: what it does to the
@@ -60,8 +46,8 @@ pub(super) fn by_look<'a>(cells: &[Drawn<'a>]) -> Option<Vec<Drawn<'a>>> {
 fn stretches<'a>(cells: &[Drawn<'a>]) -> Vec<Stretch<'a>> {
     let mut stretches: Vec<Stretch<'a>> = Vec::new();
     for &drawn in cells {
-        let ink = ink(drawn.2);
-        let look = (drawn.2.symbol() != " " || shows_on_blanks(ink)).then_some(ink);
+        let ink = Ink::of(drawn.2);
+        let look = (drawn.2.symbol() != " " || ink.shows_on_blanks()).then_some(ink);
         match stretches.last_mut().filter(|last| last.takes(drawn, look)) {
             Some(last) => {
                 last.look = last.look.or(look);

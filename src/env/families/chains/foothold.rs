@@ -270,7 +270,7 @@ pub(super) const FAMILIES: &[Family] = &[
             "param1",
             Surface::Words {
                 hot: &["PSEXESVC", "winexesvc"],
-                cold: &["Spooler", "W32Time", "wuauserv"],
+                cold: &["Print Spooler", "Windows Time", "Windows Update"],
             },
             "client_role",
             REMOTE_SERVICE,

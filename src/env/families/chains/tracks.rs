@@ -65,10 +65,10 @@ const STOP_TRAIL: &[Detection] = &[
         &["T1562.008"],
     ),
     detection(
-        "trail_stopped_by_pipeline",
+        "trail_stopped_from_admin_host",
         Dismiss,
-        &["our_runner"],
-        "Cloud trail stopped from our pipeline's own runner.",
+        &["admin_host"],
+        "Cloud trail stopped after login from our admin host.",
         &[],
     ),
 ];

@@ -97,7 +97,7 @@ fn the_next_mismatch_is_looked_for_and_gone_to() {
         ],
     );
     let text = told("m\n");
-    assert!(text.contains("note: no other mismatch among "), "{text}");
+    assert!(text.contains("note: no mismatch among "), "{text}");
 }
 
 #[test]

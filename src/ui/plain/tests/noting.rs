@@ -44,7 +44,7 @@ fn a_note_that_waits_takes_nothing_from_what_is_asked_next() {
             NOTED,
             "Filter severity>=low: ",
             NOTED,
-            "note: no other mismatch among ",
+            "note: no mismatch among ",
         ],
     );
     assert!(!told.contains("are asked about"), "{told}");

@@ -11,7 +11,15 @@ use crate::ui::tests::fixtures::{right, row, status};
 /// A bench with two runs that have ended.
 fn with_runs() -> Bench {
     let bench = Bench::new(right);
-    for (id, steps) in [("20260101-000000-s1", 60), ("20260102-000000-s2", 50)] {
+    add_runs(
+        &bench,
+        &[("20260101-000000-s1", 60), ("20260102-000000-s2", 50)],
+    );
+    bench
+}
+
+fn add_runs(bench: &Bench, runs: &[(&str, u64)]) {
+    for &(id, steps) in runs {
         let dir = RunDir::new(bench.home.path().join("runs").join(id));
         let config = TrainConfig::nano();
         let plan = config.plan(0);
@@ -23,7 +31,6 @@ fn with_runs() -> Bench {
         let finished = status(steps, RunState::Finished);
         writer.status(&finished).expect("written");
     }
-    bench
 }
 
 fn folder(bench: &Bench, id: &str) -> std::path::PathBuf {
@@ -74,6 +81,21 @@ fn a_note_is_written_on_a_run_told_and_taken_away() {
         ],
     );
     assert!(!text.contains("error:"), "{text}");
+}
+
+#[test]
+fn a_run_is_noted_on_by_its_whole_name_however_short_and_by_no_less() {
+    let bench = with_runs();
+    add_runs(&bench, &[("one", 1)]);
+    let text = bench.told("note one HELLO\nnote on HELLO\nnote one\n");
+    in_order(
+        &text,
+        &[
+            "note: note on one kept\n",
+            "no run is noted on by on alone: ",
+            "Note on one: HELLO\n",
+        ],
+    );
 }
 
 #[test]

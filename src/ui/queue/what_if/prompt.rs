@@ -44,7 +44,8 @@ impl Form {
         };
         let known = events::find(&event.event_type).and_then(|known| known.field(name));
         match (known.map(|field| field.kind), event.fields.get(name)) {
-            (Some(Kind::Number(..)), _) | (None, Some(Value::Number(_))) => Form::Number,
+            (Some(kind), _) if kind.is_number() => Form::Number,
+            (None, Some(Value::Number(_))) => Form::Number,
             (Some(Kind::Flag), _) | (None, Some(Value::Bool(_))) => Form::Flag,
             (Some(kind), _) if kind.is_address() => Form::Address,
             (Some(Kind::FreeText), _) => Form::FreeText,
