@@ -9,7 +9,7 @@ use crate::commands::{
     Outcome, adapter, audit, completions, doctor, eval, export, generate, label, model, pretrain,
     rules, runs, schema, score, train, triage, verify, watch, workbench,
 };
-use crate::train::config::ConfigError;
+use crate::config::ConfigError;
 use crate::ui::gate::clean_lines;
 
 /// Generate SOC alerts, have a model triage them, verify the answers, train on the reward.
@@ -183,7 +183,7 @@ mod tests {
     use clap::CommandFactory;
     use clap::error::ErrorKind;
 
-    use crate::train::config::{Preset, resolve};
+    use crate::config::{Preset, resolve};
 
     #[test]
     fn errors_cannot_steer_the_terminal() {

@@ -2,22 +2,26 @@
 //!
 //! # Modules, from the ground up
 //!
+//! Each knows none that stands below it (`tests/layering.rs` reads this table).
+//!
 //! | module | job | must not know |
 //! |---|---|---|
 //! | [`process`] | how long freed memory is kept, who adds for candle | anything else |
 //! | [`stream`] | named, seeded random streams | anything else |
 //! | [`disk`], [`digest`] | files read within a bound and replaced whole; SHA-256 | anything else |
+//! | [`interval`] | values with their 95 % intervals | anything else |
 //! | [`env`] | episodes, rules, truth, reward, prompt, response | models, files, terminals |
 //! | [`audit`] | classifiers that look for shortcuts in episodes | models, terminals |
 //! | [`eval`] | metrics with intervals, baselines, comparisons | models, terminals |
 //! | [`import`] | alerts of other programs as ours | models, files, terminals |
+//! | [`config`] | every number a run is made with, and the plan that follows | models, files of a run, terminals |
 //! | [`link`] | commands in, facts out: plain data between trainer and screens | tensors, terminals |
 //! | [`run`] | the run folder: writer, readers, series | tensors, terminals |
 //! | [`label`] | what people decide on alerts: store, agreement, exports | tensors, terminals |
 //! | [`model`] | decoder, adapters, tokenizer, sampling | alerts, rewards, terminals |
-//! | [`pretrain`] | nano from nothing | runs, terminals |
 //! | [`train`] | SFT, GRPO, curriculum, the model thread | terminals |
-//! | [`ui`] | the workbench | tensors: it imports neither candle nor [`model`] |
+//! | [`pretrain`] | nano from nothing | runs, terminals |
+//! | [`ui`] | the workbench | tensors: it imports neither candle nor [`model`], nor [`train`] |
 //! | [`commands`], [`cli`] | one file a subcommand; clap's tree | |
 //!
 //! # Threads
@@ -58,11 +62,13 @@
 pub mod audit;
 pub mod cli;
 pub mod commands;
+pub mod config;
 pub mod digest;
 pub mod disk;
 pub mod env;
 pub mod eval;
 pub mod import;
+pub mod interval;
 pub mod label;
 pub mod link;
 pub mod model;

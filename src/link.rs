@@ -4,20 +4,16 @@
 //! [`crate::run`]), where the same facts are lines of files and the same controls are files in `control/`. Plain data: this
 //! module knows neither tensors nor terminals.
 
-mod plan;
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::{Plan, TrainConfig};
 use crate::env::schema::{Action, Episode, Verdict};
 use crate::eval::calibration::Calibration;
 use crate::eval::metrics::SliceAnswers;
-use crate::train::config::TrainConfig;
-
-pub use plan::{PhasePlan, Plan};
 
 /// What a screen asks of the model thread.
 #[derive(Debug)]

@@ -18,15 +18,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use opensoc::commands::workbench::{Args, open_with};
+use opensoc::config::{PhasePlan, Plan};
+use opensoc::config::{Preset, TrainConfig, resolve};
 use opensoc::env::schema::{Split, Stage};
 use opensoc::label::Store;
 use opensoc::link::{
-    AdapterChoice, Command, Fact, MetricRow, PhasePlan, Plan, RunFact, RunState, Status, SystemRow,
+    AdapterChoice, Command, Fact, MetricRow, RunFact, RunState, Status, SystemRow,
 };
 use opensoc::run::layout::list;
 use opensoc::run::reader::read_status;
 use opensoc::train::checkpoint::latest;
-use opensoc::train::config::{Preset, TrainConfig, resolve};
 use opensoc::ui::app::{App, ScreenName};
 use opensoc::ui::queue::EpisodeSource;
 use opensoc::ui::screen::draw;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use opensoc::config::{ImportanceLevel, Reference, TrainConfig};
 use opensoc::env::schema::{Action, Episode, Split, Stage};
 use opensoc::env::{attacker, generate, prompt};
 use opensoc::link::{
@@ -16,7 +17,6 @@ use opensoc::model::decoder::Decoder;
 use opensoc::model::lora::Adapter;
 use opensoc::model::placement::{DeviceChoice, DtypeChoice};
 use opensoc::model::source::LoadedModel;
-use opensoc::train::config::{ImportanceLevel, Reference, TrainConfig};
 use opensoc::train::curriculum::{self, Host};
 use opensoc::train::worker::{WorkerOptions, spawn};
 use opensoc::train::{evaluate, task};
@@ -694,7 +694,7 @@ fn a_stage_ended_early_is_marked_and_the_run_goes_on_as_if_it_had_been_that_long
     let mut config = config();
     config.grpo.steps_per_stage = 3;
     // The learning rate of later stages must not depend on how long this one was.
-    config.grpo.lr_scheduler_type = opensoc::train::config::Schedule::Linear;
+    config.grpo.lr_scheduler_type = opensoc::config::Schedule::Linear;
     let skips = |stop_after| Listener {
         skip_after: Some(4),
         stop_after,

@@ -18,7 +18,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::env::schema::{Action, Episode, Split, Stage};
-use crate::eval::interval::wilson;
+use crate::interval::wilson;
 use crate::stream::Stream;
 use balance::{BalanceRow, TypeLabels};
 use citation::{Citer, TypeTable};

@@ -1,9 +1,9 @@
 //! The base model of a command: which, where it runs, in what element type.
 
+use crate::config::Preset;
 use crate::model::nano;
 use crate::model::placement::{DeviceChoice, DtypeChoice, Placement};
 use crate::model::source::{LoadedModel, ModelInfo};
-use crate::train::config::Preset;
 use crate::train::curriculum;
 use crate::train::error::Result;
 

@@ -154,8 +154,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::config::TrainConfig;
     use crate::run::RunWriter;
-    use crate::train::config::TrainConfig;
 
     fn status(state: RunState, heartbeat: u64) -> Status {
         Status {

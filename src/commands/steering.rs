@@ -227,10 +227,10 @@ mod tests {
     use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
     use super::*;
+    use crate::config::TrainConfig;
     use crate::link::{Status, TrainRequest};
     use crate::run::summary::now;
     use crate::run::{Manifest, RunWriter};
-    use crate::train::config::TrainConfig;
 
     fn status(state: RunState) -> Status {
         Status {

@@ -10,12 +10,12 @@ use anyhow::Context;
 
 use super::base::BaseModel;
 use super::{Outcome, detach, workbench};
+use crate::config::{BaseDtype, Preset, TrainConfig, resolve};
 use crate::link::{Control, RunFact, RunState, TrainRequest};
 use crate::model::decoder::Decoder;
 use crate::model::placement::{DtypeChoice, Placement};
 use crate::model::source::LoadedModel;
 use crate::run::{HEADLINES, Manifest, RunDir, layout};
-use crate::train::config::{BaseDtype, Preset, TrainConfig, resolve};
 use crate::train::curriculum::{self, Host};
 use crate::train::extra::Extra;
 use crate::ui::gate::clean;

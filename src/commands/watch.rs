@@ -13,13 +13,13 @@ use super::label::who;
 use super::look::Look;
 use super::train::told;
 use super::{Outcome, follow};
+use crate::config::TrainConfig;
 use crate::env::schema::{Split, Stage};
 use crate::link::{Fact, RunFact};
 use crate::run::layout::{default_root, list};
 use crate::run::shipped::{self, ShippedRun};
 use crate::run::summary::find;
 use crate::run::{Manifest, RunDir, RunError};
-use crate::train::config::TrainConfig;
 use crate::ui::queue::EpisodeSource;
 use crate::ui::{Session, WorkbenchOptions, term};
 

@@ -16,6 +16,7 @@ use super::look::Look;
 use super::steering::{OwnRun, Steered};
 use super::train::{dtype_choice, use_threads};
 use super::{Outcome, detach, steering};
+use crate::config::{Preset, TrainConfig, resolve};
 use crate::env::schema::{Split, Stage};
 use crate::link::{Command, Control, Fact, RunState, TrainRequest};
 use crate::model::lora::Adapter;
@@ -24,7 +25,6 @@ use crate::model::source::LoadedModel;
 use crate::run::layout::default_root;
 use crate::run::reader::read_status;
 use crate::run::{RunDir, RunError, shipped};
-use crate::train::config::{Preset, TrainConfig, resolve};
 use crate::train::worker::{WorkerOptions, spawn};
 use crate::ui::msg::{Exit, ExitReason, RunFate};
 use crate::ui::queue::EpisodeSource;
@@ -384,7 +384,8 @@ fn stop_on_signal(commands: Sender<Command>) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::{Plan, RunFact, Status};
+    use crate::config::Plan;
+    use crate::link::{RunFact, Status};
 
     fn status(state: RunState) -> Status {
         Status {

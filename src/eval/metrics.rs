@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::interval::{Estimate, mean, percentiles, wilson};
 use crate::env::generate;
 use crate::env::schema::{Action, Episode, Stage, Verdict};
+use crate::interval::{Estimate, mean, percentiles, wilson};
 use crate::stream::Stream;
 
 /// Smallest and largest reward there is.

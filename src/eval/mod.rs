@@ -4,7 +4,6 @@
 
 pub mod baselines;
 pub mod calibration;
-pub mod interval;
 pub mod metrics;
 pub mod pairwise;
 pub mod report;

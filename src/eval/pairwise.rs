@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::interval::percentiles;
 use super::metrics::Case;
+use crate::interval::percentiles;
 use crate::stream::Stream;
 
 /// Resamples behind an interval.

@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use super::calibration::Calibration;
-use super::interval::Estimate;
 use super::metrics::{Case, Confusion, Metrics, confusion};
 use super::pairwise::{self, Comparison, PairError, compare};
 use super::soc::Soc;
 use crate::env::schema::{Action, Split};
+use crate::interval::Estimate;
 use crate::stream::Stream;
 
 /// Who answered.

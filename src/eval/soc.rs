@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::interval::{Estimate, mean, wilson};
 use super::metrics::Case;
 use crate::env::schema::Action;
+use crate::interval::{Estimate, mean, wilson};
 
 /// How often each truth occurs among a SOC's alerts.
 const PRIOR: [(Action, f64); 5] = [

@@ -11,6 +11,7 @@ use super::folder::{self, write_whole};
 use super::muon::Muon;
 use super::probes::{self, Probes};
 use super::{Options, PHASES, init, nano_config, train_tokenizer};
+use crate::config::AdamOptions;
 use crate::env::schema::Split;
 use crate::model::config::ModelConfig;
 use crate::model::decoder::Decoder;
@@ -21,7 +22,6 @@ use crate::model::tensors::{NamedTensors, TensorSource, to_safetensors};
 use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Weights;
 use crate::stream::Stream;
-use crate::train::config::AdamOptions;
 use crate::train::optim::{AdamW, Gradients, read_state};
 
 /// Shares of all steps at which a phase begins even if the probes do not pass: every window length must be seen.

@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Manifest;
+use crate::config::{Preset, TrainConfig};
 use crate::digest::sha256;
-use crate::train::config::{Preset, TrainConfig};
 
 /// A key under which two configurations say different things.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -119,8 +119,8 @@ pub fn nearest_preset(config: &TrainConfig) -> Preset {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::resolve;
     use crate::run::RunDir;
-    use crate::train::config::resolve;
 
     #[test]
     fn every_preset_is_nearest_to_itself_also_when_changed_a_little() {

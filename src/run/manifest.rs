@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::{Plan, TrainConfig};
 use crate::env::schema::ENV_VERSION;
-use crate::link::Plan;
-use crate::train::config::TrainConfig;
 
 use super::layout::{read_bounded, replace_file};
 use super::{RunDir, RunError};

@@ -283,8 +283,8 @@ pub fn silence_words(dir: &RunDir, status: &Status, silent_after_s: u64) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::TrainConfig;
     use crate::run::RunWriter;
-    use crate::train::config::TrainConfig;
     use std::collections::BTreeMap;
 
     fn status(state: RunState) -> Status {

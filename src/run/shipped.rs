@@ -3,7 +3,8 @@
 use serde::de::DeserializeOwned;
 
 use super::Manifest;
-use crate::link::{AttackRow, EvalRow, MetricRow, Plan, RolloutGroup, SystemRow};
+use crate::config::Plan;
+use crate::link::{AttackRow, EvalRow, MetricRow, RolloutGroup, SystemRow};
 
 /// A finished run as its files tell it.
 #[derive(Clone, Debug, Default)]

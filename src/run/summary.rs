@@ -12,8 +12,8 @@ use super::reader::{Liveness, liveness_of, read_status};
 use super::series::Series;
 use super::tail::Tail;
 use super::{Manifest, RunDir, RunError, shipped};
+use crate::config::TrainConfig;
 use crate::link::{EvalRow, RunState, Status};
-use crate::train::config::TrainConfig;
 
 /// Unix seconds.
 #[must_use]

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::config::AttackerConfig;
+use crate::config::AttackerConfig;
 use crate::env::attacker::{Arm, REFUSED, arms};
 use crate::stream::Stream;
 

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::config::{Reference, ScaleRewards, TrainConfig};
+use crate::config::{Plan, Reference, ScaleRewards, TrainConfig};
 use crate::env::schema::ENV_VERSION;
-use crate::eval::interval::wilson;
-use crate::link::{EvalRow, Plan};
+use crate::interval::wilson;
+use crate::link::EvalRow;
 use crate::model::nano;
 
 /// Shares worth a line, and what they are shares of.

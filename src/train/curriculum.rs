@@ -32,14 +32,14 @@ pub use recent::StepAnswers;
 
 use super::card;
 use super::checkpoint::{self, Position};
-use super::config::TrainConfig;
 use super::error::Result;
 use super::extra::{Example, Extra};
 use super::learner::Learner;
 use super::start::Start;
+use crate::config::{Plan, TrainConfig};
 use crate::env::schema::Stage;
 use crate::link::{
-    Control, EvalRow, MetricRow, Plan, RolloutGroup, RunFact, RunState, SystemRow, TrainRequest,
+    Control, EvalRow, MetricRow, RolloutGroup, RunFact, RunState, SystemRow, TrainRequest,
 };
 use crate::model::decoder::Decoder;
 use crate::model::placement::device_name;

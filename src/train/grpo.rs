@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use candle_core::{DType, Device, Tensor};
 
-use super::config::{GrpoConfig, ImportanceLevel, LossType, ScaleRewards};
+use crate::config::{GrpoConfig, ImportanceLevel, LossType, ScaleRewards};
 use crate::model::error::{ModelError, Result};
 
 /// What TRL adds to a standard deviation before dividing by it.
@@ -366,9 +366,9 @@ mod tests {
     use candle_core::Var;
 
     use super::*;
+    use crate::config::TrainConfig;
     use crate::env::reward;
     use crate::env::schema::{Action, Truth};
-    use crate::train::config::TrainConfig;
 
     #[test]
     fn advantages_by_hand() {

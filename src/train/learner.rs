@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use candle_core::{Tensor, Var};
 
-use super::config::{AdamOptions, GrpoConfig, TrainConfig};
 use super::error::Result;
 use super::grpo::{self, BatchTerms, LossStats};
 use super::optim::{AdamW, Gradients};
+use crate::config::{AdamOptions, GrpoConfig, TrainConfig};
 use crate::model::config::Projection;
 use crate::model::decoder::Decoder;
 use crate::model::lora::{Adapter, LoraConfig};
@@ -302,7 +302,7 @@ fn scalar(tensor: &Tensor) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::config::ImportanceLevel;
+    use crate::config::ImportanceLevel;
     use crate::train::grpo::{ResponseTerms, StepTotals};
 
     #[test]

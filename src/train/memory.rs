@@ -8,8 +8,8 @@ mod plain;
 
 use std::fmt;
 
-use super::config::TrainConfig;
 use super::evaluate;
+use crate::config::TrainConfig;
 use crate::model::config::{ModelConfig, Projection};
 use crate::model::decoder::MERGED;
 

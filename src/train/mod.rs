@@ -3,7 +3,6 @@
 pub mod bandit;
 pub mod card;
 pub mod checkpoint;
-pub mod config;
 pub mod curriculum;
 mod desk;
 pub mod error;

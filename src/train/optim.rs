@@ -6,7 +6,7 @@ use std::path::Path;
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 
-use super::config::AdamOptions;
+use crate::config::AdamOptions;
 use crate::model::error::{ModelError, Result};
 use crate::model::tensors::{NamedTensors, TensorSource};
 

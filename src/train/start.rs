@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::config::{Projection, TrainConfig};
 use super::error::{Result, TrainError};
+use crate::config::{Projection, TrainConfig};
 use crate::digest::sha256;
 use crate::model::error::ModelError;
 use crate::model::lora::{self, Adapter, AdapterInfo};

@@ -4,8 +4,8 @@
 
 use crossterm::event::KeyEvent;
 
+use crate::config::TrainConfig;
 use crate::link::{Command, Control};
-use crate::train::config::TrainConfig;
 use crate::ui::editing::{self, Document};
 use crate::ui::gate;
 use crate::ui::hearing;

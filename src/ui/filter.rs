@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::train::config::fields::edit_distance;
+use crate::config::fields::edit_distance;
 
 /// Something a filter can be held against.
 pub trait Filtered {

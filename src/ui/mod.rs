@@ -78,11 +78,11 @@ use std::time::{Duration, Instant};
 use ratatui::Frame;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use crate::config::TrainConfig;
 use crate::env::schema::Stage;
 use crate::label::Store;
 use crate::link::{Command, Fact};
 use crate::run::shipped::ShippedRun;
-use crate::train::config::TrainConfig;
 use crate::ui::app::{App, ScreenName, update};
 use crate::ui::clerk::Request;
 use crate::ui::effects::{perform_effect, send};

@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::config::TrainConfig;
 use crate::run::RunDir;
 use crate::run::compare::{Difference, differences, nearest_preset, settings, unlike};
 use crate::run::summary::{Standing, Summary};
-use crate::train::config::TrainConfig;
 use crate::ui::errand::Listing;
 use crate::ui::filter::{Filter, FilterError, Filtered, Vocabulary};
 use crate::ui::marks::{Marking, Marks};

@@ -5,10 +5,10 @@
 
 use std::path::PathBuf;
 
+use crate::config::fields::FIELDS;
+use crate::config::{Preset, TrainConfig, lay};
 use crate::link::{Command, FitRequest};
 use crate::run::compare::nearest_preset;
-use crate::train::config::fields::FIELDS;
-use crate::train::config::{Preset, TrainConfig, lay};
 use crate::ui::app::App;
 use crate::ui::gate;
 use crate::ui::keys::Verb;
@@ -397,8 +397,8 @@ fn start(app: &mut App, continues: bool) -> Vec<Effect> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::config::fields::{Field, Kind};
-    use crate::train::config::resolve;
+    use crate::config::fields::{Field, Kind};
+    use crate::config::resolve;
 
     /// A form with the cursor on `key`.
     fn at(mut form: Form, key: &str, given: &TrainConfig) -> Form {

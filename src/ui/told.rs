@@ -8,8 +8,9 @@ pub mod trouble;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
+use crate::config::Plan;
 use crate::link::{
-    AttackRow, EvalRow, MetricRow, OfferedAdapter, Plan, RolloutGroup, RunFact, RunState, Status,
+    AttackRow, EvalRow, MetricRow, OfferedAdapter, RolloutGroup, RunFact, RunState, Status,
 };
 use crate::run::RunDir;
 use crate::run::reader::tells_of_crash;

@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use candle_core::{DType, Device};
 use mimalloc::MiMalloc;
+use opensoc::config::{AdamOptions, TrainConfig};
 use opensoc::env::schema::{Action, Episode, Split, Stage};
 use opensoc::env::{generate, gold, verdict};
 use opensoc::model::config::{Architecture, ModelConfig, Projection};
@@ -28,7 +29,6 @@ use opensoc::model::tensors::NamedTensors;
 use opensoc::model::tokenizer::Tokenizer;
 use opensoc::model::weights::Weights;
 use opensoc::stream::Stream;
-use opensoc::train::config::{AdamOptions, TrainConfig};
 use opensoc::train::grpo::{self, BatchTerms, ResponseTerms, StepTotals};
 use opensoc::train::learner::{Learner, Sequence};
 

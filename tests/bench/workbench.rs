@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use mimalloc::MiMalloc;
+use opensoc::config::TrainConfig;
+use opensoc::config::{PhasePlan, Plan};
 use opensoc::env::schema::{Split, Stage};
-use opensoc::link::{Fact, MetricRow, PhasePlan, Plan, RunFact};
+use opensoc::link::{Fact, MetricRow, RunFact};
 use opensoc::run::RunDir;
 use opensoc::run::series::Series;
 use opensoc::run::summary::{Standing, Summary};
-use opensoc::train::config::TrainConfig;
 use opensoc::ui::app::{App, update};
 use opensoc::ui::curves::Curves;
 use opensoc::ui::errand::{Listing, Report};

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use candle_core::{DType, Device};
+use opensoc::config::TrainConfig;
 use opensoc::env::schema::Stage;
 use opensoc::model::config::Architecture;
 use opensoc::model::decode::{Request, Sample, generate};
@@ -17,7 +18,6 @@ use opensoc::model::source::LoadedModel;
 use opensoc::model::tensors::NamedTensors;
 use opensoc::model::weights::Weights;
 use opensoc::stream::Stream;
-use opensoc::train::config::TrainConfig;
 use opensoc::train::grpo::{BatchTerms, ResponseTerms, StepTotals};
 use opensoc::train::learner::{Learner, Sequence, completion_tokens};
 use opensoc::train::task;

@@ -4,11 +4,11 @@
 use std::ops::Range;
 
 use candle_core::{Tensor, Var};
+use opensoc::config::{Schedule, SftConfig, TrainConfig};
 use opensoc::model::config::Projection;
 use opensoc::model::lora::{Adapter, LoraConfig};
 use opensoc::model::source::LoadedModel;
 use opensoc::stream::Stream;
-use opensoc::train::config::{Schedule, SftConfig, TrainConfig};
 use opensoc::train::learner::{BatchStats, Learner, Sequence, completion_tokens};
 use serde_json::Value;
 

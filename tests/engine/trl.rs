@@ -1,7 +1,7 @@
 //! Losses, gradients and metrics of GRPO held to TRL 1.16's own: `trl.json` was written by `tests/parity/trl.py`.
 
 use candle_core::{Tensor, Var};
-use opensoc::train::config::{GrpoConfig, LossType, ScaleRewards, TrainConfig};
+use opensoc::config::{GrpoConfig, LossType, ScaleRewards, TrainConfig};
 use opensoc::train::grpo::{self, BatchTerms, ResponseTerms, StepTotals};
 use serde_json::Value;
 

@@ -5,10 +5,10 @@ use std::io::Write;
 use std::path::Path;
 
 use super::*;
+use crate::config::TrainConfig;
 use crate::env::schema::Action;
 use crate::link::RunState;
 use crate::run::reader::read_status;
-use crate::train::config::TrainConfig;
 
 fn start(folder: &Path) -> RunWriter {
     let dir = RunDir::new(folder);

@@ -7,12 +7,12 @@ use rayon::prelude::*;
 
 use super::Run;
 use super::machine::{all_bytes, free_bytes};
+use crate::config::TrainConfig;
 use crate::env::schema::Stage;
 use crate::model::config::ModelConfig;
 use crate::model::error::ModelError;
 use crate::model::placement::Placement;
 use crate::model::source::LoadedModel;
-use crate::train::config::TrainConfig;
 use crate::train::error::{Result, TrainError};
 use crate::train::evaluate;
 use crate::train::extra::Extra;

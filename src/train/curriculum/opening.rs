@@ -1,12 +1,12 @@
 //! How a run begins, or goes on: what made it, where it stands, and what it writes to.
 
+use crate::config::TrainConfig;
 use crate::link::{MetricRow, RunState, TrainRequest};
 use crate::model::placement::device_name;
 use crate::model::source::LoadedModel;
 use crate::run::layout::Journal;
 use crate::run::{Manifest, RunDir, RunWriter, reader};
 use crate::train::checkpoint::{self, Found};
-use crate::train::config::TrainConfig;
 use crate::train::error::{Result, TrainError};
 use crate::train::extra::Extra;
 use crate::train::learner::Learner;

@@ -1,8 +1,7 @@
 //! How long a run still takes: the mean time of the latest steps of each kind, times the steps left.
 
-use crate::link::Plan;
+use crate::config::{Plan, TrainConfig};
 use crate::train::checkpoint::Position;
-use crate::train::config::TrainConfig;
 
 /// What a group costs in gold examples until one was timed: nano with eight responses (README, "Why these numbers").
 const GROUP_COST: f64 = 2.0;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Run;
 use super::phases::named;
 use super::rollouts::Group;
-use crate::train::config::GrpoConfig;
+use crate::config::GrpoConfig;
 use crate::train::error::Result;
 use crate::train::grpo::{BatchTerms, StepTotals};
 use crate::train::learner::{BatchStats, Learner, Sequence};
@@ -195,10 +195,10 @@ fn sequences(batch: &[&Group]) -> (Vec<Sequence>, Vec<f32>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::TrainConfig;
     use crate::link::{Control, RunFact, TrainRequest};
     use crate::model::decoder::Decoder;
     use crate::model::source::LoadedModel;
-    use crate::train::config::TrainConfig;
     use crate::train::curriculum::Host;
 
     /// Counts how often it may answer.

@@ -6,12 +6,12 @@ use std::time::Instant;
 use super::passes::{Passes, loss_values, packings};
 use super::rollouts::{Group, described, rollout_values, telling};
 use super::{Run, SFT};
+use crate::config::GrpoConfig;
 use crate::env::schema::Stage;
 use crate::link::MetricRow;
 use crate::model::decode::{Request, Sample, generate};
 use crate::model::sampler::Sampling;
 use crate::stream::Stream;
-use crate::train::config::GrpoConfig;
 use crate::train::error::{Result, TrainError};
 use crate::train::extra;
 use crate::train::grpo;
@@ -308,10 +308,10 @@ fn fill(config: &GrpoConfig, groups: &[Group]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{LossType, ScaleRewards, TrainConfig};
     use crate::link::{Control, RunFact, TrainRequest};
     use crate::model::decoder::Decoder;
     use crate::model::source::LoadedModel;
-    use crate::train::config::{LossType, ScaleRewards, TrainConfig};
     use crate::train::curriculum::Host;
 
     const EQUAL: [f64; 2] = [0.5, 0.5];

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Run;
 use super::rollouts::{Group, telling};
+use crate::config::GrpoConfig;
 use crate::env::schema::Action;
-use crate::train::config::GrpoConfig;
 use crate::train::error::Result;
 
 /// Steps looked at.
@@ -228,7 +228,7 @@ impl Run<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::config::{LossType, TrainConfig};
+    use crate::config::{LossType, TrainConfig};
 
     fn steps(count: usize, step: StepAnswers) -> VecDeque<StepAnswers> {
         std::iter::repeat_n(step, count).collect()

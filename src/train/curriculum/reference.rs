@@ -1,8 +1,8 @@
 //! What beta holds the policy to.
 
 use super::{Run, SFT};
+use crate::config::Reference;
 use crate::model::lora::{self, Adapter};
-use crate::train::config::Reference;
 use crate::train::error::{Result, TrainError};
 use crate::train::start;
 

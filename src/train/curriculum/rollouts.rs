@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::ScaleRewards;
 use crate::env::reward;
 use crate::env::schema::{Action, Episode, Stage, Truth, Verdict};
 use crate::env::verdict;
 use crate::link::{Rollout, RolloutGroup};
 use crate::model::decode::Sample;
 use crate::model::tokenizer::Tokenizer;
-use crate::train::config::ScaleRewards;
 use crate::train::evaluate::Tally;
 use crate::train::grpo::{self, ResponseTerms};
 use crate::train::learner::Sequence;

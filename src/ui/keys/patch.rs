@@ -6,7 +6,7 @@ use serde::de::value::{Error, StrDeserializer};
 use toml::Spanned;
 
 use super::{Binding, KeyTableError, Keymap, Place, Row, Verb};
-use crate::train::config::fields::edit_distance;
+use crate::config::fields::edit_distance;
 
 /// What is wrong with a user's key table.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::Plain;
 use super::running::no_run;
 use crate::env::schema::Action;
 use crate::eval::calibration::edges;
-use crate::eval::interval::{Estimate, wilson};
+use crate::interval::{Estimate, wilson};
 use crate::link::EvalRow;
 use crate::ui::screen::evaluations::{
     Harm, best_of, cases, harms, rules_with_errors, share, slice,

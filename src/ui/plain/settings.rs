@@ -6,7 +6,7 @@ use std::io;
 
 use super::Plain;
 use super::words::halves;
-use crate::train::config::fields::nearest;
+use crate::config::fields::nearest;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;

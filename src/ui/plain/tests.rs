@@ -20,11 +20,11 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::{Inputs, Plain, Talk, run};
+use crate::config::TrainConfig;
 use crate::env::schema::{Episode, Split, Stage};
 use crate::env::verdict::judge;
 use crate::label::Store;
 use crate::link::{AdapterChoice, Command, Control, Fact};
-use crate::train::config::TrainConfig;
 use crate::ui::msg::Exit;
 use crate::ui::preferences::Preferences;
 use crate::ui::queue::EpisodeSource;

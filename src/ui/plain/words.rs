@@ -2,8 +2,8 @@
 //!
 //! A word may be cut short as long as one word alone begins so; keys of the screens stand for the words that do the same.
 
+use crate::config::fields::edit_distance;
 use crate::env::schema::Action;
-use crate::train::config::fields::edit_distance;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::keys::{Chord, Lookup, Verb};
 

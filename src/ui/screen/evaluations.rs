@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 
 use crate::env::schema::{Action, Stage};
-use crate::eval::interval::{Estimate, wilson};
+use crate::interval::{Estimate, wilson};
 use crate::link::{EvalRow, RuleAnswers};
 use crate::ui::screen::panes::list;
 use crate::ui::screen::sureness;

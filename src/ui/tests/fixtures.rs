@@ -12,11 +12,11 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
+use crate::config::TrainConfig;
 use crate::env::schema::{Action, Split, Stage};
 use crate::env::verdict::judge;
 use crate::link::{AdapterChoice, Command, Control, Fact};
 use crate::run::summary::Standing;
-use crate::train::config::TrainConfig;
 use crate::ui::app::{App, update};
 use crate::ui::clerk::{Opened, Outcome};
 use crate::ui::keys::{Chord, Keymap};

@@ -1,9 +1,8 @@
 //! Key scripts on runs: started, steered, watched, left.
 
+use crate::config::Plan;
 use crate::env::verdict::judge;
-use crate::link::{
-    AdapterChoice, Command, Control, EvalRow, Fact, Plan, RunFact, RunState, Status,
-};
+use crate::link::{AdapterChoice, Command, Control, EvalRow, Fact, RunFact, RunState, Status};
 use crate::ui::app::{App, update};
 use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Msg, RunFate};

@@ -1,7 +1,7 @@
 //! Key scripts and frames of the form before a run.
 
+use crate::config::{Preset, TrainConfig, resolve};
 use crate::link::{Command, Fact, FitRequest};
-use crate::train::config::{Preset, TrainConfig, resolve};
 use crate::ui::app::{App, update};
 use crate::ui::layer::{Layer, train_command};
 use crate::ui::msg::{Effect, Msg};

@@ -4,8 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
+use crate::config::Plan;
 use crate::label::State;
-use crate::link::{FitRequest, Plan};
+use crate::link::FitRequest;
 use crate::ui::app::App;
 use crate::ui::line_edit::LineEdit;
 use crate::ui::queue::Model;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Bench, in_order};
+use crate::config::TrainConfig;
 use crate::link::RunState;
 use crate::run::{Manifest, RunDir, RunWriter};
-use crate::train::config::TrainConfig;
 use crate::ui::tests::fixtures::{right, row, status};
 
 /// A bench with two runs that have ended.

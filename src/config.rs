@@ -6,16 +6,17 @@
 pub mod adam;
 pub mod choices;
 pub mod fields;
+mod plan;
 pub mod presets;
 pub mod resolve;
 
 use serde::{Deserialize, Serialize};
 
 use crate::env::schema::Stage;
-use crate::link::{PhasePlan, Plan};
 
 pub use adam::AdamOptions;
 pub use choices::{ImportanceLevel, LossType, Reference, ScaleRewards, Schedule};
+pub use plan::{PhasePlan, Plan};
 pub use presets::Preset;
 pub use resolve::{ConfigError, Source, lay, resolve};
 

@@ -361,7 +361,7 @@ fn placed(field: &Field) -> Option<(&'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::config::{ImportanceLevel, LossType, Projection, ScaleRewards};
+    use crate::config::{ImportanceLevel, LossType, Projection, ScaleRewards};
 
     fn set(items: &[&str]) -> Vec<String> {
         items.iter().map(|s| (*s).to_owned()).collect()

@@ -69,7 +69,7 @@ impl GrpoConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::config::{Preset, TrainConfig};
+    use crate::config::{Preset, TrainConfig};
 
     #[test]
     fn each_phase_has_its_own_and_a_run_from_before_them_has_the_defaults() {
