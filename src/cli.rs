@@ -10,7 +10,7 @@ use crate::commands::{
     rules, runs, schema, score, train, triage, verify, watch, workbench,
 };
 use crate::config::ConfigError;
-use crate::ui::gate::clean_lines;
+use crate::gate::clean_lines;
 
 /// Generate SOC alerts, have a model triage them, verify the answers, train on the reward.
 #[derive(Debug, Parser)]

@@ -75,7 +75,7 @@ pub struct LoraConfig {
     pub dropout: f64,
     pub targets: Vec<Projection>,
     /// What training goes on from: a PEFT folder, or the name of an adapter shipped with nano; `None` begins with a new one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub adapter: Option<String>,
 }
 
@@ -173,18 +173,18 @@ pub struct GrpoConfig {
     /// Clip range of the probability ratio, below and (without `epsilon_high`) above.
     pub epsilon: f64,
     /// Clip range above, when it differs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub epsilon_high: Option<f64>,
     /// The most that the ratio counts of a response to be made less likely, which `epsilon` does not bound above: two-sided
     /// clipping (INTELLECT-2). `None` leaves it without a bound.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub delta: Option<f64>,
     /// What a ratio is of.
     #[serde(default)]
     pub importance_sampling_level: ImportanceLevel,
     /// Optimiser passes over the same rollouts.
     pub num_iterations: u64,
-    /// Optimiser updates a pass is cut into, each on its share of the groups.
+    /// Optimiser updates a pass is cut into, each on its share of the groups that can move the adapter; no more than those are.
     #[serde(default = "one")]
     pub steps_per_generation: u64,
     pub loss_type: LossType,
@@ -355,6 +355,23 @@ mod tests {
         config.sft.examples = 0;
         let names: Vec<_> = config.plan(0).phases.into_iter().map(|p| p.name).collect();
         assert_eq!(names, Stage::ALL.map(|stage| stage.as_str().to_owned()));
+    }
+
+    #[test]
+    fn what_has_no_value_is_written_as_null_and_may_be_absent_where_it_is_read() {
+        let config = TrainConfig::nano();
+        let mut json = serde_json::to_value(&config).expect("written");
+        for (section, key) in [
+            ("grpo", "epsilon_high"),
+            ("grpo", "delta"),
+            ("lora", "adapter"),
+        ] {
+            let section = json[section].as_object_mut().expect("a section");
+            // Runs from before that have none of them.
+            assert_eq!(section.remove(key), Some(serde_json::Value::Null), "{key}");
+        }
+        let read: TrainConfig = serde_json::from_value(json).expect("read");
+        assert_eq!(read, config);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use opensoc::env::address::{is_external, is_internal};
 use opensoc::env::events::{self, Kind};
 use opensoc::env::read::{self, Object};
+use opensoc::env::response::Malformed;
 use opensoc::env::rules::{self, Rule};
 use opensoc::env::schema::{ENV_VERSION, Episode, Split, Stage};
 use opensoc::env::{generate, gold, plausible, prompt, response, verify};
@@ -119,10 +120,38 @@ fn prompts_are_short_and_show_every_log_id() {
 
 proptest! {
     #[test]
-    fn any_text_parses_or_is_named(text in "(?s).{0,400}") {
-        if let Err(because) = response::parse(&text) {
-            prop_assert!(!because.to_string().is_empty());
+    fn of_any_text_the_lines_are_counted_first(text in "(?s).{0,400}|[a-z:\n ]{0,20}") {
+        let lines = text.trim_end().split('\n').count();
+        match response::parse(&text) {
+            Err(Malformed::Empty) => prop_assert_eq!(text.trim(), ""),
+            Err(Malformed::LineCount(told)) => prop_assert!(told == lines && lines != 3),
+            _ => prop_assert_eq!(lines, 3),
         }
+    }
+
+    #[test]
+    fn a_line_of_other_text_is_named(at in 0usize..3, text in "[^\r\n\u{85}]{0,60}x") {
+        let mut lines = ["Action: monitor", "CitedLog: L1-0", "Rationale: a beacon"];
+        lines[at] = &text;
+        let labels = [Malformed::ActionLabel, Malformed::CitationLabel, Malformed::RationaleLabel];
+        let because = response::parse(&lines.join("\n")).unwrap_err();
+        prop_assert_eq!(because, labels[at].clone());
+    }
+
+    #[test]
+    fn a_value_that_is_none_is_named(value in "[^\r\n\u{85}]{0,30}x") {
+        // No action and no log id ends so.
+        let action = format!("Action: {value}\nCitedLog: L1-0\nRationale: a beacon");
+        let because = response::parse(&action).unwrap_err();
+        prop_assert_eq!(because, Malformed::UnknownAction(value.clone()));
+        let cited = format!("Action: monitor\nCitedLog: {value}\nRationale: a beacon");
+        prop_assert_eq!(response::parse(&cited).unwrap_err(), Malformed::LogId(value));
+    }
+
+    #[test]
+    fn a_rationale_that_is_too_long_is_named_with_its_length(more in 1usize..50) {
+        let text = format!("Action: monitor\nCitedLog: L1-0\nRationale: {}", "é".repeat(200 + more));
+        prop_assert_eq!(response::parse(&text).unwrap_err(), Malformed::RationaleLength(200 + more));
     }
 
     #[test]

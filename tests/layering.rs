@@ -150,6 +150,31 @@ fn screens_know_neither_model_nor_training() {
     forbid("ui", &["model", "pretrain", "train"], &["candle"]);
 }
 
+#[test]
+fn state_knows_no_drawing_and_widgets_know_no_state() {
+    let drawing = ["ui::screen", "ui::overlay", "ui::widget"];
+    let others = ["ui::app", "ui::layer", "ui::screen", "ui::overlay"];
+    let (mut wrong, mut widgets) = (Vec::new(), 0);
+    for (path, text) in sources() {
+        let parts = module(&path);
+        let forbidden = match parts.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["ui", "widget", ..] => {
+                widgets += 1;
+                &others[..]
+            }
+            // Lines tell what the screens show in the screens' words.
+            ["ui"] | ["ui", "screen" | "overlay" | "plain" | "tests", ..] => continue,
+            ["ui", ..] => &drawing[..],
+            _ => continue,
+        };
+        let known = known(&path, &code(&text));
+        let met = forbidden.iter().filter(|name| known.contains(**name));
+        wrong.extend(met.map(|name| format!("{} knows {name}", path.display())));
+    }
+    assert!(widgets > 0, "the widgets are gone");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 /// Modules in the order of the table on the crate's front page.
 fn from_the_ground_up() -> Vec<String> {
     let (_, page) = sources()
@@ -189,10 +214,33 @@ fn no_module_knows_one_that_stands_below_it_on_the_front_page() {
 }
 
 #[test]
+fn maps_name_every_module() {
+    for map in ["ui/mod.rs", "train/mod.rs"] {
+        let found = sources()
+            .into_iter()
+            .find(|(path, _)| path == Path::new(map));
+        let (_, text) = found.expect("a map");
+        let page: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("//!"))
+            .collect();
+        let page = page.concat();
+        let declared = text.lines().filter_map(|line| {
+            let name = line.trim_start_matches("pub ").strip_prefix("mod ")?;
+            name.strip_suffix(';').filter(|name| *name != "tests")
+        });
+        let missing: Vec<&str> = declared
+            .filter(|name| !page.contains(&format!("`{name}`")))
+            .collect();
+        assert!(missing.is_empty(), "{map} does not name {missing:?}");
+    }
+}
+
+#[test]
 fn everything_below_the_screens_knows_no_terminal() {
     for folder in [
         "model", "train", "pretrain", "env", "run", "audit", "eval", "label", "link", "stream",
-        "import", "config", "interval",
+        "import", "config", "interval", "gate", "nearest",
     ] {
         assert!(
             sources().iter().any(|(path, _)| in_folder(path, folder)),
@@ -235,14 +283,20 @@ fn imports_know_the_environment_alone() {
 }
 
 #[test]
-fn files_and_digests_know_nothing_of_ours() {
-    for (path, text) in sources() {
-        let is_one = ["disk.rs", "digest.rs"].map(Path::new).contains(&&*path);
-        assert!(
-            !is_one || !code(&text).contains("crate::"),
-            "{}",
-            path.display()
-        );
+fn leaves_know_nothing_of_ours() {
+    let leaves = [
+        "disk.rs",
+        "digest.rs",
+        "gate.rs",
+        "interval.rs",
+        "nearest.rs",
+    ]
+    .map(Path::new);
+    let sources = sources();
+    for leaf in leaves {
+        let found = sources.iter().find(|(path, _)| path == leaf);
+        let (path, text) = found.expect("a leaf");
+        assert!(!code(text).contains("crate::"), "{}", path.display());
     }
 }
 

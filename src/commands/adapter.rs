@@ -9,10 +9,10 @@ use serde_json::json;
 use super::Outcome;
 use super::base::BaseModel;
 use super::eval::adapter;
+use crate::gate::clean;
 use crate::model::lora::{Adapted, AdapterInfo};
 use crate::model::placement::{DtypeChoice, Placement};
 use crate::model::source::{LoadedModel, export};
-use crate::ui::gate::clean;
 
 /// Arguments of `adapter`.
 #[derive(Debug, clap::Args)]

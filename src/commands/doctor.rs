@@ -8,13 +8,13 @@ use serde::Serialize;
 use super::Outcome;
 use super::base::BaseModel;
 use crate::env::schema::ENV_VERSION;
+use crate::gate::clean;
 use crate::label::Store;
 use crate::model::placement::{DtypeChoice, device_name};
 use crate::run::layout::default_root;
 use crate::run::room;
 use crate::run::summary::{self, now};
 use crate::ui::app::MIN_SIZE;
-use crate::ui::gate::clean;
 use crate::ui::preferences::{self, Preferences};
 use crate::ui::theme::{ColorChoice, Depth, Symbols};
 

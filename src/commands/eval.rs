@@ -20,6 +20,7 @@ use crate::eval::baselines::Baseline;
 use crate::eval::calibration::Calibration;
 use crate::eval::metrics::Case;
 use crate::eval::report::{Answers, Contestant, Flips, Report};
+use crate::gate::clean;
 use crate::model::decoder::Decoder;
 use crate::model::error::ModelError;
 use crate::model::lora::{Adapter, AdapterInfo};
@@ -27,7 +28,6 @@ use crate::model::nano;
 use crate::model::placement::DtypeChoice;
 use crate::model::source::LoadedModel;
 use crate::train::{evaluate, task};
-use crate::ui::gate::clean;
 
 /// Arguments of `eval`.
 #[derive(Debug, clap::Args)]

@@ -6,11 +6,11 @@ use std::io::{IsTerminal, Write};
 use anyhow::Context;
 
 use super::Outcome;
+use crate::gate::clean;
 use crate::run::export::{self, BrokenLines, Row, What};
 use crate::run::layout::default_root;
 use crate::run::summary::find;
 use crate::run::{RunDir, RunError, shipped};
-use crate::ui::gate::clean;
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::Outcome;
 use crate::env::read::Fault;
-use crate::ui::gate::is_hostile;
+use crate::gate::is_hostile;
 
 /// The longest line that is read.
 pub const MAX_LINE_BYTES: usize = 1 << 20;

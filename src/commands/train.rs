@@ -11,6 +11,8 @@ use anyhow::Context;
 use super::base::BaseModel;
 use super::{Outcome, detach, workbench};
 use crate::config::{BaseDtype, Preset, TrainConfig, resolve};
+use crate::disk;
+use crate::gate::clean;
 use crate::link::{Control, RunFact, RunState, TrainRequest};
 use crate::model::decoder::Decoder;
 use crate::model::placement::{DtypeChoice, Placement};
@@ -18,12 +20,13 @@ use crate::model::source::LoadedModel;
 use crate::run::{HEADLINES, Manifest, RunDir, layout};
 use crate::train::curriculum::{self, Host};
 use crate::train::extra::Extra;
-use crate::ui::gate::clean;
+use crate::ui::numbers::clock;
 use crate::ui::term;
-use crate::ui::widget::chart::clock;
 
 /// Where the configuration starts unless said otherwise.
 const DEFAULT_PRESET: &str = "nano";
+/// The longest configuration file that is read, in bytes.
+const MOST_CONFIG: u64 = 1 << 20;
 
 /// An option that a resumed run cannot follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,8 +88,8 @@ impl Args {
     pub fn resolve(&self) -> anyhow::Result<TrainConfig> {
         let text = match &self.config {
             Some(path) => {
-                let text =
-                    std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+                let text = disk::read_text(path, MOST_CONFIG)
+                    .with_context(|| path.display().to_string())?;
                 Some((path.display().to_string(), text))
             }
             None => None,
@@ -425,6 +428,22 @@ mod tests {
         };
         let said = told(&RunFact::Status(status)).expect("a line");
         assert_eq!(said, "sft 3/9 running: training, about 2h03m left");
+    }
+
+    #[test]
+    fn no_more_of_a_configuration_is_read_than_one_can_be_long() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("run.toml");
+        let resolved = |comment: usize| {
+            std::fs::write(&file, format!("#{}\nseed = 7\n", " ".repeat(comment)))
+                .expect("written");
+            let words = ["train", "--config"].map(std::ffi::OsString::from);
+            let args = Line::parse_from(words.into_iter().chain([file.clone().into()])).args;
+            args.resolve()
+        };
+        assert_eq!(resolved(1_000).expect("read").seed, 7);
+        let told = format!("{:#}", resolved(1 << 20).expect_err("too long"));
+        assert!(told.contains("run.toml: more than 1048576 bytes"), "{told}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use toml::Value;
 
 use super::resolve::ConfigError;
 use super::{Projection, TrainConfig};
+use crate::nearest::edit_distance;
 
 /// One key.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +49,10 @@ const PROJECTIONS: [&str; 7] = {
 
 /// The least learning rate: zero would train nothing and look like a run.
 const LR: Kind = Kind::Real(1e-9, 1.0);
-const SCHEDULE: Kind = Kind::Word(&["constant", "linear", "cosine"]);
+const SCHEDULE: Kind = Kind::Word(&[CONSTANT, "linear", "cosine"]);
+const CONSTANT: &str = "constant";
+/// What transformers calls that with a warm-up, which here is as long as `warmup_steps` says.
+const WARMED_UP: &str = "constant_with_warmup";
 /// So far below 1 that f32, in which moments are kept, has what is left of 1 to a part in 300.
 const BETA: Kind = Kind::Real(0.0, 0.999_99);
 /// So far above 0 that a gradient whose square is 0 in f32 moves nothing, and none at all is not divided by 0.
@@ -87,7 +91,7 @@ pub const FIELDS: &[Field] = &[
     field("sft.adam_beta2", BETA, "what AdamW keeps of the mean of their squares"),
     field("sft.adam_epsilon", EPSILON, "added to the root that AdamW divides by"),
     field("sft.max_grad_norm", Kind::Real(0.0, 1e6), "gradients are scaled down to this norm; 0 leaves them"),
-    field("grpo.steps_per_stage", STEPS, "generations of rollouts in each of the four stages; num_iterations x steps_per_generation updates each"),
+    field("grpo.steps_per_stage", STEPS, "generations of rollouts in each of the four stages; at most num_iterations x steps_per_generation updates each"),
     field("grpo.prompts_per_step", Kind::Whole(1, 4096), "groups per generation of rollouts, shared out over steps_per_generation updates"),
     field("grpo.max_draws", Kind::Whole(1, 64), "draws until so many groups have unequal rewards (DAPO's dynamic sampling); above 1, entropy, kl and sampling/* cover those groups only"),
     field("grpo.num_generations", Kind::Whole(2, 256), "responses per group; one alone has no advantage"),
@@ -100,7 +104,7 @@ pub const FIELDS: &[Field] = &[
     field("grpo.delta", Kind::OptionalReal(1.0, 1e6), "bound on the ratio where the advantage is negative (two-sided clipping)"),
     field("grpo.importance_sampling_level", Kind::Word(&["token", "sequence"]), "what has a ratio: a token, or a response by its mean log-ratio (GSPO; its clip ranges are far smaller)"),
     field("grpo.num_iterations", Kind::Whole(1, 64), "optimiser passes over the same rollouts"),
-    field("grpo.steps_per_generation", Kind::Whole(1, 64), "optimiser updates that a pass is cut into"),
+    field("grpo.steps_per_generation", Kind::Whole(1, 64), "optimiser updates that a pass is cut into, at most one a group that can move the adapter; other groups are in none (TRL cuts all)"),
     field("grpo.loss_type", Kind::Word(&["grpo", "bnpo", "dr_grpo", "dapo"]), "how token losses become one number"),
     field("grpo.scale_rewards", Kind::Word(&["none", "group", "batch"]), "what advantages are divided by"),
     field("grpo.temperature", Kind::Real(0.01, 10.0), "of sampling"),
@@ -190,12 +194,16 @@ fn called_elsewhere(key: &str) -> Option<&'static str> {
     })
 }
 
-/// What TRL has and this program has not: TRL's name, and why, or what there is instead.
-const NOT_BUILT: [(&str, &str); 8] = [
-    (
-        "reward_weights",
-        "there is one reward, whose parts have fixed weights",
-    ),
+const ONE_REWARD: &str = "there is one reward, whose parts have fixed weights";
+const ONE_POLICY: &str =
+    "sampler and trainer are the same policy; sampling/* in the metrics tells how far they differ";
+const ADAM: &str = "it is AdamW, with weight_decay and adam_* of sft and grpo";
+const BITS: &str =
+    "base_dtype (bf16, f16) is of the frozen weights; everything trained is f32, leave it away";
+
+/// What TRL, with transformers and PEFT, has and this program has not: their name, and why, or what there is instead.
+const NOT_BUILT: [(&str, &str); 18] = [
+    ("reward_weights", ONE_REWARD),
     ("reward_funcs", "there is one reward, the verifier's"),
     ("top_entropy_quantile", "all tokens learn"),
     (
@@ -211,33 +219,28 @@ const NOT_BUILT: [(&str, &str); 8] = [
         "sampler and trainer are the same policy; grpo.epsilon and grpo.delta bound later passes",
     ),
     ("use_vllm", "sampling is built in"),
+    ("vllm_importance_sampling_correction", ONE_POLICY),
+    ("vllm_importance_sampling_mode", ONE_POLICY),
+    ("vllm_importance_sampling_cap", ONE_POLICY),
+    ("multi_objective_aggregation", ONE_REWARD),
+    ("normalize_then_sum", ONE_REWARD),
+    (
+        "use_rslora",
+        "the update is scaled by lora.alpha / lora.rank; lora.alpha times the root of the rank gives the same",
+    ),
+    ("use_dora", "the adapter is plain LoRA"),
+    ("optim", ADAM),
+    ("bf16", BITS),
+    ("fp16", BITS),
     ("use_liger_kernel", "its own kernels are built in"),
 ];
 
-/// Why there is no `key`, where TRL has one of that name.
+/// Why there is no `key`, where TRL or PEFT has one of that name.
 #[must_use]
 pub fn not_built(key: &str) -> Option<&'static str> {
     let last = key.rsplit('.').next().unwrap_or(key);
     let known = NOT_BUILT.iter().find(|(name, _)| *name == last);
     known.map(|(_, instead)| *instead)
-}
-
-/// Insertions, deletions and replacements that turn `a` into `b`.
-#[must_use]
-pub fn edit_distance(a: &str, b: &str) -> usize {
-    // Keys are short; a hostile one must not cost time.
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(80).collect(), b.chars().collect());
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, &from) in a.iter().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, &to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 impl Kind {
@@ -256,6 +259,11 @@ impl Kind {
             }
             (Kind::OptionalText, Value::String(text)) => !text.trim().is_empty(),
             (Kind::Flag, Value::Boolean(_)) => true,
+            (Kind::Word(words), Value::String(word))
+                if word == WARMED_UP && words.contains(&CONSTANT) =>
+            {
+                return Ok(CONSTANT.into());
+            }
             (Kind::Word(words), Value::String(word)) => words.contains(&word.as_str()),
             (Kind::Words(words), Value::Array(list)) => are_distinct_words(list, words),
             _ => false,
@@ -384,19 +392,6 @@ mod tests {
     }
 
     #[test]
-    fn edit_distance_table() {
-        for (a, b, want) in [
-            ("", "abc", 3),
-            ("abc", "abc", 0),
-            ("kitten", "sitting", 3),
-            ("grpo.betta", "grpo.beta", 1),
-            ("bteа", "beta", 3),
-        ] {
-            assert_eq!(edit_distance(a, b), want, "{a} {b}");
-        }
-    }
-
-    #[test]
     fn nearest_finds_slips_of_every_sort() {
         for (slip, want) in [
             ("grpo.betta", "grpo.beta"),
@@ -425,6 +420,26 @@ mod tests {
         ] {
             let got = nearest(slip);
             assert_eq!(got, want, "{slip}");
+        }
+    }
+
+    #[test]
+    fn names_of_what_is_not_built_are_no_slips() {
+        for (name, told) in [
+            ("grpo.vllm_importance_sampling_correction", "same policy"),
+            ("vllm_importance_sampling_mode", "same policy"),
+            ("grpo.vllm_importance_sampling_cap", "same policy"),
+            ("grpo.normalize_then_sum", "one reward"),
+            ("lora.use_rslora", "root of the rank"),
+            ("lora.use_dora", "plain LoRA"),
+            ("grpo.optim", "adam_*"),
+            ("bf16", "base_dtype"),
+        ] {
+            let instead = not_built(name).expect(name);
+            assert!(instead.contains(told), "{name}: {instead}");
+        }
+        for field in FIELDS {
+            assert_eq!(not_built(field.key), None, "{}", field.key);
         }
     }
 

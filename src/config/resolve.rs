@@ -38,7 +38,7 @@ pub enum ConfigError {
         nearest: String,
         at: Source,
     },
-    #[error("{at}: `{key}` is TRL's and is not built here: {instead}")]
+    #[error("{at}: `{key}` is TRL's or PEFT's and is not built here: {instead}")]
     NotBuilt {
         key: String,
         instead: &'static str,
@@ -361,7 +361,7 @@ fn placed(field: &Field) -> Option<(&'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ImportanceLevel, LossType, Projection, ScaleRewards};
+    use crate::config::{ImportanceLevel, LossType, Projection, ScaleRewards, Schedule};
 
     fn set(items: &[&str]) -> Vec<String> {
         items.iter().map(|s| (*s).to_owned()).collect()
@@ -415,6 +415,7 @@ mod tests {
             "grpo.epsilon_high=none",
             "grpo.delta=4",
             "grpo.importance_sampling_level=sequence",
+            "grpo.lr_scheduler_type=constant_with_warmup",
             "lora.targets=[\"q_proj\"]",
         ]);
         let got = resolve(Preset::Nano, false, None, &sets).expect("resolves");
@@ -424,6 +425,8 @@ mod tests {
         assert_eq!(got.grpo.delta, Some(4.0));
         let level = got.grpo.importance_sampling_level;
         assert_eq!(level, ImportanceLevel::Sequence);
+        // TRL's word for a constant rate after a warm-up.
+        assert_eq!(got.grpo.lr_scheduler_type, Schedule::Constant);
         assert_eq!(got.lora.targets, [Projection::QProj]);
     }
 
@@ -477,7 +480,7 @@ mod tests {
     fn what_trl_has_and_this_has_not_is_said_so_and_not_taken_for_a_slip() {
         assert_eq!(
             message(None, &["grpo.reward_weights=[1.0]"]),
-            "--set grpo.reward_weights=[1.0]: `grpo.reward_weights` is TRL's and is not built here: there is one reward, whose parts have fixed weights"
+            "--set grpo.reward_weights=[1.0]: `grpo.reward_weights` is TRL's or PEFT's and is not built here: there is one reward, whose parts have fixed weights"
         );
         let told = message(Some("[grpo]\nuse_vllm = true\n"), &[]);
         assert!(told.starts_with("run.toml:2: `grpo.use_vllm` is TRL's"));

@@ -17,6 +17,9 @@ pub const CHATML: &str = "{% for message in messages %}{{ '<|im_start|>' + messa
 const FUEL: u64 = 1_000_000;
 /// Widest indentation of JSON.
 const MOST_INDENT: usize = 16;
+/// The day of every conversation, Llama 3's where it has no clock: a run that goes on tomorrow must see today's tokens, and an
+/// adapter the prompts that it was trained with.
+const TODAY: jiff::civil::DateTime = jiff::civil::date(2024, 7, 26).at(0, 0, 0, 0);
 /// Stands for a content; private-use characters that no template prints.
 const OPEN: char = '\u{f8f0}';
 const CLOSE: char = '\u{f8f1}';
@@ -42,8 +45,8 @@ pub enum Piece {
 }
 
 impl ChatTemplate {
-    /// Renders a conversation as `apply_chat_template(tokenize=False)` of transformers does. `messages` and `tools` are
-    /// JSON lists.
+    /// Renders a conversation as `apply_chat_template(tokenize=False)` of transformers does, but that `strftime_now` tells the
+    /// same day always. `messages` and `tools` are JSON lists.
     ///
     /// # Errors
     /// What the template itself refuses, and what is wrong with the template.
@@ -170,7 +173,8 @@ fn environment() -> Environment<'static> {
         Err::<Value, _>(Error::new(ErrorKind::InvalidOperation, message))
     });
     environment.add_function("strftime_now", |format: String| {
-        jiff::Zoned::now().strftime(&format).to_string()
+        let told = jiff::fmt::strtime::format(&format, TODAY);
+        told.map_err(|e| Error::new(ErrorKind::InvalidOperation, e.to_string()))
     });
     environment
 }
@@ -376,6 +380,17 @@ mod tests {
                 "{rewriting}: {told}"
             );
         }
+    }
+
+    #[test]
+    fn a_template_that_asks_for_the_day_is_told_the_same_one_always() {
+        let told = |format: &str| {
+            let source = format!("{{{{ strftime_now('{format}') }}}}");
+            template(&source).render(&json!([]), &Json::Null, false)
+        };
+        assert_eq!(told("%d %b %Y"), Ok("26 Jul 2024".to_owned()));
+        assert_eq!(told("%Y-%m-%d"), Ok("2024-07-26".to_owned()));
+        assert!(told("%").is_err(), "no format");
     }
 
     #[test]

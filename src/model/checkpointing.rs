@@ -57,28 +57,65 @@ impl Decoder {
         let (asking, targets) = Asking::places(packed, targets);
         let specs = self.layer_specs(packed, asking);
         let mut inputs = Vec::with_capacity(self.config.layers);
-        let mut x = self.embedded(packed)?;
-        for layer in 0..self.config.layers {
-            let y = self.layer(layer, &x, specs.of(layer))?.detach();
-            inputs.push(std::mem::replace(&mut x, y));
-        }
-        let mut scores = Vec::new();
-        for targets in targets.chunks(TARGETS) {
-            scores.push(self.scored(&x, targets.to_vec(), temperature)?.detach());
-        }
-        let scored = Var::from_tensor(&Tensor::cat(&scores, 1)?)?;
+        let top = self.without_tape(packed, &specs, |input| inputs.push(input))?;
+        let scored = Var::from_tensor(&self.scored_in_parts(&top, &targets, temperature)?)?;
         Ok(Pass {
             scored: scored.as_tensor().clone(),
             layers: Some(LayerInputs {
                 decoder: self,
                 specs,
                 inputs,
-                top: Var::from_tensor(&x)?,
+                top: Var::from_tensor(&top)?,
                 targets,
                 temperature,
                 scored,
             }),
         })
+    }
+
+    /// [`Decoder::log_probs`] without a way back: neither a tape nor what entered the layers is kept.
+    ///
+    /// # Errors
+    /// As [`Decoder::log_probs`].
+    pub fn score(
+        &self,
+        packed: &Arc<Packed>,
+        targets: Vec<Target>,
+        temperature: f64,
+    ) -> Result<Tensor> {
+        let (asking, targets) = Asking::places(packed, targets);
+        let specs = self.layer_specs(packed, asking);
+        let top = self.without_tape(packed, &specs, drop)?;
+        self.scored_in_parts(&top, &targets, temperature)
+    }
+
+    /// What leaves the last layer; `entered` gets what entered each.
+    fn without_tape(
+        &self,
+        packed: &Arc<Packed>,
+        specs: &LayerSpecs,
+        mut entered: impl FnMut(Tensor),
+    ) -> Result<Tensor> {
+        let mut x = self.embedded(packed)?;
+        for layer in 0..self.config.layers {
+            let y = self.layer(layer, &x, specs.of(layer))?.detach();
+            entered(std::mem::replace(&mut x, y));
+        }
+        Ok(x)
+    }
+
+    /// Scores of targets, some at a time, without a tape.
+    fn scored_in_parts(
+        &self,
+        top: &Tensor,
+        targets: &[Target],
+        temperature: f64,
+    ) -> Result<Tensor> {
+        let mut scores = Vec::new();
+        for targets in targets.chunks(TARGETS) {
+            scores.push(self.scored(top, targets.to_vec(), temperature)?.detach());
+        }
+        Ok(Tensor::cat(&scores, 1)?)
     }
 }
 

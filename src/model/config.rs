@@ -353,5 +353,7 @@ mod tests {
             let error = ModelConfig::parse(&json.to_string()).expect_err(field);
             assert!(error.to_string().contains(word), "{field}: {error}");
         }
+        let told = ModelConfig::parse("").expect_err("empty").to_string();
+        assert!(told.contains("whole download"), "{told}");
     }
 }

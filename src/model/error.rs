@@ -168,12 +168,8 @@ impl ModelError {
     /// For `map_err` where a file with weights is opened: says what to do where it is not there.
     pub(crate) fn weights(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
         move |cause| {
-            if path.is_dir() {
-                return Self::NoFile {
-                    path: path.to_path_buf(),
-                    advice: "a folder of that name stands there: is it a whole download?"
-                        .to_owned(),
-                };
+            if let Some(misplaced) = Self::misplaced(path, &cause) {
+                return misplaced;
             }
             if cause.kind() != std::io::ErrorKind::NotFound {
                 return Self::io(path)(cause);
@@ -196,6 +192,9 @@ impl ModelError {
     /// For `map_err` where another file of a model's folder is read: says what to do where it is not there.
     pub(crate) fn in_folder(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
         move |cause| {
+            if let Some(misplaced) = Self::misplaced(path, &cause) {
+                return misplaced;
+            }
             if cause.kind() != std::io::ErrorKind::NotFound {
                 return Self::io(path)(cause);
             }
@@ -214,6 +213,22 @@ impl ModelError {
                 advice: advice.to_owned(),
             }
         }
+    }
+
+    /// What to do where a folder stands in the file's place, or a file in its folder's.
+    fn misplaced(path: &Path, cause: &std::io::Error) -> Option<Self> {
+        let holder = path.parent().unwrap_or(path).display();
+        let advice = match (path.is_dir(), cause.kind()) {
+            (true, _) => "a folder of that name stands there: is it a whole download?".to_owned(),
+            (_, std::io::ErrorKind::NotADirectory) => {
+                format!("{holder} is a file: name the folder that holds it")
+            }
+            _ => return None,
+        };
+        Some(Self::NoFile {
+            path: path.to_path_buf(),
+            advice,
+        })
     }
 
     /// For `map_err` on file operations.
@@ -276,6 +291,30 @@ mod tests {
             told.contains("a folder of that name") && told.contains("whole download"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_a_folder_and_a_folder_in_that_of_a_file_are_told() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("adapter_model.safetensors");
+        std::fs::write(&file, "").expect("written");
+        let inside = file.join("adapter_config.json");
+        let cause = || std::fs::read(&inside).expect_err("no folder");
+        for told in [
+            ModelError::weights(&inside)(cause()),
+            ModelError::in_folder(&inside)(cause()),
+        ] {
+            let told = told.to_string();
+            assert!(
+                told.ends_with(
+                    "adapter_model.safetensors is a file: name the folder that holds it"
+                ),
+                "{told}"
+            );
+        }
+        let cause = std::io::ErrorKind::IsADirectory.into();
+        let told = ModelError::in_folder(dir.path())(cause).to_string();
+        assert!(told.contains("a folder of that name"), "{told}");
     }
 
     #[test]

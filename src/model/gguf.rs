@@ -356,7 +356,11 @@ fn text<'a>(content: &'a Content, key: &str) -> Option<&'a str> {
 
 /// The strings of an array of the metadata.
 fn texts(content: &Content, key: &str) -> Result<Vec<String>, String> {
-    let wrong = || format!("metadata {key} is not a list of strings");
+    let wrong = || {
+        format!(
+            "metadata {key} is not a list of strings: take another conversion of the model, or make one (convert_hf_to_gguf.py of llama.cpp)"
+        )
+    };
     let list = content
         .metadata
         .get(key)
@@ -449,6 +453,18 @@ mod tests {
             assert!(values(&read)? == values(&turned)?);
         }
         Ok(())
+    }
+
+    #[test]
+    fn metadata_that_is_no_list_is_told_with_what_to_do() {
+        let dir = tempfile::tempdir().expect("folder");
+        let path = dir.path().join("m.gguf");
+        let mut file = File::create(&path).expect("created");
+        candle_core::quantized::gguf_file::write(&mut file, &[], &[]).expect("written");
+        let mut reader = BufReader::new(File::open(&path).expect("open"));
+        let content = Content::read(&mut reader).expect("read");
+        let told = texts(&content, "tokenizer.ggml.tokens").expect_err("none");
+        assert!(told.contains("tokens is not a list") && told.contains("convert_hf_to_gguf.py"));
     }
 
     #[test]

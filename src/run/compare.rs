@@ -18,7 +18,7 @@ pub struct Difference {
     pub other: String,
 }
 
-/// Every value of a configuration, as `section.key` and JSON.
+/// Every value of a configuration, as `section.key` and JSON; `none` where there is no value, as `--print-config` says it.
 #[must_use]
 pub fn settings(config: &TrainConfig) -> Vec<(String, String)> {
     let mut found = Vec::new();
@@ -30,7 +30,11 @@ pub fn settings(config: &TrainConfig) -> Vec<(String, String)> {
 
 fn flatten(path: &str, value: &Value, found: &mut Vec<(String, String)>) {
     let Some(map) = value.as_object() else {
-        found.push((path.to_owned(), value.to_string()));
+        let said = match value {
+            Value::Null => "none".to_owned(),
+            value => value.to_string(),
+        };
+        found.push((path.to_owned(), said));
         return;
     };
     for (key, value) in map {
@@ -139,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_only_one_says_is_a_difference_both_ways() {
+    fn a_value_only_one_has_is_a_difference_both_ways() {
         let plain = TrainConfig::nano();
         let mut clipped = plain.clone();
         clipped.grpo.epsilon_high = Some(0.28);
@@ -148,11 +152,11 @@ mod tests {
         let name = "grpo.epsilon_high".to_owned();
         assert_eq!(
             told(&clipped, &plain),
-            [(name.clone(), "0.28".to_owned(), String::new())]
+            [(name.clone(), "0.28".to_owned(), "none".to_owned())]
         );
         assert_eq!(
             told(&plain, &clipped),
-            [(name, String::new(), "0.28".to_owned())]
+            [(name, "none".to_owned(), "0.28".to_owned())]
         );
         assert!(told(&plain, &plain).is_empty());
     }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Tensor};
@@ -69,7 +70,7 @@ pub fn save(dir: &RunDir, position: &Position, learner: &Learner) -> Result<()> 
     crate::run::layout::replace_file(&folder.join("tensors.safetensors"), &bytes)?;
     let state = serde_json::to_vec_pretty(position).map_err(|e| unusable(&folder, &e))?;
     crate::run::layout::replace_file(&folder.join("state.json"), &state)?;
-    let mut all = complete(dir);
+    let mut all = complete(dir)?;
     while all.len() > KEPT {
         let oldest = all.remove(0);
         fs::remove_dir_all(&oldest).map_err(ModelError::io(&oldest))?;
@@ -90,10 +91,10 @@ pub struct Found {
 /// The latest checkpoint that is readable; `None` before the first.
 ///
 /// # Errors
-/// Where there are some and none is readable: what is wrong with the newest.
+/// Where there are some and none is readable: what is wrong with the newest; or when it cannot be seen whether there are any.
 pub fn latest(dir: &RunDir) -> Result<Option<Found>> {
     let mut newest_fault = None;
-    for folder in complete(dir).into_iter().rev() {
+    for folder in complete(dir)?.into_iter().rev() {
         match read(&folder) {
             Ok(found) => {
                 let passed_over = newest_fault.map(|fault: TrainError| fault.to_string());
@@ -136,23 +137,45 @@ pub fn restore(found: Found, learner: &mut Learner) -> Result<Position> {
     Ok(found.position)
 }
 
-/// Complete checkpoints, oldest first.
-fn complete(dir: &RunDir) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir.checkpoints())
-        .into_iter()
-        .flatten()
-        .flatten();
-    let mut folders: Vec<PathBuf> = entries
-        .map(|entry| entry.path())
-        .filter(|path| path.join("state.json").is_file())
-        .collect();
+/// Complete checkpoints, oldest first. Only a folder that is not there has none for certain.
+fn complete(dir: &RunDir) -> Result<Vec<PathBuf>> {
+    let all = dir.checkpoints();
+    let listed = match fs::read_dir(&all) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        listed => listed,
+    };
+    let paths = listed.and_then(|entries| {
+        let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+        paths.collect::<std::io::Result<Vec<PathBuf>>>()
+    });
+    let mut folders = paths.map_err(ModelError::io(&all))?;
+    folders.retain(|path| path.join("state.json").is_file());
     folders.sort();
-    folders
+    Ok(folders)
 }
 
 fn unusable(path: &Path, error: &serde_json::Error) -> TrainError {
     TrainError::Checkpoint {
         path: path.to_path_buf(),
         reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_folder_that_is_not_there_has_no_checkpoints_for_certain() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = RunDir::new(folder.path());
+        assert!(latest(&dir).expect("none yet").is_none());
+        // As one that may not be listed: it cannot be seen what there is.
+        fs::write(dir.checkpoints(), "").expect("written");
+        let told = latest(&dir).expect_err("not listed").to_string();
+        assert!(told.contains("checkpoints: "), "{told}");
+        fs::remove_file(dir.checkpoints()).expect("removed");
+        fs::create_dir(dir.checkpoints()).expect("a folder");
+        assert!(latest(&dir).expect("none yet").is_none());
     }
 }

@@ -12,8 +12,13 @@ pub enum TrainError {
     Model(#[from] ModelError),
     #[error(transparent)]
     Run(#[from] RunError),
-    #[error("step {step}: the loss is {loss}; a lower learning rate may help")]
-    Diverged { step: u64, loss: f64 },
+    #[error("step {step}: the loss is {loss}; a lower learning rate ({lr}) may help")]
+    Diverged {
+        step: u64,
+        loss: f64,
+        /// The key of the phase's learning rate.
+        lr: &'static str,
+    },
     #[error("{path}: not a usable checkpoint: {reason}")]
     Checkpoint { path: PathBuf, reason: String },
     #[error(

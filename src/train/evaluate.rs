@@ -22,7 +22,7 @@ pub const MAX_TOKENS: usize = 64;
 /// Episodes decoded together.
 pub(super) const BATCH: usize = 32;
 /// Episodes whose tokens are scored together; fewer on devices whose attention scores every row against every other.
-const SCORED: usize = 16;
+pub(super) const SCORED: usize = 16;
 const SCORED_ELSEWHERE: usize = 1;
 
 /// How many episodes to score together.

@@ -232,7 +232,8 @@ impl Learner {
         Ok(stats)
     }
 
-    /// What a micro-batch of GRPO would tell if its advantages are 0, without its gradient, which is 0.
+    /// What a micro-batch of GRPO would tell if its advantages are 0, without its gradient, which is 0. Of `terms` its responses
+    /// count.
     ///
     /// # Errors
     /// When the model cannot be run.
@@ -240,14 +241,14 @@ impl Learner {
         decoder: &Decoder,
         sequences: &[Sequence],
         config: &GrpoConfig,
+        terms: &BatchTerms,
         sampled: &[f32],
     ) -> Result<BatchStats> {
         let scored = Self::scored(decoder, sequences, config.temperature)?;
-        let mut stats = BatchStats::of_scores(&scored, None, sampled)?;
-        let completions = sequences.iter().flat_map(|s| &s.completions);
-        let ratios = completions.map(|tokens| config.ratios(tokens.len(), tokens.len()));
-        stats.told.ratios = ratios.sum::<usize>() as f64;
-        Ok(stats)
+        Ok(BatchStats {
+            told: grpo::loss(config, &scored, terms)?.told,
+            ..BatchStats::of_scores(&scored, None, sampled)?
+        })
     }
 
     fn gather(&mut self, gradients: Gradients) {
@@ -287,11 +288,10 @@ impl Learner {
         Ok(scored.get(0)?.to_vec1()?)
     }
 
-    /// Log-probabilities and entropies without gradient: a checkpointed pass that is never gone back through keeps no tape.
+    /// Log-probabilities and entropies without gradient.
     fn scored(decoder: &Decoder, sequences: &[Sequence], temperature: f64) -> Result<Tensor> {
         let (packed, targets) = pack(sequences);
-        let pass = decoder.pass(&packed, targets, temperature, true)?;
-        Ok(pass.scored.detach())
+        Ok(decoder.score(&packed, targets, temperature)?)
     }
 }
 
@@ -332,12 +332,21 @@ mod tests {
         grpo.beta = 0.0;
         let mut whole = grpo.clone();
         whole.importance_sampling_level = ImportanceLevel::Sequence;
-        let observed = |learner: &Learner, grpo: &GrpoConfig| {
-            Learner::observe(&learner.decoder, &sequences, grpo, &sampled).expect("seen")
+        let observed = |learner: &Learner, grpo: &GrpoConfig, terms: &BatchTerms| {
+            Learner::observe(&learner.decoder, &sequences, grpo, terms, &sampled).expect("seen")
         };
-        let seen = observed(&learner, &grpo);
-        let of_whole = observed(&learner, &whole);
+        let seen = observed(&learner, &grpo, &terms);
+        let of_whole = observed(&learner, &whole, &terms);
         assert_eq!((seen.told.ratios, of_whole.told.ratios), (5.0, 2.0));
+        // Of a masked response no token tells anything; the sampler is compared with all the same.
+        let mut masking = grpo.clone();
+        masking.mask_truncated_completions = true;
+        let mut cut = terms.clone();
+        cut.responses[1].truncated = true;
+        let masked = observed(&learner, &masking, &cut);
+        let told = masked.told;
+        assert_eq!((told.tokens, told.ratios, masked.scored), (3.0, 3.0, 5.0));
+        assert!(told.entropy < seen.told.entropy);
         let told = learner.reinforced(&sequences, &whole, &terms, &sampled);
         assert_eq!(told.expect("told").told.ratios, 2.0);
         assert_eq!(learner.apply(1e-3, 1.0).expect("applied"), 0.0);
@@ -358,7 +367,6 @@ mod tests {
             },
             seen
         );
-        // Summed in f64 there, in f32 here.
         assert!((entropy - seen.told.entropy).abs() < 1e-4 && norm == 0.0);
         terms.responses[0].advantage = 1.0;
         assert!(pass(&terms).1 > 1e-4, "an advantage moves the adapter");

@@ -46,7 +46,8 @@ pub struct Needs {
     pub adapter: u64,
     /// The greatest training pass.
     pub pass: u64,
-    /// Caches and prefill of a rollout; on a GPU those of an evaluation's answers, where they are more.
+    /// Caches and prefill of a rollout, or what an evaluation holds where that is more: its answers', and on a CPU the scores of
+    /// its episodes' actions.
     pub rollout: u64,
     /// What a GPU's pool keeps of passes that are over.
     pub kept: u64,
@@ -191,26 +192,40 @@ impl Setting<'_> {
     }
 
     fn fused_pass(&self) -> u64 {
-        let (rows, model) = (self.rows(), self.model);
-        let (d, ffn) = (model.hidden_size as u64, model.intermediate_size as u64);
-        let kv = (model.kv_heads * model.head_dim()) as u64;
-        let layers = model.layers as u64;
-        // Inputs and outputs of a layer's operations, of which the tape keeps each once.
-        let layer = rows * (8 * d + 3 * ffn + 4 * kv) * F32;
-        let head = FUSED_ROWS * TARGETS * model.vocab_size as u64 * F32;
+        let (rows, layers) = (self.rows(), self.model.layers as u64);
+        let (layer, head) = (self.fused_layer(rows), self.fused_head());
         match self.config.gradient_checkpointing {
-            true => layers * rows * d * F32 + 2 * layer + head,
+            true => layers * self.entering(rows) + 2 * layer + head,
             false => layers * layer + head,
         }
     }
 
+    /// What enters a layer.
+    fn entering(&self, rows: u64) -> u64 {
+        rows * self.model.hidden_size as u64 * F32
+    }
+
+    /// Inputs and outputs of a layer's operations, of which the tape keeps each once.
+    fn fused_layer(&self, rows: u64) -> u64 {
+        let model = self.model;
+        let (d, ffn) = (model.hidden_size as u64, model.intermediate_size as u64);
+        let kv = (model.kv_heads * model.head_dim()) as u64;
+        rows * (8 * d + 3 * ffn + 4 * kv) * F32
+    }
+
+    fn fused_head(&self) -> u64 {
+        FUSED_ROWS * TARGETS * self.model.vocab_size as u64 * F32
+    }
+
     fn plain_pass(&self, rows: u64, targets: u64) -> u64 {
-        let (d, layers) = (self.model.hidden_size as u64, self.model.layers as u64);
+        let layers = self.model.layers as u64;
         let layer = plain::Layer::of(self.model, rows, self.weight_bytes);
         let head = |targets: u64| PLAIN_ROWS * targets * self.model.vocab_size as u64 * F32;
         match self.config.gradient_checkpointing {
             // The way back is over the targets before it takes the first layer (`Pass::backward`).
-            true => layers * rows * d * F32 + (layer.tape + layer.gradients).max(head(TARGETS)),
+            true => {
+                layers * self.entering(rows) + (layer.tape + layer.gradients).max(head(TARGETS))
+            }
             false => layers * (layer.tape + layer.left) + layer.gradients + head(targets),
         }
     }
@@ -228,15 +243,30 @@ impl Setting<'_> {
     }
 
     fn rollout(&self) -> u64 {
-        let (grpo, eval) = (&self.config.grpo, &self.config.eval);
+        let grpo = &self.config.grpo;
         let lines = grpo.num_generations;
         let step = self.decoded(grpo.prompts_per_step, lines, grpo.max_completion_length);
-        if self.is_cpu {
-            return step;
-        }
+        step.max(self.evaluation())
+    }
+
+    /// Of an evaluation: its answers are decoded, then on a CPU several episodes scored together; elsewhere it is one, which a
+    /// pass has always.
+    fn evaluation(&self) -> u64 {
+        let eval = &self.config.eval;
         let episodes = eval.episodes.max(eval.final_episodes);
-        let episodes = episodes.min(evaluate::BATCH as u64);
-        step.max(self.decoded(episodes, 1, evaluate::MAX_TOKENS as u64))
+        let decoded = episodes.min(evaluate::BATCH as u64);
+        let answers = self.decoded(decoded, 1, evaluate::MAX_TOKENS as u64);
+        match self.is_cpu {
+            true => answers.max(self.scored(episodes.min(evaluate::SCORED as u64))),
+            false => answers,
+        }
+    }
+
+    /// What scoring all actions of so many episodes holds: what enters a layer and leaves it, and that layer's tape. The first
+    /// lines of five answers have together about as many tokens as a whole one may.
+    fn scored(&self, episodes: u64) -> u64 {
+        let rows = episodes * (self.prompt + evaluate::MAX_TOKENS as u64);
+        2 * self.entering(rows) + self.fused_layer(rows) + self.fused_head()
     }
 
     /// What decoding so many prompts together holds, with so many lines of `tokens` for each.
@@ -326,9 +356,11 @@ fn half_weights(_: &mut TrainConfig, bytes: &mut u64) -> Option<String> {
 }
 
 fn fewer_prompts(config: &mut TrainConfig, _: &mut u64) -> Option<String> {
-    let is_new = config.grpo.prompts_per_step > 1;
-    config.grpo.prompts_per_step = 1;
-    is_new.then(|| "grpo.prompts_per_step=1".into())
+    // Fewer would leave an update of a generation without a group, and be refused.
+    let least = config.grpo.steps_per_generation;
+    let is_new = config.grpo.prompts_per_step > least;
+    config.grpo.prompts_per_step = config.grpo.prompts_per_step.min(least);
+    is_new.then(|| format!("grpo.prompts_per_step={least}"))
 }
 
 fn fewer_answers(config: &mut TrainConfig, _: &mut u64) -> Option<String> {
@@ -424,6 +456,28 @@ mod tests {
     }
 
     #[test]
+    fn an_evaluation_counts_on_a_cpu_with_its_answers_and_with_the_scores_of_actions() {
+        let (mut config, model) = (TrainConfig::qwen3b(), qwen_3b());
+        let cpu = |config: &TrainConfig| {
+            let cpu = Setting {
+                is_cpu: true,
+                ..setting(config, &model)
+            };
+            (cpu.needs(), cpu.scored(16))
+        };
+        // 32 prompts of 700 tokens filled together: 3.7 GB of activations, and caches of 1.8 GB.
+        let (needs, scored) = cpu(&config);
+        let gigabytes = |bytes: u64| bytes as f64 / 1e9;
+        assert!((gigabytes(needs.rollout) - 5.6).abs() < 0.1, "{needs}");
+        assert!(needs.total() == needs.weights + needs.adapter + needs.rollout);
+        // 16 times 764 rows, of which a layer has 0.2 MB each.
+        assert!((gigabytes(scored) - 2.8).abs() < 0.1, "{scored}");
+        (config.eval.episodes, config.eval.final_episodes) = (0, 0);
+        let (without, _) = cpu(&config);
+        assert!(without.total() < needs.total() - 3_000_000_000, "{without}");
+    }
+
+    #[test]
     fn more_of_anything_never_needs_less() {
         let (config, model) = (TrainConfig::nano(), qwen_3b());
         let start = setting(&config, &model).needs().total();
@@ -501,6 +555,23 @@ mod tests {
             told(free - 1).as_deref(),
             Some("gradient_checkpointing=true grpo.prompts_per_step=1")
         );
+    }
+
+    #[test]
+    fn what_is_advised_leaves_every_update_a_group() {
+        let (mut config, model) = (TrainConfig::nano(), qwen_3b());
+        (config.grpo.prompts_per_step, config.grpo.num_generations) = (4_096, 256);
+        (config.grpo.steps_per_generation, config.sft.examples) = (3, 0);
+        let mut fewer = config.clone();
+        fewer.grpo.prompts_per_step = 3;
+        let free = setting(&fewer, &model).needs().total();
+        let told = setting(&config, &model).smaller(free).expect("fits");
+        assert!(
+            told.contains(&"grpo.prompts_per_step=3".to_owned()),
+            "{told:?}"
+        );
+        crate::config::lay(&config, None, &told).expect("taken");
+        assert_eq!(fewer_prompts(&mut fewer, &mut 2), None);
     }
 
     #[test]

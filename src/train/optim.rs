@@ -7,6 +7,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 
 use crate::config::AdamOptions;
+use crate::disk;
 use crate::model::error::{ModelError, Result};
 use crate::model::tensors::{NamedTensors, TensorSource};
 
@@ -171,12 +172,14 @@ pub(crate) fn set(var: &Var, values: Vec<f32>) -> Result<()> {
     Ok(var.set(&Tensor::from_vec(values, var.dims(), &Device::Cpu)?.to_device(var.device())?)?)
 }
 
-/// Reads the named tensors of a checkpoint file.
+/// Reads the named tensors of a checkpoint file: no more than it has, which of a device is nothing.
 ///
 /// # Errors
 /// When the file cannot be read.
 pub fn read_state(path: &Path) -> Result<BTreeMap<String, Tensor>> {
-    let bytes = std::fs::read(path).map_err(ModelError::io(path))?;
+    let length = std::fs::metadata(path).map(|metadata| metadata.len());
+    let bytes = length.and_then(|length| disk::read(path, length));
+    let bytes = bytes.map_err(ModelError::io(path))?;
     let mut named = NamedTensors::parse(&bytes, path, &Device::Cpu)?;
     Ok(named.take_all())
 }
@@ -253,6 +256,13 @@ mod tests {
             Err(ModelError::NonFinite { .. })
         ));
         Ok(())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_no_checkpoint_and_is_not_read_to_its_end() {
+        let told = read_state(Path::new("/dev/zero")).expect_err("endless");
+        assert!(told.to_string().contains("more than 0 bytes"), "{told}");
     }
 
     #[test]

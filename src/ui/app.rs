@@ -5,9 +5,9 @@
 use crossterm::event::KeyEvent;
 
 use crate::config::TrainConfig;
+use crate::gate;
 use crate::link::{Command, Control};
 use crate::ui::editing::{self, Document};
-use crate::ui::gate;
 use crate::ui::hearing;
 use crate::ui::keys::{Chord, Keymap, Lookup, Place, Verb};
 use crate::ui::labelling::{Labelling, verbs};

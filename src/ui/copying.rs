@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 
 use crate::env::prompt;
 use crate::env::schema::{Episode, Verdict};
+use crate::gate;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::copying::names::names;
 use crate::ui::defang::defang;
-use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::msg::{CLIPBOARD_BYTES, Effect};

@@ -1,9 +1,9 @@
 //! All fields of the log line under the cursor, one a row; the value under this list's own cursor can be copied, or made a
 //! term of the filter. State and behaviour only, drawn elsewhere.
 
+use crate::gate;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::copying;
-use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;

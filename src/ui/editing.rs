@@ -3,11 +3,11 @@
 //! A text that cannot be taken over is kept, and the next look into the editor begins with it: nothing typed is lost.
 
 use crate::env::response;
+use crate::gate;
 use crate::run::RunDir;
 use crate::run::keeping::NOTE_LIMIT;
 use crate::ui::app::App;
 use crate::ui::errand::Errand;
-use crate::ui::gate;
 use crate::ui::msg::Effect;
 
 /// The longest note on an alert: characters.

@@ -3,13 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::gate;
 use crate::link::Command;
 use crate::run::{RunDir, RunError};
 use crate::ui::app::{App, update};
 use crate::ui::msg::{Effect, Exit, Msg};
 use crate::ui::pace::Urgency;
 use crate::ui::surface::Surface;
-use crate::ui::{Outside, gate, layer};
+use crate::ui::{Outside, layer};
 
 /// Does what the state wants done; gives how the workbench ends, where it does.
 ///

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::config::fields::edit_distance;
+use crate::nearest;
 
 /// Something a filter can be held against.
 pub trait Filtered {
@@ -339,10 +339,9 @@ impl Term {
 fn no_field<V: Vocabulary>(name: &str, known: &V) -> FilterError {
     let told = V::FIELDS.iter().map(ToString::to_string);
     let all = told.chain(known.others());
-    let nearest = all.min_by_key(|field| edit_distance(name, field));
     FilterError::NoField {
         name: name.to_owned(),
-        nearest: nearest.unwrap_or_default(),
+        nearest: nearest::among(name, all).unwrap_or_default(),
         known: V::FIELDS,
         others: V::OTHERS,
     }

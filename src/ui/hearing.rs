@@ -1,11 +1,11 @@
 //! What facts of the model thread and of a run do to the state.
 
+use crate::gate;
 use crate::link::{AdapterChoice, Fact, RunFact, RunState};
 use crate::run::RunDir;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::asking::offering;
 use crate::ui::errand::Errand;
-use crate::ui::gate;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
 use crate::ui::pace::Urgency;

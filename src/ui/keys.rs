@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 pub use chord::Chord;
 pub use patch::PatchError;
-pub(super) use patch::{line_of, nearest};
+pub(super) use patch::line_of;
 pub use verb::Verb;
 
 /// Where a key works.

@@ -1,13 +1,17 @@
 //! The workbench: one loop owns the state, everyone else sends it messages.
 //!
-//! Map: [`app`] and its parts ([`queue`], [`asking`], [`desk`], [`watching`], [`labelling`], [`runs`], [`marks`], [`tending`], [`told`], [`layer`], [`leaving`], [`line_edit`], `typing`, [`palette`],
-//! [`detail`], [`copying`], [`editing`], [`order`], [`scroll`], [`sifting`], [`searching`], [`hearing`], [`curves`], [`view`]) are state without I/O; [`screen`] and [`widget`]
-//! draw it, [`wire`] makes bytes of a frame; [`errand`] looks after run folders, [`clerk`] after labels; [`term`], [`input`], [`editor`] and `plain` touch the terminal,
-//! [`keyboard`] says who reads keys; [`keys`],
-//! [`decode`], [`filter`], [`record`], [`defang`], [`theme`], [`gate`], [`average`], [`catalogue`], [`signs`], [`toast`] and [`pace`] are
-//! pure; [`preferences`] is what the user set down; `effects` does what the state wants, `pulse` says when to look again. Threads: the loop (here), `keys` and `signals` (see [`input`]), `errands` (see
-//! [`errand`]), `labels` (see [`clerk`]), and the caller's model thread behind
-//! two channels. Nothing below this module imports candle, the model or the trainer.
+//! | job | modules |
+//! |---|---|
+//! | the state, without I/O: a message in, effects out | [`app`], [`msg`], and what is in it: [`queue`], [`desk`], [`watching`], [`told`], [`curves`], [`average`], [`marks`], [`runs`], [`labelling`], [`layer`], [`view`], [`scroll`], [`line_edit`] |
+//! | what messages do to it | `typing` and [`perform`] (keys), [`pointing`] (the mouse), [`hearing`] (facts); [`asking`], [`tending`], [`starting`], [`searching`], [`sifting`], [`order`], [`detail`], [`copying`], [`editing`], [`palette`], [`leaving`] |
+//! | tables and pure functions | [`keys`], [`catalogue`], [`decode`], [`defang`], [`filter`], [`numbers`], [`pace`], `pulse`, [`record`], [`signs`], [`theme`], [`toast`] |
+//! | drawing, from a borrowed state | [`screen`], [`overlay`], [`widget`]; [`spots`] notes what stands where |
+//! | the outside | the loop (here), `effects`, `surface`, [`wire`] (frames as bytes), [`term`], [`input`], [`keyboard`], [`editor`], [`preferences`], [`errand`] (run folders), [`clerk`] (labels) |
+//! | the same without screens | `plain` |
+//!
+//! Threads: the loop, `keys` and `signals` ([`input`]), `errands` ([`errand`]), `labels` ([`clerk`]), without screens `lines`
+//! (`plain`), and the caller's model thread behind two channels. Nothing in this module imports candle, the model or the
+//! trainer: it knows commands, facts, configurations and run folders (`tests/layering.rs` holds it to that).
 
 pub mod app;
 pub mod asking;
@@ -25,7 +29,6 @@ pub mod editor;
 mod effects;
 pub mod errand;
 pub mod filter;
-pub mod gate;
 pub mod hearing;
 pub mod input;
 pub mod keyboard;
@@ -36,7 +39,9 @@ pub mod leaving;
 pub mod line_edit;
 pub mod marks;
 pub mod msg;
+pub mod numbers;
 pub mod order;
+pub mod overlay;
 pub mod pace;
 pub mod palette;
 pub mod perform;
@@ -80,6 +85,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::config::TrainConfig;
 use crate::env::schema::Stage;
+use crate::gate;
 use crate::label::Store;
 use crate::link::{Command, Fact};
 use crate::run::shipped::ShippedRun;

@@ -5,12 +5,12 @@ mod training;
 pub use training::{PAUSING, STOPPING, go_to_step, skip_stage};
 
 use crate::env::schema::Split;
+use crate::gate;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::asking::choosing;
 use crate::ui::clerk::Request;
 use crate::ui::copying;
 use crate::ui::detail;
-use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::labelling::{adding, verbs};
 use crate::ui::layer::{self, Layer};
@@ -131,10 +131,11 @@ fn perform_on_episodes(app: &mut App, verb: Verb) -> Vec<Effect> {
         Verb::ToggleBlind => queue.toggle_blind(),
         _ => decide(app, verb),
     }
-    let kept = app
-        .queue
-        .to_keep()
-        .map(|one| Effect::Label(Request::Decide(one)));
+    let kept = match app.is_read_only {
+        true => None,
+        false => app.queue.to_keep(),
+    };
+    let kept = kept.map(|one| Effect::Label(Request::Decide(one)));
     kept.into_iter().chain(app.queue.ask()).collect()
 }
 
@@ -148,11 +149,18 @@ const fn split_said(split: Split) -> &'static str {
     }
 }
 
+/// Said of every key that decides, where a run is only watched.
+const ONLY_WATCHING: &str = "only watching: alerts are decided in the workbench (opensoc)";
+
 /// Decisions on the selected alert.
 fn decide(app: &mut App, verb: Verb) {
+    let decides = matches!(verb, Verb::Mark | Verb::Submit) || verb.chosen_action().is_some();
+    if decides && app.is_read_only {
+        app.say(ONLY_WATCHING);
+        return;
+    }
     let queue = &mut app.queue;
-    let is_decision =
-        matches!(verb, Verb::Mark | Verb::Reveal | Verb::Submit) || verb.chosen_action().is_some();
+    let is_decision = decides || verb == Verb::Reveal;
     if is_decision && queue.current().is_some_and(|e| e.desk.is_revealed) {
         let is_what_if = queue.what_if().is_some();
         app.say(if is_what_if {

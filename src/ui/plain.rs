@@ -31,12 +31,12 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender};
 
 use super::{Outside, Session, WorkbenchOptions, app_for, lost};
+use crate::gate::clean;
 use crate::link::Fact;
 use crate::ui::app::{App, ScreenName, Toast, update};
 use crate::ui::clerk::{self, AtWork, Outcome, Request};
 use crate::ui::effects::perform_effect;
 use crate::ui::errand;
-use crate::ui::gate::clean;
 use crate::ui::input::Input;
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
+use crate::nearest;
 use crate::run::layout::read_bounded;
-use crate::ui::keys::{KeyTableError, Keymap, line_of, nearest};
+use crate::ui::keys::{KeyTableError, Keymap, line_of};
 use crate::ui::theme::{ColorChoice, DEFAULT, Depth, Symbols, Themes};
 
 /// The longest of these files: bytes.
@@ -63,7 +64,7 @@ impl Config {
             "mouse" => self.mouse = Some(read_as(value)?),
             "blind" => self.blind = Some(read_as(value)?),
             _ => {
-                let nearest = nearest(name, FIELDS.map(str::to_owned));
+                let nearest = nearest::among(name, FIELDS).unwrap_or_default();
                 let name: String = name.chars().take(40).collect();
                 return Err(format!("unknown field `{name}`; did you mean `{nearest}`?"));
             }
@@ -135,9 +136,10 @@ impl Preferences {
         let paths = entries.map(|entry| entry.path());
         let mut paths: Vec<PathBuf> = paths
             .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
-            .take(MOST_THEMES)
             .collect();
+        // By name before any is left out: a folder lists in no order, and which are read must not depend on it.
         paths.sort();
+        paths.truncate(MOST_THEMES);
         // Each is put before those added earlier: the first by name comes to stand first.
         for path in paths.iter().rev() {
             let name = path.file_stem().and_then(|name| name.to_str());
@@ -277,6 +279,21 @@ mod tests {
             broken.complaints[0].contains("config.toml:2: "),
             "{broken:?}"
         );
+    }
+
+    #[test]
+    fn of_too_many_themes_the_first_by_name_are_read() {
+        let names = (0..MOST_THEMES + 20)
+            .rev()
+            .map(|at| format!("themes/t{at:03}.toml"));
+        let names: Vec<String> = names.collect();
+        let files: Vec<(&str, &[u8])> = names
+            .iter()
+            .map(|name| (name.as_str(), b"inherits = \"mono\"\n".as_slice()))
+            .collect();
+        let known = read(&files).themes.names();
+        let wanted: Vec<String> = (0..MOST_THEMES).map(|at| format!("t{at:03}")).collect();
+        assert!(known.ends_with(&wanted), "{known:?}");
     }
 
     #[test]

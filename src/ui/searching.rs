@@ -1,8 +1,8 @@
 //! What `/` does: filters what is in front while it is typed; where nothing can be filtered it searches.
 
+use crate::gate;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::filter::{FilterError, nearest};
-use crate::ui::gate;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;
 use crate::ui::perform::seek;

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use crate::config::fields::FIELDS;
 use crate::config::{Preset, TrainConfig, lay};
+use crate::gate;
 use crate::link::{Command, FitRequest};
 use crate::run::compare::nearest_preset;
 use crate::ui::app::App;
-use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::line_edit::LineEdit;

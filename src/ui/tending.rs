@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::gate;
 use crate::link::{Command, RolloutGroup, RunFact, Status};
 use crate::run::RunDir;
 use crate::run::groups::Wanted;
@@ -9,7 +10,6 @@ use crate::ui::app::{App, ScreenName};
 use crate::ui::asking::offering;
 use crate::ui::editing;
 use crate::ui::errand::{Errand, Report};
-use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::layer::{Layer, SEVERAL_LINES};
 use crate::ui::line_edit::LineEdit;

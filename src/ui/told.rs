@@ -12,9 +12,7 @@ use crate::config::Plan;
 use crate::link::{
     AttackRow, EvalRow, MetricRow, OfferedAdapter, RolloutGroup, RunFact, RunState, Status,
 };
-use crate::run::RunDir;
-use crate::run::reader::tells_of_crash;
-use crate::run::shipped::ShippedRun;
+use crate::run::{RunDir, reader::tells_of_crash, shipped::ShippedRun};
 use crate::ui::curves::Curves;
 use crate::ui::signs::{Chronicle, Sign, repetition, signs, standstill};
 use crate::ui::told::trouble::{Reader, in_keys};

@@ -2,8 +2,8 @@
 
 use crossterm::event::KeyCode;
 
+use crate::gate;
 use crate::ui::app::App;
-use crate::ui::gate;
 use crate::ui::keys::{Chord, Place, Verb};
 use crate::ui::layer::Typing;
 use crate::ui::msg::Effect;

@@ -37,6 +37,8 @@ fn checkpointed_gradients_equal_kept_ones() -> Outcome {
         };
         let ((kept, want), (again, got)) = (gradients(false)?, gradients(true)?);
         assert!(relative_error(&again, &kept) < 1e-6, "seed {seed}");
+        let scored = decoder.score(&packed, targets.clone(), task.temperature)?;
+        assert_eq!(scored.to_vec2::<f32>()?, again.to_vec2::<f32>()?);
         for (name, var) in decoder.adapter().expect("adapted").named() {
             let (got, want) = (got.get(&var), want.get(&var));
             let error = relative_error(got.ok_or("none")?, want.ok_or("none")?);

@@ -10,11 +10,11 @@ use crate::commands::Outcome;
 use crate::commands::lines::open;
 use crate::commands::records::records;
 use crate::env::schema::Episode;
+use crate::gate::clean;
 use crate::import::joining::Surroundings;
 use crate::import::room::{Room, weight};
 use crate::label::import::{Line, episode, line};
 use crate::label::{Added, Store};
-use crate::ui::gate::clean;
 
 /// Arguments of `label import`.
 #[derive(Debug, clap::Args)]

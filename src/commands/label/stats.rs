@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::Folder;
 use crate::commands::Outcome;
 use crate::env::schema::{Action, Episode};
+use crate::gate::clean;
 use crate::label::agreement::Agreement;
 use crate::label::progress::Counts;
 use crate::label::{Labels, State, Store};
-use crate::ui::gate::clean;
 
 /// Arguments of `label stats`.
 #[derive(Debug, clap::Args)]

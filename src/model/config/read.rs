@@ -41,7 +41,8 @@ fn needs(feature: impl Into<String>, there: &'static str) -> Refusal {
 
 /// Reads the text of a `config.json`.
 pub(super) fn parse(text: &str) -> Result<ModelConfig, Refusal> {
-    let json: Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    let json = serde_json::from_str::<Value>(text);
+    let json = json.map_err(|e| format!("{e}; is it a whole download?"))?;
     let fields = Fields(&json);
     let architecture = architecture(fields)?;
     let heads = fields.needed("num_attention_heads")?;

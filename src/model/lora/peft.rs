@@ -35,6 +35,7 @@ enum Targets {
 const MERGE: &str = "merge it in PEFT (merge_and_unload) and use the merged model";
 /// Highest rank that is read: beyond it a pair is no smaller than what it changes.
 const MOST_RANK: f64 = 4_096.0;
+const RANKS: &str = "it is to be a whole number from 1 to 4096; put back the config that the adapter was saved with";
 
 /// The pair of one module.
 #[derive(Debug, PartialEq)]
@@ -111,7 +112,7 @@ impl PeftConfig {
     /// Reads a config; the error says which field is wrong or not supported.
     pub(super) fn parse(json: &Value) -> Result<Self, String> {
         if json.get("peft_type").and_then(Value::as_str) != Some("LORA") {
-            return Err("peft_type is not LORA".into());
+            return Err(format!("peft_type is not LORA: {MERGE}"));
         }
         if let Some(name) = unsupported(json) {
             // What depends on the text has no merged model.
@@ -136,7 +137,7 @@ impl PeftConfig {
         }
         let exclude = field("exclude_modules").map(|v| Targets::parse(v, "exclude_modules"));
         Ok(Self {
-            rank: rank.ok_or("r is not a usable rank")? as usize,
+            rank: rank.ok_or_else(|| format!("r is not a usable rank: {RANKS}"))? as usize,
             alpha: alpha
                 .filter(|a| a.is_finite() && *a > 0.0)
                 .ok_or("lora_alpha is not a positive number")?,
@@ -247,7 +248,7 @@ fn patterns(json: &Value, field: &str) -> Result<Vec<(Regex, f64)>, String> {
         let number = value.as_f64().filter(|v| v.is_finite() && *v > 0.0);
         let number = number.ok_or_else(|| format!("{field}: {key} has no positive number"))?;
         if field == "rank_pattern" && (number.fract() != 0.0 || number > MOST_RANK) {
-            return Err(format!("{field}: {key} is not a usable rank"));
+            return Err(format!("{field}: {key} is not a usable rank: {RANKS}"));
         }
         Ok((regex(&format!(r"^(?:.*\.)?(?:{key})$"), field)?, number))
     };
@@ -385,6 +386,18 @@ mod tests {
         let held = all.filter(|&(layer, p)| config.module(layer, p).is_some());
         held.map(|(layer, p)| p.path(layer).replace("model.layers.", ""))
             .collect()
+    }
+
+    #[test]
+    fn what_is_refused_is_told_with_what_to_do() {
+        for (extra, advice) in [
+            (json!({"peft_type": "IA3"}), "merge_and_unload"),
+            (json!({"r": 0}), "from 1 to 4096"),
+            (json!({"rank_pattern": {"q_proj": 1.5}}), "from 1 to 4096"),
+        ] {
+            let told = config(extra).err().expect("refused");
+            assert!(told.contains(advice), "{told}");
+        }
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! Log-probabilities of given tokens, without ever holding a [tokens, vocabulary] matrix.
+//! Log-probabilities of given tokens, without a [tokens, vocabulary] matrix in memory where the fused kernel runs.
+//!
+//! Plain operations on other devices hold it for all targets they are given; checkpointing gives them some at a time.
 //!
 //! Rows of the hidden state are scored in chunks against the output embedding; backward scores them again. Two gradient
 //! coefficients per token, of its log-probability and of the entropy there, are all that a policy-gradient or cross-entropy

@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn weights_that_do_not_fit_are_refused_before_they_are_read() {
-        let (config, placement) = (TrainConfig::nano(), Placement::cpu());
+        let (mut config, placement) = (TrainConfig::nano(), Placement::cpu());
         // That of Qwen2.5-3B.
         let shape = ModelConfig {
             vocab_size: 151_936,
@@ -363,21 +363,23 @@ mod tests {
             kv_heads: 2,
             ..LoadedModel::shape("nano").expect("nano")
         };
-        let check =
-            |shape: &ModelConfig, free| check_room_in(free, "m", shape, &placement, &config);
         let needed = shape.parameters() * 4;
-        assert!(check(&shape, needed).is_ok());
-        // In 16 bits they leave room for all the rest.
-        let told = check(&shape, needed * 9 / 10)
-            .expect_err("too much")
-            .to_string();
+        let check = |free, config: &TrainConfig| {
+            let checked = check_room_in(free, "m", &shape, &placement, config);
+            checked.map_err(|error| error.to_string())
+        };
+        assert!(check(needed, &config).is_ok());
+        // Not even in 16 bits they leave room for an evaluation, whose prompts are filled 32 together.
+        let told = check(needed * 9 / 10, &config).expect_err("too much");
+        assert!(told.ends_with("take a smaller model"), "{told}");
+        // For all but that they do.
+        (config.eval.episodes, config.eval.final_episodes) = (4, 4);
+        let told = check(needed * 9 / 10, &config).expect_err("too much");
         assert!(
             told.starts_with("m: its weights alone need") && told.contains("base_dtype=bf16"),
             "{told}"
         );
-        let told = check(&shape, 1 << 20)
-            .expect_err("far too much")
-            .to_string();
+        let told = check(1 << 20, &config).expect_err("far too much");
         assert!(told.ends_with("take a smaller model"), "{told}");
     }
 

@@ -92,8 +92,13 @@ impl Run<'_> {
         let mut stats = BatchStats::default();
         for groups in packings(still, self.config.micro_batch_tokens, group_tokens) {
             let (sequences, sampled) = sequences(groups);
+            let terms = BatchTerms {
+                responses: groups.iter().flat_map(|group| group.terms()).collect(),
+                ..BatchTerms::default()
+            };
             let (decoder, config) = (&self.learner.decoder, &self.config.grpo);
-            stats.add(&Learner::observe(decoder, &sequences, config, &sampled)?);
+            let told = Learner::observe(decoder, &sequences, config, &terms, &sampled)?;
+            stats.add(&told);
             self.listen()?;
         }
         Ok(stats)
@@ -215,14 +220,36 @@ mod tests {
 
     /// How often the host may answer in the course of `work`, where so many tokens run together.
     fn asked_in(model: &LoadedModel, tokens: u64, work: impl FnOnce(&mut Run<'_>)) -> usize {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut config = TrainConfig::nano();
+        let mut config = small();
         config.micro_batch_tokens = tokens;
+        asked_in_run_of(config, model, work)
+    }
+
+    fn small() -> TrainConfig {
+        let mut config = TrainConfig::nano();
         config.sft.examples = 6;
         config.sft.batch = 6;
         config.grpo.max_draws = 1;
         config.grpo.steps_per_generation = 1;
         config.grpo.num_iterations = 1;
+        config
+    }
+
+    /// What passes over `groups` tell that are the first of a run.
+    fn passes_of(config: TrainConfig, model: &LoadedModel, groups: &[Group]) -> Passes {
+        let mut passes = Passes::default();
+        asked_in_run_of(config, model, |run| {
+            passes = run.reinforce(groups, 1e-3).expect("passes");
+        });
+        passes
+    }
+
+    fn asked_in_run_of(
+        config: TrainConfig,
+        model: &LoadedModel,
+        work: impl FnOnce(&mut Run<'_>),
+    ) -> usize {
+        let folder = tempfile::tempdir().expect("a folder");
         let request = TrainRequest {
             config,
             run_dir: folder.path().join("run"),
@@ -251,6 +278,59 @@ mod tests {
             });
             assert_eq!(sft, packings[1], "{tokens} tokens, SFT");
         }
+    }
+
+    #[test]
+    fn a_second_update_or_pass_is_weighed_against_the_policy_before_the_first() {
+        let model = LoadedModel::nano().expect("nano");
+        let groups: Vec<Group> = (0..2).map(|_| Group::of_rewards(&[1.0, 0.0])).collect();
+        for (updates, passes, moves) in [(1, 1, false), (2, 1, true), (1, 2, true), (2, 2, true)] {
+            let mut config = small();
+            config.grpo.steps_per_generation = updates;
+            config.grpo.num_iterations = passes;
+            // So narrow that whatever has moved is out of it.
+            config.grpo.epsilon = 1e-3;
+            let told = passes_of(config, &model, &groups).stats.told;
+            let clipped = told.clipped_low + told.clipped_high;
+            assert_eq!(clipped > 0.0, moves, "{updates} updates, {passes} passes");
+        }
+    }
+
+    #[test]
+    fn a_masked_response_that_was_cut_off_teaches_nothing() {
+        let model = LoadedModel::nano().expect("nano");
+        let group = |is_left_out: bool| {
+            let mut group = Group::of_rewards(&[1.0, 0.0, 0.4]);
+            group.samples[1].truncated = true;
+            if is_left_out {
+                group.samples.remove(1);
+                group.responses.remove(1);
+                group.verdicts.remove(1);
+                group.advantages.remove(1);
+            }
+            group
+        };
+        let norm = |is_masked: bool, is_left_out: bool| {
+            let mut config = small();
+            config.grpo.mask_truncated_completions = is_masked;
+            passes_of(config, &model, &[group(is_left_out)]).norm
+        };
+        let (masked, without, taught) = (norm(true, false), norm(true, true), norm(false, false));
+        assert!(without > 0.0 && (masked - without).abs() < 1e-3 * without);
+        assert!((masked - taught).abs() > 1e-2 * taught, "{masked} {taught}");
+    }
+
+    #[test]
+    fn a_masked_response_of_equal_rewards_is_not_counted_either() {
+        let model = LoadedModel::nano().expect("nano");
+        let mut group = Group::of_rewards(&[0.5, 0.5, 0.5]);
+        group.samples[1].truncated = true;
+        let mut config = small();
+        // Without divergence such a group is only looked at.
+        (config.grpo.beta, config.grpo.mask_truncated_completions) = (0.0, true);
+        let passes = passes_of(config, &model, &[group]);
+        assert!(!passes.moved);
+        assert_eq!((passes.stats.told.tokens, passes.stats.scored), (6.0, 9.0));
     }
 
     #[test]

@@ -196,7 +196,8 @@ impl Run<'_> {
         let step = self.position.step;
         let loss = values.get("loss").copied().unwrap_or(0.0);
         if !loss.is_finite() {
-            return Err(TrainError::Diverged { step, loss });
+            let lr = if stage == SFT { "sft.lr" } else { "grpo.lr" };
+            return Err(TrainError::Diverged { step, loss, lr });
         }
         Ok(MetricRow {
             step,
@@ -467,6 +468,25 @@ mod tests {
             assert_eq!(passes.norm > 0.0, moves, "{case}");
             assert_eq!(adapter != start, moves, "{case}");
             assert_eq!(passes.stats.scored, 12.0, "{case}: for the log");
+        }
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_names_the_learning_rate_to_lower() {
+        let model = LoadedModel::nano().expect("nano");
+        let folder = tempfile::tempdir().expect("a folder");
+        let request = TrainRequest {
+            config: config(1, 0.0),
+            run_dir: folder.path().join("run"),
+            resume: false,
+            sft_extra: None,
+        };
+        let mut host = Nobody;
+        let mut run = Run::open(&model, &request, &mut host).expect("a run");
+        for (stage, key) in [(SFT, "(sft.lr)"), (Stage::ALL[0].as_str(), "(grpo.lr)")] {
+            let values = BTreeMap::from([("loss".to_owned(), f64::NAN)]);
+            let told = run.row(stage.to_owned(), values).expect_err("no number");
+            assert!(told.to_string().contains(key), "{told}");
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use crate::gate;
 use crate::link::{AdapterChoice, Command, OfferedAdapter};
 use crate::ui::app::App;
-use crate::ui::gate;
 use crate::ui::msg::Effect;
 use crate::ui::pace::Urgency;
 use crate::ui::queue::{Model, Queue, adapter_name};

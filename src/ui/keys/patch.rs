@@ -6,7 +6,7 @@ use serde::de::value::{Error, StrDeserializer};
 use toml::Spanned;
 
 use super::{Binding, KeyTableError, Keymap, Place, Row, Verb};
-use crate::config::fields::edit_distance;
+use crate::nearest;
 
 /// What is wrong with a user's key table.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -44,12 +44,6 @@ impl PatchRow {
 fn named<'a, T: Deserialize<'a>>(name: &'a str) -> Option<T> {
     let name: StrDeserializer<'a, Error> = name.into_deserializer();
     T::deserialize(name).ok()
-}
-
-/// The name of `known` spelled most like `name`.
-pub(in crate::ui) fn nearest(name: &str, known: impl IntoIterator<Item = String>) -> String {
-    let best = known.into_iter().min_by_key(|one| edit_distance(name, one));
-    best.unwrap_or_default()
 }
 
 impl Keymap {
@@ -108,7 +102,7 @@ impl Keymap {
     fn change(&mut self, row: &PatchRow) -> Result<(), (Option<usize>, String)> {
         let unknown = |what: &str, name: &Spanned<String>, known: Vec<String>| {
             let (at, name) = (name.span().start, name.get_ref());
-            let nearest = nearest(name, known);
+            let nearest = nearest::among(name, known).unwrap_or_default();
             let name: String = name.chars().take(40).collect();
             let message = format!("no such {what}: `{name}`; did you mean `{nearest}`?");
             (Some(at), message)

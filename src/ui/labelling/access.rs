@@ -1,9 +1,9 @@
 //! How it stands with the folder of labels: read to be written, or only to be looked at; and read again.
 
 use super::Labelling;
+use crate::gate;
 use crate::label::Labels;
 use crate::ui::clerk::Request;
-use crate::ui::gate;
 use crate::ui::msg::Effect;
 
 /// Said of every key that writes, where a run is only watched.

@@ -1,9 +1,9 @@
 //! From an alert on the episodes screen to its label: into the folder of labels, as if it had been imported, and to it.
 
 use crate::env::schema::{Episode, Split};
+use crate::gate;
 use crate::ui::app::App;
 use crate::ui::clerk::Request;
-use crate::ui::gate;
 use crate::ui::labelling::access::ONLY_WATCHING;
 use crate::ui::labelling::{Access, verbs};
 use crate::ui::msg::Effect;

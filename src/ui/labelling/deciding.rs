@@ -2,9 +2,9 @@
 
 use crate::env::response;
 use crate::env::schema::Action;
+use crate::gate;
 use crate::label::{Decision, State};
 use crate::ui::app::App;
-use crate::ui::gate;
 use crate::ui::labelling::Labelling;
 use crate::ui::labelling::drafts::type_line;
 use crate::ui::layer::LineOf;

@@ -1,6 +1,7 @@
 //! What each verb does on the labelling screen, and what the clerk's word does to it.
 
 use crate::env::schema::Episode;
+use crate::gate;
 use crate::label::State;
 use crate::label::examples::Written;
 use crate::label::export::Format;
@@ -8,7 +9,6 @@ use crate::ui::app::{App, ScreenName};
 use crate::ui::clerk::{Outcome, Request};
 use crate::ui::detail;
 use crate::ui::editing;
-use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::labelling::access::ONLY_WATCHING;
 use crate::ui::labelling::agreeing::{Disagreement, all_disagreements, disagreements};

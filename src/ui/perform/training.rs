@@ -1,10 +1,10 @@
 //! What verbs do on the training screen: its lists, its curves, and the run itself.
 
+use crate::gate;
 use crate::link::{Command, Control};
 use crate::run::RunDir;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::errand::Errand;
-use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;

@@ -6,8 +6,8 @@ use unicode_width::UnicodeWidthChar;
 
 use super::Plain;
 use super::words::halves;
+use crate::gate::{MAX_CHARS, clean, is_hostile};
 use crate::ui::copying::Copied;
-use crate::ui::gate::{MAX_CHARS, clean, is_hostile};
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;

@@ -8,12 +8,12 @@ use crate::env::schema::Action;
 use crate::eval::calibration::edges;
 use crate::interval::{Estimate, wilson};
 use crate::link::EvalRow;
+use crate::ui::numbers::short;
 use crate::ui::screen::evaluations::{
     Harm, best_of, cases, harms, rules_with_errors, share, slice,
 };
 use crate::ui::told::Watching;
 use crate::ui::watching::lines::{EVALUATION_COLUMNS, evaluated};
-use crate::ui::widget::chart::short;
 
 impl Plain<'_> {
     /// The newest evaluation of the run, that of a step, or all of them in a line each.

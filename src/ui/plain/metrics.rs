@@ -5,12 +5,12 @@ use std::io;
 use super::Plain;
 use super::running::{in_words, no_run};
 use super::words::halves;
-use crate::config::fields::edit_distance;
+use crate::nearest;
 use crate::run::series::{Point, Series};
 use crate::ui::average::Smoothing;
 use crate::ui::catalogue::{CHARTS, Charted};
+use crate::ui::numbers::short;
 use crate::ui::told::Watching;
-use crate::ui::widget::chart::short;
 
 /// How many lines are told where nobody says how many.
 const ROWS: usize = 20;
@@ -59,10 +59,8 @@ fn metrics(run: &Watching, rest: &str) -> Vec<String> {
 }
 
 fn unknown(name: &str, all: &[Named<'_>]) -> String {
-    let nearest = all
-        .iter()
-        .min_by_key(|(known, _)| edit_distance(name, known));
-    let nearest = nearest.map_or("reward", |(known, _)| known);
+    let names = all.iter().map(|(known, _)| *known);
+    let nearest = nearest::among(name, names).unwrap_or("reward");
     format!("no metric {name}, the nearest is {nearest}: metrics lists them")
 }
 

@@ -10,8 +10,8 @@ use crate::run::series::Point;
 use crate::run::summary::Summary;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::keys::Verb;
+use crate::ui::numbers::clock;
 use crate::ui::told::Watching;
-use crate::ui::widget::chart::clock;
 
 impl Plain<'_> {
     /// How the run goes, or what is asked of it.

@@ -2,8 +2,8 @@
 //!
 //! A word may be cut short as long as one word alone begins so; keys of the screens stand for the words that do the same.
 
-use crate::config::fields::edit_distance;
 use crate::env::schema::Action;
+use crate::nearest;
 use crate::ui::app::{App, ScreenName};
 use crate::ui::keys::{Chord, Lookup, Verb};
 
@@ -363,13 +363,11 @@ fn unknown(name: &str) -> String {
         return format!("no command {name}, it is {here} here: help lists them");
     }
     let telling = WORDS.iter().filter(|entry| entry.word.tells());
-    let distance = |entry: &&Entry| edit_distance(name, entry.name);
+    let names = telling.map(|entry| entry.name);
     // Of what is as far as a word of its own nothing is near.
-    let near = |entry: &&Entry| 3 * distance(entry) <= entry.name.len();
-    match telling.filter(near).min_by_key(distance) {
+    match nearest::within(name, names, |known| known.len() / 3) {
         Some(nearest) => format!(
-            "no command {name}, the nearest that tells something is {}: help lists them",
-            nearest.name
+            "no command {name}, the nearest that tells something is {nearest}: help lists them"
         ),
         None => format!("no command {name}: help lists them"),
     }

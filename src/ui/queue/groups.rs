@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::env::schema::Verdict;
+use crate::gate;
 use crate::ui::app::App;
 use crate::ui::detail::added;
-use crate::ui::gate;
 use crate::ui::keys::Verb;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Effect;

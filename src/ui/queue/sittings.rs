@@ -160,6 +160,24 @@ mod tests {
     }
 
     #[test]
+    fn who_only_watches_decides_nothing_and_is_told_why() {
+        let mut app = app();
+        app.is_read_only = true;
+        for key in ["4", "Space", "Enter"] {
+            app.toast = None;
+            assert_eq!(asked(&press(&mut app, key)), [], "{key}");
+            assert!(toast(&app).contains("only watching"), "{key}");
+        }
+        // To look at the truth is no decision, nor is to take that back; what stood before stays as it is.
+        assert_eq!(asked(&press(&mut app, "r")), []);
+        assert!(app.queue.current().expect("an alert").desk.is_revealed);
+        let stood = decided(&app, 0, Action::Dismiss);
+        update(&mut app, Msg::Label(Outcome::Recalled(vec![stood])));
+        assert_eq!(asked(&press(&mut app, "u")), []);
+        assert!(!app.queue.current().expect("an alert").desk.is_revealed);
+    }
+
+    #[test]
     fn what_was_decided_in_an_earlier_sitting_stands_again_and_counts() {
         let mut app = app();
         let truth = app.queue.entries()[0].episode.truth.action;

@@ -4,11 +4,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
+use crate::gate;
 use crate::ui::app::App;
 use crate::ui::asking::choosing::Offer;
-use crate::ui::gate;
+use crate::ui::overlay::dialog::open;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::dialog::open;
 use crate::ui::widget::text::{column, lines, more, page_of, select_row, span};
 
 /// Cells of the columns beside the name: role, answered, right and wrong.

@@ -8,10 +8,10 @@ use crate::ui::app::{App, ScreenName};
 use crate::ui::copying::Copied;
 use crate::ui::detail::{Row, here, shown};
 use crate::ui::labelling::formats::FORMATS;
+use crate::ui::overlay::dialog::open;
 use crate::ui::queue::what_if::{Edit, WhatIf};
 use crate::ui::record::Role;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::dialog::open;
 use crate::ui::widget::text::{column, lines, more, page_of_block, select_row, span, wrap};
 
 /// Cells for a field's name.

@@ -6,9 +6,9 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 
 use crate::env::schema::{Split, Stage};
+use crate::gate;
 use crate::ui::app::App;
 use crate::ui::desk::Score;
-use crate::ui::gate;
 use crate::ui::queue::QueuePane;
 use crate::ui::screen::alert::LogView;
 use crate::ui::screen::columns::Columns;

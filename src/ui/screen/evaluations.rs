@@ -9,13 +9,13 @@ use ratatui::text::Line;
 use crate::env::schema::{Action, Stage};
 use crate::interval::{Estimate, wilson};
 use crate::link::{EvalRow, RuleAnswers};
+use crate::ui::numbers::short;
 use crate::ui::screen::panes::list;
 use crate::ui::screen::sureness;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::told::Watching;
 use crate::ui::watching::Training;
 use crate::ui::watching::lines::{EVALUATION_COLUMNS, evaluated};
-use crate::ui::widget::chart::short;
 use crate::ui::widget::matrix;
 use crate::ui::widget::text::{column, cut_line, lines, more, span};
 

@@ -6,9 +6,9 @@ use ratatui::text::Line;
 
 use crate::ui::app::App;
 use crate::ui::order::Order;
+use crate::ui::overlay::dialog::open;
 use crate::ui::queue::groups::{GROUPINGS, Group, Tally};
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::dialog::open;
 use crate::ui::widget::text::{column, lines, more, page_of, select_row, span};
 
 /// Cells of the columns of numbers: alerts, hidden, you, model.

@@ -6,11 +6,12 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::env::schema::Action;
+use crate::gate::clean;
 use crate::label::State;
 use crate::label::progress::FEWEST;
 use crate::ui::app::App;
-use crate::ui::gate::clean;
 use crate::ui::labelling::{Access, Item, Labelling};
+use crate::ui::numbers::clock;
 use crate::ui::queue::{Answer, QueuePane};
 use crate::ui::record;
 use crate::ui::screen::alert::{self, LogView};
@@ -18,7 +19,6 @@ use crate::ui::screen::episodes::{beside, severity};
 use crate::ui::screen::own_label;
 use crate::ui::spots::Spot;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::chart::clock;
 use crate::ui::widget::text::{
     column, cut, cut_line, lines, page_of, pane, select_row, span, wrap,
 };

@@ -30,12 +30,12 @@ use ratatui::text::Line;
 
 use crate::link::RunState;
 use crate::ui::app::{App, MIN_SIZE, ScreenName};
+use crate::ui::overlay::{dialog, hints};
 use crate::ui::queue::{Model, adapter_name};
 use crate::ui::spots::Spot;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::told::Watching;
 use crate::ui::widget::text::{cut, span};
-use crate::ui::widget::{dialog, hints};
 
 /// Draws everything.
 pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {

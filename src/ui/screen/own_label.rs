@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::gate::clean;
 use crate::ui::app::App;
-use crate::ui::gate::clean;
 use crate::ui::labelling::Item;
 use crate::ui::queue::{Answer, Model};
 use crate::ui::theme::{Theme, Token};

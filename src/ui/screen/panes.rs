@@ -6,12 +6,12 @@ use ratatui::text::Line;
 
 use crate::run::series::Series;
 use crate::ui::app::App;
+use crate::ui::numbers::short;
 use crate::ui::screen::{attacks, evaluations, rollouts};
 use crate::ui::spots::Spot;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::told::Watching;
 use crate::ui::watching::{Training, TrainingPane};
-use crate::ui::widget::chart::short;
 use crate::ui::widget::text::{
     column, cut_middle, lines, page_of_block, page_of_list, pane, select_row, span, wrap,
 };

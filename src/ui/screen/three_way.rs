@@ -6,10 +6,10 @@ use ratatui::text::Line;
 
 use crate::env::schema::Stage;
 use crate::ui::app::App;
+use crate::ui::overlay::dialog::open;
 use crate::ui::queue::adapter_name;
 use crate::ui::queue::three_way::{Accord, Difference, Said, ThreeWay};
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::dialog::open;
 use crate::ui::widget::text::{column, cut, lines, more, page_of, select_row, span};
 
 /// Cells of what two sides are called.

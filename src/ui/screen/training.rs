@@ -6,12 +6,12 @@ use ratatui::text::{Line, Span};
 
 use crate::link::RunState;
 use crate::ui::app::App;
+use crate::ui::numbers::clock;
 use crate::ui::screen::curves::{self, Sight};
 use crate::ui::screen::{panes, state_word};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::told::Watching;
 use crate::ui::watching::{Training, TrainingPane};
-use crate::ui::widget::chart::clock;
 use crate::ui::widget::text::{cut_line, lines, pane, span, wrap};
 
 /// From this width on the lists stand beside the curves.

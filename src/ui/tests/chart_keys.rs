@@ -333,17 +333,18 @@ fn low_charts_name_the_stages_over_the_first_of_them() {
 
 #[test]
 fn every_look_at_the_curves_draws_at_every_size() {
-    for keys in [
-        "Left + +",
-        "Left Y",
-        "Left Enter",
-        "X L",
-        "X X f <",
-        "Enter",
-        ". . .",
+    for (keys, place) in [
+        ("Left + +", "charts 1/"),
+        ("Left Y", "charts 1/"),
+        ("Left Enter", "large (Enter)"),
+        ("X L", "charts 1/"),
+        ("X X f <", "charts 1/"),
+        ("Enter", "large (Enter)"),
+        (". . .", "charts "),
     ] {
         let mut app = training(120);
         press(&mut app, keys);
+        let titles: Vec<_> = app.training.charts().iter().map(|c| c.title).collect();
         for (width, height) in [
             (60, 16),
             (61, 17),
@@ -353,7 +354,21 @@ fn every_look_at_the_curves_draws_at_every_size() {
             (138, 16),
             (300, 100),
         ] {
-            seen(&app, (width, height));
+            let shown = seen(&app, (width, height));
+            let told = format!("{keys} at {width}x{height}:\n{shown}");
+            let mut rows = shown.lines();
+            assert!(
+                rows.next().is_some_and(|row| row.contains("[F2 Training]")),
+                "{told}"
+            );
+            assert!(rows.any(|row| row.starts_with(place)), "{told}");
+            // Under it the first chart in sight begins, with its title.
+            let begun = rows.next().unwrap_or_default();
+            assert!(
+                titles.iter().any(|title| begun.starts_with(title)),
+                "{told}"
+            );
+            assert!(!shown.contains("NaN"), "{told}");
         }
     }
 }

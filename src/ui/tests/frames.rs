@@ -1,9 +1,9 @@
 //! Frames in text: what the screens show, at every size, without colour, and with hostile text in them.
 
 use crate::env::schema::Stage;
+use crate::gate;
 use crate::link::{Fact, RunFact, RunState, Status};
 use crate::ui::app::update;
-use crate::ui::gate;
 use crate::ui::layer::Layer;
 use crate::ui::msg::Msg;
 use crate::ui::queue::Entry;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::gate::is_hostile;
 use crate::link::{AdapterChoice, Fact, OfferedAdapter, RunFact, RunState};
 use crate::run::lock::RunLock;
 use crate::run::summary::{Standing, Summary};
 use crate::run::{Manifest, RunDir, RunWriter};
 use crate::ui::app::{App, ScreenName, update};
 use crate::ui::errand::{Errand, Report, perform};
-use crate::ui::gate::is_hostile;
 use crate::ui::layer::Layer;
 use crate::ui::msg::{Effect, Msg};
 use crate::ui::tests::fixtures::{

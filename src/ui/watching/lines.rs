@@ -3,7 +3,7 @@
 use super::{Training, TrainingPane};
 use crate::link::{EvalRow, Rollout};
 use crate::ui::filter::FilterError;
-use crate::ui::widget::chart::short;
+use crate::ui::numbers::short;
 
 /// What stands in the line of a rollout.
 #[derive(Clone, Debug)]

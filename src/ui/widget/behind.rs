@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::run::series::{Point, Series};
+use crate::ui::numbers::short;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::chart::short;
 use crate::ui::widget::plot::{Dash, Look};
 
 /// How the curves of each mark are dashed, so that they differ without colour.

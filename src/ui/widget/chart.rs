@@ -11,6 +11,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::run::series::{Point, Series};
+use crate::ui::numbers::short;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::view::XAxis;
 use crate::ui::widget::behind::{Against, Behind};
@@ -225,36 +226,6 @@ impl Chart<'_> {
         let share = (last.value - y.0) / (y.1 - y.0).max(f64::MIN_POSITIVE);
         let (x, row) = plot.cell_of(self.share(last.step), share);
         buf.set_stringn(area.x + x, area.y + row, &end.mark, 1, end.style);
-    }
-}
-
-/// Seconds as `1h02m`, `3m20s` or `12s`.
-#[must_use]
-pub fn clock(seconds: f64) -> String {
-    let s = seconds.max(0.0) as u64;
-    match s {
-        0..60 => format!("{s}s"),
-        60..3_600 => format!("{}m{:02}s", s / 60, s % 60),
-        _ => format!("{}h{:02}m", s / 3_600, s % 3_600 / 60),
-    }
-}
-
-/// A number in at most six cells or so.
-#[must_use]
-pub fn short(value: f64) -> String {
-    let size = value.abs();
-    if value == 0.0 {
-        "0".to_owned()
-    } else if !value.is_finite() {
-        "not finite".to_owned()
-    } else if !(0.001..100_000.0).contains(&size) {
-        format!("{value:.1e}")
-    } else if size >= 100.0 {
-        format!("{value:.0}")
-    } else if size >= 10.0 {
-        format!("{value:.1}")
-    } else {
-        format!("{value:.3}")
     }
 }
 

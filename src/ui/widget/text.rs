@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Widget};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::ui::gate;
+use crate::gate;
 use crate::ui::theme::{Theme, Token};
 
 /// A span of `text`, through the gate.

@@ -4,7 +4,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::Span;
 use unicode_width::UnicodeWidthStr;
 
-use crate::ui::gate;
+use crate::gate;
 use crate::ui::line_edit::LineEdit;
 use crate::ui::theme::Theme;
 use crate::ui::widget::text::{cut, span, tail};

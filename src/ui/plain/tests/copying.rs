@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Bench, SOURCE, in_order, obey, text, told};
 use crate::env::prompt;
 use crate::env::schema::Stage;
-use crate::ui::gate::{MAX_CHARS, is_hostile};
+use crate::gate::{MAX_CHARS, is_hostile};
 use crate::ui::plain::copying::{escaped, whole};
 use crate::ui::tests::fixtures::right;
 

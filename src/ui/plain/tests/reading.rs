@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::{Bench, in_order, told};
 use crate::env::schema::{Episode, Stage};
-use crate::ui::gate::clean;
+use crate::gate::clean;
 use crate::ui::msg::ExitReason;
 use crate::ui::plain::telling;
 use crate::ui::plain::words::{WORDS, Word, named, read};

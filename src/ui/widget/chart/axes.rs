@@ -3,9 +3,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Chart, ChartSeries, LABEL_WIDTH, clock, short};
+use super::{Chart, ChartSeries, LABEL_WIDTH};
 use crate::run::series::Series;
 use crate::run::series::ticks::Ticks;
+use crate::ui::numbers::{clock, short};
 use crate::ui::theme::{Theme, Token};
 use crate::ui::view::XAxis;
 use crate::ui::widget::text::{cut, span};

@@ -9,11 +9,11 @@ use crate::label::State;
 use crate::link::FitRequest;
 use crate::ui::app::App;
 use crate::ui::line_edit::LineEdit;
+use crate::ui::overlay::dialog::open;
 use crate::ui::queue::Model;
 use crate::ui::screen::state_word;
 use crate::ui::starting::{EXTRA, Fitted, Form, Mode, Setting};
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::dialog::open;
 use crate::ui::widget::text::{
     column, cut, cut_middle, lines, more, page_of, select_row, span, wrap,
 };

@@ -10,12 +10,13 @@ use crate::ui::app::{App, MIN_SIZE};
 use crate::ui::layer::Layer;
 use crate::ui::leaving::losses;
 use crate::ui::line_edit::LineEdit;
+use crate::ui::overlay::{agreement, disagreements, help, start};
 use crate::ui::palette::{Offer, offered};
 use crate::ui::screen::{adapters, detail, groups, three_way};
 use crate::ui::scroll::Scroll;
 use crate::ui::theme::{Theme, Token};
 use crate::ui::widget::text::{column, lines, more, page_of, pane, select_row, span, wrap};
-use crate::ui::widget::{agreement, disagreements, help, start, typed};
+use crate::ui::widget::typed;
 
 /// Draws the layer in front; search has its line in the hints bar's neighbourhood instead.
 pub fn draw(app: &App, layer: &Layer, theme: &Theme, area: Rect, buf: &mut Buffer) {

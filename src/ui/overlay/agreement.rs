@@ -9,8 +9,8 @@ use crate::env::schema::Action;
 use crate::label::agreement::Agreement;
 use crate::ui::app::App;
 use crate::ui::labelling::agreeing::{Side, VERIFIER};
+use crate::ui::overlay::dialog::open;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::dialog::open;
 use crate::ui::widget::matrix;
 use crate::ui::widget::text::{column, cut, lines, more, page_of, select_row, span};
 

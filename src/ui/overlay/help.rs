@@ -7,9 +7,9 @@ use ratatui::text::Line;
 use crate::ui::app::App;
 use crate::ui::keys::{Binding, Place, holds};
 use crate::ui::layer::Layer;
+use crate::ui::overlay::dialog::open;
 use crate::ui::scroll::Scroll;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::dialog::open;
 use crate::ui::widget::text::{column, lines, more, span, wrap};
 
 /// Cells for keys, or for the word explained.

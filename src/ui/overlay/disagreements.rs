@@ -7,8 +7,8 @@ use ratatui::text::Line;
 use crate::env::schema::Action;
 use crate::ui::app::App;
 use crate::ui::labelling::agreeing::{Disagreement, VERIFIER, all_disagreements};
+use crate::ui::overlay::dialog::open;
 use crate::ui::theme::{Theme, Token};
-use crate::ui::widget::dialog::open;
 use crate::ui::widget::text::{column, lines, more, page_of, select_row, span, wrap};
 
 /// Cells of what one side says: an action and the event cited for it.
