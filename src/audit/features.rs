@@ -165,17 +165,15 @@ pub fn bag(window: &[Event]) -> Sample {
 /// The two counts, and as things that occur: a linear model cannot make "exactly one" out of "how many".
 fn recurrence(episode: &Episode) -> Sample {
     let alert = &episode.alert;
-    let asked: [(&str, &str, fn(Kind) -> bool); 2] = [
-        ("user", alert.user.as_str(), Kind::is_account),
-        ("host", alert.host.as_str(), |kind| kind == Kind::Host),
-    ];
     let mut sample = Sample::default();
-    for (name, whom, is_asked) in asked {
+    let mut tell = |name: &str, whom: &str, is_asked: fn(Kind) -> bool| {
         let names = |event: &&Event| events::texts(event, is_asked).any(|(_, text)| text == whom);
         let lines = episode.log_window.iter().filter(names).count();
         sample.count(format!("{name} in {lines}"));
         sample.measure(format!("lines that name the {name}"), lines as f64);
-    }
+    };
+    tell("user", &alert.user, Kind::is_account);
+    tell("host", &alert.host, |kind| kind == Kind::Host);
     sample
 }
 

@@ -305,6 +305,23 @@ mod tests {
     use crate::config::ImportanceLevel;
     use crate::train::grpo::{ResponseTerms, StepTotals};
 
+    /// What two responses of three and two tokens count for, neither better than the other.
+    fn of_equal_rewards() -> BatchTerms {
+        let response = |tokens: usize| ResponseTerms {
+            tokens,
+            advantage: 0.0,
+            truncated: false,
+        };
+        BatchTerms {
+            responses: vec![response(3), response(2)],
+            step: StepTotals {
+                tokens: 5.0,
+                responses: 2,
+            },
+            ..BatchTerms::default()
+        }
+    }
+
     #[test]
     fn a_group_without_advantage_tells_the_same_without_its_gradient() {
         let model = LoadedModel::nano().expect("nano");
@@ -315,19 +332,7 @@ mod tests {
             completions: vec![vec![50, 51, 52], vec![60, 61]],
         }];
         let sampled = [-1.0; 5];
-        let response = |tokens: usize| ResponseTerms {
-            tokens,
-            advantage: 0.0,
-            truncated: false,
-        };
-        let mut terms = BatchTerms {
-            responses: vec![response(3), response(2)],
-            step: StepTotals {
-                tokens: 5.0,
-                responses: 2,
-            },
-            ..BatchTerms::default()
-        };
+        let mut terms = of_equal_rewards();
         let mut grpo = config.grpo.clone();
         grpo.beta = 0.0;
         let mut whole = grpo.clone();

@@ -323,7 +323,11 @@ pub static CHAINS: &[Chain] = &[
             ),
             ("trail_stopped_from_mobile", "escalate", Says("mobile_net")),
             ("trail_stopped_unexplained", "monitor", Otherwise),
-            ("trail_stopped_from_admin_host", "dismiss", AllSay("admin_host")),
+            (
+                "trail_stopped_from_admin_host",
+                "dismiss",
+                AllSay("admin_host"),
+            ),
         ],
     },
     Chain {

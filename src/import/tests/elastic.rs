@@ -202,15 +202,17 @@ fn a_detection_in_a_windows_event_keeps_what_it_says_of_itself() {
     assert_eq!(event.event_type, "auth.login_failure", "the id says more");
 }
 
+/// An event of this category and type with these fields, and the rule that judges it.
+fn of(category: &str, kind: &str, fields: Value) -> (Event, String) {
+    let mut record = fields;
+    record["@timestamp"] = json!("2026-01-02T03:04:05Z");
+    record["event.category"] = json!([category]);
+    record["event.type"] = json!([kind]);
+    judged(&record)
+}
+
 #[test]
 fn other_categories_of_ecs() {
-    let of = |category: &str, kind: &str, fields: Value| {
-        let mut record = fields;
-        record["@timestamp"] = json!("2026-01-02T03:04:05Z");
-        record["event.category"] = json!([category]);
-        record["event.type"] = json!([kind]);
-        judged(&record)
-    };
     let run = "HKEY_USERS\\S-1-5-21\\Software\\Microsoft\\Windows\\CurrentVersion\\Run\\x";
     let by = |image: &str| json!({"registry.path": run, "process.executable": image});
     let (event, rule) = of(
@@ -236,6 +238,23 @@ fn other_categories_of_ecs() {
         (event.event_type.as_str(), event.text("TargetFilename")),
         ("file.create", Some("a.sh"))
     );
+    let name = json!({"dns.question.name": "a.example", "dns.question.type": "TXT"});
+    let (event, _) = of("network", "protocol", name);
+    assert_eq!(
+        (event.event_type.as_str(), event.text("qtype_name")),
+        ("dns.query", Some("TXT"))
+    );
+    let ends =
+        json!({"source.ip": "10.0.0.1", "destination.ip": "10.0.0.2", "network.protocol": "SMB"});
+    let (event, _) = of("network", "connection", ends);
+    assert_eq!(
+        (event.event_type.as_str(), event.text("service")),
+        ("net.connection", Some("smb"))
+    );
+}
+
+#[test]
+fn a_file_that_a_program_renames_is_what_our_rules_count() {
     let renamed = json!({
         "event.action": "rename", "host.name": "WS-1", "file.path": "C:\\a\\plan.xlsx.LOCKED", "file.extension": "LOCKED",
         "process.executable": "C:\\Users\\Public\\x.exe", "process.pid": 4711
@@ -259,19 +278,6 @@ fn other_categories_of_ecs() {
     );
     let (event, _) = of("file", "change", json!({"event.action": "modification"}));
     assert_ne!(event.event_type, "file.rewrite");
-    let name = json!({"dns.question.name": "a.example", "dns.question.type": "TXT"});
-    let (event, _) = of("network", "protocol", name);
-    assert_eq!(
-        (event.event_type.as_str(), event.text("qtype_name")),
-        ("dns.query", Some("TXT"))
-    );
-    let ends =
-        json!({"source.ip": "10.0.0.1", "destination.ip": "10.0.0.2", "network.protocol": "SMB"});
-    let (event, _) = of("network", "connection", ends);
-    assert_eq!(
-        (event.event_type.as_str(), event.text("service")),
-        ("net.connection", Some("smb"))
-    );
 }
 
 #[test]
