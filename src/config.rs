@@ -1,7 +1,7 @@
 //! Every number a run is made with, resolved from preset, file and `--set`.
 //!
 //! Here are the typed sections and the plan that follows from them; [`presets`] holds recipes, [`fields`] what may stand under
-//! each key, [`resolve`] layers the sources. Knows nothing of models, files of a run, or terminals.
+//! each key, [`resolve`](mod@resolve) layers the sources. Knows nothing of models, files of a run, or terminals.
 
 pub mod adam;
 pub mod choices;

@@ -12,7 +12,7 @@
 //! | [`nearest`] | of the names there are, the one spelled most like one that there is not | anything else |
 //! | [`gate`] | what could steer, hide or reorder text on a terminal made visible | anything else |
 //! | [`interval`] | values with their 95 % intervals | anything else |
-//! | [`env`] | episodes, rules, truth, reward, prompt, response | models, files, terminals |
+//! | [`env`](mod@env) | episodes, rules, truth, reward, prompt, response | models, files, terminals |
 //! | [`audit`] | classifiers that look for shortcuts in episodes | models, terminals |
 //! | [`eval`] | metrics with intervals, baselines, comparisons | models, terminals |
 //! | [`import`] | alerts of other programs as ours | models, files, terminals |

@@ -44,7 +44,7 @@ impl<'a> Table<'a> {
 }
 
 impl Logistic {
-    /// Fits with the strength of [`STRENGTHS`] that does best on the last quarter of `table`, then on all of it.
+    /// Fits with the strength of `STRENGTHS` that does best on the last quarter of `table`, then on all of it.
     ///
     /// Rows must be in an order that does not depend on their labels.
     #[must_use]

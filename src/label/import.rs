@@ -62,7 +62,7 @@ pub fn line(text: &str) -> Result<Line, Refused> {
 /// Reads what can be labelled by itself.
 ///
 /// # Errors
-/// As [`line`]; and records that are no alert where they are not labelled by themselves.
+/// As [`line()`]; and records that are no alert where they are not labelled by themselves.
 pub fn episode(text: &str) -> Result<Episode, Refused> {
     match line(text)? {
         Line::Episode(episode) => Ok(*episode),

@@ -44,7 +44,7 @@ pub enum Kind {
     Again,
     /// First or last line of a type.
     Edge,
-    /// What a line shows, asked right after it (see [`super::marks`]).
+    /// What a line shows, asked right after it (see `marks`).
     Mark,
     /// What a line shows, asked by its id.
     Tell,

@@ -5,8 +5,8 @@
 //! Moulines 2011). There are more arms than tries to get to know them all, and what a template's incidents turn on decides
 //! more than how they were changed; so a mean is shrunk towards that of its template, and that towards the mean of all
 //! (empirical Bayes: Efron & Morris 1975). Novelty is UCB's own bonus, over discounted tries of the arm, small beside what
-//! arms differ by. An arm takes at most its cap of the last [`WINDOW`] tries; one that has won next to nothing rests for
-//! [`REST`] of them. Ties fall to a named stream, so the same history gives the same choice, and the state goes into
+//! arms differ by. An arm takes at most its cap of the last `WINDOW` tries; one that has won next to nothing rests for
+//! `REST` of them. Ties fall to a named stream, so the same history gives the same choice, and the state goes into
 //! checkpoints.
 
 use std::collections::{BTreeMap, VecDeque};

@@ -28,7 +28,7 @@ struct FrozenLogProbs {
     weight: Tensor,
 }
 
-/// For each (row, token) of `targets`: log softmax(hidden[row] weightᵀ / temperature)[token], and the entropy there.
+/// For each (row, token) of `targets`: `log softmax(hidden[row] weightᵀ / temperature)[token]`, and the entropy there.
 /// hidden `[rows, d]`, weight `[vocabulary, d]`; the result is `[2, targets]`: log-probabilities, then entropies in nats.
 /// Gradients flow through both rows, and to `weight` only if `train_weight`.
 ///
