@@ -60,6 +60,7 @@ fn moved(decoder: &Decoder, device: &Device, dtype: DType) -> Decoder {
 }
 
 #[test]
+#[ignore = "needs a GPU"]
 fn logits_on_a_gpu_are_those_of_transformers() -> Outcome {
     let Some(device) = gpu("logits") else {
         return Ok(());
@@ -78,6 +79,7 @@ fn logits_on_a_gpu_are_those_of_transformers() -> Outcome {
 }
 
 #[test]
+#[ignore = "needs a GPU"]
 fn gradients_on_a_gpu_are_the_cpu_s() -> Outcome {
     let Some(device) = gpu("gradients") else {
         return Ok(());
@@ -159,6 +161,7 @@ fn sampled(
 }
 
 #[test]
+#[ignore = "needs a GPU"]
 fn sampling_on_a_gpu_tells_the_training_pass_s_log_probabilities() -> Outcome {
     let Some(device) = gpu("sampling") else {
         return Ok(());
@@ -222,6 +225,7 @@ fn near(log_probs: &[f32]) -> Vec<f32> {
 }
 
 #[test]
+#[ignore = "needs a GPU"]
 fn optimiser_steps_on_a_gpu_go_where_the_cpu_s_do() -> Outcome {
     let Some(device) = gpu("steps") else {
         return Ok(());
