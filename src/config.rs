@@ -20,6 +20,10 @@ pub use plan::{PhasePlan, Plan};
 pub use presets::Preset;
 pub use resolve::{ConfigError, Source, lay, resolve};
 
+/// The share of right answers that leaves a stage nothing to teach: what the trainer says so by, and with the highest reward in
+/// place of a right answer the screens.
+pub const SOLVED_SHARE: f64 = 0.95;
+
 /// A resolved configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

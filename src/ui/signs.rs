@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use crate::config::SOLVED_SHARE;
 use crate::env::schema::Action;
 use crate::link::{EvalRow, RolloutGroup};
 use crate::run::room;
@@ -16,10 +17,6 @@ const WINDOW: usize = 20;
 
 /// Fewer say nothing.
 const FEWEST: usize = 10;
-
-/// The share of the highest reward from which on a stage is solved: that share of right answers is what the trainer's own
-/// warning goes by (`train::curriculum`).
-const SOLVED_SHARE: f64 = 0.95;
 
 /// What the right action with the right citation earns.
 const TOP_REWARD: f64 = 1.1;

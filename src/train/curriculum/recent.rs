@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Run;
 use super::rollouts::{Group, telling};
-use crate::config::GrpoConfig;
+use crate::config::{GrpoConfig, SOLVED_SHARE};
 use crate::env::schema::Action;
 use crate::train::error::Result;
 
@@ -21,8 +21,6 @@ const BARREN: usize = 5;
 const BARREN_FIRST: usize = 4;
 /// The share of groups of equal rewards that leaves little to learn from.
 const EQUAL_SHARE: f64 = 0.8;
-/// The share of right answers that leaves a stage nothing to teach.
-const SOLVED_SHARE: f64 = 0.95;
 
 /// The answers of one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -21,6 +21,7 @@ mod label_editor;
 mod label_pages;
 mod labelling;
 mod life;
+mod mismatches;
 mod other_runs;
 mod overlays;
 mod pointing;
