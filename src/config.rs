@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 use crate::env::schema::Stage;
 
 pub use adam::AdamOptions;
-pub use choices::{ImportanceLevel, LossType, Reference, ScaleRewards, Schedule};
-pub use plan::{PhasePlan, Plan};
+pub use choices::{HeldTo, ImportanceLevel, LossType, Reference, ScaleRewards, Schedule};
+pub use plan::{PhasePlan, Plan, SFT};
 pub use presets::Preset;
 pub use resolve::{ConfigError, Source, lay, resolve};
 
-/// The share of right answers that leaves a stage nothing to teach: what the trainer says so by, and with the highest reward in
-/// place of a right answer the screens.
+/// A stage counts as solved from this share of right answers on; screens, which know only mean rewards, apply it to the highest
+/// reward.
 pub const SOLVED_SHARE: f64 = 0.95;
 
 /// A resolved configuration.
@@ -124,7 +124,7 @@ impl Projection {
 }
 
 /// The supervised warm start.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SftConfig {
     /// Gold examples, from all stages; 0 leaves the phase out.
@@ -151,7 +151,7 @@ pub struct SftConfig {
 }
 
 /// One stage of the curriculum; all four share these numbers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GrpoConfig {
     /// Generations of rollouts of each stage, each with `num_iterations` times `steps_per_generation` optimiser updates; 0 ends
@@ -168,7 +168,7 @@ pub struct GrpoConfig {
     pub lr: f64,
     /// Weight of the divergence from the SFT adapter; 0 needs no reference pass.
     pub beta: f64,
-    /// Times the probability ratio, which makes the estimate of the divergence's gradient unbiased (TRL's default).
+    /// Multiplies the divergence with the probability ratio, which makes its gradient estimate unbiased (TRL's default).
     #[serde(default = "yes")]
     pub use_bias_correction_kl: bool,
     /// What `beta` holds the policy to.
@@ -179,8 +179,8 @@ pub struct GrpoConfig {
     /// Clip range above, when it differs.
     #[serde(default)]
     pub epsilon_high: Option<f64>,
-    /// The most that the ratio counts of a response to be made less likely, which `epsilon` does not bound above: two-sided
-    /// clipping (INTELLECT-2). `None` leaves it without a bound.
+    /// Upper bound on the ratio where the advantage is negative, which `epsilon` leaves unbounded: two-sided clipping
+    /// (INTELLECT-2). `None` leaves it without one.
     #[serde(default)]
     pub delta: Option<f64>,
     /// What a ratio is of.
@@ -198,13 +198,13 @@ pub struct GrpoConfig {
     pub top_p: f64,
     /// 0 takes all.
     pub top_k: u64,
-    /// Least likelihood of a token beside the likeliest's; 0 takes all.
+    /// Never sample tokens less likely than this times the likeliest; 0 samples all.
     #[serde(default)]
     pub min_p: f64,
-    /// What makes tokens that stand before less likely while sampling; 1 leaves them.
+    /// Penalty on tokens already in prompt or response; 1 is none.
     #[serde(default = "unchanged")]
     pub repetition_penalty: f64,
-    /// Tokens of a response.
+    /// Tokens of a response; evaluations of the run allow at least 64.
     pub max_completion_length: u64,
     /// A response that reached that length teaches nothing.
     #[serde(default)]
@@ -267,7 +267,7 @@ fn one() -> u64 {
 }
 
 /// The attacker of stage 4, which adapts to what the defender gets wrong.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttackerConfig {
     /// Its share of a step's twins; the rest come from the fixed distribution.
@@ -296,7 +296,7 @@ pub struct EvalConfig {
     /// Steps, counted as for `save_steps`, between evaluations; 0 evaluates only at the end of a phase.
     pub every_steps: u64,
     pub episodes: u64,
-    /// Episodes of the evaluation at the end of a phase.
+    /// Episodes of the last evaluation, at the end of the run.
     pub final_episodes: u64,
 }
 
@@ -312,7 +312,7 @@ impl TrainConfig {
     #[must_use]
     pub fn plan(&self, extra: u64) -> Plan {
         let sft = PhasePlan {
-            name: "sft".to_owned(),
+            name: SFT.to_owned(),
             steps: self.sft_steps(self.sft.examples + extra * self.sft.extra_repeats),
             wanted: None,
         };
@@ -324,6 +324,16 @@ impl TrainConfig {
         let phases = std::iter::once(sft).chain(stages);
         Plan {
             phases: phases.filter(|phase| phase.steps > 0).collect(),
+        }
+    }
+
+    /// What `beta` holds a run of this plan to.
+    #[must_use]
+    pub fn held_to(&self, plan: &Plan) -> HeldTo {
+        match self.grpo.reference {
+            Reference::Sft if plan.has_sft() => HeldTo::Sft,
+            Reference::Sft if self.lora.adapter.is_some() => HeldTo::Start,
+            Reference::Sft | Reference::Base => HeldTo::Base,
         }
     }
 }
@@ -359,6 +369,26 @@ mod tests {
         config.sft.examples = 0;
         let names: Vec<_> = config.plan(0).phases.into_iter().map(|p| p.name).collect();
         assert_eq!(names, Stage::ALL.map(|stage| stage.as_str().to_owned()));
+    }
+
+    #[test]
+    fn a_run_is_held_to_its_own_sft_before_the_adapter_that_it_went_on_from() {
+        for (reference, examples, adapter, want) in [
+            (Reference::Sft, 20, None, HeldTo::Sft),
+            (Reference::Sft, 20, Some("sft"), HeldTo::Sft),
+            (Reference::Sft, 0, Some("sft"), HeldTo::Start),
+            (Reference::Sft, 0, None, HeldTo::Base),
+            (Reference::Base, 20, Some("sft"), HeldTo::Base),
+            (Reference::Base, 0, Some("sft"), HeldTo::Base),
+        ] {
+            let mut config = TrainConfig::nano();
+            (config.grpo.reference, config.sft.examples) = (reference, examples);
+            config.lora.adapter = adapter.map(str::to_owned);
+            let plan = config.plan(0);
+            assert_eq!(plan.has_sft(), examples > 0);
+            let case = format!("{reference:?}, {examples} examples, {adapter:?}");
+            assert_eq!(config.held_to(&plan), want, "{case}");
+        }
     }
 
     #[test]

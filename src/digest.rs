@@ -27,6 +27,23 @@ pub fn sha256_file(path: &Path) -> io::Result<String> {
     }
 }
 
+/// Whether a file of a model holds weights, by its name: whatever is not JSON does, since a GGUF file may have any name.
+#[must_use]
+pub fn holds_weights(file: &str) -> bool {
+    !file.ends_with(".json")
+}
+
+/// What tells weights from others, of the hashes of their files: one file's own, or that of all of them in order.
+#[must_use]
+pub fn weights_hash<'a>(hashes: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let hashes: Vec<&str> = hashes.into_iter().collect();
+    match hashes[..] {
+        [] => None,
+        [only] => Some(only.to_owned()),
+        _ => Some(sha256(hashes.concat().as_bytes())),
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -34,6 +51,20 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn weights_are_told_by_one_hash_however_many_files_hold_them() {
+        assert_eq!(weights_hash([]), None);
+        assert_eq!(weights_hash(["a"]), Some("a".to_owned()));
+        assert_eq!(weights_hash(["a", "b"]), Some(sha256(b"ab")));
+        for (file, wanted) in [
+            ("model-00001-of-00002.safetensors", true),
+            ("a-download", true),
+            ("tokenizer.json", false),
+        ] {
+            assert_eq!(holds_weights(file), wanted, "{file}");
+        }
+    }
 
     #[test]
     fn hash_of_a_file_is_that_of_its_bytes() {

@@ -173,7 +173,8 @@ pub enum Fact {
     ModelFailed { message: String },
 }
 
-/// A fact of a run. Each is a line (or the content) of a file of the run folder.
+/// A fact of a run. Each is a line (or the content) of a file of the run folder, but for the last three, which its readers
+/// find out.
 #[derive(Clone, Debug)]
 pub enum RunFact {
     /// `run.json` is written.
@@ -201,6 +202,8 @@ pub enum RunFact {
     /// `status.json` has not been written for too long, though its process is there: why that may be, and what to do. Holds
     /// until the next status.
     Silent { message: String },
+    /// The process behind the last status is gone without a word: what to do. Holds until the next status.
+    Crashed { message: String },
     /// The file of these facts was cut back: what came of them so far is told again from its beginning.
     Forget(FactKind),
 }

@@ -1,4 +1,8 @@
 //! The `opensoc` binary: parse, dispatch, exit code.
+#![expect(
+    unsafe_code,
+    reason = "the environment is written to, which nobody may read meanwhile"
+)]
 
 use std::process::ExitCode;
 
@@ -10,6 +14,7 @@ use opensoc::cli::{Cli, run};
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    opensoc::process::prepare();
+    // SAFETY: there is no other thread yet.
+    unsafe { opensoc::process::prepare() }
     run(Cli::parse())
 }

@@ -15,13 +15,15 @@ const PURGE_DELAY: mi_option_t = 15;
 /// lack: with two cores a third of nano's way back goes by so.
 const CANDLE_THREADS: &str = "CANDLE_NUM_THREADS";
 
-/// Has the allocator keep freed pages, and candle add without helpers unless the environment says how many. To be called
-/// first thing in `main`, before there is another thread. Where [`mimalloc::MiMalloc`] is not the global allocator only the
-/// latter has an effect.
-pub fn prepare() {
+/// Has the allocator keep freed pages, and candle add without helpers unless the environment says how many. Where
+/// [`mimalloc::MiMalloc`] is not the global allocator only the latter has an effect.
+///
+/// # Safety
+/// To be called first thing in `main`: another thread could read the environment while it is written to.
+pub unsafe fn prepare() {
     keep_freed_pages();
     if std::env::var_os(CANDLE_THREADS).is_none() {
-        // SAFETY: nobody else reads the environment yet: called before there is another thread.
+        // SAFETY: the caller says that there is no other thread.
         unsafe { std::env::set_var(CANDLE_THREADS, "1") }
     }
 }

@@ -8,6 +8,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use opensoc::digest::weights_hash;
+use opensoc::model::lora::{self, BaseId};
+use opensoc::run::layout;
+use opensoc::train::extra;
+
 /// Every source file: its path below `src`, and its text without comments.
 fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -265,8 +270,20 @@ fn the_environment_and_the_model_stand_alone() {
 }
 
 #[test]
-fn the_run_folder_knows_no_model() {
-    forbid("run", &["model", "pretrain", "train"], &["candle"]);
+fn the_run_folder_knows_neither_model_nor_command_line() {
+    forbid("run", &["model", "pretrain", "train"], &["candle", "clap"]);
+}
+
+/// Neither may ask the other, so both say it.
+#[test]
+fn the_run_folder_and_the_engine_call_the_same_files_and_weights_alike() {
+    assert_eq!(layout::ADAPTER_CONFIG, lora::CONFIG);
+    assert_eq!(layout::ADAPTER_TENSORS, lora::TENSORS);
+    assert_eq!(layout::LABELS, extra::FILE);
+    for hashes in [&["a"][..], &["a", "b"]] {
+        let of_model = BaseId::of_files("m", hashes.iter().copied());
+        assert_eq!(weights_hash(hashes.iter().copied()), of_model.weights);
+    }
 }
 
 #[test]
@@ -290,6 +307,7 @@ fn leaves_know_nothing_of_ours() {
         "gate.rs",
         "interval.rs",
         "nearest.rs",
+        "panics.rs",
     ]
     .map(Path::new);
     let sources = sources();
@@ -311,7 +329,8 @@ fn only_the_kernels_and_the_options_of_the_process_say_unsafe() {
         })
         .map(|(path, _)| path)
         .collect();
-    let may = ["model/kernels.rs", "process.rs"].map(Path::new);
+    // The process is told its options by `main` alone, which knows that there is no other thread.
+    let may = ["main.rs", "model/kernels.rs", "process.rs"].map(Path::new);
     assert_eq!(said, may);
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use opensoc::config::{ImportanceLevel, Reference, TrainConfig};
+use opensoc::config::{ImportanceLevel, Reference, Schedule, TrainConfig};
 use opensoc::env::schema::{Action, Episode, Split, Stage};
 use opensoc::env::{attacker, generate, prompt};
 use opensoc::link::{
@@ -694,7 +694,7 @@ fn a_stage_ended_early_is_marked_and_the_run_goes_on_as_if_it_had_been_that_long
     let mut config = config();
     config.grpo.steps_per_stage = 3;
     // The learning rate of later stages must not depend on how long this one was.
-    config.grpo.lr_scheduler_type = opensoc::config::Schedule::Linear;
+    config.grpo.lr_scheduler_type = Schedule::Linear;
     let skips = |stop_after| Listener {
         skip_after: Some(4),
         stop_after,
@@ -739,6 +739,37 @@ fn a_stage_ended_early_is_marked_and_the_run_goes_on_as_if_it_had_been_that_long
         assert_eq!(state, RunState::Finished);
         for file in SAME {
             assert_eq!(bytes(&straight, file), bytes(&dir, file), "{step}: {file}");
+        }
+    }
+}
+
+#[test]
+fn the_learning_rate_rises_and_falls_once_over_all_stages_even_where_one_ends_early() {
+    let root = tempfile::tempdir().expect("a folder");
+    let mut config = short();
+    (config.grpo.steps_per_stage, config.grpo.warmup_steps) = (2, 3);
+    config.grpo.lr_scheduler_type = Schedule::Linear;
+    // Of eight steps, the first three of which rise.
+    let shares = [1.0 / 3.0, 2.0 / 3.0, 1.0, 1.0, 0.8, 0.6, 0.4, 0.2];
+    let after_one: Vec<f64> = [&shares[..1], &shares[2..]].concat();
+    // The first stage is ended after the run's second step, its own first.
+    for (name, skip_after, want) in [
+        ("straight", None, &shares[..]),
+        ("ended early", Some(2), &after_one[..]),
+    ] {
+        let dir = root.path().join(name);
+        let listener = Listener {
+            skip_after,
+            ..Listener::default()
+        };
+        train_heard(config.clone(), &dir, false, listener);
+        let rows = metric_rows(&dir);
+        let rates = rows.iter().filter(|row| row["stage"] != "sft");
+        let rates = rates.map(|row| row["learning_rate"].as_f64().expect("a rate"));
+        let got: Vec<f64> = rates.map(|rate| rate / config.grpo.lr).collect();
+        assert_eq!(got.len(), want.len(), "{name}: {got:?}");
+        for (got, want) in got.iter().zip(want) {
+            assert!((got - want).abs() < 1e-9, "{name}: {got} for {want}");
         }
     }
 }

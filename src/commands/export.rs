@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 
 use anyhow::Context;
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
 use super::Outcome;
 use crate::gate::clean;
@@ -26,8 +28,24 @@ pub struct Args {
     pub what: What,
 }
 
+impl ValueEnum for What {
+    fn value_variants<'a>() -> &'a [Self] {
+        &What::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let about = match self {
+            What::Metrics => "A row an optimiser step",
+            What::Eval => "A row an evaluation on hold-out episodes",
+            What::System => "A row an optimiser step: times, rates and memory of the machine",
+            What::Rollouts => "A row a sampled response",
+        };
+        Some(PossibleValue::new(self.as_str()).help(about))
+    }
+}
+
 /// How.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     Csv,
     Jsonl,
@@ -95,4 +113,16 @@ fn of_shipped(what: What) -> anyhow::Result<Exported> {
         broken: None,
         times,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_can_be_asked_for_by_its_name() {
+        for what in [What::Metrics, What::Eval, What::System, What::Rollouts] {
+            assert_eq!(What::from_str(what.as_str(), false), Ok(what));
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::link::{RunFact, RunState, Status};
+use crate::link::RunFact;
 use crate::run::reader::{
     Liveness, RunReader, crash_words, liveness_of, read_status, silence_words,
 };
@@ -108,11 +108,9 @@ impl Follower {
             return None;
         }
         match liveness {
-            Liveness::Crashed => Some(RunFact::Status(Status {
-                state: RunState::Failed,
-                reason: crash_words(dir),
-                ..status.clone()
-            })),
+            Liveness::Crashed => Some(RunFact::Crashed {
+                message: crash_words(dir),
+            }),
             Liveness::Silent => Some(RunFact::Silent {
                 message: silence_words(dir, status, SILENT_AFTER_S),
             }),
@@ -155,6 +153,7 @@ mod tests {
 
     use super::*;
     use crate::config::TrainConfig;
+    use crate::link::{RunState, Status};
     use crate::run::RunWriter;
 
     fn status(state: RunState, heartbeat: u64) -> Status {
@@ -223,10 +222,10 @@ mod tests {
         let mut gives_up = Follower::new(dir.clone(), AfterCrash::End);
         let mut waits = Follower::new(dir.clone(), AfterCrash::GoOn);
         let (facts, next) = gives_up.look(2_000);
-        let Some(RunFact::Status(told)) = facts.last() else {
+        let Some(RunFact::Crashed { message }) = facts.last() else {
             panic!("{facts:?}");
         };
-        assert!(told.state == RunState::Failed && told.reason.contains("--resume --run-dir"));
+        assert!(message.contains("--resume --run-dir"), "{message}");
         assert_eq!(next, Next::Over);
         assert_eq!(waits.look(2_000).1, Next::Later);
         assert!(waits.look(2_001).0.is_empty(), "said once");

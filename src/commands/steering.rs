@@ -36,11 +36,11 @@ impl OwnRun {
                 }
                 self.is_in_progress.store(true, Ordering::Release);
             }
-            RunFact::Status(status) => {
-                let goes_on = matches!(status.state, RunState::Running | RunState::Paused);
-                self.is_in_progress.store(goes_on, Ordering::Release);
+            fact => {
+                if let Some(is_on) = goes_on(fact) {
+                    self.is_in_progress.store(is_on, Ordering::Release);
+                }
             }
-            _ => {}
         }
     }
 
@@ -54,6 +54,18 @@ impl OwnRun {
     #[must_use]
     pub fn take_dir(&self) -> Option<PathBuf> {
         self.dir.lock().ok()?.take()
+    }
+}
+
+/// Whether a run goes on after `fact`, where that says so.
+fn goes_on(fact: &RunFact) -> Option<bool> {
+    match fact {
+        RunFact::Status(status) => {
+            let is_on = matches!(status.state, RunState::Running | RunState::Paused);
+            Some(is_on)
+        }
+        RunFact::Crashed { .. } => Some(false),
+        _ => None,
     }
 }
 
@@ -205,9 +217,8 @@ impl Helm {
         let _ = self.facts.send(Fact::Found);
         let facts = self.facts.clone();
         let tell = move |fact: RunFact| {
-            if let RunFact::Status(status) = &fact {
-                let goes_on = matches!(status.state, RunState::Running | RunState::Paused);
-                is_in_progress.store(goes_on, Ordering::Release);
+            if let Some(is_on) = goes_on(&fact) {
+                is_in_progress.store(is_on, Ordering::Release);
             }
             is_wanted.load(Ordering::Acquire) && facts.send(Fact::Elsewhere(fact)).is_ok()
         };
@@ -320,6 +331,28 @@ mod tests {
         drop((asked, writer));
         let steered = thread.join().expect("no panic");
         assert!(steered.followed.is_none() && steered.refused.is_none());
+    }
+
+    #[test]
+    fn a_run_goes_on_until_it_says_otherwise_or_has_crashed() {
+        for (fact, wanted) in [
+            (RunFact::Status(status(RunState::Paused)), Some(true)),
+            (RunFact::Status(status(RunState::Failed)), Some(false)),
+            (
+                RunFact::Crashed {
+                    message: "gone".into(),
+                },
+                Some(false),
+            ),
+            (
+                RunFact::Silent {
+                    message: "busy".into(),
+                },
+                None,
+            ),
+        ] {
+            assert_eq!(goes_on(&fact), wanted, "{fact:?}");
+        }
     }
 
     #[test]

@@ -364,6 +364,7 @@ pub fn told(fact: &RunFact) -> Option<String> {
         ),
         RunFact::Warning { step, message } => format!("warning at {step}: {message}"),
         RunFact::Silent { message } => format!("warning: {message}"),
+        RunFact::Crashed { message } => format!("crashed: {message}"),
         RunFact::System(_)
         | RunFact::Rollouts(_)
         | RunFact::Attack(_)
@@ -428,6 +429,13 @@ mod tests {
         };
         let said = told(&RunFact::Status(status)).expect("a line");
         assert_eq!(said, "sft 3/9 running: training, about 2h03m left");
+    }
+
+    #[test]
+    fn a_crash_is_a_line() {
+        let message = "its process is gone".to_owned();
+        let said = told(&RunFact::Crashed { message });
+        assert_eq!(said.as_deref(), Some("crashed: its process is gone"));
     }
 
     #[test]

@@ -24,6 +24,17 @@ pub enum Reference {
     Base,
 }
 
+/// Whose policy a run's [`Reference`] turns out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldTo {
+    /// The model's without an adapter.
+    Base,
+    /// That of the run's own warm start.
+    Sft,
+    /// That of the adapter that the run went on from.
+    Start,
+}
+
 /// How a learning rate falls after its warm-up; the names are TRL's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -112,7 +112,7 @@ pub const FIELDS: &[Field] = &[
     field("grpo.top_k", Kind::Whole(0, 1_000_000), "most likely tokens; 0 takes all"),
     field("grpo.min_p", Kind::Real(0.0, 1.0), "tokens at least so likely beside the likeliest; 0 takes all"),
     field("grpo.repetition_penalty", Kind::Real(0.1, 10.0), "makes tokens that stand before, in prompt or response, less likely while sampling; 1 leaves them"),
-    field("grpo.max_completion_length", Kind::Whole(1, 8192), "tokens of a response"),
+    field("grpo.max_completion_length", Kind::Whole(1, 8192), "tokens of a response; evaluations of the run allow at least 64"),
     field("grpo.mask_truncated_completions", Kind::Flag, "responses that reached it teach nothing"),
     field("grpo.warmup_steps", STEPS, "generations of rollouts over which the learning rate rises"),
     field("grpo.lr_scheduler_type", SCHEDULE, "how it falls afterwards, over the generations of all stages"),
@@ -128,7 +128,7 @@ pub const FIELDS: &[Field] = &[
     field("attacker.decay", Kind::Real(0.5, 1.0), "what a try counts less with each that follows"),
     field("eval.every_steps", STEPS, "steps, counted as for save_steps, between evaluations; 0 only at the end of a phase"),
     field("eval.episodes", Kind::Whole(1, 1_000_000), "hold-out episodes of such an evaluation"),
-    field("eval.final_episodes", Kind::Whole(1, 1_000_000), "hold-out episodes at the end of a phase"),
+    field("eval.final_episodes", Kind::Whole(1, 1_000_000), "hold-out episodes of the last evaluation, at the end of the run"),
 ];
 
 /// The entry of `key`.

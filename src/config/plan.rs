@@ -2,13 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Name of the phase before the stages, and of its adapter.
+pub const SFT: &str = "sft";
+
 /// The phases of a run and how many optimiser steps each takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     pub phases: Vec<PhasePlan>,
 }
 
-/// One phase: `sft`, or a stage's id.
+/// One phase: [`SFT`], or a stage's id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhasePlan {
     pub name: String,
@@ -20,6 +23,12 @@ pub struct PhasePlan {
 }
 
 impl PhasePlan {
+    /// Whether it is the supervised warm start.
+    #[must_use]
+    pub fn is_sft(&self) -> bool {
+        self.name == SFT
+    }
+
     /// Steps that the configuration wants of it: what schedules go by.
     #[must_use]
     pub fn wanted_steps(&self) -> u64 {
@@ -34,6 +43,12 @@ impl PhasePlan {
 }
 
 impl Plan {
+    /// Whether there is a warm start.
+    #[must_use]
+    pub fn has_sft(&self) -> bool {
+        self.phases.iter().any(PhasePlan::is_sft)
+    }
+
     /// Optimiser steps of the whole run.
     #[must_use]
     pub fn total_steps(&self) -> u64 {

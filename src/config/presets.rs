@@ -171,22 +171,22 @@ impl TrainConfig {
                 examples: 600,
                 epochs: 3,
                 extra_repeats: 1,
-                lr: 1e-3,
-                batch: 8,
-                warmup_steps: 10,
+                lr: 3e-3,
+                batch: 10,
+                warmup_steps: 6,
                 ..nano.sft
             },
             grpo: GrpoConfig {
-                steps_per_stage: 30,
+                steps_per_stage: 25,
                 prompts_per_step: 8,
                 max_draws: 1,
-                lr: 1e-4,
+                lr: 3e-4,
                 warmup_steps: 5,
                 ..nano.grpo
             },
             eval: EvalConfig {
                 every_steps: 0,
-                episodes: 100,
+                episodes: 20,
                 final_episodes: 200,
             },
             ..nano

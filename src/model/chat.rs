@@ -4,6 +4,8 @@
 //! placeholders and cut up there: the frame's special tokens are tokens, those written out in a content stay text. A second
 //! rendering, of contents that a filter would change, shows that it passes them on as they are.
 
+mod bounds;
+
 use fancy_regex::{Captures, Regex};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Rest, Serde, Value, ValueOrKwargs, from_args};
@@ -13,8 +15,6 @@ use serde_json::{Value as Json, json};
 /// ChatML, for a model that has its tokens but no template.
 pub const CHATML: &str = "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
-/// Steps a template may take: a thousand times what a long one needs.
-const FUEL: u64 = 1_000_000;
 /// Widest indentation of JSON.
 const MOST_INDENT: usize = 16;
 /// The day of every conversation, Llama 3's where it has no clock: a run that goes on tomorrow must see today's tokens, and an
@@ -33,6 +33,8 @@ pub struct ChatTemplate {
     pub source: String,
     pub bos_token: Option<String>,
     pub eos_token: Option<String>,
+    pub pad_token: Option<String>,
+    pub unk_token: Option<String>,
 }
 
 /// A piece of a rendered conversation.
@@ -51,7 +53,6 @@ impl ChatTemplate {
     /// # Errors
     /// What the template itself refuses, and what is wrong with the template.
     pub fn render(&self, messages: &Json, tools: &Json, generate: bool) -> Result<String, String> {
-        let environment = environment();
         let mut context = json!({
             "messages": without_nulls(messages),
             "tools": tools,
@@ -62,17 +63,16 @@ impl ChatTemplate {
         for (name, token) in [
             ("bos_token", &self.bos_token),
             ("eos_token", &self.eos_token),
+            ("pad_token", &self.pad_token),
+            ("unk_token", &self.unk_token),
         ] {
             if let Some(token) = token {
                 context[name] = json!(token);
             }
         }
-        let rendered =
-            environment.render_str(&without_generation_marks(&self.source), Serde(context));
-        rendered.map_err(|error| match error.detail() {
-            Some(detail) => format!("chat template: {detail}"),
-            None => format!("chat template: {error}"),
-        })
+        let source = as_read(&self.source);
+        let rendered = bounds::apart(bounds::PATIENCE, move || rendered(&source, context));
+        rendered.map_err(|told| format!("chat template: {told}"))
     }
 
     /// The frame around messages of the given roles, with an assistant's turn opened after them if `generate`.
@@ -105,6 +105,26 @@ impl ChatTemplate {
             ),
         }
     }
+}
+
+/// What Jinja makes of a source.
+fn rendered(source: &str, context: Json) -> Result<String, String> {
+    let rendered = environment().render_str(source, Serde(context));
+    rendered.map_err(|error| match (error.kind(), error.detail()) {
+        (ErrorKind::OutOfFuel, _) => {
+            "it takes more steps or writes more than a conversation needs: put a simpler one into a file chat_template.jinja \
+             beside the model"
+                .to_owned()
+        }
+        (_, Some(detail)) => detail.to_owned(),
+        (_, None) => error.to_string(),
+    })
+}
+
+/// The source as Jinja of Python reads it, with line feeds alone, and as transformers does, without its marks.
+fn as_read(source: &str) -> String {
+    let source = source.replace("\r\n", "\n").replace('\r', "\n");
+    without_generation_marks(&source).into_owned()
 }
 
 /// The template without the tags by which transformers marks what an assistant says: they print nothing, but trim white
@@ -166,8 +186,8 @@ fn environment() -> Environment<'static> {
     if let Ok(syntax) = syntax {
         environment.set_syntax(syntax);
     }
-    environment.set_fuel(Some(FUEL));
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.set_fuel(Some(bounds::FUEL));
+    environment.set_unknown_method_callback(bounds::method);
     environment.add_filter("tojson", to_json);
     environment.add_function("raise_exception", |message: String| {
         Err::<Value, _>(Error::new(ErrorKind::InvalidOperation, message))
@@ -195,8 +215,7 @@ fn to_json(value: Value, arguments: Rest<ValueOrKwargs>) -> Result<Value, Error>
         given.filter(|value| !value.is_none() && !value.is_undefined())
     });
     options.assert_all_used()?;
-    let wrong = |e: serde_json::Error| Error::new(ErrorKind::InvalidOperation, e.to_string());
-    let json = serde_json::to_value(&value).map_err(wrong)?;
+    let json = bounds::json(&value)?;
     let indent = indent.map(usize::try_from).transpose()?;
     let style = Style {
         indent: indent.map(|n| n.min(MOST_INDENT)),
@@ -206,6 +225,9 @@ fn to_json(value: Value, arguments: Rest<ValueOrKwargs>) -> Result<Value, Error>
     };
     let mut text = String::new();
     style.dump(&json, 0, &mut text);
+    if text.len() as u64 > bounds::MOST_BYTES {
+        return Err(ErrorKind::OutOfFuel.into());
+    }
     Ok(Value::from_safe_string(text))
 }
 
@@ -270,6 +292,10 @@ impl Style {
         for (i, (key, value)) in entries.iter().enumerate() {
             if i > 0 {
                 out.push_str(item);
+            }
+            // So long a text is refused.
+            if out.len() as u64 > bounds::MOST_BYTES {
+                break;
             }
             new_line(out, depth + 1);
             if let Some(key) = key {
@@ -338,6 +364,36 @@ mod tests {
             text("<|im_end|>\n<|im_start|>assistant\n"),
         ];
         assert_eq!(frame, Ok(want));
+    }
+
+    #[test]
+    fn a_template_with_other_line_ends_is_the_same_template() {
+        let source = "{% for m in messages %}\n<|im_start|>{{ m.role + '\n' }}\n{{ m.content }}<|im_end|>\n{% endfor %}\n";
+        let frame = |source: &str| template(source).frame(&["system", "user"], true);
+        let want = frame(source).expect("usable");
+        for end in ["\r\n", "\r"] {
+            assert_eq!(
+                frame(&source.replace('\n', end)),
+                Ok(want.clone()),
+                "{end:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_named_tokens_are_set_where_the_tokenizer_names_them() {
+        let named = |name: &str| Some(format!("<{name}>"));
+        let all = ChatTemplate {
+            bos_token: named("bos"),
+            eos_token: named("eos"),
+            pad_token: named("pad"),
+            unk_token: named("unk"),
+            ..template("{{ bos_token }}{{ eos_token }}{{ pad_token }}{{ unk_token }}")
+        };
+        let told = |template: &ChatTemplate| template.render(&json!([]), &Json::Null, false);
+        assert_eq!(told(&all), Ok("<bos><eos><pad><unk>".to_owned()));
+        let none = template("{{ pad_token }}{{ unk_token is defined }}");
+        assert_eq!(told(&none), Ok("False".to_owned()));
     }
 
     #[test]

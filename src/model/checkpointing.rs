@@ -1,8 +1,10 @@
 //! A scoring pass and its way back, with the tape of one layer in memory at a time where that is asked for.
 //!
 //! Gradient checkpointing (Chen et al. 2016) at layer boundaries: forward keeps only what enters each layer; backward
-//! computes a layer again from that and takes its gradients. The output embedding is applied to some targets at a time, both
-//! ways. The same gradients for a third more work.
+//! computes a layer again from that and takes its gradients. The same gradients for a third more work.
+//!
+//! The output embedding is applied to some targets at a time, both ways: by its kernel on a CPU, here on other devices,
+//! with checkpointing or without.
 
 use std::sync::Arc;
 
@@ -11,10 +13,8 @@ use candle_core::{Tensor, Var};
 
 use super::decoder::{Decoder, LayerSpecs};
 use super::error::{ModelError, Result};
+use super::ops::{TARGETS, is_fused};
 use super::pack::{Asking, Packed};
-
-/// Targets scored at a time: each holds rows as wide as the vocabulary.
-const TARGETS: usize = 96;
 
 /// A row and the token that is to follow it.
 type Target = (usize, u32);
@@ -23,18 +23,30 @@ type Target = (usize, u32);
 pub struct Pass<'a> {
     /// Log-probabilities and entropies, `[2, targets]`.
     pub scored: Tensor,
-    layers: Option<LayerInputs<'a>>,
+    /// Where no tape leads from them to the adapter.
+    parts: Option<Parts<'a>>,
 }
 
-/// What entered each layer, and what left the last one.
-struct LayerInputs<'a> {
+/// Scores made some at a time, and what is below them.
+struct Parts<'a> {
     decoder: &'a Decoder,
-    specs: LayerSpecs,
-    inputs: Vec<Tensor>,
+    layers: Layers,
+    /// What left the last layer.
     top: Var,
     targets: Vec<Target>,
     temperature: f64,
     scored: Var,
+}
+
+/// How gradients get back through the layers.
+enum Layers {
+    /// By the tape that ends in what left the last one.
+    Taped(Tensor),
+    /// Each computed again from what entered it.
+    Entered {
+        specs: LayerSpecs,
+        inputs: Vec<Tensor>,
+    },
 }
 
 impl Decoder {
@@ -49,22 +61,30 @@ impl Decoder {
         temperature: f64,
         checkpointing: bool,
     ) -> Result<Pass<'_>> {
-        if !checkpointing {
-            let scored = self.log_probs(packed, targets, temperature)?;
-            let layers = None;
-            return Ok(Pass { scored, layers });
-        }
         let (asking, targets) = Asking::places(packed, targets);
-        let specs = self.layer_specs(packed, asking);
-        let mut inputs = Vec::with_capacity(self.config.layers);
-        let top = self.without_tape(packed, &specs, |input| inputs.push(input))?;
+        let (top, layers) = if checkpointing {
+            let specs = self.layer_specs(packed, asking);
+            let mut inputs = Vec::with_capacity(self.config.layers);
+            let top = self.without_tape(packed, &specs, |input| inputs.push(input))?;
+            (top, Layers::Entered { specs, inputs })
+        } else {
+            let top = self.last_layer(packed, asking)?;
+            // Its kernel takes some targets at a time by itself, and what is trained with its embeddings needs their gradients.
+            if is_fused(&top) || self.trains_weights() {
+                let scored = self.scored(&top, targets, temperature)?;
+                return Ok(Pass {
+                    scored,
+                    parts: None,
+                });
+            }
+            (top.detach(), Layers::Taped(top))
+        };
         let scored = Var::from_tensor(&self.scored_in_parts(&top, &targets, temperature)?)?;
         Ok(Pass {
             scored: scored.as_tensor().clone(),
-            layers: Some(LayerInputs {
+            parts: Some(Parts {
                 decoder: self,
-                specs,
-                inputs,
+                layers,
                 top: Var::from_tensor(&top)?,
                 targets,
                 temperature,
@@ -126,14 +146,12 @@ impl Pass<'_> {
     /// When an operation has no gradient, or memory for one cannot be had.
     pub fn backward(&self, loss: &Tensor) -> Result<GradStore> {
         let mut all = loss.backward()?;
-        let Some(layers) = &self.layers else {
+        let Some(parts) = &self.parts else {
             return Ok(all);
         };
-        let by_scores = all.remove(&layers.scored).ok_or_else(missing)?;
-        let mut gradient = layers.by_top(&by_scores)?;
-        for layer in (0..layers.inputs.len()).rev() {
-            gradient = layers.through(layer, &gradient, &mut all)?;
-        }
+        let by_scores = all.remove(&parts.scored).ok_or_else(missing)?;
+        let by_top = parts.by_top(&by_scores)?;
+        parts.through_layers(by_top, &mut all)?;
         Ok(all)
     }
 }
@@ -144,7 +162,7 @@ fn missing() -> ModelError {
     }
 }
 
-impl LayerInputs<'_> {
+impl Parts<'_> {
     /// The gradient by what left the last layer.
     fn by_top(&self, by_scores: &Tensor) -> Result<Tensor> {
         let (mut sum, mut at) = (self.top.zeros_like()?, 0);
@@ -160,23 +178,53 @@ impl LayerInputs<'_> {
         Ok(sum)
     }
 
-    /// Computes a layer again; its adapter's gradients go to `all`, that by its input comes back.
-    fn through(&self, layer: usize, gradient: &Tensor, all: &mut GradStore) -> Result<Tensor> {
+    /// Takes the gradient by what left the last layer back to the first; the adapter's go to `all`.
+    fn through_layers(&self, by_top: Tensor, all: &mut GradStore) -> Result<()> {
+        match &self.layers {
+            Layers::Taped(top) => {
+                let mut own = (top * by_top)?.sum_all()?.backward()?;
+                for layer in 0..self.decoder.config.layers {
+                    self.keep_adapter(layer, &mut own, all);
+                }
+            }
+            Layers::Entered { specs, inputs } => {
+                let mut gradient = by_top;
+                for (layer, input) in inputs.iter().enumerate().rev() {
+                    gradient = self.again(layer, input, specs, &gradient, all)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Computes a layer again from what entered it; its adapter's gradients go to `all`, that by its input comes back.
+    fn again(
+        &self,
+        layer: usize,
+        input: &Tensor,
+        specs: &LayerSpecs,
+        gradient: &Tensor,
+        all: &mut GradStore,
+    ) -> Result<Tensor> {
         // Nothing before the first layer wants a gradient.
-        let x = match (layer, &self.inputs[layer]) {
-            (0, input) => input.clone(),
-            (_, input) => Var::from_tensor(input)?.as_tensor().clone(),
+        let x = match layer {
+            0 => input.clone(),
+            _ => Var::from_tensor(input)?.as_tensor().clone(),
         };
-        let y = self.decoder.layer(layer, &x, self.specs.of(layer))?;
+        let y = self.decoder.layer(layer, &x, specs.of(layer))?;
         let mut own = (y * gradient)?.sum_all()?.backward()?;
+        self.keep_adapter(layer, &mut own, all);
+        match layer {
+            0 => Ok(gradient.clone()),
+            _ => own.remove(&x).ok_or_else(missing),
+        }
+    }
+
+    fn keep_adapter(&self, layer: usize, own: &mut GradStore, all: &mut GradStore) {
         for var in self.decoder.adapter().iter().flat_map(|a| a.vars_of(layer)) {
             if let Some(g) = own.remove(var) {
                 all.insert(var, g);
             }
-        }
-        match layer {
-            0 => Ok(gradient.clone()),
-            _ => own.remove(&x).ok_or_else(missing),
         }
     }
 }

@@ -10,7 +10,13 @@ use super::error::{ModelError, Result};
 use crate::disk;
 
 pub use read::Refusal;
+pub(super) use read::needs;
 
+/// Base of the rotary angles, and what is added to variances, where a file is silent: as in transformers.
+pub(super) const THETA: f64 = 10_000.0;
+pub(super) const EPSILON: f64 = 1e-6;
+/// The largest number that a file may give as a size.
+pub(super) const MOST_SIZE: u64 = 1 << 24;
 /// Bounds the table of rotary angles a hostile config could ask for.
 const MOST_POSITIONS: usize = 1 << 20;
 /// The longest `config.json` that is read, in bytes.

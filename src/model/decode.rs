@@ -7,17 +7,18 @@ mod composed;
 mod flat;
 mod forward;
 mod session;
+mod team;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
 use flat::Flat;
 use session::{Prefix, Session};
+use team::{Member, Team};
 
 use super::decoder::Decoder;
 use super::error::{ModelError, Result};
-use super::kernels::Threads;
 use super::sampler::{Sampling, draw};
 use crate::stream::Stream;
 
@@ -84,7 +85,7 @@ pub fn generate(
             sample: Sample::empty(group),
         }));
     }
-    decode_shards(&prefix, &mut lines, sampling, ends);
+    let lines = decode_shards(&prefix, lines, sampling, ends);
     let groups = lines.iter().map(|line| line.group + 1).max().unwrap_or(0);
     let mut samples = vec![Vec::new(); groups];
     for mut line in lines {
@@ -95,48 +96,55 @@ pub fn generate(
 }
 
 /// Decodes all lines: many of them in as many shards as there are threads, each on one, which need not wait for one another
-/// at every product; few of them together on all threads, so that each weight is read once.
-fn decode_shards(prefix: &Prefix<'_>, lines: &mut [Line], sampling: &Sampling, ends: &[u32]) {
+/// at every product; few of them by a team of all threads, so that each weight is read once.
+fn decode_shards(
+    prefix: &Prefix<'_>,
+    lines: Vec<Line>,
+    sampling: &Sampling,
+    ends: &[u32],
+) -> Vec<Line> {
     let threads = rayon::current_num_threads();
     let enough = match prefix.parameters() <= CACHED {
         true => CACHED_LINES_A_SHARD,
         false => LINES_A_SHARD,
     };
-    if lines.len() < threads * enough {
-        decode(prefix, lines, sampling, ends, Threads::All);
-        return;
+    let lines: Vec<Mutex<Line>> = lines.into_iter().map(Mutex::new).collect();
+    let by_team = |members, lines: &[Mutex<Line>]| {
+        Team::new(members).run(|member| decode(prefix, lines, sampling, ends, member));
+    };
+    match lines.len() < threads * enough {
+        true => by_team(threads, &lines),
+        false => {
+            let shards = lines.par_chunks(lines.len().div_ceil(threads));
+            shards.for_each(|lines| by_team(1, lines));
+        }
     }
-    let shard = lines.len().div_ceil(threads);
+    let lines = lines.into_iter();
     lines
-        .par_chunks_mut(shard)
-        .for_each(|lines| decode(prefix, lines, sampling, ends, Threads::One));
+        .map(|line| line.into_inner().unwrap_or_else(PoisonError::into_inner))
+        .collect()
 }
 
-/// Samples every line to its end.
+/// Samples every line to its end, as a member of a team. What decides how it goes on is the same for all members.
 fn decode(
     prefix: &Prefix<'_>,
-    lines: &mut [Line],
+    lines: &[Mutex<Line>],
     sampling: &Sampling,
     ends: &[u32],
-    threads: Threads,
+    member: Member<'_>,
 ) {
-    let mut session = Session::new(prefix, lines.len(), threads);
     let vocabulary = prefix.vocabulary();
-    let mut logits = session.first_logits(lines);
+    let groups_of: Vec<usize> = lines.iter().map(|line| held(line).group).collect();
+    let mut session = Session::new(prefix, lines.len(), member);
+    let mut logits = session.first_logits(&groups_of);
     let mut active: Vec<usize> = (0..lines.len()).collect();
     for step in 0..sampling.max_tokens {
-        let mut drawing: Vec<(&mut Line, &mut [f32])> = lines
-            .iter_mut()
-            .enumerate()
-            .filter_map(|(i, line)| active.binary_search(&i).is_ok().then_some(line))
-            .zip(logits.chunks_exact_mut(vocabulary))
-            .collect();
-        let draw = |(line, row): &mut (&mut Line, &mut [f32])| line.draw(row, sampling);
-        match threads {
-            Threads::One => drawing.iter_mut().for_each(draw),
-            Threads::All => drawing.par_iter_mut().for_each(draw),
+        let mine = &active[session.drawing(active.len())];
+        for (&line, row) in mine.iter().zip(logits.chunks_exact_mut(vocabulary)) {
+            held(&lines[line]).draw(row, sampling);
         }
-        let last = |line: &usize| lines[*line].sample.has_ended(ends);
+        session.wait();
+        let last = |&line: &usize| held(&lines[line]).sample.has_ended(ends);
         let going: Vec<usize> = (0..active.len()).filter(|&i| !last(&active[i])).collect();
         if going.is_empty() || step + 1 == sampling.max_tokens {
             break;
@@ -145,11 +153,16 @@ fn decode(
         active = going.into_iter().map(|i| active[i]).collect();
         let tokens: Vec<u32> = active
             .iter()
-            .filter_map(|&i| lines[i].sample.tokens.last().copied())
+            .filter_map(|&line| held(&lines[line]).sample.tokens.last().copied())
             .collect();
-        let groups: Vec<usize> = active.iter().map(|&i| lines[i].group).collect();
+        let groups: Vec<usize> = active.iter().map(|&line| groups_of[line]).collect();
         logits = session.step(&tokens, &groups, step);
     }
+}
+
+/// A line, for as long as it is looked at or drawn.
+fn held(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
+    line.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Line {
@@ -321,10 +334,16 @@ mod tests {
         for ends in [&[0][..], &[7], &[8], &[8, 7, 50]] {
             let want = generate(&decoder, requests(), &sampling, ends)?;
             let got = composed::generate(&decoder, requests(), &sampling, ends)?;
+            let sizes = |groups: &[Vec<Sample>]| groups.iter().map(Vec::len).collect::<Vec<_>>();
+            assert_eq!(sizes(&got), sizes(&want));
             let lengths: Vec<usize> = want.iter().flatten().map(|s| s.tokens.len()).collect();
             assert!(lengths.iter().any(|&length| length < 20), "{lengths:?}");
             for (got, want) in got.iter().flatten().zip(want.iter().flatten()) {
                 assert_eq!((&got.tokens, got.truncated), (&want.tokens, want.truncated));
+                assert_eq!(
+                    (got.group, got.log_probs.len()),
+                    (want.group, want.log_probs.len())
+                );
                 for (g, w) in got.log_probs.iter().zip(&want.log_probs) {
                     assert!((g - w).abs() < 1e-4, "{g} {w}");
                 }

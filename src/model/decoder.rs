@@ -150,6 +150,11 @@ impl Decoder {
         self.adapter.as_ref()
     }
 
+    /// Whether the frozen weights are trained too, as in pretraining.
+    pub(super) const fn trains_weights(&self) -> bool {
+        self.train_weights
+    }
+
     /// Brings the effective weights up to date with the adapter: to be called after every optimiser step.
     ///
     /// # Errors
@@ -311,7 +316,7 @@ impl Decoder {
 
     /// What leaves the last layer, of the rows that ask, `[asking, hidden]`: there no others are computed, beyond their keys
     /// and values.
-    fn last_layer(&self, packed: &Arc<Packed>, asking: Asking) -> Result<Tensor> {
+    pub(super) fn last_layer(&self, packed: &Arc<Packed>, asking: Asking) -> Result<Tensor> {
         let specs = self.layer_specs(packed, asking);
         let mut x = self.embedded(packed)?;
         for layer in 0..self.config.layers {

@@ -82,7 +82,9 @@ pub enum ModelError {
         "{path}: tensor {name} holds values that are not finite: the file is damaged, or its training has diverged"
     )]
     NotFinite { path: PathBuf, name: String },
-    #[error("{path}: there is a model already: name a new folder")]
+    #[error(
+        "{path}: this folder is not empty, and what it holds would count as the model's: name a new folder"
+    )]
     Occupied { path: PathBuf },
     #[error("tensor {name} got no gradient")]
     NoGradient { name: String },

@@ -3,6 +3,7 @@
 //! candle reads the container and dequantises; here are the names, the order of rows that llama.cpp gives Llama's queries and
 //! keys, and what its metadata says of the tokenizer.
 
+mod extras;
 mod length;
 mod tokenizer;
 
@@ -14,7 +15,7 @@ use candle_core::quantized::gguf_file::{Content, TensorInfo, Value};
 use candle_core::{DType, Device, Tensor};
 
 use super::chat::ChatTemplate;
-use super::config::{Architecture, ModelConfig, Projection};
+use super::config::{Architecture, EPSILON, MOST_SIZE, ModelConfig, Projection, THETA};
 use super::error::{ModelError, Result, without_stack};
 use super::tensors::{TensorSource, damage};
 use super::tokenizer::Tokenizer;
@@ -129,15 +130,25 @@ fn has_no_alignment(mut head: impl Read) -> std::io::Result<bool> {
     }
 }
 
-/// A whole number of the metadata.
+/// A whole number of the metadata, zero among them.
+fn unsigned(value: &Value) -> Option<u64> {
+    value
+        .to_u64()
+        .ok()
+        .or_else(|| value.to_i32().ok()?.try_into().ok())
+}
+
+/// A decimal number of the metadata.
+fn float(value: &Value) -> Option<f64> {
+    let number = value.to_f32().map(f64::from).or_else(|_| value.to_f64());
+    number.ok()
+}
+
+/// A size in the metadata.
 fn whole(content: &Content, key: &str) -> Result<usize, String> {
     let value = content.metadata.get(key);
     let value = value.ok_or_else(|| format!("metadata {key} is missing"))?;
-    let number = value
-        .to_u64()
-        .ok()
-        .or_else(|| value.to_i32().ok()?.try_into().ok());
-    let usable = number.filter(|&n| n > 0 && n <= 1 << 24);
+    let usable = unsigned(value).filter(|&n| n > 0 && n <= MOST_SIZE);
     usable
         .map(|n| n as usize)
         .ok_or_else(|| format!("metadata {key} is not a usable size"))
@@ -148,8 +159,7 @@ fn positive(content: &Content, key: &str) -> Result<Option<f64>, String> {
     let Some(value) = content.metadata.get(key) else {
         return Ok(None);
     };
-    let number = value.to_f32().map(f64::from).or_else(|_| value.to_f64());
-    match number.ok().filter(|n| n.is_finite() && *n > 0.0) {
+    match float(value).filter(|n| n.is_finite() && *n > 0.0) {
         // What was typed as a decimal number before it became an f32: 1e-5, not 9.99999974e-6.
         Some(number) => Ok(Some((number as f32).to_string().parse().unwrap_or(number))),
         None => Err(format!("metadata {key} is not a positive number")),
@@ -157,6 +167,7 @@ fn positive(content: &Content, key: &str) -> Result<Option<f64>, String> {
 }
 
 fn shape(content: &Content) -> Result<ModelConfig, String> {
+    extras::check_undivided(content)?;
     let text = |key: &str| content.metadata.get(key).and_then(|v| v.to_string().ok());
     let name = text("general.architecture").ok_or("metadata general.architecture is missing")?;
     let architecture = Architecture::from_name(name)?;
@@ -178,43 +189,14 @@ fn shape(content: &Content) -> Result<ModelConfig, String> {
             false => heads,
         },
         max_positions: size("context_length")?,
-        rms_norm_eps: positive(content, &key("attention.layer_norm_rms_epsilon"))?.unwrap_or(1e-6),
-        rope_theta: positive(content, &key("rope.freq_base"))?.unwrap_or(10_000.0),
+        rms_norm_eps: positive(content, &key("attention.layer_norm_rms_epsilon"))?
+            .unwrap_or(EPSILON),
+        rope_theta: positive(content, &key("rope.freq_base"))?.unwrap_or(THETA),
         tied: !content.tensor_infos.contains_key("output.weight"),
     };
     config.check()?;
-    check_extras(content, &config, &key)?;
+    extras::check(content, &config, &key)?;
     Ok(config)
-}
-
-/// Refuses what would give other logits than ours.
-fn check_extras(
-    content: &Content,
-    config: &ModelConfig,
-    key: &dyn Fn(&str) -> String,
-) -> Result<(), String> {
-    for rest in [
-        "attention.key_length",
-        "attention.value_length",
-        "rope.dimension_count",
-    ] {
-        let key = key(rest);
-        if content.metadata.contains_key(&key) && whole(content, &key)? != config.head_dim() {
-            return Err(format!(
-                "{key} is not the width of a head, {}",
-                config.head_dim()
-            ));
-        }
-    }
-    let scaling = content.metadata.get(&key("rope.scaling.type"));
-    let scaling = scaling.and_then(|v| v.to_string().ok());
-    if let Some(kind) = scaling.filter(|kind| *kind != "none") {
-        return Err(format!("rope.scaling.type {kind} is not supported"));
-    }
-    match content.tensor_infos.contains_key("rope_freqs.weight") {
-        true => Err("scaled rotary frequencies (rope_freqs.weight) are not supported".into()),
-        false => Ok(()),
-    }
 }
 
 /// llama.cpp's name of a tensor.
@@ -395,6 +377,23 @@ fn numbers(content: &Content, key: &str) -> Option<Vec<i64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The head of the tiny Llama.
+    pub(super) fn tiny() -> Content {
+        let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine/tiny/llama.gguf");
+        let mut file = File::open(tiny).expect("fixture");
+        Content::read(&mut file).expect("sound")
+    }
+
+    #[test]
+    fn what_is_left_out_is_what_a_config_takes() {
+        let mut content = tiny();
+        for key in ["rope.freq_base", "attention.layer_norm_rms_epsilon"] {
+            content.metadata.remove(&format!("llama.{key}"));
+        }
+        let read = shape(&content).expect("usable");
+        assert_eq!((read.rope_theta, read.rms_norm_eps), (THETA, EPSILON));
+    }
 
     #[test]
     fn every_tensor_has_a_name_there() {

@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
+use crate::panics::said;
+
 thread_local! {
     /// Whether a panic of this thread is awaited.
     static AWAITED: Cell<bool> = const { Cell::new(false) };
@@ -20,11 +22,7 @@ pub(super) fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     let before = AWAITED.replace(true);
     let result = catch_unwind(AssertUnwindSafe(work));
     AWAITED.set(before);
-    result.map_err(|payload| {
-        let said = payload.downcast_ref::<&str>().copied();
-        let said = said.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        Panicked(said.unwrap_or("no reason given").to_owned())
-    })
+    result.map_err(|panic| Panicked(said(&*panic).to_owned()))
 }
 
 /// Puts a hook before the one there is, once.

@@ -1,15 +1,13 @@
 //! CPU arithmetic on slices: matrix products on strided views and the vectorised loops the ops share.
 //!
-//! Besides `process.rs` the only file that says `unsafe`: one call into the gemm crate, behind bounds checks, and a hint to the
-//! cache. Every function is
-//! deterministic for a given thread count: work is cut at fixed places and partial sums are added in a fixed order.
+//! Besides `process.rs`, and `main.rs` that calls it, the only file that says `unsafe`: one call into the gemm crate, behind
+//! bounds checks, and a hint to the cache. Every function is deterministic for a given thread count: work is cut at fixed places and partial sums are added in a fixed order.
 #![expect(
     unsafe_code,
     reason = "the gemm crate and a prefetch take raw pointers; bounds are checked first"
 )]
 
 mod dots;
-mod lanes;
 mod norm;
 mod weight;
 
@@ -148,7 +146,8 @@ pub fn matmul(
         Threads::All => Parallelism::Rayon(0),
     };
     // SAFETY: each view was checked at construction to lie within its slice, the shapes agree (asserted above), `out` is
-    // an exclusive borrow, and a and b are shared borrows that cannot alias it.
+    // an exclusive borrow whose rows do not overlap, and a and b are shared borrows that cannot alias it. Where `keep` is
+    // false the old content of `out` is not read; it is initialised all the same.
     unsafe {
         gemm::gemm(
             out.rows,
@@ -174,17 +173,17 @@ pub fn matmul(
     }
 }
 
-/// Asks for the cache line of `data[at]`, if there is one, without waiting for it.
+/// Asks for a cache line without waiting for it.
 #[inline(always)]
-fn prefetch<T>(data: &[T], at: usize) {
+fn prefetch(line: &[u8; 64]) {
     #[cfg(target_arch = "x86_64")]
-    if let Some(wanted) = data.get(at) {
+    {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: the pointer comes from a reference; a prefetch reads nothing a program could see and never faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(wanted).cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = data.get(at);
+    let _ = line;
 }
 
 /// e^x to about 2 units in the last place, in plain arithmetic the compiler can vectorise; 0 below -87.
@@ -251,7 +250,13 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// `out[i] = scale * (query · row i)`.
+///
+/// Panics where the rows are not dense, or fewer than are asked for.
 pub fn row_dots(query: &[f32], rows: View<'_>, scale: f32, out: &mut [f32]) {
+    assert!(
+        rows.col_stride == 1 && out.len() <= rows.rows,
+        "rows of a product do not fit"
+    );
     Arch::new().dispatch(
         #[inline(always)]
         || {
@@ -263,7 +268,13 @@ pub fn row_dots(query: &[f32], rows: View<'_>, scale: f32, out: &mut [f32]) {
 }
 
 /// `out += Σ weights[i] * row i`.
+///
+/// Panics where the rows are not dense, or fewer than there are weights.
 pub fn add_weighted_rows(weights: &[f32], rows: View<'_>, out: &mut [f32]) {
+    assert!(
+        rows.col_stride == 1 && weights.len() <= rows.rows,
+        "rows of a sum do not fit"
+    );
     Arch::new().dispatch(
         #[inline(always)]
         || {

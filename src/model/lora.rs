@@ -3,6 +3,7 @@
 mod base;
 mod info;
 mod peft;
+mod unpaired;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -74,10 +75,15 @@ pub fn files(dir: &Path) -> Result<(Vec<u8>, Vec<u8>)> {
     Ok((read(CONFIG, MOST_CONFIG)?, read(TENSORS, MOST_TENSORS)?))
 }
 
-/// One adapter: a pair for every adapted projection of every layer.
+/// What PEFT puts before a module's path in its base model.
+const PREFIX: &str = "base_model.model.";
+
+/// One adapter: a pair for every adapted projection of every layer, or of a choice of layers.
 #[derive(Clone, Debug)]
 pub struct Adapter {
     pub config: LoraConfig,
+    /// Layers of the model it is for.
+    depth: usize,
     pairs: BTreeMap<(usize, Projection), Pair>,
 }
 
@@ -112,7 +118,11 @@ impl Adapter {
                 );
             }
         }
-        Ok(Self { config, pairs })
+        Ok(Self {
+            config,
+            depth: model.layers,
+            pairs,
+        })
     }
 
     /// The pair of a projection, where it is adapted.
@@ -162,7 +172,7 @@ impl Adapter {
     pub fn named(&self) -> Vec<(String, Var)> {
         let mut all = Vec::with_capacity(2 * self.pairs.len());
         for (&(layer, projection), pair) in &self.pairs {
-            let path = format!("base_model.model.{}", projection.path(layer));
+            let path = format!("{PREFIX}{}", projection.path(layer));
             all.push((format!("{path}.lora_A.weight"), pair.a.clone()));
             all.push((format!("{path}.lora_B.weight"), pair.b.clone()));
         }
@@ -188,6 +198,7 @@ impl Adapter {
         }
         Ok(Self {
             config: self.config.clone(),
+            depth: self.depth,
             pairs,
         })
     }
@@ -261,6 +272,7 @@ impl Adapter {
         let path = dir.join(TENSORS);
         let mut named = NamedTensors::parse(tensors, &path, device)?;
         for (name, tensor) in named.iter() {
+            unpaired::check_name(name).map_err(refuse)?;
             peft.check_tensor(name, tensor.dims()).map_err(refuse)?;
         }
         let mut pairs = BTreeMap::new();
@@ -270,7 +282,7 @@ impl Adapter {
                     continue;
                 };
                 let [out, inner] = model.projection_shape(projection);
-                let prefix = format!("base_model.model.{}", projection.path(layer));
+                let prefix = format!("{PREFIX}{}", projection.path(layer));
                 let mut take = |half: &str, shape: &[usize]| {
                     let name = format!("{prefix}.lora_{half}.weight");
                     let tensor = named.take(&name, shape);
@@ -286,9 +298,8 @@ impl Adapter {
             }
         }
         if let Some(name) = named.names().next() {
-            return Err(refuse(format!(
-                "tensor {name} belongs to no LoRA pair here"
-            )));
+            let base = peft.base.as_deref();
+            return Err(refuse(unpaired::left_over(name, model.layers, base)));
         }
         if pairs.is_empty() {
             return Err(refuse("it adapts none of the seven projections".into()));
@@ -298,6 +309,10 @@ impl Adapter {
             alpha: peft.alpha,
             targets: pairs.keys().map(|&(_, projection)| projection).collect(),
         };
-        Ok(Self { config, pairs })
+        Ok(Self {
+            config,
+            depth: model.layers,
+            pairs,
+        })
     }
 }

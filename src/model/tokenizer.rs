@@ -94,6 +94,7 @@ impl Tokenizer {
         let added = added(&inner);
         let hidden = special(&inner);
         let visible = keep_out_of_text(&mut inner)?;
+        check_parts(&inner)?;
         let frame = |roles: &[&str]| -> Result<Frame, String> {
             let pieces = template.frame(roles, true)?;
             check_marks(&pieces, &added)?;
@@ -244,6 +245,21 @@ fn keep_out_of_text(inner: &mut Inner) -> Result<Vec<AddedToken>, String> {
         .map_err(|e| e.to_string())?;
     inner.set_encode_special_tokens(true);
     Ok(visible)
+}
+
+/// Refuses a tokenizer that puts a mark of its own before every text, as SentencePiece's do before a first word: a prompt is
+/// encoded part by part, and each part would get one that the model has never seen there.
+fn check_parts(inner: &Inner) -> Result<(), String> {
+    // No merge spans a line end and a letter, and byte-level tokenizers cut there.
+    let parts = [plain(inner, "\n"), plain(inner, "x")].concat();
+    if plain(inner, "\nx") == parts {
+        return Ok(());
+    }
+    Err(
+        "it puts a space before every text (Prepend, Metaspace or add_prefix_space, as SentencePiece's do), and would before \
+         each part of a prompt: take a model with byte-level BPE, such as Qwen2.5, SmolLM2 or Llama 3"
+            .to_owned(),
+    )
 }
 
 /// Refuses a frame in which no token follows the last message, the user's: as ordinary characters a log line could write
@@ -467,6 +483,70 @@ mod tests {
         ] {
             assert_eq!(saved.encode(text), plain.encode(text), "{text}");
             assert_eq!(saved.prompt(None, text), plain.prompt(None, text), "{text}");
+        }
+    }
+
+    /// Nano's tokenizer after a change, with SentencePiece's sign for a space in its vocabulary.
+    fn read_changed(change: impl FnOnce(&mut Json)) -> Result<Tokenizer> {
+        let bytes = changed(|json| {
+            let next = nano_tokenizer().vocabulary();
+            json["model"]["vocab"]["\u{2581}"] = next.into();
+            change(json);
+        });
+        Tokenizer::parse(&bytes, None, Path::new("t.json"))
+    }
+
+    fn byte_level(is_prefixed: bool, use_regex: bool) -> Json {
+        serde_json::json!({
+            "type": "ByteLevel", "add_prefix_space": is_prefixed, "trim_offsets": true, "use_regex": use_regex
+        })
+    }
+
+    #[test]
+    fn a_tokenizer_that_marks_where_a_text_begins_is_refused() {
+        let metaspace = |scheme: &str| {
+            serde_json::json!({
+                "type": "Metaspace", "replacement": "\u{2581}", "prepend_scheme": scheme, "split": true
+            })
+        };
+        for (place, value) in [
+            ("pre_tokenizer", metaspace("first")),
+            ("pre_tokenizer", metaspace("always")),
+            ("pre_tokenizer", byte_level(true, true)),
+            (
+                "normalizer",
+                serde_json::json!({"type": "Prepend", "prepend": "\u{2581}"}),
+            ),
+        ] {
+            let told = read_changed(|json| json[place] = value.clone());
+            let told = told.err().expect(place).to_string();
+            assert!(
+                told.contains("t.json") && told.contains("byte-level BPE"),
+                "{value}: {told}"
+            );
+        }
+    }
+
+    #[test]
+    fn tokenizers_that_cut_as_smollm2_qwen2_and_llama_3_do_are_taken() {
+        let sequence = |first: Json, second: Json| serde_json::json!({"type": "Sequence", "pretokenizers": [first, second]});
+        let split = |numbers: &str| {
+            let pattern = format!(
+                r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|{numbers}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+            );
+            let split = serde_json::json!({
+                "type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false
+            });
+            sequence(split, byte_level(false, false))
+        };
+        let digits = serde_json::json!({"type": "Digits", "individual_digits": true});
+        for cut in [
+            sequence(digits, byte_level(false, true)),
+            split(r"\p{N}"),
+            split(r"\p{N}{1,3}"),
+        ] {
+            let read = read_changed(|json| json["pre_tokenizer"] = cut.clone());
+            assert!(read.is_ok(), "{cut}: {:?}", read.err());
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::RunDir;
+use super::layout::{ADAPTER_CONFIG, ADAPTER_TENSORS};
 use crate::link::OfferedAdapter;
 
 /// Most adapters of one run that are told of.
@@ -23,8 +24,8 @@ pub fn of(dir: &RunDir) -> Vec<OfferedAdapter> {
 /// `None` where one of the two files of a PEFT folder is missing.
 fn adapter(dir: &RunDir, name: &str) -> Option<OfferedAdapter> {
     let folder = dir.adapter(name);
-    let is_whole = folder.join("adapter_config.json").is_file();
-    let weights = fs::metadata(folder.join("adapter_model.safetensors")).ok();
+    let is_whole = folder.join(ADAPTER_CONFIG).is_file();
+    let weights = fs::metadata(folder.join(ADAPTER_TENSORS)).ok();
     let weights = weights.filter(|weights| is_whole && weights.is_file())?;
     Some(OfferedAdapter {
         name: format!("{}/{name}", dir.id()),
@@ -43,13 +44,10 @@ mod tests {
         let dir = RunDir::new(root.path().join("mine"));
         assert!(of(&dir).is_empty(), "no folder yet");
         for (name, files) in [
-            (
-                "stage1_basic",
-                &["adapter_config.json", "adapter_model.safetensors"][..],
-            ),
-            ("sft", &["adapter_config.json", "adapter_model.safetensors"]),
-            ("stage2_multi", &["adapter_config.json"]),
-            ("stage3_mixed", &["adapter_model.safetensors"]),
+            ("stage1_basic", &[ADAPTER_CONFIG, ADAPTER_TENSORS][..]),
+            ("sft", &[ADAPTER_CONFIG, ADAPTER_TENSORS]),
+            ("stage2_multi", &[ADAPTER_CONFIG]),
+            ("stage3_mixed", &[ADAPTER_TENSORS]),
         ] {
             fs::create_dir_all(dir.adapter(name)).expect("folder");
             for file in files {

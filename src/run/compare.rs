@@ -2,12 +2,15 @@
 //!
 //! Pure. A run does not write down which preset it began with, so the one it differs least from stands for it.
 
+use std::path::Path;
+
 use serde::Serialize;
-use serde_json::Value;
 
 use super::Manifest;
+use super::layout::{ADAPTERS, LABELS};
+use crate::config::fields::FIELDS;
 use crate::config::{Preset, TrainConfig};
-use crate::digest::sha256;
+use crate::digest::{holds_weights, weights_hash};
 
 /// A key under which two configurations say different things.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,41 +21,12 @@ pub struct Difference {
     pub other: String,
 }
 
-/// Every value of a configuration, as `section.key` and JSON; `none` where there is no value, as `--print-config` says it.
+/// Every key of a configuration and what is said under it, as `--set` would take it.
 #[must_use]
 pub fn settings(config: &TrainConfig) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    if let Ok(value) = serde_json::to_value(config) {
-        flatten("", &value, &mut found);
-    }
-    found
+    let keys = FIELDS.iter().map(|field| field.key.to_owned());
+    keys.zip(config.said()).collect()
 }
-
-fn flatten(path: &str, value: &Value, found: &mut Vec<(String, String)>) {
-    let Some(map) = value.as_object() else {
-        let said = match value {
-            Value::Null => "none".to_owned(),
-            value => value.to_string(),
-        };
-        found.push((path.to_owned(), said));
-        return;
-    };
-    for (key, value) in map {
-        let below = if path.is_empty() {
-            key.clone()
-        } else {
-            format!("{path}.{key}")
-        };
-        flatten(&below, value, found);
-    }
-}
-
-/// The file of labels that a run was fed, and the folder of the adapter it went on from, as its `run.json` names them.
-const LABELS: &str = "sft_extra.jsonl";
-const ADAPTERS: &str = "adapters/";
-
-/// Endings of files that hold weights.
-const WEIGHTS: [&str; 2] = [".safetensors", ".gguf"];
 
 /// What a run was fed beside its configuration, as name and value: the version of the environment, and the SHA-256 of weights
 /// (of several files that of all of theirs), labels, the adapter it went on from and the model's other files.
@@ -64,8 +38,8 @@ pub fn fed(manifest: &Manifest) -> Vec<(String, String)> {
     for (file, hash) in &manifest.hashes {
         let name = match file.as_str() {
             LABELS => "labels",
-            file if file.starts_with(ADAPTERS) => "start adapter",
-            file if WEIGHTS.iter().any(|ending| file.ends_with(ending)) => {
+            file if Path::new(file).starts_with(ADAPTERS) => "start adapter",
+            file if holds_weights(file) => {
                 weights.push(hash.as_str());
                 continue;
             }
@@ -73,11 +47,7 @@ pub fn fed(manifest: &Manifest) -> Vec<(String, String)> {
         };
         found.push((name.to_owned(), hash.clone()));
     }
-    let weights = match weights[..] {
-        [] => None,
-        [one] => Some(one.to_owned()),
-        _ => Some(sha256(weights.concat().as_bytes())),
-    };
+    let weights = weights_hash(weights);
     found.extend(weights.map(|hash| ("weights".to_owned(), hash)));
     found
 }
@@ -124,7 +94,23 @@ pub fn nearest_preset(config: &TrainConfig) -> Preset {
 mod tests {
     use super::*;
     use crate::config::resolve;
+    use crate::digest::sha256;
     use crate::run::RunDir;
+
+    #[test]
+    fn settings_are_words_as_they_were_set() {
+        let sets = ["grpo.loss_type=dr_grpo", "lora.targets=[\"q_proj\"]"].map(str::to_owned);
+        let config = resolve(Preset::Nano, false, None, &sets).expect("resolved");
+        let found = settings(&config);
+        for (key, wanted) in [
+            ("grpo.loss_type", "dr_grpo"),
+            ("lora.targets", "[\"q_proj\"]"),
+            ("grpo.delta", "none"),
+        ] {
+            let said = found.iter().find(|(name, _)| name == key);
+            assert_eq!(said.map(|(_, said)| said.as_str()), Some(wanted), "{key}");
+        }
+    }
 
     #[test]
     fn every_preset_is_nearest_to_itself_also_when_changed_a_little() {
@@ -176,8 +162,8 @@ mod tests {
         let mut labelled = made(&[
             ("adapters/start/adapter_model.safetensors", "a"),
             ("config.json", "c"),
-            ("model-1.safetensors", "v"),
-            ("model-2.safetensors", "w"),
+            ("a-download", "v"),
+            ("model.gguf", "w"),
             ("sft_extra.jsonl", "l"),
         ]);
         labelled.versions.environment = "0".to_owned();

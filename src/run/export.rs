@@ -9,25 +9,29 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 
 use super::layout::{Journal, replace_file};
+use super::reader::every_row;
 use super::shipped::ShippedRun;
 use super::tail::{CorruptLine, Tail};
 use super::{Manifest, RunDir, RunError, event_file};
 use crate::link::{EvalRow, MetricRow, Rollout, RolloutGroup, SystemRow};
 
 /// Which file of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    /// A row an optimiser step
+    /// A row an optimiser step.
     Metrics,
-    /// A row an evaluation on hold-out episodes
+    /// A row an evaluation on hold-out episodes.
     Eval,
-    /// A row an optimiser step: times, rates and memory of the machine
+    /// A row an optimiser step: times, rates and memory of the machine.
     System,
-    /// A row a sampled response
+    /// A row a sampled response.
     Rollouts,
 }
 
 impl What {
+    /// All four.
+    pub const ALL: [What; 4] = [What::Metrics, What::Eval, What::System, What::Rollouts];
+
     /// What a screen writes into the run's folder: the curves.
     pub const CURVES: [What; 3] = [What::Metrics, What::Eval, What::System];
 
@@ -208,15 +212,11 @@ fn read<T: DeserializeOwned, R>(
 /// # Errors
 /// A file that is there but cannot be read.
 pub fn times(dir: &RunDir) -> Result<BTreeMap<u64, u64>, RunError> {
-    let mut tail: Tail<SystemRow> = Tail::new(dir.journal(Journal::System));
     let mut times = beginning(&Manifest::read(dir)?.created);
-    loop {
-        let batch = tail.poll()?;
-        times.extend(batch.rows.iter().map(|row| (row.step, row.time)));
-        if !batch.more {
-            return Ok(times);
-        }
-    }
+    every_row(dir, Journal::System, |row: SystemRow| {
+        times.insert(row.step, row.time);
+    })?;
+    Ok(times)
 }
 
 /// All that is known of the times of a run of which only the beginning is kept.

@@ -7,6 +7,16 @@ use std::path::{Path, PathBuf};
 use super::RunError;
 use crate::disk;
 
+/// Labelled examples that the run was fed: a copy, for a resumed run has them wherever the original is by then.
+pub const LABELS: &str = "sft_extra.jsonl";
+
+/// Where adapters are: what the run has left, and a copy of the one that it went on from.
+pub const ADAPTERS: &str = "adapters";
+
+/// The two files of an adapter, as PEFT calls them.
+pub const ADAPTER_CONFIG: &str = "adapter_config.json";
+pub const ADAPTER_TENSORS: &str = "adapter_model.safetensors";
+
 /// A run folder. Existing or not: this is only its name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RunDir(PathBuf);
@@ -140,7 +150,7 @@ impl RunDir {
     /// `adapters/`.
     #[must_use]
     pub fn adapters(&self) -> PathBuf {
-        self.0.join("adapters")
+        self.0.join(ADAPTERS)
     }
 
     /// `adapters/<phase>/`, the phase being `sft` or a stage id.

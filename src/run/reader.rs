@@ -251,20 +251,11 @@ pub fn liveness_of(
     Ok(liveness(status, lock::is_held(dir)?, now, silent_after_s))
 }
 
-/// How [`crash_words`] begin.
-const CRASHED: &str = "its process is gone without a word";
-
-/// Whether this is what is said of a run whose process is gone: no other reason begins so.
-#[must_use]
-pub fn tells_of_crash(reason: &str) -> bool {
-    reason.starts_with(CRASHED)
-}
-
 /// What to do about a run whose process is gone.
 #[must_use]
 pub fn crash_words(dir: &RunDir) -> String {
     format!(
-        "{CRASHED}: opensoc train --resume --run-dir {} continues it from the last checkpoint",
+        "its process is gone without a word: opensoc train --resume --run-dir {} continues it from the last checkpoint",
         dir.path().display()
     )
 }

@@ -190,8 +190,8 @@ impl Series {
         Self::of(self.points.iter().map(smooth).collect())
     }
 
-    /// The same values over what `x` had at their steps, whole numbers of it: for an axis of tokens or seconds. Of values that
-    /// meet at one place the last stays; what comes before the first of `x` stands there.
+    /// Re-plots the series over another metric, rounded down: over tokens or seconds instead of steps. Of values that meet at
+    /// one place the last stays; those before the first value of `x` stand at 0.
     #[must_use]
     pub fn along(&self, x: &Self) -> Self {
         let mut along = Self::new();

@@ -8,9 +8,8 @@ use serde::Serialize;
 use super::compare::{fed, nearest_preset};
 use super::keeping::note;
 use super::layout::{self, Journal};
-use super::reader::{Liveness, liveness_of, read_status};
+use super::reader::{Liveness, every_row, liveness_of, read_status};
 use super::series::Series;
-use super::tail::Tail;
 use super::{Manifest, RunDir, RunError, shipped};
 use crate::config::TrainConfig;
 use crate::link::{EvalRow, RunState, Status};
@@ -304,15 +303,9 @@ impl Rewards {
 }
 
 fn rewards(dir: &RunDir) -> Result<Rewards, RunError> {
-    let mut tail: Tail<EvalRow> = Tail::new(dir.journal(Journal::Eval));
     let mut rewards = Rewards::default();
-    loop {
-        let batch = tail.poll()?;
-        batch.rows.iter().for_each(|row| rewards.take(row));
-        if !batch.more {
-            return Ok(rewards);
-        }
-    }
+    every_row(dir, Journal::Eval, |row| rewards.take(&row))?;
+    Ok(rewards)
 }
 
 /// Folders of runs that cannot be read, and what is wrong with each.

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::link::{AttackRow, EvalRow, MetricRow, Rollout, RolloutGroup, Status, SystemRow};
 
@@ -164,20 +163,6 @@ impl RunWriter {
         )
     }
 
-    /// Appends to `attacker.jsonl` any object. JSON writes a number that is not finite as null, so nulls are left out and
-    /// named in `log.txt`; skip an `Option` that is `None` to keep the log quiet.
-    ///
-    /// # Errors
-    /// As [`Self::metrics`].
-    pub fn attacker(&mut self, step: u64, row: &impl Serialize) -> Result<(), RunError> {
-        let path = self.dir.journal(Journal::Attacker);
-        let mut value = serde_json::to_value(row).map_err(|e| RunError::malformed(&path, e))?;
-        let mut named = Vec::new();
-        take_nulls(&mut value, "", &mut named);
-        self.name_left_out(step, &named)?;
-        self.append(Journal::Attacker, &value)
-    }
-
     /// Adds a line to `log.txt`.
     ///
     /// # Errors
@@ -286,15 +271,10 @@ impl RunWriter {
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        self.name_left_out(step, &named)?;
-        Ok(kept)
-    }
-
-    fn name_left_out(&mut self, step: u64, named: &[String]) -> Result<(), RunError> {
-        if named.is_empty() {
-            return Ok(());
+        if !named.is_empty() {
+            self.warn(step, &format!("non_finite: {}", named.join(", ")))?;
         }
-        self.warn(step, &format!("non_finite: {}", named.join(", ")))
+        Ok(kept)
     }
 
     fn append(&mut self, journal: Journal, row: &impl Serialize) -> Result<(), RunError> {
@@ -325,30 +305,6 @@ fn is_finite(rollout: &Rollout) -> bool {
     let numbers = components.chain([&rollout.reward, &rollout.advantage]);
     let mut numbers = numbers.chain(&rollout.log_probs);
     numbers.all(|x| x.is_finite())
-}
-
-/// Removes null members of objects, at any depth, and names them by path.
-fn take_nulls(value: &mut Value, path: &str, named: &mut Vec<String>) {
-    match value {
-        Value::Object(members) => {
-            members.retain(|name, member| {
-                let is_null = member.is_null();
-                if is_null {
-                    named.push(format!("{path}{name}"));
-                }
-                !is_null
-            });
-            for (name, member) in members {
-                take_nulls(member, &format!("{path}{name}."), named);
-            }
-        }
-        Value::Array(items) => {
-            for (i, item) in items.iter_mut().enumerate() {
-                take_nulls(item, &format!("{path}{i}."), named);
-            }
-        }
-        _ => {}
-    }
 }
 
 /// A message that cannot break out of its line or write to a terminal.

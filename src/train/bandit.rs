@@ -21,7 +21,7 @@ use crate::stream::Stream;
 const WINDOW: usize = 64;
 /// Weight of the novelty bonus.
 const NOVELTY: f64 = 0.08;
-/// Tries that an arm's template speaks for, and all arms for a template: as many as the arm needs to speak louder itself.
+/// Prior weights in tries: a template's mean on its arms, the overall mean on templates.
 const OF_TEMPLATE: f64 = 3.0;
 const OF_ALL: f64 = 2.0;
 /// Tries, discounted, after which an arm can be found hopeless.

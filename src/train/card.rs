@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::config::{Plan, Reference, ScaleRewards, TrainConfig};
+use crate::config::{HeldTo, Plan, ScaleRewards, TrainConfig};
 use crate::env::schema::ENV_VERSION;
 use crate::interval::wilson;
 use crate::link::EvalRow;
@@ -101,8 +101,8 @@ pub fn text(
         "## Data and recipe\n\nEpisodes of the OpenSOC workbench's generator (environment version {ENV_VERSION}), train split, \
          seed {}. {} {} Taken at step {}, in phase `{}`.\n",
         config.seed,
-        supervised(config, base.labelled),
-        reinforced(config, base.labelled),
+        supervised(config, plan, base.labelled),
+        reinforced(config, plan),
         evaluation.step,
         evaluation.stage
     );
@@ -121,18 +121,14 @@ pub fn text(
     text
 }
 
-fn has_sft(config: &TrainConfig, labelled: usize) -> bool {
-    config.sft_steps(config.sft.examples + labelled as u64) > 0
-}
-
 /// The supervised part of the recipe.
-fn supervised(config: &TrainConfig, labelled: usize) -> String {
+fn supervised(config: &TrainConfig, plan: &Plan, labelled: usize) -> String {
     let sft = &config.sft;
     let onwards = match &config.lora.adapter {
         Some(_) => "Going on from an adapter that was there before. ",
         None => "",
     };
-    if !has_sft(config, labelled) {
+    if !plan.has_sft() {
         return format!("{onwards}No SFT.");
     }
     let beside = match labelled {
@@ -146,7 +142,7 @@ fn supervised(config: &TrainConfig, labelled: usize) -> String {
 }
 
 /// The reinforced part, where there is one.
-fn reinforced(config: &TrainConfig, labelled: usize) -> String {
+fn reinforced(config: &TrainConfig, plan: &Plan) -> String {
     let grpo = &config.grpo;
     if grpo.steps_per_stage == 0 {
         return "No GRPO.".into();
@@ -156,12 +152,11 @@ fn reinforced(config: &TrainConfig, labelled: usize) -> String {
         ScaleRewards::Group => "rewards scaled by their group's deviation",
         ScaleRewards::Batch => "rewards scaled by their step's deviation",
     };
-    let held = match (grpo.beta > 0.0, grpo.reference) {
-        (false, _) => String::new(),
-        (true, Reference::Sft) if has_sft(config, labelled) => " to the SFT adapter".into(),
-        (true, Reference::Sft) if config.lora.adapter.is_some() => " to that adapter".into(),
-        (true, Reference::Sft) => " to the base model".into(),
-        (true, Reference::Base) => " to the base model".into(),
+    let held = match (grpo.beta > 0.0, config.held_to(plan)) {
+        (false, _) => "",
+        (true, HeldTo::Sft) => " to the SFT adapter",
+        (true, HeldTo::Start) => " to that adapter",
+        (true, HeldTo::Base) => " to the base model",
     };
     format!(
         "GRPO: {} steps a stage, {} prompt(s) of {} responses a step, learning rate {}, beta {}{held}, {scaled}.",
@@ -218,6 +213,7 @@ fn share_row(text: &mut String, what: &str, hits: u64, of: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Reference;
     use crate::eval::metrics::SliceAnswers;
     use std::collections::BTreeMap;
 
@@ -281,7 +277,8 @@ mod tests {
         config.grpo.reference = Reference::Base;
         let card = |name: &str, labelled, config: &TrainConfig| {
             let base = Base { name, labelled };
-            text(&base, "best", config, &config.plan(0), &EvalRow::default())
+            let plan = config.plan(labelled as u64);
+            text(&base, "best", config, &plan, &EvalRow::default())
         };
         let published = card("Qwen/Qwen2.5-3B-Instruct@abc", 20, &config);
         assert!(

@@ -15,6 +15,8 @@ mod recent;
 mod reference;
 mod rollouts;
 mod steering;
+#[cfg(test)]
+mod testing;
 mod work;
 
 use std::time::Instant;
@@ -22,7 +24,7 @@ use std::time::Instant;
 use candle_core::DType;
 
 use evaluation::Evaluated;
-use machine::{StepClock, unix_seconds};
+use machine::StepClock;
 use pace::Pace;
 use steering::Wants;
 use work::WorkClock;
@@ -36,7 +38,7 @@ use super::error::Result;
 use super::extra::{Example, Extra};
 use super::learner::Learner;
 use super::start::Start;
-use crate::config::{Plan, TrainConfig};
+use crate::config::{Plan, SFT, TrainConfig};
 use crate::env::schema::Stage;
 use crate::link::{
     Control, EvalRow, MetricRow, RolloutGroup, RunFact, RunState, SystemRow, TrainRequest,
@@ -46,6 +48,7 @@ use crate::model::placement::device_name;
 use crate::model::source::LoadedModel;
 use crate::run::control::ControlBox;
 use crate::run::layout::replace_file;
+use crate::run::summary::now;
 use crate::run::{RunDir, RunWriter};
 
 /// Who listens to a run and may steer it. Called between micro-batches.
@@ -56,9 +59,6 @@ pub trait Host {
     /// Controls asked for since the last call; a host that answers questions meanwhile does so with `live`.
     fn between(&mut self, live: &Decoder) -> Vec<Control>;
 }
-
-/// The phase before the stages, and its adapter.
-const SFT: &str = "sft";
 
 /// Hold-out examples whose gold completions give the validation loss.
 const LOSS_EPISODES: u64 = 128;
@@ -141,7 +141,7 @@ impl<'a> Run<'a> {
             opening::take_over(&start, model, &mut writer)?;
         }
         let phase = found.as_ref().map_or(0, |found| found.position.phase);
-        if plan.phases.get(phase).is_none_or(|phase| phase.name != SFT) {
+        if plan.phases.get(phase).is_none_or(|phase| !phase.is_sft()) {
             learner.reset_optimizer(config.grpo.adam());
         }
         let position = match found {
@@ -231,7 +231,7 @@ impl<'a> Run<'a> {
         let system = SystemRow {
             step: row.step,
             stage: row.stage.clone(),
-            time: unix_seconds(),
+            time: now(),
             device: device_name(device),
             values: clock.values(tokens, self.rollout_s.take(), device),
         };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::error::Result;
 use super::learner::{Learner, Sequence};
 use super::task;
+use crate::config::TrainConfig;
 use crate::env::probe::Probe;
 use crate::env::schema::{Action, Episode, Verdict};
 use crate::env::verdict;
@@ -17,7 +18,7 @@ use crate::model::sampler::Sampling;
 use crate::model::tokenizer::Tokenizer;
 use crate::stream::Stream;
 
-/// Longest answer of an evaluation, in tokens.
+/// Longest answer, in tokens, where nothing says otherwise.
 pub const MAX_TOKENS: usize = 64;
 /// Episodes decoded together.
 pub(super) const BATCH: usize = 32;
@@ -34,16 +35,47 @@ pub fn scored_together(decoder: &Decoder) -> usize {
     }
 }
 
-/// Greedy responses and their verdicts. `between` runs between batches; where it says stop, what is there so far returns.
+/// Tokens that the answers of a run's evaluations may have: what its rollouts have, and no fewer than [`MAX_TOKENS`].
+#[must_use]
+pub fn longest_answer(config: &TrainConfig) -> usize {
+    (config.grpo.max_completion_length as usize).max(MAX_TOKENS)
+}
+
+/// A greedy response, judged.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub response: String,
+    pub verdict: Verdict,
+    /// Whether the length limit came before its end.
+    pub truncated: bool,
+}
+
+/// Greedy responses of at most [`MAX_TOKENS`] and their verdicts. `between` as in [`answers`].
 ///
 /// # Errors
-/// When the model cannot be run, or a prompt does not fit it.
+/// As [`answers`].
 pub fn answer(
     decoder: &Decoder,
     tokenizer: &Tokenizer,
     episodes: &[Episode],
-    mut between: impl FnMut() -> bool,
+    between: impl FnMut() -> bool,
 ) -> Result<Vec<(String, Verdict)>> {
+    let answers = answers(decoder, tokenizer, episodes, MAX_TOKENS, between)?;
+    let pairs = answers.into_iter();
+    Ok(pairs.map(|one| (one.response, one.verdict)).collect())
+}
+
+/// Greedy answers of at most `longest` tokens. `between` runs after each batch; where it says stop, what is there so far returns.
+///
+/// # Errors
+/// When the model cannot be run, or a prompt does not fit it.
+pub fn answers(
+    decoder: &Decoder,
+    tokenizer: &Tokenizer,
+    episodes: &[Episode],
+    longest: usize,
+    mut between: impl FnMut() -> bool,
+) -> Result<Vec<Answer>> {
     let mut answers = Vec::with_capacity(episodes.len());
     for batch in episodes.chunks(BATCH) {
         let request = |episode: &Episode| Request {
@@ -55,13 +87,17 @@ pub fn answer(
         let samples = decode::generate(
             decoder,
             requests,
-            &Sampling::greedy(MAX_TOKENS),
+            &Sampling::greedy(longest),
             tokenizer.ends(),
         )?;
         for (episode, sample) in batch.iter().zip(samples.iter().flatten()) {
             let response = tokenizer.decode(&sample.tokens);
             let verdict = verdict::judge(episode, &response);
-            answers.push((response, verdict));
+            answers.push(Answer {
+                response,
+                verdict,
+                truncated: sample.truncated,
+            });
         }
         if !between() {
             break;
@@ -179,12 +215,10 @@ pub fn normalised(log_probs: [f64; 5]) -> Option<[f64; 5]> {
 
 /// The shares of a row of `eval.jsonl`.
 #[must_use]
-pub fn shares<'a>(
-    pairs: impl Iterator<Item = (&'a Episode, &'a Verdict)>,
-) -> BTreeMap<String, f64> {
+pub fn shares<'a>(pairs: impl Iterator<Item = (&'a Episode, &'a Answer)>) -> BTreeMap<String, f64> {
     let mut tally = Tally::default();
-    for (episode, verdict) in pairs {
-        tally.add(episode.truth.action, verdict);
+    for (episode, answer) in pairs {
+        tally.add(episode.truth.action, &answer.verdict, answer.truncated);
     }
     tally.values()
 }
@@ -197,6 +231,7 @@ pub struct Tally {
     format_ok: f64,
     right: f64,
     cited: f64,
+    clipped: f64,
     chosen: [f64; 5],
     truths: [f64; 5],
     recalled: [f64; 5],
@@ -206,14 +241,15 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts one answer.
-    pub fn add(&mut self, truth: Action, verdict: &Verdict) {
+    /// Counts one answer, which the length limit cut off where it is `truncated`.
+    pub fn add(&mut self, truth: Action, verdict: &Verdict, truncated: bool) {
         let one = |yes: bool| f64::from(u8::from(yes));
         self.answers += 1.0;
         self.reward += verdict.reward;
         self.format_ok += one(verdict.format_ok);
         self.right += one(verdict.correct_action);
         self.cited += one(verdict.correct_citation);
+        self.clipped += one(truncated);
         self.truths[truth.index()] += 1.0;
         self.recalled[truth.index()] += one(verdict.correct_action);
         if let Some(action) = verdict.action {
@@ -237,6 +273,7 @@ impl Tally {
         put("format_ok", self.format_ok, self.answers);
         put("accuracy", self.right, self.answers);
         put("citation_accuracy", self.cited, self.answers);
+        put("completions/clipped_ratio", self.clipped, self.answers);
         for action in Action::ALL {
             let i = action.index();
             put(&format!("share/{action}"), self.chosen[i], self.answers);
@@ -270,6 +307,7 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::env::schema::Stage;
+    use crate::model::nano;
     use crate::model::source::LoadedModel;
 
     #[test]
@@ -293,6 +331,46 @@ mod tests {
         }
         let some = judged(decoder, tokenizer, &episodes, verdicts.iter(), || false);
         assert_eq!(some.expect("scored").len(), SCORED);
+    }
+
+    #[test]
+    fn answers_that_are_cut_off_are_counted_as_such() {
+        let model = LoadedModel::nano().expect("nano");
+        let (decoder, tokenizer) = (&model.decoder, &model.tokenizer);
+        let shipped = nano::adapters(&decoder.config, decoder.device()).expect("shipped");
+        let (_, sft) = shipped.into_iter().next().expect("the first is SFT's");
+        let decoder = decoder.with_adapter(Some(sft)).expect("fits");
+        let episodes = task::holdout_episodes(7, &Stage::ALL, 4);
+        let within = |longest: usize| {
+            let answers = answers(&decoder, tokenizer, &episodes, longest, || true);
+            answers.expect("answers")
+        };
+        let clipped = |answers: &[Answer]| {
+            let shares = shares(episodes.iter().zip(answers));
+            shares["completions/clipped_ratio"]
+        };
+        let (short, whole) = (within(3), within(longest_answer(&TrainConfig::nano())));
+        assert_eq!(clipped(&short), 1.0);
+        assert!(clipped(&whole) < 1.0);
+        for (short, whole) in short.iter().zip(&whole) {
+            assert!(short.truncated && !short.verdict.format_ok);
+            assert!(whole.response.starts_with(&short.response));
+        }
+        let told = answer(&decoder, tokenizer, &episodes, || true).expect("answers");
+        assert!(
+            told.iter()
+                .map(|(response, _)| response)
+                .eq(whole.iter().map(|one| &one.response))
+        );
+    }
+
+    #[test]
+    fn a_run_is_evaluated_on_answers_as_long_as_those_it_learns_from() {
+        let mut config = TrainConfig::nano();
+        for (tokens, longest) in [(1, 64), (64, 64), (65, 65), (96, 96)] {
+            config.grpo.max_completion_length = tokens;
+            assert_eq!(longest_answer(&config), longest);
+        }
     }
 
     /// A tokenizer as GPT-2's: bytes, and a space that belongs to the word after it.

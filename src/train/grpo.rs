@@ -84,7 +84,7 @@ pub struct BatchTerms {
 pub struct StepTotals {
     /// Completion tokens that are not masked.
     pub tokens: f64,
-    pub responses: usize,
+    pub responses: f64,
 }
 
 impl BatchTerms {
@@ -102,7 +102,7 @@ impl StepTotals {
     pub fn of<'a>(config: &GrpoConfig, responses: impl Iterator<Item = &'a ResponseTerms>) -> Self {
         responses.fold(Self::default(), |total, response| Self {
             tokens: total.tokens + response.kept(config) as f64,
-            responses: total.responses + 1,
+            responses: total.responses + 1.0,
         })
     }
 
@@ -113,7 +113,7 @@ impl StepTotals {
     pub fn share(self, updates: usize) -> Self {
         Self {
             tokens: self.tokens / updates as f64,
-            responses: self.responses.div_ceil(updates),
+            responses: self.responses / updates as f64,
         }
     }
 }
@@ -201,14 +201,14 @@ impl LossStats {
 fn weights(config: &GrpoConfig, terms: &BatchTerms) -> (Vec<f32>, Vec<f32>) {
     let kept = |response: &ResponseTerms| response.kept(config);
     let local: usize = terms.responses.iter().map(kept).sum();
-    let StepTotals { tokens, responses } = terms.step;
-    let share = terms.responses.len() as f64 / responses.max(1) as f64;
+    let (tokens, responses) = (terms.step.tokens.max(1.0), terms.step.responses.max(1.0));
+    let share = terms.responses.len() as f64 / responses;
     let of_local = share / local.max(1) as f64;
     let of_loss = |length: usize| match config.loss_type {
-        LossType::Grpo => 1.0 / (length.max(1) * responses.max(1)) as f64,
+        LossType::Grpo => 1.0 / (length.max(1) as f64 * responses),
         LossType::Bnpo => of_local,
-        LossType::DrGrpo => 1.0 / (responses.max(1) as u64 * config.max_completion_length) as f64,
-        LossType::Dapo => 1.0 / tokens.max(1.0),
+        LossType::DrGrpo => 1.0 / (responses * config.max_completion_length as f64),
+        LossType::Dapo => 1.0 / tokens,
     };
     let spread = |weight: &dyn Fn(usize) -> f64| {
         let tokens = terms.responses.iter().flat_map(|response| {
@@ -281,8 +281,7 @@ fn vector(values: &[f32], device: &Device) -> Result<Tensor> {
     Ok(Tensor::new(values, &Device::Cpu)?.to_device(device)?)
 }
 
-/// Logarithms of what the loss weighs each token by, `[tokens]` of `[tokens]`: its own log-ratio, or the mean of those left of its
-/// response, through which each of these then gets its share of the gradient of all. Of a masked response that is 0.
+/// Log importance ratio per token: its own, or (GSPO) the mean over its response's unmasked tokens; 0 for a masked response.
 fn importance(config: &GrpoConfig, log_ratios: &Tensor, terms: &BatchTerms) -> Result<Tensor> {
     if config.importance_sampling_level == ImportanceLevel::Token {
         return Ok(log_ratios.clone());
@@ -325,7 +324,7 @@ impl Seen {
         told
     }
 
-    /// What a response tells whose tokens left are those; its first so many ratios count.
+    /// Statistics of one response: `tokens` are unmasked; the first `ratios` ratios count.
     fn of_response(
         &self,
         config: &GrpoConfig,
@@ -446,7 +445,7 @@ mod tests {
             reference: less([0.3, -0.2, 0.5, -0.4, 0.1, 0.3, 0.2]),
             step: StepTotals {
                 tokens: 5.0,
-                responses: 3,
+                responses: 3.0,
             },
         };
         terms.responses[1].advantage = -0.7;
@@ -503,7 +502,7 @@ mod tests {
         let mut config = TrainConfig::nano().grpo;
         let step = StepTotals {
             tokens: 16.0,
-            responses: 4,
+            responses: 4.0,
         };
         let part = |lengths: &[usize]| BatchTerms {
             responses: responses(lengths),
@@ -519,5 +518,41 @@ mod tests {
         config.loss_type = LossType::DrGrpo;
         let expected = 1.0 / (4 * config.max_completion_length) as f32;
         assert_eq!(weights(&config, &part(&[2])).0, [expected; 2]);
+    }
+
+    #[test]
+    fn updates_that_a_step_cannot_be_cut_into_evenly_weigh_together_as_much_as_the_step() {
+        let mut config = TrainConfig::nano().grpo;
+        // Three groups of three in two updates, of which one gets a single group.
+        let lengths = [4; 9];
+        let step = StepTotals::of(&config, responses(&lengths).iter());
+        let total = |config: &GrpoConfig, updates: &[&[usize]]| {
+            let step = step.share(updates.len());
+            let of_update = |lengths: &&[usize]| {
+                let terms = BatchTerms {
+                    responses: responses(lengths),
+                    step,
+                    ..BatchTerms::default()
+                };
+                let (of_loss, of_entropy) = weights(config, &terms);
+                [of_loss, of_entropy].map(|weights| weights.iter().sum::<f32>())
+            };
+            let sums = updates.iter().map(of_update);
+            let all = sums.fold([0f32; 2], |all, own| [all[0] + own[0], all[1] + own[1]]);
+            all.map(|sum| sum / updates.len() as f32)
+        };
+        for loss_type in [
+            LossType::Grpo,
+            LossType::Bnpo,
+            LossType::DrGrpo,
+            LossType::Dapo,
+        ] {
+            config.loss_type = loss_type;
+            let whole = total(&config, &[&lengths]);
+            let cut = total(&config, &[&lengths[..3], &lengths[3..]]);
+            for (whole, cut) in whole.into_iter().zip(cut) {
+                assert!((cut - whole).abs() < 1e-6, "{loss_type:?}: {cut} {whole}");
+            }
+        }
     }
 }

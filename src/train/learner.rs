@@ -64,7 +64,37 @@ pub struct BatchStats {
     /// Sum and greatest of |sampler's - trainer's| log-probability, over all completion tokens.
     pub mismatch_sum: f64,
     pub mismatch_max: f64,
+    /// Of the same tokens.
+    pub ratios: SamplingRatios,
     pub scored: f64,
+}
+
+/// Trainer's probabilities of tokens over the sampler's: 1 where both are the same policy, computed alike.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SamplingRatios {
+    pub sum: f64,
+    /// Infinite of no tokens.
+    pub min: f64,
+    pub max: f64,
+}
+
+impl Default for SamplingRatios {
+    fn default() -> Self {
+        Self {
+            sum: 0.0,
+            min: f64::INFINITY,
+            max: f64::NEG_INFINITY,
+        }
+    }
+}
+
+impl SamplingRatios {
+    /// Adds other tokens.
+    fn add(&mut self, other: &Self) {
+        self.sum += other.sum;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+    }
 }
 
 impl BatchStats {
@@ -75,10 +105,16 @@ impl BatchStats {
             Some(old) => old.clone(),
             None => scored.get(0)?.to_vec1::<f32>()?,
         };
-        let differences = trained
-            .iter()
-            .zip(sampled)
-            .map(|(t, s)| f64::from((t - s).abs()));
+        let differences = trained.iter().zip(sampled).map(|(t, s)| f64::from(t - s));
+        let mut ratios = SamplingRatios::default();
+        for ratio in differences.clone().map(f64::exp) {
+            ratios.add(&SamplingRatios {
+                sum: ratio,
+                min: ratio,
+                max: ratio,
+            });
+        }
+        let sizes = differences.map(f64::abs);
         Ok(Self {
             told: LossStats {
                 tokens: trained.len() as f64,
@@ -88,8 +124,9 @@ impl BatchStats {
                 high_max: 0.0,
                 ..LossStats::default()
             },
-            mismatch_sum: differences.clone().sum(),
-            mismatch_max: differences.fold(0.0, f64::max),
+            mismatch_sum: sizes.clone().sum(),
+            mismatch_max: sizes.fold(0.0, f64::max),
+            ratios,
             scored: trained.len() as f64,
             ..Self::default()
         })
@@ -102,7 +139,20 @@ impl BatchStats {
         self.told.add(&other.told);
         self.mismatch_sum += other.mismatch_sum;
         self.mismatch_max = self.mismatch_max.max(other.mismatch_max);
+        self.ratios.add(&other.ratios);
         self.scored += other.scored;
+    }
+
+    /// The same without what the sampler was compared by: a later pass over the same tokens has nothing new to say of it.
+    #[must_use]
+    pub fn without_mismatch(self) -> Self {
+        Self {
+            mismatch_sum: 0.0,
+            mismatch_max: 0.0,
+            ratios: SamplingRatios::default(),
+            scored: 0.0,
+            ..self
+        }
     }
 }
 
@@ -232,8 +282,7 @@ impl Learner {
         Ok(stats)
     }
 
-    /// What a micro-batch of GRPO would tell if its advantages are 0, without its gradient, which is 0. Of `terms` its responses
-    /// count.
+    /// Statistics of a micro-batch whose advantages are all 0: no backward pass; only `terms.responses` matters.
     ///
     /// # Errors
     /// When the model cannot be run.
@@ -256,12 +305,6 @@ impl Learner {
             Some(pending) => pending.add(&gradients),
             None => self.pending = Some(gradients),
         }
-    }
-
-    /// What micro-batches have gathered since the last step, in the order of [`Self::vars`].
-    #[must_use]
-    pub fn gathered(&self) -> Option<&Gradients> {
-        self.pending.as_ref()
     }
 
     /// Clips and applies what micro-batches gathered; returns the gradient's length before clipping. Without any it does
@@ -316,10 +359,34 @@ mod tests {
             responses: vec![response(3), response(2)],
             step: StepTotals {
                 tokens: 5.0,
-                responses: 2,
+                responses: 2.0,
             },
             ..BatchTerms::default()
         }
+    }
+
+    #[test]
+    fn the_sampler_is_held_to_the_policy_that_sampled_by_differences_and_by_ratios() {
+        let scored = [[-1.0f32, -2.0, -0.5], [0.0; 3]];
+        let scored = Tensor::new(&scored, &candle_core::Device::Cpu).expect("scores");
+        let sampled = [-1.0, -3.0, 0.5];
+        let of = |old: Option<Vec<f32>>| BatchStats::of_scores(&scored, old.as_ref(), &sampled);
+        let told = of(None).expect("told");
+        // Differences of 0, 1 and -1.
+        assert_eq!((told.mismatch_sum, told.mismatch_max), (2.0, 1.0));
+        let near = |got: f64, want: f64| assert!((got - want).abs() < 1e-12, "{got} {want}");
+        near(told.ratios.sum, 1.0 + 1f64.exp() + (-1f64).exp());
+        near(told.ratios.min, (-1f64).exp());
+        near(told.ratios.max, 1f64.exp());
+        let before = of(Some(sampled.to_vec())).expect("told");
+        assert_eq!((before.mismatch_sum, before.mismatch_max), (0.0, 0.0));
+        assert_eq!((before.ratios.min, before.ratios.max), (1.0, 1.0));
+        let mut both = told;
+        both.add(&before);
+        near(both.ratios.sum, told.ratios.sum + 3.0);
+        assert_eq!((both.scored, both.ratios.max), (6.0, told.ratios.max));
+        let rest = told.without_mismatch();
+        assert_eq!((rest.told, rest.scored), (told.told, 0.0));
     }
 
     #[test]
@@ -333,9 +400,9 @@ mod tests {
         }];
         let sampled = [-1.0; 5];
         let mut terms = of_equal_rewards();
-        let mut grpo = config.grpo.clone();
+        let mut grpo = config.grpo;
         grpo.beta = 0.0;
-        let mut whole = grpo.clone();
+        let mut whole = grpo;
         whole.importance_sampling_level = ImportanceLevel::Sequence;
         let observed = |learner: &Learner, grpo: &GrpoConfig, terms: &BatchTerms| {
             Learner::observe(&learner.decoder, &sequences, grpo, terms, &sampled).expect("seen")
@@ -344,7 +411,7 @@ mod tests {
         let of_whole = observed(&learner, &whole, &terms);
         assert_eq!((seen.told.ratios, of_whole.told.ratios), (5.0, 2.0));
         // Of a masked response no token tells anything; the sampler is compared with all the same.
-        let mut masking = grpo.clone();
+        let mut masking = grpo;
         masking.mask_truncated_completions = true;
         let mut cut = terms.clone();
         cut.responses[1].truncated = true;

@@ -12,11 +12,12 @@ use super::evaluate;
 use crate::config::TrainConfig;
 use crate::model::config::{ModelConfig, Projection};
 use crate::model::decoder::MERGED;
+use crate::model::ops;
 
 /// Bytes of an element of everything trained and computed.
 const F32: u64 = 4;
-/// Targets scored at a time, by the fused kernel always, by plain operations with checkpointing.
-const TARGETS: u64 = 96;
+/// Targets scored at a time.
+const TARGETS: u64 = ops::TARGETS as u64;
 /// Rows as wide as the vocabulary that a target holds: in the fused kernel, and in plain operations (`log_probs_composed`: eight
 /// on the tape, six on the way back).
 const FUSED_ROWS: u64 = 2;
@@ -177,17 +178,10 @@ impl Setting<'_> {
         self.sft_rows().max(self.group_rows())
     }
 
-    /// Tokens of answers among them, all groups' that are packed together.
-    fn targets(&self) -> u64 {
-        let grpo = &self.config.grpo;
-        let answers = grpo.num_generations * grpo.max_completion_length;
-        self.rows() * answers / (self.prompt + answers)
-    }
-
     fn pass(&self) -> u64 {
         match self.is_cpu {
             true => self.fused_pass(),
-            false => self.plain_pass(self.rows(), self.targets()),
+            false => self.plain_pass(self.rows()),
         }
     }
 
@@ -217,16 +211,14 @@ impl Setting<'_> {
         FUSED_ROWS * TARGETS * self.model.vocab_size as u64 * F32
     }
 
-    fn plain_pass(&self, rows: u64, targets: u64) -> u64 {
+    fn plain_pass(&self, rows: u64) -> u64 {
         let layers = self.model.layers as u64;
         let layer = plain::Layer::of(self.model, rows, self.weight_bytes);
-        let head = |targets: u64| PLAIN_ROWS * targets * self.model.vocab_size as u64 * F32;
+        // The way back is over the targets before it takes a layer (`Pass::backward`).
+        let head = PLAIN_ROWS * TARGETS * self.model.vocab_size as u64 * F32;
         match self.config.gradient_checkpointing {
-            // The way back is over the targets before it takes the first layer (`Pass::backward`).
-            true => {
-                layers * self.entering(rows) + (layer.tape + layer.gradients).max(head(TARGETS))
-            }
-            false => layers * (layer.tape + layer.left) + layer.gradients + head(targets),
+            true => layers * self.entering(rows) + (layer.tape + layer.gradients).max(head),
+            false => layers * layer.tape + (layers * layer.left + layer.gradients).max(head),
         }
     }
 
@@ -238,8 +230,7 @@ impl Setting<'_> {
         if self.is_cpu || self.config.sft.examples == 0 || groups < sft {
             return 0;
         }
-        let targets = sft * self.config.grpo.max_completion_length / self.example();
-        self.plain_pass(sft, targets)
+        self.plain_pass(sft)
     }
 
     fn rollout(&self) -> u64 {
@@ -255,7 +246,7 @@ impl Setting<'_> {
         let eval = &self.config.eval;
         let episodes = eval.episodes.max(eval.final_episodes);
         let decoded = episodes.min(evaluate::BATCH as u64);
-        let answers = self.decoded(decoded, 1, evaluate::MAX_TOKENS as u64);
+        let answers = self.decoded(decoded, 1, evaluate::longest_answer(self.config) as u64);
         match self.is_cpu {
             true => answers.max(self.scored(episodes.min(evaluate::SCORED as u64))),
             false => answers,
@@ -453,6 +444,13 @@ mod tests {
         assert!(with > 2 * rollout(&config));
         config.grpo.prompts_per_step = 64;
         assert!(with < rollout(&config));
+        let evaluation = |tokens: u64| {
+            let mut config = TrainConfig::qwen3b();
+            config.grpo.max_completion_length = tokens;
+            setting(&config, &model).evaluation()
+        };
+        assert_eq!(evaluation(1), evaluation(64));
+        assert!(evaluation(96) > evaluation(64), "as long as a step's");
     }
 
     #[test]
@@ -575,28 +573,22 @@ mod tests {
     }
 
     #[test]
-    fn without_checkpointing_a_gpu_scores_all_groups_of_a_pass_at_once() {
+    fn a_gpu_scores_some_targets_of_a_pass_at_a_time() {
         let (mut config, model) = (TrainConfig::nano(), qwen_3b());
-        config.gradient_checkpointing = false;
-        // Groups of 8 answers of 48 tokens after a prompt of 700: seven fit 8192 tokens.
-        let targets = setting(&config, &model).targets();
-        assert!((7 * 8 * 48..8 * 8 * 48).contains(&targets), "{targets}");
-        let wider = ModelConfig {
-            vocab_size: model.vocab_size + 1,
-            ..model.clone()
+        let pass = |config: &TrainConfig, vocab_size: usize| {
+            let model = ModelConfig {
+                vocab_size,
+                ..model.clone()
+            };
+            setting(config, &model).needs().pass
         };
-        let pass = |config: &TrainConfig, model: &ModelConfig| setting(config, model).needs().pass;
-        let of_a_token = pass(&config, &wider) - pass(&config, &model);
-        assert_eq!(of_a_token, PLAIN_ROWS * targets * F32);
-        // With it some at a time, before any layer: told apart from a layer where they are more.
-        config.gradient_checkpointing = true;
-        assert_eq!(pass(&config, &wider), pass(&config, &model));
-        let of_tokens = |vocab_size: usize| ModelConfig {
-            vocab_size,
-            ..model.clone()
-        };
-        let of_a_token =
-            pass(&config, &of_tokens(100_000_001)) - pass(&config, &of_tokens(100_000_000));
-        assert_eq!(of_a_token, PLAIN_ROWS * TARGETS * F32);
+        for checkpointing in [false, true] {
+            config.gradient_checkpointing = checkpointing;
+            // Told apart from the layers where they are more.
+            let usual = model.vocab_size;
+            assert_eq!(pass(&config, usual + 1), pass(&config, usual));
+            let of_a_token = pass(&config, 100_000_001) - pass(&config, 100_000_000);
+            assert_eq!(of_a_token, PLAIN_ROWS * TARGETS * F32, "{checkpointing}");
+        }
     }
 }

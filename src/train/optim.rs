@@ -172,7 +172,7 @@ pub(crate) fn set(var: &Var, values: Vec<f32>) -> Result<()> {
     Ok(var.set(&Tensor::from_vec(values, var.dims(), &Device::Cpu)?.to_device(var.device())?)?)
 }
 
-/// Reads the named tensors of a checkpoint file: no more than it has, which of a device is nothing.
+/// Reads the named tensors of a checkpoint file. Reads no more than the file's stated length; for a device that is 0.
 ///
 /// # Errors
 /// When the file cannot be read.

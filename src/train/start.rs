@@ -119,7 +119,7 @@ impl Start {
             .all(|(_, _, pair)| pair.rank() == own.rank && (pair.scale - scale).abs() < 1e-12);
         if !is_even || adapter.pairs().count() != layers * own.targets.len() {
             return Err(refuse(
-                "its modules differ in rank or scale (rank_pattern, alpha_pattern, rslora or a choice of layers), and a run trains one rank and scale for all: merge it (`opensoc adapter merge`) and train a new one on that".into(),
+                "its modules differ in rank or scale (rank_pattern, alpha_pattern, rslora, or not the same modules in each layer up to the last), and a run trains one rank and scale for all: merge it (`opensoc adapter merge`) and train a new one on that".into(),
             ));
         }
         let mut settings = Vec::new();

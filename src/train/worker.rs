@@ -20,6 +20,7 @@ use crate::model::lora::{Adapter, AdapterInfo};
 use crate::model::nano;
 use crate::model::placement::{DeviceChoice, DtypeChoice, Placement, device_name};
 use crate::model::source::LoadedModel;
+use crate::panics::said;
 use crate::process::give_back_freed_pages;
 
 /// What the thread is started with.
@@ -34,8 +35,8 @@ pub struct WorkerOptions {
     pub shown: Option<String>,
 }
 
-/// Starts the thread. `tell` gets every fact; when it says that nobody listens any more, a run in progress goes on and the
-/// thread ends after it.
+/// Starts the thread. `tell` gets every fact. When the command channel closes the thread ends, but a run in progress goes on to
+/// its end first.
 ///
 /// # Errors
 /// When the system refuses another thread.
@@ -49,14 +50,22 @@ pub fn spawn(
         .spawn(move || {
             let mut tell = tell;
             let outcome = catch_unwind(AssertUnwindSafe(|| serve(&options, &commands, &mut tell)));
-            let message = match outcome {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => "the model thread panicked; what was on disk is safe, restart to go on"
-                    .to_string(),
-            };
-            tell(Fact::ModelFailed { message });
+            if let Some(message) = failure(outcome) {
+                tell(Fact::ModelFailed { message });
+            }
         })
+}
+
+/// Why the thread cannot go on; nothing where it was to end.
+fn failure(outcome: std::thread::Result<Result<()>>) -> Option<String> {
+    match outcome {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(panic) => Some(format!(
+            "the model thread panicked: {}; what was on disk is safe, restart to go on",
+            said(&*panic)
+        )),
+    }
 }
 
 fn serve(
@@ -230,5 +239,22 @@ impl Host for InProcess<'_, '_> {
         }
         self.desk.remember(live);
         controls
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_in_its_own_words() {
+        let told = failure(catch_unwind(|| panic!("no kernel for f64")));
+        assert_eq!(
+            told.as_deref(),
+            Some(
+                "the model thread panicked: no kernel for f64; what was on disk is safe, restart to go on"
+            )
+        );
+        assert_eq!(failure(Ok(Ok(()))), None);
     }
 }

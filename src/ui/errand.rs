@@ -8,7 +8,7 @@ use std::sync::mpsc::{Sender, channel};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::link::{OfferedAdapter, RolloutGroup, RunFact, RunState, Status};
+use crate::link::{OfferedAdapter, RolloutGroup, RunFact};
 use crate::run::groups::{Wanted, groups};
 use crate::run::layout::Journal;
 use crate::run::reader::{Liveness, crash_words, every_row, liveness_of};
@@ -200,7 +200,8 @@ impl Porter {
         run.is_alive = standing.is_alive();
         run.adapters = adapters::of(reader.dir());
         if standing == Standing::Crashed {
-            run.fail(&crash_words(reader.dir()));
+            let message = crash_words(reader.dir());
+            run.apply(RunFact::Crashed { message });
         }
         self.opened = Some(reader);
         Ok(run)
@@ -222,11 +223,8 @@ impl Porter {
                 let liveness = liveness_of(dir, status, now(), SILENT_AFTER_S)?;
                 is_alive = matches!(liveness, Liveness::Alive | Liveness::Silent);
                 if liveness == Liveness::Crashed {
-                    facts.push(RunFact::Status(Status {
-                        state: RunState::Failed,
-                        reason: crash_words(dir),
-                        ..status.clone()
-                    }));
+                    let message = crash_words(dir);
+                    facts.push(RunFact::Crashed { message });
                 }
             }
         }

@@ -139,7 +139,10 @@ fn on_run_fact(app: &mut App, fact: RunFact) -> Vec<Effect> {
     let is_seen = app.screen == ScreenName::Training;
     let in_title = matches!(
         fact,
-        RunFact::Started { .. } | RunFact::Status(_) | RunFact::Silent { .. }
+        RunFact::Started { .. }
+            | RunFact::Status(_)
+            | RunFact::Silent { .. }
+            | RunFact::Crashed { .. }
     );
     let is_outdated = app.training.outdates_answers(&fact);
     let had_failed = app.training.failure().is_some();

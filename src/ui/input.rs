@@ -18,13 +18,13 @@ use signal_hook::iterator::{Handle, Signals};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::link::Fact;
+use crate::panics::said;
 use crate::ui::clerk::Outcome;
 use crate::ui::decode::{Decoder, Typed};
 use crate::ui::errand::Report;
 use crate::ui::keyboard::Keyboard;
 use crate::ui::msg::Msg;
 use crate::ui::pointing::Pointer;
-use crate::ui::term::said;
 
 /// How often the terminal is asked whether it is still there.
 const ASK_EVERY: Timespec = Timespec {

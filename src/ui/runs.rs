@@ -82,8 +82,7 @@ impl Filtered for Summary {
             key => {
                 let settings = settings(&self.config).into_iter();
                 let said = settings.filter(|(name, _)| name == key);
-                said.map(|(_, value)| value.trim_matches('"').to_owned())
-                    .collect()
+                said.map(|(_, value)| value).collect()
             }
         }
     }

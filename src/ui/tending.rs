@@ -373,9 +373,8 @@ pub fn look_again(app: &mut App) -> Vec<Effect> {
 /// So much room is left on the disk of the run in `dir`: said once when it is little, and as long as it is over the curves.
 fn take_room(app: &mut App, dir: &RunDir, free: Option<u64>) {
     let is_crowded = |app: &App| {
-        app.training
-            .live()
-            .is_some_and(|run| run.crowding().is_some())
+        let run = app.training.live();
+        run.is_some_and(|run| run.crowding().is_some())
     };
     let was_crowded = is_crowded(app);
     if !app.training.crowd(dir.path(), free) {
@@ -394,6 +393,7 @@ fn take_room(app: &mut App, dir: &RunDir, free: Option<u64>) {
 pub fn outdates_list(fact: &RunFact, before: Option<&Status>) -> bool {
     match fact {
         RunFact::Started { .. } | RunFact::Planned(_) | RunFact::Evaluation(_) => true,
+        RunFact::Crashed { .. } => true,
         RunFact::Status(now) => before.is_none_or(|before| before.state != now.state),
         _ => false,
     }

@@ -3,7 +3,6 @@
 //! Each frame is collected and goes out in one write inside synchronized output (DEC 2026). The panic hook restores the terminal
 //! only when the thread that draws panics: a panicking worker must not wreck a live screen.
 
-use std::any::Any;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::panic::PanicHookInfo;
@@ -19,6 +18,7 @@ use crossterm::{Command, cursor, terminal};
 use ratatui::layout::{Position, Rect};
 use ratatui::{Frame, Terminal};
 
+use crate::panics::said;
 use crate::ui::input::KEYS;
 use crate::ui::msg::CLIPBOARD_BYTES;
 use crate::ui::wire::{FrameBytes, Wire};
@@ -187,13 +187,6 @@ fn words(info: &PanicHookInfo<'_>) -> String {
         .location()
         .map_or_else(String::new, |place| format!(" ({place})"));
     format!("{}{place}", said(info.payload()))
-}
-
-/// The text of a panic.
-pub(super) fn said(panic: &(dyn Any + Send)) -> &str {
-    let said = panic.downcast_ref::<&str>().copied();
-    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    said.unwrap_or("no reason given")
 }
 
 /// OSC 52 with `text`; in tmux a second time wrapped, because its settings decide which of the two gets through.

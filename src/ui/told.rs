@@ -12,7 +12,7 @@ use crate::config::Plan;
 use crate::link::{
     AttackRow, EvalRow, MetricRow, OfferedAdapter, RolloutGroup, RunFact, RunState, Status,
 };
-use crate::run::{RunDir, reader::tells_of_crash, shipped::ShippedRun};
+use crate::run::{RunDir, shipped::ShippedRun};
 use crate::ui::curves::Curves;
 use crate::ui::signs::{Chronicle, Sign, repetition, signs, standstill};
 use crate::ui::told::trouble::{Reader, in_keys};
@@ -57,6 +57,8 @@ pub struct Watching {
     standstill: Option<Sign>,
     /// What it has left to be asked, as far as was looked.
     pub adapters: Vec<OfferedAdapter>,
+    /// Its process is gone without a word, and nobody has continued it.
+    pub has_crashed: bool,
     /// A process works on it, though it is only looked at.
     pub is_alive: bool,
     /// From where it is looked at.
@@ -214,6 +216,10 @@ impl Watching {
                 let said = in_keys(&message, self.run_dir.as_deref(), self.reader);
                 self.silence = Some(Sign::of(self.last_step, said));
             }
+            RunFact::Crashed { message } => {
+                self.fail(&message);
+                self.has_crashed = true;
+            }
         }
     }
 
@@ -233,6 +239,7 @@ impl Watching {
             self.warn(status.step, status.reason.clone());
         }
         self.silence = None;
+        self.has_crashed = false;
         self.status = Some(status);
         let is_in_progress = self.is_in_progress();
         self.crowding = self.crowding.take().filter(|_| is_in_progress);
@@ -274,12 +281,6 @@ impl Watching {
     pub fn name(&self) -> String {
         let dir = self.run_dir.as_ref().map(RunDir::new);
         dir.map_or_else(|| self.run_id.clone(), |dir| dir.id())
-    }
-
-    /// Whether its process is gone without a word.
-    #[must_use]
-    pub fn has_crashed(&self) -> bool {
-        self.failure().is_some_and(tells_of_crash)
     }
 
     /// Why the run failed; `None` as long as it has not.

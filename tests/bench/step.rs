@@ -9,6 +9,10 @@
 //! are timed by themselves, once; what is left of the call is decoding and the way back.
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run has failed")]
+#![expect(
+    unsafe_code,
+    reason = "the environment is written to, which nobody may read meanwhile"
+)]
 
 use std::path::Path;
 use std::time::Instant;
@@ -442,7 +446,8 @@ fn tell_limits(case: &Case, measured: &Measured, rate: f64) {
 }
 
 fn main() {
-    opensoc::process::prepare();
+    // SAFETY: there is no other thread yet.
+    unsafe { opensoc::process::prepare() }
     let wanted: Vec<String> = std::env::args()
         .skip(1)
         .filter(|arg| !arg.starts_with('-'))

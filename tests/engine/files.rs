@@ -96,6 +96,29 @@ fn a_saved_adapter_gives_equal_logits_when_loaded() -> Outcome {
 }
 
 #[test]
+fn an_adapter_of_some_layers_is_written_as_one() -> Outcome {
+    let model = config(2, true);
+    let whole = Saved::of(&adapter(&model, 28, &TARGETS));
+    let every = json!(["q_proj", "o_proj", "up_proj"]);
+    assert_eq!(whole.config["target_modules"], every);
+    // The first layers as well as the last: how many there are is the model's to say.
+    for layer in [0, 1] {
+        let kept =
+            whole.changed(|t| t.retain(|name, _| name.contains(&format!("layers.{layer}."))));
+        let kept = kept
+            .with("layers_to_transform", json!([layer]))
+            .parse(&model)?;
+        let again = Saved::of(&kept.snapshot()?).parse(&model)?;
+        assert_eq!(again.layers(), 1);
+        let names = |adapter: &Adapter| -> Vec<String> {
+            adapter.named().into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(names(&again), names(&kept));
+    }
+    Ok(())
+}
+
+#[test]
 fn a_snapshot_is_not_moved_by_training_the_original() -> Outcome {
     let config = config(2, true);
     let original = adapter(&config, 22, &TARGETS);
@@ -187,7 +210,11 @@ fn adapters_of_other_models_are_refused_by_name() {
             .contains("layers.2.self_attn.q_proj.lora_A.weight is missing")
     );
     let shallower = ModelConfig { layers: 1, ..model };
-    assert!(saved.refusal(&shallower).contains("model.layers.1"));
+    let told = saved.refusal(&shallower);
+    assert!(
+        told.contains("is of layer 1") && told.contains("made for base model nano"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -216,7 +243,20 @@ fn adapters_with_wrong_tensors_are_refused_by_name() -> Outcome {
         "{told}"
     );
     let extra = saved.changed(|t| drop(t.insert("lm_head.lora_A.weight".into(), t[name].clone())));
-    assert!(extra.refusal(&model).contains("lm_head.lora_A.weight"));
+    let told = extra.refusal(&model);
+    assert!(
+        told.contains("lm_head.lora_A.weight") && told.contains("merge_and_unload"),
+        "{told}"
+    );
+    let renamed = saved.changed(|t| {
+        let tensor = t.remove(name).expect("there");
+        t.insert(name.replace("lora_B", "lora_B.default"), tensor);
+    });
+    let told = renamed.refusal(&model);
+    assert!(
+        told.contains(&format!("rename this one to {name},")),
+        "{told}"
+    );
     let dir = tempfile::tempdir()?;
     let error = Adapter::load(dir.path(), &model, &CPU).expect_err("nothing there");
     assert!(error.to_string().contains("adapter_config.json"), "{error}");

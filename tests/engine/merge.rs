@@ -71,9 +71,26 @@ fn biases_are_kept_and_halves_are_written_as_asked() -> Outcome {
     let again = export(&base, &base.decoder, &dir, DType::F32).expect_err("not over it");
     let told = again.to_string();
     assert!(
-        told.contains("config.json") && told.contains("name a new folder"),
+        told.contains("half: ") && told.contains("name a new folder"),
         "{told}"
     );
+    Ok(())
+}
+
+#[test]
+fn what_a_folder_holds_never_becomes_a_part_of_the_model() -> Outcome {
+    let (base, root) = (open("llama-f16"), tempfile::tempdir()?);
+    let dir = root.path().join("used");
+    std::fs::create_dir(&dir)?;
+    let template = dir.join("chat_template.jinja");
+    std::fs::write(&template, "{{ messages }}")?;
+    let refused = export(&base, &base.decoder, &dir, DType::F32).expect_err("not empty");
+    let told = refused.to_string();
+    assert!(told.contains("name a new folder"), "{told}");
+    assert_eq!(std::fs::read_dir(&dir)?.count(), 1, "nothing written");
+    std::fs::remove_file(template)?;
+    export(&base, &base.decoder, &dir, DType::F32)?;
+    assert!(dir.join("config.json").is_file(), "an empty one will do");
     Ok(())
 }
 

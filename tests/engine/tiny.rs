@@ -206,6 +206,7 @@ fn chat_templates_render_as_in_transformers() {
             source: case["template"].as_str().expect(name).to_string(),
             bos_token: token("bos_token"),
             eos_token: token("eos_token"),
+            ..ChatTemplate::default()
         };
         let generate = case["add_generation_prompt"].as_bool().expect(name);
         let got = template.render(&case["messages"], &case["tools"], generate);

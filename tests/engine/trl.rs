@@ -55,7 +55,7 @@ fn terms(config: &GrpoConfig, batch: &Value) -> BatchTerms {
     let whole = StepTotals::of(config, responses.iter());
     let generation = StepTotals {
         tokens: batch["num_items_in_batch"].as_f64().expect("count"),
-        responses: whole.responses * steps * updates,
+        responses: whole.responses * (steps * updates) as f64,
     };
     let step = generation.share(updates);
     if steps * updates == 1 {

@@ -2,11 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Architecture, ModelConfig};
+use super::{Architecture, EPSILON, MOST_SIZE, ModelConfig, THETA};
 
-/// Base of the rotary angles, and what is added to variances, where a config is silent: as in transformers.
-const THETA: f64 = 10_000.0;
-const EPSILON: f64 = 1e-6;
 /// A window's width and the first layer that has one, where a config is silent.
 const WINDOW: usize = 4_096;
 const FIRST_WINDOWED: usize = 28;
@@ -24,6 +21,11 @@ pub enum Refusal {
         /// What is built in its place.
         there: &'static str,
     },
+    /// Weights packed by a method (GPTQ, AWQ, bitsandbytes …) whose tensors are not read.
+    #[error(
+        "its weights are quantised by {0} (quantization_config), which is not read: take the unquantised repository or a GGUF of this model"
+    )]
+    Quantised(String),
 }
 
 impl From<String> for Refusal {
@@ -32,7 +34,8 @@ impl From<String> for Refusal {
     }
 }
 
-fn needs(feature: impl Into<String>, there: &'static str) -> Refusal {
+/// A feature that is not built, and what is in its place.
+pub(in crate::model) fn needs(feature: impl Into<String>, there: &'static str) -> Refusal {
     Refusal::Unsupported {
         needs: feature.into(),
         there,
@@ -107,6 +110,7 @@ fn check_extras(fields: Fields<'_>, config: &ModelConfig) -> Result<(), Refusal>
             "biases of the attention are",
         ));
     }
+    check_quantisation(fields)?;
     check_window(fields, config)?;
     check_rope(fields)?;
     match fields.text("hidden_act")? {
@@ -116,6 +120,21 @@ fn check_extras(fields: Fields<'_>, config: &ModelConfig) -> Result<(), Refusal>
             "silu is",
         )),
     }
+}
+
+/// Refuses quantised weights. Those of bitsandbytes are plain where neither of its widths is asked for, as in transformers.
+fn check_quantisation(fields: Fields<'_>) -> Result<(), Refusal> {
+    const BITSANDBYTES: &str = "bitsandbytes";
+    let packing = fields.object("quantization_config")?;
+    let widths = [packing.flag("load_in_4bit")?, packing.flag("load_in_8bit")?];
+    let method = match packing.text("quant_method")? {
+        None | Some(BITSANDBYTES) if widths.contains(&Some(true)) => BITSANDBYTES,
+        Some(BITSANDBYTES) => return Ok(()),
+        Some(method) => method,
+        None if packing.is_empty() => return Ok(()),
+        None => "a method without a name",
+    };
+    Err(Refusal::Quantised(method.to_owned()))
 }
 
 /// Refuses layers that look back through a window, unless none of them does or the window holds every position.
@@ -216,7 +235,7 @@ impl<'a> Fields<'a> {
 
     fn size(self, name: &str) -> Result<Option<usize>, String> {
         let size = |value: &Value| {
-            let size = value.as_u64().filter(|&n| n > 0 && n <= 1 << 24)?;
+            let size = value.as_u64().filter(|&n| n > 0 && n <= MOST_SIZE)?;
             usize::try_from(size).ok()
         };
         self.read(name, "a usable size", size)
@@ -333,6 +352,38 @@ mod tests {
             let told = error.to_string();
             assert!(words.iter().all(|word| told.contains(word)), "{told}");
         }
+    }
+
+    #[test]
+    fn quantised_weights_are_told_by_their_method() {
+        let read = |packing: Value| qwen2(json!({"quantization_config": packing}));
+        for (packing, method) in [
+            (json!({"quant_method": "gptq", "bits": 4}), "gptq"),
+            (json!({"quant_method": "awq", "bits": 4}), "awq"),
+            (
+                json!({"quant_method": "bitsandbytes", "load_in_4bit": true}),
+                "bitsandbytes",
+            ),
+            (json!({"load_in_8bit": true}), "bitsandbytes"),
+            (json!({"bits": 4}), "without a name"),
+        ] {
+            let told = read(packing).expect_err(method).to_string();
+            assert!(
+                told.contains(method) && told.contains("the unquantised repository or a GGUF"),
+                "{told}"
+            );
+        }
+        let unasked =
+            json!({"quant_method": "bitsandbytes", "load_in_4bit": false, "load_in_8bit": false});
+        for packing in [Value::Null, json!({}), unasked] {
+            let read = read(packing.clone());
+            assert!(read.is_ok(), "{packing}: {read:?}");
+        }
+        let told = read(json!("gptq")).expect_err("a text").to_string();
+        assert!(
+            told.contains("quantization_config is not an object"),
+            "{told}"
+        );
     }
 
     #[test]

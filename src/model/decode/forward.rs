@@ -1,20 +1,128 @@
 //! The layers of the decoder on plain slices, as prompts and lines run through them.
 
+use std::ops::Range;
+
 use super::flat::Flat;
+use super::team::Member;
 use crate::model::config::{ModelConfig, Projection};
-use crate::model::kernels::{self, Threads};
+use crate::model::kernels::{self, LowRank, Threads, Weight};
 use crate::model::swiglu;
+
+/// Who multiplies with the weights.
+pub(super) trait Products {
+    /// What `x` becomes by some projections of a layer, all of which take the same.
+    fn project<const N: usize>(
+        &mut self,
+        model: Forward<'_>,
+        layer: usize,
+        projections: [Projection; N],
+        x: &[f32],
+    ) -> [Vec<f32>; N];
+
+    /// The gated activation of a layer's MLP for `x`, `[rows, intermediate]`.
+    fn gate(&mut self, model: Forward<'_>, layer: usize, x: &[f32]) -> Vec<f32>;
+}
+
+/// All threads of the pool together, each product by itself: for many rows.
+pub(super) struct Pool;
+
+impl Products for Pool {
+    fn project<const N: usize>(
+        &mut self,
+        model: Forward<'_>,
+        layer: usize,
+        projections: [Projection; N],
+        x: &[f32],
+    ) -> [Vec<f32>; N] {
+        projections.map(|projection| {
+            let factor = model.factor(layer, projection);
+            let mut y = factor.weight.times(x, factor.d, factor.low, Threads::All);
+            if let Some(bias) = factor.bias {
+                kernels::add_bias(&mut y, bias);
+            }
+            y
+        })
+    }
+
+    fn gate(&mut self, model: Forward<'_>, layer: usize, x: &[f32]) -> Vec<f32> {
+        let [gate, up] = self.project(model, layer, [Projection::Gate, Projection::Up], x);
+        let mut gated = vec![0f32; gate.len()];
+        swiglu::swiglu(&gate, &up, &mut gated);
+        gated
+    }
+}
+
+/// A member of a team makes its share; all take the whole.
+impl Products for Member<'_> {
+    fn project<const N: usize>(
+        &mut self,
+        model: Forward<'_>,
+        layer: usize,
+        projections: [Projection; N],
+        x: &[f32],
+    ) -> [Vec<f32>; N] {
+        let factors = projections.map(|projection| model.factor(layer, projection));
+        let rows = factors.first().map_or(0, |factor| x.len() / factor.d);
+        let widths = factors.map(|factor| factor.weight.len() / factor.d);
+        let parts = factors.map(|factor| {
+            let share = self.share(factor.weight.len() / factor.d);
+            factor.columns(x, share)
+        });
+        self.joined(parts, rows, widths)
+    }
+
+    fn gate(&mut self, model: Forward<'_>, layer: usize, x: &[f32]) -> Vec<f32> {
+        let width = model.config.intermediate_size;
+        let columns = self.share(width);
+        let part = |projection| model.factor(layer, projection).columns(x, columns.clone());
+        let (gate, up) = (part(Projection::Gate), part(Projection::Up));
+        let mut part = vec![0f32; gate.len()];
+        swiglu::swiglu_span(&gate, &up, &mut part);
+        let rows = x.len() / model.config.hidden_size;
+        let [gated] = self.joined([part], rows, [width]);
+        gated
+    }
+}
+
+/// A projection's weight `[out, in]`, and what is added to its product.
+#[derive(Clone, Copy)]
+struct Factor<'a> {
+    weight: Weight<'a>,
+    /// Its `in`.
+    d: usize,
+    low: Option<LowRank<'a>>,
+    bias: Option<&'a [f32]>,
+}
+
+impl Factor<'_> {
+    /// Columns `columns` of the product with `x`, on this thread.
+    fn columns(&self, x: &[f32], columns: Range<usize>) -> Vec<f32> {
+        let low = self.low.map(|low| LowRank {
+            b: &low.b[columns.start * low.rank..columns.end * low.rank],
+            ..low
+        });
+        let weight = self.weight.rows(&columns, self.d);
+        let mut y = weight.times(x, self.d, low, Threads::One);
+        if let Some(bias) = self.bias
+            && !columns.is_empty()
+        {
+            for row in y.chunks_exact_mut(columns.len()) {
+                add(row, &bias[columns.clone()]);
+            }
+        }
+        y
+    }
+}
 
 /// The layers of the decoder on plain slices.
 #[derive(Clone, Copy)]
 pub(super) struct Forward<'a> {
     pub(super) config: &'a ModelConfig,
     pub(super) weights: &'a Flat<'a>,
-    pub(super) threads: Threads,
 }
 
-impl Forward<'_> {
-    pub(super) fn embed(&self, tokens: &[u32]) -> Vec<f32> {
+impl<'a> Forward<'a> {
+    pub(super) fn embed(self, tokens: &[u32]) -> Vec<f32> {
         let d = self.config.hidden_size;
         let mut rows = Vec::with_capacity(tokens.len() * d);
         for &token in tokens {
@@ -23,49 +131,57 @@ impl Forward<'_> {
         rows
     }
 
-    fn project(&self, layer: usize, projection: Projection, x: &[f32]) -> Vec<f32> {
+    fn factor(self, layer: usize, projection: Projection) -> Factor<'a> {
         let weights = &self.weights.layers[layer];
         let [_, d] = self.config.projection_shape(projection);
         let (weight, low) = weights.projection(projection);
-        let mut y = weight.times(x, d, low, self.threads);
-        if let Some(bias) = weights.bias(projection) {
-            kernels::add_bias(&mut y, bias);
+        Factor {
+            weight,
+            d,
+            low,
+            bias: weights.bias(projection),
         }
-        y
     }
 
-    /// Query, key and value rows of normalised `x`, before rotation.
-    pub(super) fn qkv(&self, layer: usize, x: &[f32]) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    /// Query, key and value rows of `x`, before rotation.
+    pub(super) fn qkv(self, by: &mut impl Products, layer: usize, x: &[f32]) -> [Vec<f32>; 3] {
         let h = self.normed(x, &self.weights.layers[layer].input_norm);
-        let project = |projection| self.project(layer, projection, &h);
-        (
-            project(Projection::Q),
-            project(Projection::K),
-            project(Projection::V),
+        by.project(
+            self,
+            layer,
+            [Projection::Q, Projection::K, Projection::V],
+            &h,
         )
     }
 
-    fn normed(&self, x: &[f32], weight: &[f32]) -> Vec<f32> {
+    fn normed(self, x: &[f32], weight: &[f32]) -> Vec<f32> {
         let mut y = vec![0f32; x.len()];
         kernels::rms_norm(x, weight, self.config.rms_norm_eps as f32, &mut y);
         y
     }
 
     /// Output projection, residual and MLP of a layer.
-    pub(super) fn finish_layer(&self, layer: usize, x: &mut [f32], attended: &[f32]) {
-        add(x, &self.project(layer, Projection::O, attended));
+    pub(super) fn finish_layer(
+        self,
+        by: &mut impl Products,
+        layer: usize,
+        x: &mut [f32],
+        attended: &[f32],
+    ) {
+        let [o] = by.project(self, layer, [Projection::O], attended);
+        add(x, &o);
         let h = self.normed(x, &self.weights.layers[layer].post_norm);
-        let gate = self.project(layer, Projection::Gate, &h);
-        let up = self.project(layer, Projection::Up, &h);
-        let mut gated = vec![0f32; gate.len()];
-        swiglu::swiglu(&gate, &up, &mut gated);
-        add(x, &self.project(layer, Projection::Down, &gated));
+        let gated = by.gate(self, layer, &h);
+        let [down] = by.project(self, layer, [Projection::Down], &gated);
+        add(x, &down);
     }
 
-    pub(super) fn logits(&self, x: &[f32]) -> Vec<f32> {
+    /// Logits `[rows, columns]` of a share `columns` of the vocabulary, on this thread.
+    pub(super) fn logits(self, x: &[f32], columns: &Range<usize>) -> Vec<f32> {
         let h = self.normed(x, &self.weights.norm);
-        let head = self.weights.head();
-        head.times(&h, self.config.hidden_size, None, self.threads)
+        let d = self.config.hidden_size;
+        let head = self.weights.head().rows(columns, d);
+        head.times(&h, d, None, Threads::One)
     }
 }
 

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
+use super::Request;
 use super::flat::Flat;
-use super::forward::Forward;
-use super::{Line, Request};
+use super::forward::{Forward, Pool};
+use super::team::Member;
 use crate::model::config::ModelConfig;
 use crate::model::decoder::Decoder;
 use crate::model::kernels::{self, Threads, View, ViewMut, matmul};
@@ -56,11 +55,11 @@ impl<'a> Prefix<'a> {
             caches: Vec::with_capacity(config.layers),
             last: Vec::new(),
         };
-        let forward = prefix.forward(Threads::All);
+        let forward = prefix.forward();
         let mut x = forward.embed(&tokens);
         let mut caches = Vec::with_capacity(config.layers);
         for layer in 0..config.layers {
-            let (mut q, k, v) = forward.qkv(layer, &x);
+            let [mut q, k, v] = forward.qkv(&mut Pool, layer, &x);
             if layer + 1 == config.layers {
                 // Only keys and values of the other rows are wanted from here on.
                 let d = config.hidden_size;
@@ -69,7 +68,7 @@ impl<'a> Prefix<'a> {
             }
             let (out, k) = attend(q, k, &v, &spec);
             caches.push(PromptCache { k, v });
-            forward.finish_layer(layer, &mut x, &out);
+            forward.finish_layer(&mut Pool, layer, &mut x, &out);
         }
         let d = config.hidden_size;
         let places: BTreeMap<usize, usize> = last_rows.rows().zip(0..).collect();
@@ -79,11 +78,10 @@ impl<'a> Prefix<'a> {
         prefix
     }
 
-    fn forward(&self, threads: Threads) -> Forward<'a> {
+    fn forward(&self) -> Forward<'a> {
         Forward {
             config: self.config,
             weights: self.weights,
-            threads,
         }
     }
 
@@ -102,40 +100,61 @@ impl<'a> Prefix<'a> {
     }
 }
 
-/// Lines decoding from prompts in the cache; those of a prompt lie together.
+/// Lines decoding from prompts in the cache, as a member of the team that decodes them sees them; those of a prompt lie together.
 pub(super) struct Session<'a> {
     prefix: &'a Prefix<'a>,
     forward: Forward<'a>,
+    member: Member<'a>,
     /// Keys (rotated) and values of each line's own tokens so far, layer by layer.
     own: Vec<Vec<(Vec<f32>, Vec<f32>)>>,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(prefix: &'a Prefix<'a>, lines: usize, threads: Threads) -> Self {
+    pub(super) fn new(prefix: &'a Prefix<'a>, lines: usize, member: Member<'a>) -> Self {
         let own = vec![vec![(Vec::new(), Vec::new()); lines]; prefix.config.layers];
         Self {
             prefix,
-            forward: prefix.forward(threads),
+            forward: prefix.forward(),
+            member,
             own,
         }
     }
 
-    /// Logits of the first token of every line.
-    pub(super) fn first_logits(&self, lines: &[Line]) -> Vec<f32> {
-        let mut groups: Vec<usize> = lines.iter().map(|line| line.group).collect();
-        groups.dedup();
-        let last: Vec<f32> = groups
+    /// Which of so many lines this member draws the tokens of.
+    pub(super) fn drawing(&self, lines: usize) -> Range<usize> {
+        self.member.share(lines)
+    }
+
+    /// Waits until every member has drawn.
+    pub(super) fn wait(&self) {
+        self.member.wait();
+    }
+
+    /// Logits of the first token of the lines this member draws; `groups` are those of all lines.
+    pub(super) fn first_logits(&mut self, groups: &[usize]) -> Vec<f32> {
+        let mut prompts = groups.to_vec();
+        prompts.dedup();
+        let last: Vec<f32> = prompts
             .iter()
-            .flat_map(|&g| &self.prefix.last[g])
+            .flat_map(|&group| &self.prefix.last[group])
             .copied()
             .collect();
-        let all = self.forward.logits(&last);
-        let rows: BTreeMap<usize, &[f32]> = groups
+        let all = self.logits(&last, 0..prompts.len());
+        let rows: BTreeMap<usize, &[f32]> = prompts
             .into_iter()
-            .zip(all.chunks_exact(self.prefix.config.vocab_size))
+            .zip(all.chunks_exact(self.prefix.vocabulary()))
             .collect();
-        let rows = lines.iter().filter_map(|line| rows.get(&line.group));
+        let drawing = &groups[self.drawing(groups.len())];
+        let rows = drawing.iter().filter_map(|group| rows.get(group));
         rows.flat_map(|row| row.iter().copied()).collect()
+    }
+
+    /// Logits of rows `wanted` of x.
+    fn logits(&mut self, x: &[f32], wanted: Range<usize>) -> Vec<f32> {
+        let vocabulary = self.prefix.vocabulary();
+        let share = self.member.share(vocabulary);
+        let part = self.forward.logits(x, &share);
+        self.member.rows_joined(part, &wanted, vocabulary)
     }
 
     /// Drops the caches of lines that ended; `going` indexes the present lines.
@@ -147,6 +166,7 @@ impl<'a> Session<'a> {
     }
 
     /// One token further in every line: `tokens` are their last ones, the `step`th of each; lines of a prompt lie together.
+    /// Returns the logits of the lines this member draws.
     pub(super) fn step(&mut self, tokens: &[u32], groups: &[usize], step: usize) -> Vec<f32> {
         let (config, rope) = (self.prefix.config, self.prefix.rope);
         let (width, kv) = (config.hidden_size, config.kv_heads * config.head_dim());
@@ -154,9 +174,10 @@ impl<'a> Session<'a> {
             .iter()
             .map(|&g| (self.prefix.prompt_length(g) + step) as u32)
             .collect();
-        let mut x = self.forward.embed(tokens);
+        let forward = self.forward;
+        let mut x = forward.embed(tokens);
         for layer in 0..config.layers {
-            let (mut q, mut k, v) = self.forward.qkv(layer, &x);
+            let [mut q, mut k, v] = forward.qkv(&mut self.member, layer, &x);
             rope.rotate_rows(&mut q, width, &positions, 1.0);
             rope.rotate_rows(&mut k, kv, &positions, 1.0);
             let rows = k.chunks_exact(kv).zip(v.chunks_exact(kv));
@@ -165,41 +186,33 @@ impl<'a> Session<'a> {
                 own_v.extend_from_slice(v);
             }
             let out = self.attend_lines(layer, &q, groups, step + 1);
-            self.forward.finish_layer(layer, &mut x, &out);
+            forward.finish_layer(&mut self.member, layer, &mut x, &out);
         }
-        self.forward.logits(&x)
+        let drawing = self.drawing(tokens.len());
+        self.logits(&x, drawing)
     }
 
     /// Attention of one row a line over its prompt and its own `own` tokens.
-    fn attend_lines(&self, layer: usize, q: &[f32], groups: &[usize], own: usize) -> Vec<f32> {
-        let (width, kv_heads, d) = (
-            self.prefix.config.hidden_size,
-            self.prefix.config.kv_heads,
-            self.prefix.config.head_dim(),
-        );
-        let size = self.prefix.config.heads / kv_heads;
-        let length = match self.forward.threads {
-            Threads::One => usize::MAX,
-            Threads::All => LINES_A_TASK,
-        };
+    fn attend_lines(&mut self, layer: usize, q: &[f32], groups: &[usize], own: usize) -> Vec<f32> {
+        let config = self.prefix.config;
+        let (width, kv_heads) = (config.hidden_size, config.kv_heads);
+        let heads = config.heads / kv_heads * config.head_dim();
         let tasks: Vec<(Range<usize>, usize)> = runs(groups)
             .into_iter()
-            .flat_map(|run| pieces(run, length))
+            .flat_map(|run| pieces(run, LINES_A_TASK))
             .flat_map(|run| (0..kv_heads).map(move |kv| (run.clone(), kv)))
             .collect();
-        let attend = |(run, kv): &(Range<usize>, usize)| {
-            self.attend_task(layer, q, run, (groups[run.start], *kv), own)
-        };
-        let parts: Vec<Vec<f32>> = match self.forward.threads {
-            Threads::One => tasks.iter().map(attend).collect(),
-            Threads::All => tasks.par_iter().map(attend).collect(),
-        };
+        let mine = tasks[self.member.share(tasks.len())].iter();
+        let attended: Vec<f32> = mine
+            .flat_map(|(run, kv)| self.attend_task(layer, q, run, (groups[run.start], *kv), own))
+            .collect();
+        let attended = self.member.exchanged(attended);
         let mut out = vec![0f32; q.len()];
-        for ((run, kv), part) in tasks.iter().zip(&parts) {
-            for (line, heads) in run.clone().zip(part.chunks_exact(size * d)) {
-                let at = line * width + kv * size * d;
-                out[at..at + size * d].copy_from_slice(heads);
-            }
+        let lines = tasks
+            .iter()
+            .flat_map(|(run, kv)| run.clone().map(move |line| line * width + kv * heads));
+        for (at, attended) in lines.zip(attended.chunks_exact(heads)) {
+            out[at..at + heads].copy_from_slice(attended);
         }
         out
     }
@@ -301,7 +314,7 @@ fn rows_of(x: &[f32], asking: &Asking, width: usize) -> Vec<f32> {
     rows.copied().collect()
 }
 
-/// Lines of a prompt that attend together; more of them, and threads would wait for one another.
+/// Lines of a prompt that attend together; more of them, and a team's members would wait for one another.
 const LINES_A_TASK: usize = 4;
 
 /// A range in pieces of at most `length`.

@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::quantized::gguf_file::Content;
 use serde_json::{Map, Value, json};
 
-use super::{numbers, text, texts, whole};
+use super::{MOST_SIZE, numbers, text, texts, unsigned};
 use crate::model::chat::ChatTemplate;
 use crate::model::error::{ModelError, Result};
 use crate::model::tokenizer::Tokenizer;
@@ -43,14 +43,14 @@ pub(super) fn chat_template(content: &Content) -> Option<ChatTemplate> {
         source: text(content, "tokenizer.chat_template")?.to_string(),
         bos_token: token("tokenizer.ggml.bos_token_id"),
         eos_token: token(END),
+        pad_token: token("tokenizer.ggml.padding_token_id"),
+        unk_token: token("tokenizer.ggml.unknown_token_id"),
     })
 }
 
 fn whole_or_zero(content: &Content, key: &str) -> Option<usize> {
-    let value = content.metadata.get(key)?;
-    (value.to_u32().ok() == Some(0))
-        .then_some(0)
-        .or_else(|| whole(content, key).ok())
+    let number = unsigned(content.metadata.get(key)?)?;
+    (number <= MOST_SIZE).then_some(number as usize)
 }
 
 /// The `tokenizer.json`.
@@ -58,12 +58,15 @@ fn tokenizer_json(content: &Content) -> Result<Value, String> {
     let model = text(content, "tokenizer.ggml.model").unwrap_or("none");
     if model != "gpt2" {
         return Err(format!(
-            "tokenizer model {model} is not supported; byte-level BPE (gpt2) is"
+            "tokenizer model {model} is not supported; byte-level BPE (gpt2) is: take a model that has it, such as Qwen2.5 or SmolLM2"
         ));
     }
     let pre = text(content, "tokenizer.ggml.pre").unwrap_or("none");
     let cut = Cut::named(pre).ok_or_else(|| {
-        format!("pre-tokenizer {pre} is not known here; gpt-2, qwen2, smollm and llama-bpe are")
+        format!(
+            "pre-tokenizer {pre} is not known here; gpt-2, qwen2, smollm and llama-bpe are: take the model as a Hugging Face \
+             folder, whose tokenizer.json says how text is cut"
+        )
     })?;
     let names = texts(content, "tokenizer.ggml.tokens")?;
     let kinds = numbers(content, "tokenizer.ggml.token_type").unwrap_or_default();
@@ -118,7 +121,7 @@ fn byte_level(use_regex: bool) -> Value {
 }
 
 impl Cut {
-    /// By llama.cpp's name for it.
+    /// By one of llama.cpp's names for it.
     fn named(pre: &str) -> Option<Self> {
         let split = |pattern: &str| {
             let split = json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false});
@@ -128,8 +131,8 @@ impl Cut {
         let (normalizer, pre_tokenizer, ignore_merges) = match pre {
             "gpt-2" => (Value::Null, byte_level(true), false),
             "smollm" => (Value::Null, sequence(digits, byte_level(true)), false),
-            "qwen2" => (json!({"type": "NFC"}), split(QWEN2), false),
-            "llama-bpe" => (Value::Null, split(LLAMA3), true),
+            "qwen2" | "deepseek-r1-qwen" => (json!({"type": "NFC"}), split(QWEN2), false),
+            "llama-bpe" | "llama3" | "llama-v3" => (Value::Null, split(LLAMA3), true),
             _ => return None,
         };
         Some(Self {
@@ -149,7 +152,38 @@ mod tests {
     use candle_core::Device;
 
     use super::*;
-    use crate::model::gguf::GgufFile;
+    use crate::model::gguf::{GgufFile, tests::tiny};
+
+    /// The `tokenizer.json` of the tiny Llama, where its metadata has another text in this place.
+    fn rebuilt(key: &str, value: &str) -> Result<Value, String> {
+        let mut content = tiny();
+        let value = candle_core::quantized::gguf_file::Value::String(value.to_owned());
+        content.metadata.insert(key.to_owned(), value);
+        tokenizer_json(&content)
+    }
+
+    #[test]
+    fn other_names_of_a_cut_are_that_cut() {
+        let cut = |pre: &str| rebuilt("tokenizer.ggml.pre", pre).expect(pre);
+        for (alias, name) in [
+            ("llama3", "llama-bpe"),
+            ("llama-v3", "llama-bpe"),
+            ("deepseek-r1-qwen", "qwen2"),
+        ] {
+            assert_eq!(cut(alias), cut(name), "{alias}");
+        }
+    }
+
+    #[test]
+    fn a_tokenizer_that_is_not_known_is_told_with_what_to_take() {
+        for (key, name, advice) in [
+            ("model", "llama", "take a model that has it"),
+            ("pre", "tekken", "a Hugging Face folder"),
+        ] {
+            let told = rebuilt(&format!("tokenizer.ggml.{key}"), name).expect_err(name);
+            assert!(told.contains(name) && told.contains(advice), "{told}");
+        }
+    }
 
     #[test]
     fn the_end_that_the_metadata_names_ends_an_answer_beside_the_templates() {

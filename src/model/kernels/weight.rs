@@ -4,13 +4,15 @@ use std::ops::Range;
 
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
+use pulp::bytemuck::cast_slice;
 
-use super::{Threads, View, ViewMut, dots, lanes, matmul, prefetch};
+use super::{Threads, View, ViewMut, dots, matmul};
 
 /// Rows up to which a product reads each weight once for all of them.
 const SKINNY: usize = 32;
-/// Rows from which on they fill enough of a vector's lanes.
-const LANES: usize = 8;
+
+/// What the cache fetches at a time.
+pub(super) type Line = [u8; 64];
 
 /// A dense weight `[out, in]` as it is kept. Whatever that is, products and sums are f32.
 #[derive(Clone, Copy)]
@@ -38,7 +40,9 @@ pub(super) struct Beside<'a> {
 }
 
 impl<'a> Weight<'a> {
-    pub(super) fn len(&self) -> usize {
+    /// Numbers of it.
+    #[must_use]
+    pub fn len(&self) -> usize {
         match self {
             Self::F32(w) => w.len(),
             Self::Bf16(w) => w.len(),
@@ -46,18 +50,22 @@ impl<'a> Weight<'a> {
         }
     }
 
-    /// Has the cache fetch element `at`, if there is one.
+    /// The memory of `count` elements from `first` on, as far as there are so many.
     #[inline(always)]
-    pub(super) fn prefetch(self, at: usize) {
-        match self {
-            Self::F32(w) => prefetch(w, at),
-            Self::Bf16(w) => prefetch(w, at),
-            Self::F16(w) => prefetch(w, at),
-        }
+    pub(super) fn lines(self, first: usize, count: usize) -> &'a [Line] {
+        let end = (first + count).min(self.len());
+        let elements = first.min(end)..end;
+        let bytes = match self {
+            Self::F32(w) => cast_slice::<f32, u8>(&w[elements]),
+            Self::Bf16(w) => cast_slice::<u16, u8>(w[elements].reinterpret_cast()),
+            Self::F16(w) => cast_slice::<u16, u8>(w[elements].reinterpret_cast()),
+        };
+        bytes.as_chunks().0
     }
 
     /// Rows of `d` elements.
-    pub(super) fn rows(self, rows: &Range<usize>, d: usize) -> Self {
+    #[must_use]
+    pub fn rows(self, rows: &Range<usize>, d: usize) -> Self {
         let elements = rows.start * d..rows.end * d;
         match self {
             Self::F32(w) => Self::F32(&w[elements]),
@@ -117,15 +125,7 @@ impl<'a> Weight<'a> {
         if rows > SKINNY {
             return self.tall(x, d, beside, threads);
         }
-        if rows >= LANES && threads == Threads::All {
-            return lanes::product(x, self, d, beside);
-        }
-        let mut y = dots::product(x, self, d, threads);
-        if let Some(Beside { x, b, rank }) = beside {
-            let added = dots::product(x, Weight::F32(b), rank, threads);
-            y.iter_mut().zip(added).for_each(|(y, added)| *y += added);
-        }
-        y
+        dots::product(x, self, d, beside, threads)
     }
 
     /// [`Self::times`] for many rows.

@@ -7,6 +7,7 @@ use candle_core::Device;
 
 use super::base::BaseId;
 use super::peft::PeftConfig;
+use super::unpaired::check_name;
 use crate::model::error::{ModelError, Result};
 use crate::model::nano;
 use crate::model::source::LoadedModel;
@@ -68,6 +69,9 @@ impl AdapterInfo {
             .iter()
             .map(|(name, tensor)| (name.clone(), tensor.dims().to_vec()));
         let shapes: BTreeMap<String, Vec<usize>> = shapes.collect();
+        for name in shapes.keys() {
+            check_name(name).map_err(refuse)?;
+        }
         check_pairs(&shapes).map_err(refuse)?;
         for (name, shape) in &shapes {
             peft.check_tensor(name, shape).map_err(refuse)?;
@@ -160,7 +164,10 @@ fn check_pairs(shapes: &BTreeMap<String, Vec<usize>>) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::{DType, Tensor};
+
     use super::*;
+    use crate::model::tensors::to_safetensors;
 
     #[test]
     fn tensors_that_make_no_pair_are_named() {
@@ -200,6 +207,21 @@ mod tests {
             told.contains("r is 8, but tensor") && told.contains("has rank 16"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn what_is_beside_the_pairs_is_told_with_what_to_do() {
+        let (_, config, _) = nano::adapter_files()[0];
+        for (name, advice) in [
+            ("base_model.model.lm_head.weight", "merge_and_unload"),
+            ("model.layers.0.mlp.up_proj.lora_A.weight", "rename"),
+        ] {
+            let tensor = Tensor::zeros((2, 2), DType::F32, &Device::Cpu).expect("zeros");
+            let bytes = to_safetensors(&[(name.to_owned(), tensor)], DType::F32).expect("written");
+            let told = AdapterInfo::parse(config, &bytes, Path::new("here"));
+            let told = told.expect_err(name).to_string();
+            assert!(told.contains(name) && told.contains(advice), "{told}");
+        }
     }
 
     #[test]

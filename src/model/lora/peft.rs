@@ -3,7 +3,7 @@
 use fancy_regex::Regex;
 use serde_json::{Map, Value, json};
 
-use super::Adapter;
+use super::{Adapter, PREFIX};
 use crate::model::config::Projection;
 use crate::model::error::ModelError;
 
@@ -32,10 +32,11 @@ enum Targets {
 }
 
 /// What to do with an adapter that this engine cannot apply.
-const MERGE: &str = "merge it in PEFT (merge_and_unload) and use the merged model";
+pub(super) const MERGE: &str = "merge it in PEFT (merge_and_unload) and use the merged model";
 /// Highest rank that is read: beyond it a pair is no smaller than what it changes.
 const MOST_RANK: f64 = 4_096.0;
 const RANKS: &str = "it is to be a whole number from 1 to 4096; put back the config that the adapter was saved with";
+const PUT_BACK: &str = "put back the config that the adapter was saved with";
 
 /// The pair of one module.
 #[derive(Debug, PartialEq)]
@@ -128,7 +129,8 @@ impl PeftConfig {
             .and_then(Value::as_u64)
             .filter(|&r| r > 0 && r as f64 <= MOST_RANK);
         let alpha = field("lora_alpha").and_then(Value::as_f64);
-        let targets = field("target_modules").ok_or("target_modules is missing")?;
+        let targets = field("target_modules")
+            .ok_or_else(|| format!("target_modules is missing: {PUT_BACK}"))?;
         let targets = Targets::parse(targets, "target_modules")?;
         if let Some(name) = targets.foreign() {
             return Err(format!(
@@ -140,15 +142,20 @@ impl PeftConfig {
             rank: rank.ok_or_else(|| format!("r is not a usable rank: {RANKS}"))? as usize,
             alpha: alpha
                 .filter(|a| a.is_finite() && *a > 0.0)
-                .ok_or("lora_alpha is not a positive number")?,
+                .ok_or_else(|| format!("lora_alpha is not a positive number: {PUT_BACK}"))?,
             targets,
             exclude: exclude.transpose()?,
             rslora: flag(json, "use_rslora")?,
             ranks: patterns(json, "rank_pattern")?,
             alphas: patterns(json, "alpha_pattern")?,
-            layers: field("layers_to_transform").map(layers).transpose()?,
+            // As in PEFT, none at all is no choice.
+            layers: field("layers_to_transform")
+                .map(layers)
+                .transpose()?
+                .filter(|layers| !layers.is_empty()),
             base: field("base_model_name_or_path")
                 .and_then(Value::as_str)
+                .filter(|name| !name.trim().is_empty())
                 .map(str::to_string),
         })
     }
@@ -178,7 +185,7 @@ impl PeftConfig {
     /// Names the field and the tensor.
     pub(super) fn check_tensor(&self, name: &str, shape: &[usize]) -> Result<(), String> {
         let module = name.strip_suffix(".lora_A.weight");
-        let module = module.and_then(|module| module.strip_prefix("base_model.model."));
+        let module = module.and_then(|module| module.strip_prefix(PREFIX));
         match (module, shape) {
             (Some(module), &[rank, _]) => self.check_rank(module, name, rank),
             _ => Ok(()),
@@ -346,14 +353,9 @@ pub(super) fn to_json(adapter: &Adapter, base: &str) -> Value {
     })
 }
 
-/// Names of projections, or of single modules where not every layer has a pair.
+/// Names of projections, or of single modules where not every layer of the model has a pair.
 fn targets(adapter: &Adapter) -> Vec<String> {
-    let layers = adapter
-        .pairs()
-        .map(|(layer, ..)| layer + 1)
-        .max()
-        .unwrap_or(0);
-    let is_even = adapter.pairs().count() == layers * adapter.config.targets.len();
+    let is_even = adapter.pairs.len() == adapter.depth * adapter.config.targets.len();
     match is_even {
         true => adapter
             .config
@@ -394,6 +396,8 @@ mod tests {
             (json!({"peft_type": "IA3"}), "merge_and_unload"),
             (json!({"r": 0}), "from 1 to 4096"),
             (json!({"rank_pattern": {"q_proj": 1.5}}), "from 1 to 4096"),
+            (json!({"lora_alpha": 0}), "put back the config"),
+            (json!({"target_modules": null}), "put back the config"),
         ] {
             let told = config(extra).err().expect("refused");
             assert!(told.contains(advice), "{told}");
@@ -425,6 +429,15 @@ mod tests {
             ["1.mlp.down_proj"]
         );
         assert_eq!(adapted(json!({"layers_to_transform": 0})).len(), 2);
+        assert_eq!(adapted(json!({"layers_to_transform": []})).len(), 4);
+    }
+
+    #[test]
+    fn a_base_model_without_a_name_is_none() {
+        for name in [json!(""), json!(" "), json!(null)] {
+            let config = config(json!({"base_model_name_or_path": name})).expect("usable");
+            assert_eq!(config.base, None);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Log-probabilities of given tokens, without a [tokens, vocabulary] matrix in memory where the fused kernel runs.
 //!
-//! Plain operations on other devices hold it for all targets they are given; checkpointing gives them some at a time.
+//! Plain operations on other devices hold it for all targets they are given; a training pass gives them some at a time
+//! (`Decoder::pass`).
 //!
 //! Rows of the hidden state are scored in chunks against the output embedding; backward scores them again. Two gradient
 //! coefficients per token, of its log-probability and of the entropy there, are all that a policy-gradient or cross-entropy
@@ -13,8 +14,8 @@ use super::{elements, is_fused, tensor, with_elements, with_weight};
 use crate::model::kernels::{self, Threads, View, ViewMut, matmul};
 use rayon::prelude::*;
 
-/// Rows scored at a time.
-const CHUNK: usize = 96;
+/// Targets scored at a time: each holds rows as wide as the vocabulary.
+pub const TARGETS: usize = 96;
 
 struct LogProbs {
     /// Row of the hidden state and the token it should predict.
@@ -103,8 +104,8 @@ impl LogProbs {
     fn score(
         &self,
         chunk: &[(usize, u32)],
-        h: View2<'_>,
-        w: View2<'_>,
+        h: Matrix<'_>,
+        w: Matrix<'_>,
         inputs: &mut [f32],
         logits: &mut [f32],
     ) {
@@ -127,17 +128,20 @@ impl LogProbs {
     /// Adds to `dh` (and `dw`) what the coefficients ask for.
     fn backward(
         &self,
-        h: View2<'_>,
-        w: View2<'_>,
+        h: Matrix<'_>,
+        w: Matrix<'_>,
         coefficients: &[Coefficients],
         dh: &mut [f32],
         dw: &mut [f32],
     ) {
         let (d, vocabulary) = (h.width, w.data.len() / w.width);
-        let mut inputs = vec![0f32; CHUNK * d];
-        let mut logits = vec![0f32; CHUNK * vocabulary];
-        let mut dx = vec![0f32; CHUNK * d];
-        let chunks = self.targets.chunks(CHUNK).zip(coefficients.chunks(CHUNK));
+        let mut inputs = vec![0f32; TARGETS * d];
+        let mut logits = vec![0f32; TARGETS * vocabulary];
+        let mut dx = vec![0f32; TARGETS * d];
+        let chunks = self
+            .targets
+            .chunks(TARGETS)
+            .zip(coefficients.chunks(TARGETS));
         for (chunk, coefficients) in chunks {
             let n = chunk.len();
             self.score(chunk, h, w, &mut inputs, &mut logits);
@@ -204,20 +208,20 @@ impl Coefficients {
 
 /// A dense row-major matrix.
 #[derive(Clone, Copy)]
-struct View2<'a> {
+struct Matrix<'a> {
     data: &'a [f32],
     width: usize,
 }
 
 impl LogProbs {
     /// Log-probabilities, then entropies.
-    fn forward(&self, h: View2<'_>, w: View2<'_>) -> (CpuStorage, Shape) {
+    fn forward(&self, h: Matrix<'_>, w: Matrix<'_>) -> (CpuStorage, Shape) {
         let (d, vocabulary) = (h.width, w.data.len() / w.width);
         let n = self.targets.len();
-        let mut inputs = vec![0f32; CHUNK * d];
-        let mut logits = vec![0f32; CHUNK * vocabulary];
+        let mut inputs = vec![0f32; TARGETS * d];
+        let mut logits = vec![0f32; TARGETS * vocabulary];
         let mut pairs = Vec::with_capacity(n);
-        for chunk in self.targets.chunks(CHUNK) {
+        for chunk in self.targets.chunks(TARGETS) {
             self.score(chunk, h, w, &mut inputs, &mut logits);
             let rows = logits.par_chunks_exact(vocabulary).zip(chunk);
             pairs.par_extend(rows.map(|(row, &(_, token))| {
@@ -241,7 +245,7 @@ impl LogProbs {
                 let coefficients: Vec<Coefficients> = pairs
                     .map(|(&log_prob, &entropy)| Coefficients { log_prob, entropy })
                     .collect();
-                let (h, w) = (View2 { data, width }, View2 { data: w, width });
+                let (h, w) = (Matrix { data, width }, Matrix { data: w, width });
                 self.backward(h, w, &coefficients, &mut dh, dw);
             })
         })??;
@@ -258,7 +262,7 @@ impl CustomOp1 for FrozenLogProbs {
         let (data, width) = (elements(h, lh)?, lh.shape().dims2()?.1);
         with_weight(&self.weight, |w| {
             self.op
-                .forward(View2 { data, width }, View2 { data: w, width })
+                .forward(Matrix { data, width }, Matrix { data: w, width })
         })
     }
 
@@ -280,7 +284,7 @@ impl CustomOp2 for LogProbs {
         lw: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (h, w, width) = (elements(h, lh)?, elements(w, lw)?, lh.shape().dims2()?.1);
-        Ok(self.forward(View2 { data: h, width }, View2 { data: w, width }))
+        Ok(self.forward(Matrix { data: h, width }, Matrix { data: w, width }))
     }
 
     fn bwd(

@@ -16,12 +16,12 @@ use rayon::prelude::*;
 
 pub use attention::{Angles, Attention, Heads, attend, attention};
 pub use linear::{Lora, full_linear, linear};
-pub use log_probs::{log_probs, log_probs_composed};
+pub use log_probs::{TARGETS, log_probs, log_probs_composed};
 pub use rms_norm::rms_norm;
 pub use swiglu::swiglu;
 
 /// Whether the fused kernels run for `x`: they are the CPU's.
-fn is_fused(x: &Tensor) -> bool {
+pub(super) fn is_fused(x: &Tensor) -> bool {
     #[cfg(test)]
     if crate::model::testing::is_plain() {
         return false;

@@ -19,12 +19,9 @@ const SHARD_BYTES: usize = 5_000_000_000;
 /// Where an adapter is in effect, its projections are the merged ones; biases stay as they are.
 ///
 /// # Errors
-/// When the folder holds a model already, or cannot be written.
+/// When the folder holds anything already, or cannot be written.
 pub fn export(model: &LoadedModel, decoder: &Decoder, dir: &Path, dtype: DType) -> Result<()> {
-    let path = dir.join("config.json");
-    if path.exists() {
-        return Err(ModelError::Occupied { path });
-    }
+    check_empty(dir)?;
     std::fs::create_dir_all(dir).map_err(ModelError::io(dir))?;
     let write = |name: &str, bytes: &[u8]| {
         let path = dir.join(name);
@@ -39,6 +36,21 @@ pub fn export(model: &LoadedModel, decoder: &Decoder, dir: &Path, dtype: DType) 
         "config.json",
         format!("{:#}\n", config(model, dtype)?).as_bytes(),
     )
+}
+
+/// Refuses a folder with anything in it: a chat template left there, say, would become the model's.
+fn check_empty(dir: &Path) -> Result<()> {
+    let is_empty = match std::fs::read_dir(dir) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+        Err(error) => return Err(ModelError::io(dir)(error)),
+    };
+    match is_empty {
+        true => Ok(()),
+        false => Err(ModelError::Occupied {
+            path: dir.to_path_buf(),
+        }),
+    }
 }
 
 fn config(model: &LoadedModel, dtype: DType) -> Result<Value> {

@@ -1,9 +1,10 @@
 //! A model in a Hugging Face folder: config.json, safetensors, tokenizer.json, chat template.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::hashes;
 use super::unread::Unread;
@@ -16,6 +17,12 @@ use crate::model::tokenizer::Tokenizer;
 
 /// Holds the names of special tokens and, in older saves, the chat template.
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+/// Holds the names of special tokens in older saves still.
+const SPECIAL_TOKENS: &str = "special_tokens_map.json";
+/// Lists the tokens that were added to the vocabulary, in those.
+const ADDED_TOKENS: &str = "added_tokens.json";
+/// The list of a newer `tokenizer_config.json`; where it stands, transformers reads neither of the older files.
+const LISTED: &str = "added_tokens_decoder";
 /// Holds the chat template in newer ones.
 const TEMPLATE: &str = "chat_template.jinja";
 /// Holds the tokens that end an answer.
@@ -26,8 +33,8 @@ const COMPANIONS: [&str; 8] = [
     TOKENIZER_CONFIG,
     TEMPLATE,
     GENERATION,
-    "special_tokens_map.json",
-    "added_tokens.json",
+    SPECIAL_TOKENS,
+    ADDED_TOKENS,
     "vocab.json",
     "merges.txt",
 ];
@@ -40,6 +47,7 @@ pub(super) fn open(name: &str, dir: &Path, device: &Device) -> Result<Unread> {
     let config = ModelConfig::load(&config_path)?;
     let tokenizer_path = dir.join("tokenizer.json");
     let bytes = read(&tokenizer_path)?;
+    check_added(dir, &bytes)?;
     let template = chat_template(dir)?;
     let tokenizer = Tokenizer::parse(&bytes, template.as_ref(), &tokenizer_path)?;
     let tokenizer = tokenizer.ending_at(&ends(dir)?);
@@ -120,13 +128,83 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     disk::read(path, MOST_TEXT).map_err(ModelError::in_folder(path))
 }
 
+/// The entries of a JSON file; none where there is no such file.
+fn entries(path: &Path) -> Result<Map<String, Value>> {
+    let json = match is_there(path)? {
+        true => read_json(path)?,
+        false => Value::Null,
+    };
+    match json {
+        Value::Object(entries) => Ok(entries),
+        _ => Ok(Map::new()),
+    }
+}
+
+/// What the folder says of its tokenizer, special tokens included, by transformers' rule: the older file comes over the newer
+/// one where that lists no added tokens.
+fn tokenizer_config(dir: &Path) -> Result<Map<String, Value>> {
+    let mut config = entries(&dir.join(TOKENIZER_CONFIG))?;
+    if !config.contains_key(LISTED) {
+        config.extend(entries(&dir.join(SPECIAL_TOKENS))?);
+    }
+    Ok(config)
+}
+
+/// Tokens with their ids that a file beside `tokenizer.json` lists as added ones, and that file.
+fn listed(dir: &Path) -> Result<(PathBuf, Vec<(String, String)>)> {
+    let newer = dir.join(TOKENIZER_CONFIG);
+    if let Some(tokens) = entries(&newer)?.get(LISTED) {
+        let tokens = tokens.as_object().into_iter().flatten();
+        let tokens = tokens.filter_map(|(id, token)| Some((text(token)?, id.clone())));
+        return Ok((newer, tokens.collect()));
+    }
+    let older = dir.join(ADDED_TOKENS);
+    let tokens = entries(&older)?.into_iter();
+    let tokens = tokens.map(|(token, id)| (token, id.to_string()));
+    Ok((older, tokens.collect()))
+}
+
+/// Refuses added tokens that `bytes`, a `tokenizer.json`, has not, or has with another id: transformers adds them, and here the
+/// frame would spell them in letters.
+fn check_added(dir: &Path, bytes: &[u8]) -> Result<()> {
+    // Its own reader says what is wrong with a damaged one.
+    let Ok(known) = serde_json::from_slice::<Known>(bytes) else {
+        return Ok(());
+    };
+    let known = known.added_tokens.into_iter();
+    let known: BTreeSet<(String, String)> = known
+        .map(|token| (token.content, token.id.to_string()))
+        .collect();
+    let (path, listed) = listed(dir)?;
+    match listed.into_iter().find(|token| !known.contains(token)) {
+        Some((token, id)) => Err(ModelError::Tokenizer {
+            path,
+            reason: format!(
+                "it adds the token {token} with id {id}, which tokenizer.json does not: take both files from one model, or load \
+                 it with transformers' AutoTokenizer and save_pretrained it there"
+            ),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// What of a `tokenizer.json` other files say too.
+#[derive(serde::Deserialize)]
+struct Known {
+    #[serde(default)]
+    added_tokens: Vec<KnownToken>,
+}
+
+#[derive(serde::Deserialize)]
+struct KnownToken {
+    id: u32,
+    content: String,
+}
+
 /// The folder's chat template with the tokens it may name; `None` where there is none.
 fn chat_template(dir: &Path) -> Result<Option<ChatTemplate>> {
     let path = dir.join(TOKENIZER_CONFIG);
-    let json: Value = match is_there(&path)? {
-        true => read_json(&path)?,
-        false => Value::Null,
-    };
+    let json = Value::Object(tokenizer_config(dir)?);
     let file = dir.join(TEMPLATE);
     let (path, source) = match is_there(&file)? {
         true => {
@@ -145,6 +223,8 @@ fn chat_template(dir: &Path) -> Result<Option<ChatTemplate>> {
         source,
         bos_token: token(&json, "bos_token"),
         eos_token: token(&json, "eos_token"),
+        pad_token: token(&json, "pad_token"),
+        unk_token: token(&json, "unk_token"),
     };
     // Tried here, where it is known which file holds it.
     match template.frame(&["system", "user"], true) {
@@ -183,11 +263,15 @@ fn template_in(json: &Value) -> Result<Option<String>, String> {
     }
 }
 
-/// A special token's text: a string, or an object with its content.
+/// The text of a special token by its name.
 fn token(json: &Value, name: &str) -> Option<String> {
-    let value = json.get(name)?;
-    let text = value.as_str().or_else(|| value.get("content")?.as_str());
-    text.map(str::to_string)
+    text(json.get(name)?)
+}
+
+/// A token's text: a string, or an object with its content.
+fn text(token: &Value) -> Option<String> {
+    let text = token.as_str().or_else(|| token.get("content")?.as_str());
+    text.map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -195,6 +279,84 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::chat::CHATML;
+    use crate::model::nano;
+
+    /// Writes JSON into a file of a folder.
+    fn write(dir: &Path, name: &str, json: &Value) {
+        std::fs::write(dir.join(name), json.to_string()).expect("written");
+    }
+
+    #[test]
+    fn the_older_file_of_special_tokens_counts_where_the_newer_lists_no_added_ones() {
+        let dir = tempfile::tempdir().expect("folder");
+        let dir = dir.path();
+        std::fs::write(dir.join(TEMPLATE), CHATML).expect("written");
+        let named = || {
+            let template = chat_template(dir).expect("usable").expect("there");
+            (template.bos_token, template.eos_token, template.pad_token)
+        };
+        let some = |name: &str| Some(name.to_owned());
+        write(
+            dir,
+            SPECIAL_TOKENS,
+            &json!({"bos_token": {"content": "<b>", "lstrip": false}, "eos_token": "<e>"}),
+        );
+        assert_eq!(named(), (some("<b>"), some("<e>"), None));
+        write(
+            dir,
+            TOKENIZER_CONFIG,
+            &json!({"eos_token": "<newer>", "pad_token": "<p>"}),
+        );
+        assert_eq!(named(), (some("<b>"), some("<e>"), some("<p>")));
+        write(
+            dir,
+            TOKENIZER_CONFIG,
+            &json!({"eos_token": "<newer>", "added_tokens_decoder": {}}),
+        );
+        assert_eq!(named(), (None, some("<newer>"), None));
+    }
+
+    #[test]
+    fn added_tokens_that_tokenizer_json_has_not_are_refused_with_their_file() {
+        let token = |content: &str| json!({"content": content, "lstrip": false, "special": true});
+        let told = |name: &str, listed: &Value| {
+            let dir = tempfile::tempdir().expect("folder");
+            std::fs::write(dir.path().join("config.json"), nano::CONFIG).expect("written");
+            std::fs::write(dir.path().join("tokenizer.json"), nano::TOKENIZER).expect("written");
+            write(dir.path(), name, listed);
+            let opened = open("m", dir.path(), &Device::Cpu);
+            opened.err().expect("no weights").to_string()
+        };
+        let all = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
+        let newer = |id: &str, content: &str| {
+            let mut listed: Map<String, Value> = Map::new();
+            for (id, content) in all.iter().enumerate() {
+                listed.insert(id.to_string(), token(content));
+            }
+            listed.insert(id.to_owned(), token(content));
+            json!({ LISTED: listed })
+        };
+        // What tokenizer.json has too: nothing is missing but the weights.
+        for (name, listed) in [
+            (TOKENIZER_CONFIG, newer("2", "<|im_end|>")),
+            (ADDED_TOKENS, json!({"<|endoftext|>": 0, "<|im_end|>": 2})),
+        ] {
+            let told = told(name, &listed);
+            assert!(told.contains("safetensors"), "{told}");
+        }
+        for (name, listed) in [
+            (TOKENIZER_CONFIG, newer("9999", "<turn>")),
+            (TOKENIZER_CONFIG, newer("3", "<|im_end|>")),
+            (ADDED_TOKENS, json!({"<|im_end|>": 2, "<turn>": 9999})),
+        ] {
+            let told = told(name, &listed);
+            assert!(
+                told.contains(name) && told.contains("save_pretrained"),
+                "{told}"
+            );
+        }
+    }
 
     #[test]
     fn a_template_is_a_text_or_the_default_of_a_list_and_nothing_is_passed_over() {
@@ -265,7 +427,13 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_link_that_leads_nowhere_is_not_an_absent_file() {
-        for name in [TOKENIZER_CONFIG, TEMPLATE, GENERATION, "tokenizer.json"] {
+        for name in [
+            TOKENIZER_CONFIG,
+            SPECIAL_TOKENS,
+            TEMPLATE,
+            GENERATION,
+            "tokenizer.json",
+        ] {
             let dir = tempfile::tempdir().expect("folder");
             let (link, blob) = (dir.path().join(name), dir.path().join("blob"));
             std::os::unix::fs::symlink(&blob, &link).expect("linked");
@@ -275,7 +443,7 @@ mod tests {
                 told(companions(dir.path()).map(|_| ())),
             ];
             match name {
-                TOKENIZER_CONFIG | TEMPLATE => {
+                TOKENIZER_CONFIG | SPECIAL_TOKENS | TEMPLATE => {
                     all.push(told(chat_template(dir.path()).map(|_| ())));
                 }
                 GENERATION => all.push(told(ends(dir.path()).map(|_| ()))),

@@ -192,9 +192,9 @@ impl OpenFile {
         let info = self.place(name, shape)?;
         let (file, data) = (&self.file, self.data);
         match dtype {
-            DType::BF16 => made(pieces::<bf16>(file, data, info), shape, device),
-            DType::F16 => made(pieces::<f16>(file, data, info), shape, device),
-            _ => made(pieces::<f32>(file, data, info), shape, device),
+            DType::BF16 => made(pieces(file, data, info, bf16::from_f32), shape, device),
+            DType::F16 => made(pieces(file, data, info, f16::from_f32), shape, device),
+            _ => made(pieces(file, data, info, |float| float), shape, device),
         }
         .map_err(|cause| match cause {
             Unread::Io(cause) => ModelError::io(&self.path)(cause),
@@ -241,8 +241,14 @@ fn made<T: WithDType>(
     Tensor::from_vec(values, shape, device).map_err(Unread::Candle)
 }
 
-/// The elements of a tensor, converted while they are read.
-fn pieces<T: WithDType>(mut file: &File, data: u64, info: &TensorInfo) -> std::io::Result<Vec<T>> {
+/// The elements of a tensor, converted while they are read. From f32 itself: `half` drops the low bits of an f64 before it rounds,
+/// so that a number almost halfway goes the wrong way.
+fn pieces<T>(
+    mut file: &File,
+    data: u64,
+    info: &TensorInfo,
+    converted: fn(f32) -> T,
+) -> std::io::Result<Vec<T>> {
     file.seek(SeekFrom::Start(data + info.data_offsets.0 as u64))?;
     let mut values = Vec::with_capacity(info.shape.iter().product());
     let mut left = info.data_offsets.1 - info.data_offsets.0;
@@ -252,7 +258,7 @@ fn pieces<T: WithDType>(mut file: &File, data: u64, info: &TensorInfo) -> std::i
         file.read_exact(part)?;
         floats.clear();
         extend_floats(&mut floats, info.dtype, part);
-        values.extend(floats.iter().map(|&float| T::from_f64(float.into())));
+        values.extend(floats.iter().copied().map(converted));
         left -= part.len();
     }
     Ok(values)
@@ -345,6 +351,31 @@ mod tests {
             let told = files.check(name, &shape).expect_err(word).to_string();
             assert!(told.contains(word), "{told}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_number_almost_halfway_goes_to_the_nearer_one() -> Result<()> {
+        let dir = tempfile::tempdir().expect("folder");
+        // 1 and a hair less than, exactly and a hair more than half a step: of bf16, then of f16.
+        let bits = [
+            0x3f80_7fffu32,
+            0x3f80_8000,
+            0x3f80_8001,
+            0x3f80_0fff,
+            0x3f80_1000,
+            0x3f80_1001,
+        ];
+        let floats = Tensor::new(&bits.map(f32::from_bits), &Device::Cpu)?;
+        let bytes = to_safetensors(&[("t".into(), floats)], DType::F32)?;
+        std::fs::write(dir.path().join(SINGLE), bytes).expect("written");
+        let mut files = SafetensorsFiles::open(dir.path(), &Device::Cpu)?;
+        let read = files.take_as("t", &[6], DType::BF16)?.to_vec1::<bf16>()?;
+        let nearest = [0x3f80, 0x3f80, 0x3f81, 0x3f80, 0x3f80, 0x3f80];
+        assert_eq!(read, nearest.map(bf16::from_bits));
+        let read = files.take_as("t", &[6], DType::F16)?.to_vec1::<f16>()?;
+        let nearest = [0x3c04, 0x3c04, 0x3c04, 0x3c00, 0x3c00, 0x3c01];
+        assert_eq!(read, nearest.map(f16::from_bits));
         Ok(())
     }
 

@@ -131,17 +131,25 @@ fn values_that_are_not_finite_are_left_out_and_named() {
         log.ends_with(" warning step=3 non_finite: loss=NaN\n"),
         "{log}"
     );
-    let attack =
-        serde_json::json!({"arm": "flood", "novelty": f64::INFINITY, "by": [{"p": f64::NAN}]});
-    writer.attacker(4, &attack).expect("written");
+}
+
+fn attack(refused: Option<String>) -> AttackRow {
+    AttackRow {
+        step: 4,
+        arm: "net.beacon+flood".to_owned(),
+        won: 0.5,
+        refused,
+    }
+}
+
+#[test]
+fn a_try_of_the_attacker_is_a_line() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut writer = start(folder.path());
+    writer.attack(&attack(None)).expect("written");
     assert_eq!(
         text(&writer, Journal::Attacker),
-        "{\"arm\":\"flood\",\"by\":[{}]}\n"
-    );
-    let log = text(&writer, Journal::Log);
-    assert!(
-        log.ends_with(" warning step=4 non_finite: novelty, by.0.p\n"),
-        "{log}"
+        "{\"step\":4,\"arm\":\"net.beacon+flood\",\"won\":0.5}\n"
     );
 }
 
@@ -196,9 +204,9 @@ fn log_messages_stay_on_their_line() {
 fn a_line_too_long_for_readers_is_not_written() {
     let folder = tempfile::tempdir().expect("folder");
     let mut writer = start(folder.path());
-    let long = serde_json::json!({"text": "x".repeat(MAX_LINE)});
+    let long = attack(Some("x".repeat(MAX_LINE)));
     assert!(matches!(
-        writer.attacker(1, &long),
+        writer.attack(&long),
         Err(RunError::TooLong { .. })
     ));
     assert_eq!(text(&writer, Journal::Attacker), "");

@@ -42,7 +42,7 @@ fn due(draw: &Draw, places: usize, share: f64) -> usize {
 impl Run<'_> {
     /// Replaces the attacker's share of a draw's twins by crafts; what is refused leaves the drawn ones.
     pub(super) fn attack(&mut self, draw: &Draw, episodes: &mut [Episode]) -> Result<Vec<Try>> {
-        let config = self.config.attacker.clone();
+        let config = self.config.attacker;
         let places = places(episodes.len());
         let spared = places
             .len()

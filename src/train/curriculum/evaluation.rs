@@ -8,15 +8,15 @@ use crate::env::schema::{Episode, Stage, Verdict};
 use crate::eval::calibration::{Calibration, Judged};
 use crate::eval::metrics::{self, Case, SliceAnswers, flip_rate};
 use crate::link::{EvalRow, RuleAnswers, RunFact};
+use crate::model::decoder::Decoder;
+use crate::model::tokenizer::Tokenizer;
 use crate::train::error::Result;
-use crate::train::evaluate;
+use crate::train::evaluate::{self, Answer};
 use crate::train::learner::{Learner, Sequence};
 use crate::train::task;
 
 /// Episodes answered a second time with an injection.
 const FLIP_EPISODES: usize = 100;
-/// Episodes answered between two looks at the controls.
-const BATCH: usize = 32;
 
 /// The folder of the adapter that did best on hold-out episodes, beside those of the phases.
 const BEST: &str = "best";
@@ -47,10 +47,11 @@ impl Run<'_> {
         }
         let seed = task::derived_seed(self.config.seed, "evaluation");
         let episodes = task::holdout_episodes(seed, &Stage::ALL, count);
-        let Some(verdicts) = self.judged(&episodes)? else {
+        let Some(answers) = self.answers(&episodes)? else {
             return Ok(Evaluated::Broken);
         };
-        let mut values = shares_by_stage(&episodes, &verdicts);
+        let mut values = shares_by_stage(&episodes, &answers);
+        let verdicts: Vec<Verdict> = answers.into_iter().map(|one| one.verdict).collect();
         values.insert("eval_loss".into(), self.gold_loss(&episodes)?);
         match self.injection_flips(&episodes, &verdicts)? {
             Some(flips) => values.extend(flips),
@@ -84,7 +85,8 @@ impl Run<'_> {
 
     /// Whether no evaluation before this one earned as much, on the episodes that all of them have in common.
     fn is_best(&mut self, verdicts: &[Verdict]) -> bool {
-        let common = self.config.eval.episodes.max(1) as usize;
+        let eval = &self.config.eval;
+        let common = eval.episodes.min(eval.final_episodes).max(1) as usize;
         let rewards = verdicts.iter().take(common).map(|verdict| verdict.reward);
         let mean = rewards.sum::<f64>() / common.min(verdicts.len()).max(1) as f64;
         let is_best = self.position.best.is_none_or(|best| mean > best);
@@ -102,26 +104,21 @@ impl Run<'_> {
     ) -> Result<Option<BTreeMap<String, f64>>> {
         let some = &episodes[..episodes.len().min(FLIP_EPISODES)];
         let injected: Vec<Episode> = some.iter().map(|e| Probe::Replaced.on(e)).collect();
-        let Some(after) = self.judged(&injected)? else {
+        let Some(after) = self.answers(&injected)? else {
             return Ok(None);
         };
+        let after = after.into_iter().map(|one| one.verdict);
         let pairs: Vec<(Verdict, Verdict)> = verdicts.iter().cloned().zip(after).collect();
         Ok(Some(flips(&pairs)))
     }
 
-    /// Verdicts on greedy answers; `None` when a stop came before all were given.
-    fn judged(&mut self, episodes: &[Episode]) -> Result<Option<Vec<Verdict>>> {
-        let mut verdicts = Vec::with_capacity(episodes.len());
-        for batch in episodes.chunks(BATCH) {
-            let (decoder, tokenizer) = (&self.learner.decoder, &self.model.tokenizer);
-            let answers = evaluate::answer(decoder, tokenizer, batch, || true)?;
-            verdicts.extend(answers.into_iter().map(|(_, verdict)| verdict));
-            self.attend("evaluating hold-out episodes")?;
-            if self.wants.stop && verdicts.len() < episodes.len() {
-                return Ok(None);
-            }
-        }
-        Ok(Some(verdicts))
+    /// Greedy answers; `None` when a stop came before all were given.
+    fn answers(&mut self, episodes: &[Episode]) -> Result<Option<Vec<Answer>>> {
+        let longest = evaluate::longest_answer(&self.config);
+        let doing = "evaluating hold-out episodes";
+        self.in_batches(doing, episodes.len(), |decoder, tokenizer, between| {
+            evaluate::answers(decoder, tokenizer, episodes, longest, between)
+        })
     }
 
     /// How likely each action was beside what was answered; `None` when a stop came before all were scored.
@@ -130,17 +127,28 @@ impl Run<'_> {
         episodes: &[Episode],
         verdicts: &[Verdict],
     ) -> Result<Option<Vec<Judged>>> {
-        let mut judged = Vec::with_capacity(episodes.len());
-        for (batch, verdicts) in episodes.chunks(BATCH).zip(verdicts.chunks(BATCH)) {
-            let (decoder, tokenizer) = (&self.learner.decoder, &self.model.tokenizer);
-            let scored = evaluate::judged(decoder, tokenizer, batch, verdicts.iter(), || true)?;
-            judged.extend(scored);
-            self.attend("scoring the five actions")?;
-            if self.wants.stop && judged.len() < episodes.len() {
-                return Ok(None);
-            }
-        }
-        Ok(Some(judged))
+        let doing = "scoring the five actions";
+        self.in_batches(doing, episodes.len(), |decoder, tokenizer, between| {
+            evaluate::judged(decoder, tokenizer, episodes, verdicts.iter(), between)
+        })
+    }
+
+    /// `work` on so many episodes, which attends to the run between its batches and ends where it hears that it is to; `None`
+    /// when a stop came before all were done.
+    fn in_batches<T>(
+        &mut self,
+        doing: &'static str,
+        episodes: usize,
+        work: impl FnOnce(&Decoder, &Tokenizer, &mut dyn FnMut() -> bool) -> Result<Vec<T>>,
+    ) -> Result<Option<Vec<T>>> {
+        let (decoder, model) = (self.learner.decoder.clone(), self.model);
+        let mut heard = Ok(());
+        let done = work(&decoder, &model.tokenizer, &mut || {
+            heard = self.attend(doing);
+            heard.is_ok() && !self.wants.stop
+        })?;
+        heard?;
+        Ok((!self.wants.stop || done.len() == episodes).then_some(done))
     }
 
     /// Listens, shows that the run goes on, and waits while it is paused.
@@ -172,17 +180,18 @@ fn logged(row: &EvalRow, is_best: bool) -> String {
     let of = |name: &str| row.values.get(name).copied().unwrap_or(0.0);
     let best = if is_best { ", the best so far" } else { "" };
     format!(
-        "evaluated at step {} on {} episodes: mean reward {:.3}, accuracy {:.3}{best}",
+        "evaluated at step {} on {} episodes: mean reward {:.3}, accuracy {:.3}, cut off {:.3}{best}",
         row.step,
         row.episodes,
         of("mean_reward"),
-        of("accuracy")
+        of("accuracy"),
+        of("completions/clipped_ratio")
     )
 }
 
 /// Shares over all episodes, and accuracies of each stage.
-fn shares_by_stage(episodes: &[Episode], verdicts: &[Verdict]) -> BTreeMap<String, f64> {
-    let pairs = || episodes.iter().zip(verdicts);
+fn shares_by_stage(episodes: &[Episode], answers: &[Answer]) -> BTreeMap<String, f64> {
+    let pairs = || episodes.iter().zip(answers);
     let mut values = evaluate::shares(pairs());
     for stage in Stage::ALL {
         let shares = evaluate::shares(pairs().filter(|(episode, _)| episode.stage == stage));
@@ -244,10 +253,69 @@ fn by_slice(episodes: &[Episode], verdicts: &[Verdict]) -> BTreeMap<String, Slic
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::TrainConfig;
     use crate::env::generate;
     use crate::env::gold;
     use crate::env::schema::Action;
     use crate::env::verdict::judge;
+    use crate::model::error::ModelError;
+    use crate::model::source::LoadedModel;
+    use crate::train::curriculum::testing::in_run;
+    use crate::train::error::TrainError;
+
+    fn evaluated(episodes: u64, final_episodes: u64) -> TrainConfig {
+        let mut config = TrainConfig::nano();
+        config.sft.examples = 6;
+        (config.eval.episodes, config.eval.final_episodes) = (episodes, final_episodes);
+        config
+    }
+
+    #[test]
+    fn the_best_is_chosen_on_episodes_that_all_evaluations_have() {
+        let model = LoadedModel::nano().expect("nano");
+        let episodes = task::holdout_episodes(1, &Stage::ALL, 4);
+        let verdicts = |rewards: &[f64]| -> Vec<Verdict> {
+            let pairs = episodes.iter().zip(rewards);
+            let verdict = |(episode, &reward)| Verdict {
+                reward,
+                ..judge(episode, "")
+            };
+            pairs.map(verdict).collect()
+        };
+        // Of four episodes the last evaluation has two, or it has all of them.
+        for (last, best) in [(2, [true, true, false]), (4, [true, false, true])] {
+            let found = in_run(&model, evaluated(4, last), |run| {
+                let evaluations = [
+                    &[0.0, 0.2, 1.0, 1.0][..],
+                    &[0.5, 0.5, 0.0, 0.0],
+                    &[0.4, 0.4, 1.0, 1.0][..last as usize],
+                ];
+                evaluations.map(|rewards| run.is_best(&verdicts(rewards)))
+            });
+            assert_eq!(found.0, best, "{last}");
+        }
+    }
+
+    #[test]
+    fn an_evaluation_has_the_tokens_of_a_step_for_its_answers_and_says_how_many_were_cut_off() {
+        let model = LoadedModel::nano().expect("nano");
+        in_run(&model, evaluated(4, 4), |run| {
+            let Ok(Evaluated::Whole(Some(row))) = run.evaluate(4) else {
+                panic!("a row");
+            };
+            let clipped = row.values["completions/clipped_ratio"];
+            assert!((0.0..=1.0).contains(&clipped));
+            let told = format!(", cut off {clipped:.3}");
+            assert!(logged(&row, false).ends_with(&told), "{told}");
+            // More than the model has positions for is refused only where it is asked for.
+            run.config.grpo.max_completion_length = 8_192;
+            let refused = run.evaluate(4).err();
+            assert!(matches!(
+                refused,
+                Some(TrainError::Model(ModelError::TooLong { answer: 8_192, .. }))
+            ));
+        });
+    }
 
     #[test]
     fn counts_add_up_to_the_episodes() {

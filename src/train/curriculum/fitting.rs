@@ -77,7 +77,7 @@ fn longest_prompt(model: &LoadedModel, config: &TrainConfig) -> Result<u64> {
         .map(|episode| task::prompt_tokens(&model.tokenizer, episode).len());
     let tokens = prompts.max().unwrap_or(0);
     // A step's answers, and those of the evaluations between.
-    let answer = (config.grpo.max_completion_length as usize).max(evaluate::MAX_TOKENS);
+    let answer = evaluate::longest_answer(config);
     let limit = model.decoder.config.max_positions;
     if tokens + answer > limit {
         return Err(ModelError::TooLong {
@@ -94,7 +94,7 @@ fn longest_prompt(model: &LoadedModel, config: &TrainConfig) -> Result<u64> {
 #[derive(Clone, Debug)]
 pub struct Fit {
     needs: Needs,
-    /// Bytes there are for it, where that is known: what is free, and what is in memory already: weights, a driver.
+    /// Bytes available, if known: free memory plus what this process already holds (weights, driver).
     all: Option<u64>,
     /// What to set where that is less.
     advice: Option<String>,

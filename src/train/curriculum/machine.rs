@@ -1,17 +1,9 @@
 //! What a run notes of the machine: the clock, its own memory, and how much is free.
 
 use std::collections::BTreeMap;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use candle_core::Device;
-
-/// Seconds since 1970.
-pub(super) fn unix_seconds() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map(|d| d.as_secs())
-        .unwrap_or(0)
-}
 
 /// Resident memory of this process in MB, where the system tells.
 fn resident_mb() -> f64 {

@@ -1,6 +1,6 @@
 //! How long a run still takes: the mean time of the latest steps of each kind, times the steps left.
 
-use crate::config::{Plan, TrainConfig};
+use crate::config::{Plan, SFT, TrainConfig};
 use crate::train::checkpoint::Position;
 
 /// What a group costs in gold examples until one was timed: nano with eight responses (README, "Why these numbers").
@@ -50,7 +50,7 @@ impl Pace {
     /// Counts a step of `phase` that ends after `elapsed` seconds of work.
     pub(super) fn note(&mut self, phase: &str, elapsed: f64) {
         let recent = match phase {
-            "sft" => &mut self.sft,
+            SFT => &mut self.sft,
             _ => &mut self.grpo,
         };
         recent.note(elapsed - self.marked);
@@ -80,7 +80,7 @@ impl Pace {
                 0
             };
             let left = phase.steps.saturating_sub(done);
-            let mean = if phase.name == "sft" { sft } else { grpo };
+            let mean = if phase.is_sft() { sft } else { grpo };
             if left == 0 {
                 Some(0.0)
             } else {

@@ -14,7 +14,7 @@ impl Run<'_> {
     /// Passes over the groups. Those that cannot move the adapter are scored for the log only, and left out where dynamic
     /// sampling has drawn others in their place: entropy and the sampler's differences are then those of unequal groups.
     pub(super) fn reinforce(&mut self, groups: &[Group], lr: f64) -> Result<Passes> {
-        let config = self.config.grpo.clone();
+        let config = self.config.grpo;
         let all = config.learns_from_equal_rewards();
         let (moving, mut still): (Vec<&Group>, Vec<&Group>) =
             groups.iter().partition(|group| all || !group.is_flat());
@@ -30,16 +30,20 @@ impl Run<'_> {
             moved: !moving.is_empty(),
             ..Passes::default()
         };
-        for _ in 0..config.num_iterations {
-            passes.stats.add(&self.observe(&still)?);
+        for pass in 0..config.num_iterations {
+            let mut stats = self.observe(&still)?;
             for update in &mut batches {
                 for batch in update {
-                    let told = self.reinforce_batch(batch, step)?;
-                    passes.stats.add(&told);
+                    stats.add(&self.reinforce_batch(batch, step)?);
                     self.listen()?;
                 }
                 passes.norm += self.learner.apply(lr, config.max_grad_norm)?;
             }
+            // Only the first pass begins with the policy that sampled.
+            if pass > 0 {
+                stats = stats.without_mismatch();
+            }
+            passes.stats.add(&stats);
         }
         Ok(passes.mean(config.num_iterations as usize * batches.len()))
     }
@@ -47,7 +51,7 @@ impl Run<'_> {
     /// The groups cut into updates, and these into packings; where there are several updates, with the log-probabilities
     /// before the first.
     fn batches<'g>(&mut self, groups: &[&'g Group], updates: usize) -> Result<Vec<Vec<Batch<'g>>>> {
-        let config = self.config.grpo.clone();
+        let config = self.config.grpo;
         let needs_old = updates > 1 || config.num_iterations > 1;
         let mut all = Vec::with_capacity(updates);
         let updates = updates.min(groups.len());
@@ -150,7 +154,8 @@ pub(super) fn loss_values(
     stats: &BatchStats,
     moved: bool,
 ) -> BTreeMap<String, f64> {
-    let (told, scored) = (&stats.told, stats.scored.max(1.0));
+    let (told, ratios) = (&stats.told, &stats.ratios);
+    let scored = stats.scored.max(1.0);
     let clipped = told.clipped_low + told.clipped_high;
     let mut values = named([
         ("clip_ratio/low_mean", told.clip_share(told.clipped_low)),
@@ -162,6 +167,14 @@ pub(super) fn loss_values(
         ),
         ("sampling/sampling_logp_difference/max", stats.mismatch_max),
     ]);
+    if stats.scored > 0.0 {
+        let (least, mean, most) = (ratios.min, ratios.sum / scored, ratios.max);
+        values.extend(named([
+            ("sampling/importance_sampling_ratio/min", least),
+            ("sampling/importance_sampling_ratio/mean", mean),
+            ("sampling/importance_sampling_ratio/max", most),
+        ]));
+    }
     if told.tokens > 0.0 {
         values.extend(named([
             ("clip_ratio/low_min", told.low_min),
@@ -200,29 +213,15 @@ fn sequences(batch: &[&Group]) -> (Vec<Sequence>, Vec<f32>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::TrainConfig;
-    use crate::link::{Control, RunFact, TrainRequest};
-    use crate::model::decoder::Decoder;
+    use crate::config::{LossType, TrainConfig};
     use crate::model::source::LoadedModel;
-    use crate::train::curriculum::Host;
-
-    /// Counts how often it may answer.
-    struct Asked(usize);
-
-    impl Host for Asked {
-        fn tell(&mut self, _: RunFact) {}
-
-        fn between(&mut self, _: &Decoder) -> Vec<Control> {
-            self.0 += 1;
-            Vec::new()
-        }
-    }
+    use crate::train::curriculum::testing::{in_run, trained};
 
     /// How often the host may answer in the course of `work`, where so many tokens run together.
     fn asked_in(model: &LoadedModel, tokens: u64, work: impl FnOnce(&mut Run<'_>)) -> usize {
         let mut config = small();
         config.micro_batch_tokens = tokens;
-        asked_in_run_of(config, model, work)
+        in_run(model, config, work).1.asked
     }
 
     fn small() -> TrainConfig {
@@ -237,30 +236,10 @@ mod tests {
 
     /// What passes over `groups` tell that are the first of a run.
     fn passes_of(config: TrainConfig, model: &LoadedModel, groups: &[Group]) -> Passes {
-        let mut passes = Passes::default();
-        asked_in_run_of(config, model, |run| {
-            passes = run.reinforce(groups, 1e-3).expect("passes");
-        });
-        passes
-    }
-
-    fn asked_in_run_of(
-        config: TrainConfig,
-        model: &LoadedModel,
-        work: impl FnOnce(&mut Run<'_>),
-    ) -> usize {
-        let folder = tempfile::tempdir().expect("a folder");
-        let request = TrainRequest {
-            config,
-            run_dir: folder.path().join("run"),
-            resume: false,
-            sft_extra: None,
-        };
-        let mut host = Asked(0);
-        let mut run = Run::open(model, &request, &mut host).expect("a run");
-        work(&mut run);
-        drop(run);
-        host.0
+        in_run(model, config, |run| {
+            run.reinforce(groups, 1e-3).expect("passes")
+        })
+        .0
     }
 
     #[test]
@@ -331,6 +310,104 @@ mod tests {
         let passes = passes_of(config, &model, &[group]);
         assert!(!passes.moved);
         assert_eq!((passes.stats.told.tokens, passes.stats.scored), (6.0, 9.0));
+    }
+
+    #[test]
+    fn what_the_sampler_is_compared_with_is_the_policy_that_sampled_in_every_pass() {
+        let model = LoadedModel::nano().expect("nano");
+        // One answer alone has nothing to be compared with; it is what the first group makes likelier.
+        let groups = [&[1.0, 0.0][..], &[0.5]].map(Group::of_rewards);
+        let told = |passes: u64| {
+            let mut config = small();
+            config.grpo.num_iterations = passes;
+            (config.grpo.beta, config.grpo.loss_type) = (0.0, LossType::Dapo);
+            let told = in_run(&model, config, |run| {
+                run.reinforce(&groups, 1e-2).expect("passes")
+            });
+            told.0.stats
+        };
+        let (once, thrice) = (told(1), told(3));
+        // Three tokens each.
+        assert_eq!((once.scored, thrice.scored), (9.0, 9.0));
+        assert_eq!(thrice.told.tokens, 27.0, "entropy is of every pass");
+        for (once, thrice) in [
+            (once.mismatch_sum, thrice.mismatch_sum),
+            (once.mismatch_max, thrice.mismatch_max),
+            (once.ratios.sum, thrice.ratios.sum),
+            (once.ratios.min, thrice.ratios.min),
+            (once.ratios.max, thrice.ratios.max),
+        ] {
+            assert!((once - thrice).abs() < 1e-3, "{once} {thrice}");
+        }
+        let values = loss_values(&small().grpo, &once, true);
+        let mean = values["sampling/importance_sampling_ratio/mean"];
+        assert!((mean - once.ratios.sum / 9.0).abs() < 1e-12);
+        let [least, most] = ["min", "max"]
+            .map(|of| values[format!("sampling/importance_sampling_ratio/{of}").as_str()]);
+        assert!(least < mean && mean < most, "{least} {mean} {most}");
+    }
+
+    /// Without what depends on how groups are packed: TRL's `bnpo` and its entropy bonus do.
+    fn packed(loss_type: LossType, tokens: u64) -> TrainConfig {
+        let mut config = small();
+        config.micro_batch_tokens = tokens;
+        config.sft.examples = 0;
+        (config.grpo.beta, config.grpo.entropy_coef) = (0.3, 0.0);
+        (config.grpo.loss_type, config.grpo.num_iterations) = (loss_type, 2);
+        config.grpo.steps_per_generation = 2;
+        // So large that what rounds otherwise moves hardly anything.
+        config.grpo.adam_epsilon = 1e-2;
+        config
+    }
+
+    #[test]
+    fn passes_tell_and_move_the_same_in_one_micro_batch_and_in_many() {
+        let model = LoadedModel::nano().expect("nano");
+        let rewards = [&[1.0, 0.0][..], &[0.2, 0.9, 0.4], &[0.5, 0.5], &[0.0, 0.3]];
+        let mut groups = rewards.map(Group::of_rewards);
+        // One response is longer than the others.
+        groups[1].samples[0].tokens.push(71);
+        groups[1].samples[0].log_probs.push(-1.0);
+        for loss_type in [LossType::Grpo, LossType::DrGrpo, LossType::Dapo] {
+            let reinforced = |tokens: u64| {
+                let made = in_run(&model, packed(loss_type, tokens), |run| {
+                    run.open_reference().expect("a reference");
+                    let start = trained(run).concat();
+                    let passes = run.reinforce(&groups, 1e-2).expect("passes");
+                    (passes, start, trained(run).concat())
+                });
+                made.0
+            };
+            let ((one, start, after), (many, _, likewise)) = (reinforced(1_000_000), reinforced(1));
+            let (a, b) = (&one.stats, &many.stats);
+            assert_eq!((a.scored, a.told.tokens), (b.scored, b.told.tokens));
+            assert!(one.norm > 0.0 && a.told.kl > 0.0, "{loss_type:?}");
+            for (name, a, b) in [
+                ("norm", one.norm, many.norm),
+                ("loss", a.loss, b.loss),
+                ("policy loss", a.policy_loss, b.policy_loss),
+                ("kl", a.told.mean(a.told.kl), b.told.mean(b.told.kl)),
+                (
+                    "entropy",
+                    a.told.mean(a.told.entropy),
+                    b.told.mean(b.told.entropy),
+                ),
+                ("mismatch", a.mismatch_sum, b.mismatch_sum),
+                ("ratios", a.ratios.sum, b.ratios.sum),
+            ] {
+                let error = (a - b).abs() / a.abs().max(1.0);
+                assert!(error < 1e-4, "{loss_type:?}, {name}: {a} {b}");
+            }
+            let furthest = |to: &[f32]| {
+                let ways = after.iter().zip(to).map(|(a, b)| (a - b).abs());
+                ways.fold(0.0, f32::max)
+            };
+            let (off, moved) = (furthest(&likewise), furthest(&start));
+            assert!(
+                off < 1e-4 && moved > 20.0 * off,
+                "{loss_type:?}: {off} of {moved}"
+            );
+        }
     }
 
     #[test]

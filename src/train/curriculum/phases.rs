@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::Run;
 use super::passes::{Passes, loss_values, packings};
 use super::rollouts::{Group, described, rollout_values, telling};
-use super::{Run, SFT};
-use crate::config::GrpoConfig;
+use crate::config::{GrpoConfig, SFT};
 use crate::env::schema::Stage;
 use crate::link::MetricRow;
 use crate::model::decode::{Request, Sample, generate};
@@ -20,7 +20,7 @@ use crate::train::task::{self, Draw};
 
 impl Run<'_> {
     pub(super) fn sft_step(&mut self, phase_steps: u64) -> Result<MetricRow> {
-        let config = self.config.sft.clone();
+        let config = self.config.sft;
         let (epoch, first) = {
             let per_epoch = phase_steps / config.epochs.max(1);
             (
@@ -76,7 +76,7 @@ impl Run<'_> {
     }
 
     pub(super) fn grpo_step(&mut self, stage: Stage) -> Result<MetricRow> {
-        let config = self.config.grpo.clone();
+        let config = self.config.grpo;
         let began = Instant::now();
         let groups = self.roll_out(stage)?;
         self.rollout_s = Some(began.elapsed().as_secs_f64());
@@ -104,7 +104,7 @@ impl Run<'_> {
     /// The groups of this step with their advantages: one draw of prompts, or as many as the configuration allows until
     /// enough groups have something to tell.
     fn roll_out(&mut self, stage: Stage) -> Result<Vec<Group>> {
-        let config = self.config.grpo.clone();
+        let config = self.config.grpo;
         let (step, most) = (self.position.phase_step, config.max_draws);
         let mut groups = until_full(&config, |again| {
             self.draw(stage, &Draw { step, again, most })
@@ -115,7 +115,7 @@ impl Run<'_> {
 
     /// Samples and judges the groups of a draw of a stage.
     fn draw(&mut self, stage: Stage, draw: &Draw) -> Result<Vec<Group>> {
-        let config = self.config.grpo.clone();
+        let config = self.config.grpo;
         let (seed, tokenizer) = (self.config.seed, &self.model.tokenizer);
         let mut episodes =
             task::step_episodes(seed, stage, draw, config.prompts_per_step, config.stage_mix);
@@ -147,9 +147,12 @@ impl Run<'_> {
             check_group(number, at, at, group, wanted)?;
         }
         self.listen()?;
-        let judged = episodes.into_iter().zip(prompts).zip(samples);
+        let ids = draw.again * config.prompts_per_step..;
+        let judged = ids.zip(episodes).zip(prompts).zip(samples);
         let groups: Vec<Group> = judged
-            .map(|((episode, prompt), samples)| Group::judged(tokenizer, episode, prompt, samples))
+            .map(|(((id, episode), prompt), samples)| {
+                Group::judged(tokenizer, id, episode, prompt, samples)
+            })
             .collect();
         self.judge_attacks(tries, &groups)?;
         Ok(groups)
@@ -159,7 +162,7 @@ impl Run<'_> {
     /// once, not at each stage. A stage that ended early counts whole: those after it learn as they would have.
     fn grpo_steps(&self) -> (u64, u64) {
         let phases = self.plan.phases.iter().enumerate();
-        let stages = phases.filter(|(_, phase)| phase.name != "sft");
+        let stages = phases.filter(|(_, phase)| !phase.is_sft());
         let (mut done, mut all) = (self.position.phase_step, 0);
         for (at, phase) in stages {
             all += phase.wanted_steps();
@@ -224,7 +227,7 @@ impl Run<'_> {
         for at in told {
             if let Some(group) = groups.get(at) {
                 let tokenizer = &self.model.tokenizer;
-                let group = described(tokenizer, stage, step, first_id + at as u64, group);
+                let group = described(tokenizer, stage, step, first_id + group.id, group);
                 self.rollouts(group)?;
             }
         }
@@ -236,7 +239,7 @@ impl Run<'_> {
 /// answers to another question: each group is held to its id first.
 fn weigh(groups: &mut [Group], config: &GrpoConfig, step: u64) -> Result<()> {
     for (at, group) in groups.iter().enumerate() {
-        let id = group.samples.first().map_or(at, |sample| sample.group);
+        let id = (group.id % config.prompts_per_step.max(1)) as usize;
         check_group(step, at, id, &group.samples, config.num_generations)?;
     }
     let verdicts = groups.iter().flat_map(|g| &g.verdicts);
@@ -310,10 +313,9 @@ fn fill(config: &GrpoConfig, groups: &[Group]) -> f64 {
 mod tests {
     use super::*;
     use crate::config::{LossType, ScaleRewards, TrainConfig};
-    use crate::link::{Control, RunFact, TrainRequest};
-    use crate::model::decoder::Decoder;
+    use crate::link::RunFact;
     use crate::model::source::LoadedModel;
-    use crate::train::curriculum::Host;
+    use crate::train::curriculum::testing::{in_run, trained};
 
     const EQUAL: [f64; 2] = [0.5, 0.5];
     const UNEQUAL: [f64; 2] = [1.0, 0.0];
@@ -390,16 +392,6 @@ mod tests {
         );
     }
 
-    struct Nobody;
-
-    impl Host for Nobody {
-        fn tell(&mut self, _: RunFact) {}
-
-        fn between(&mut self, _: &Decoder) -> Vec<Control> {
-            Vec::new()
-        }
-    }
-
     /// A run of GRPO from its first step, which nothing moves but rewards and `entropy_coef`.
     fn config(max_draws: u64, entropy_coef: f64) -> TrainConfig {
         let mut config = TrainConfig::nano();
@@ -417,22 +409,12 @@ mod tests {
         config: TrainConfig,
         rewards: &[[f64; 2]],
     ) -> (Passes, Vec<Vec<f32>>) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let request = TrainRequest {
-            config,
-            run_dir: folder.path().join("run"),
-            resume: false,
-            sft_extra: None,
-        };
-        let mut host = Nobody;
-        let mut run = Run::open(model, &request, &mut host).expect("a run");
         let groups: Vec<Group> = rewards.iter().map(|r| Group::of_rewards(r)).collect();
-        let passes = run.reinforce(&groups, 1e-2).expect("passes");
-        let vars = run.learner.vars().iter().map(|(_, var)| {
-            let values = var.flatten_all().and_then(|values| values.to_vec1());
-            values.expect("values")
+        let made = in_run(model, config, |run| {
+            let passes = run.reinforce(&groups, 1e-2).expect("passes");
+            (passes, trained(run))
         });
-        (passes, vars.collect())
+        made.0
     }
 
     #[test]
@@ -474,20 +456,40 @@ mod tests {
     #[test]
     fn a_loss_that_is_no_number_names_the_learning_rate_to_lower() {
         let model = LoadedModel::nano().expect("nano");
-        let folder = tempfile::tempdir().expect("a folder");
-        let request = TrainRequest {
-            config: config(1, 0.0),
-            run_dir: folder.path().join("run"),
-            resume: false,
-            sft_extra: None,
-        };
-        let mut host = Nobody;
-        let mut run = Run::open(&model, &request, &mut host).expect("a run");
-        for (stage, key) in [(SFT, "(sft.lr)"), (Stage::ALL[0].as_str(), "(grpo.lr)")] {
-            let values = BTreeMap::from([("loss".to_owned(), f64::NAN)]);
-            let told = run.row(stage.to_owned(), values).expect_err("no number");
-            assert!(told.to_string().contains(key), "{told}");
+        in_run(&model, config(1, 0.0), |run| {
+            for (stage, key) in [(SFT, "(sft.lr)"), (Stage::ALL[0].as_str(), "(grpo.lr)")] {
+                let values = BTreeMap::from([("loss".to_owned(), f64::NAN)]);
+                let told = run.row(stage.to_owned(), values).expect_err("no number");
+                assert!(told.to_string().contains(key), "{told}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_group_is_told_of_under_the_id_that_its_samples_were_held_to() {
+        let model = LoadedModel::nano().expect("nano");
+        let mut config = config(3, 0.0);
+        (config.grpo.prompts_per_step, config.grpo.num_generations) = (4, 2);
+        config.log_rollouts_groups = 2;
+        // The third of a second draw's four, and the first of a third's.
+        let mut groups = [6, 8].map(|id| Group {
+            id,
+            ..Group::of_rewards(&UNEQUAL)
+        });
+        for sample in &mut groups[0].samples {
+            sample.group = 2;
         }
+        weigh(&mut groups, &config.grpo, 7).expect("held to their ids");
+        let (_, heard) = in_run(&model, config, |run| {
+            let told = run.tell_rollouts(Stage::ALL[0], &groups, 5);
+            told.expect("written");
+        });
+        let ids = heard.told.iter().filter_map(|fact| match fact {
+            RunFact::Rollouts(group) => Some(group.group_id),
+            _ => None,
+        });
+        // Each step has three draws of four.
+        assert_eq!(ids.collect::<Vec<_>>(), [5 * 12 + 6, 5 * 12 + 8]);
     }
 
     #[test]
@@ -530,17 +532,24 @@ mod tests {
         let advantages = whole.iter().flat_map(|group| group.advantages.clone());
         assert_eq!(advantages.collect::<Vec<_>>(), [0.0, 0.0, 0.5, -0.5]);
         // An answer is lost, or another prompt's stands in its place.
-        let breaks: [fn(&mut Group); 2] = [
-            |group| drop(group.samples.pop()),
-            |group| group.samples[1].group = 5,
+        let breaks: [(fn(&mut Group), usize); 4] = [
+            (|group| drop(group.samples.pop()), 1),
+            (|group| group.samples[1].group = 5, 1),
+            (
+                |group| group.samples.iter_mut().for_each(|one| one.group = 5),
+                0,
+            ),
+            // All of one prompt, and of another than the group's.
+            (|group| group.id = 1, 0),
         ];
-        for damage in breaks {
+        for (damage, own) in breaks {
             let mut broken = groups();
             damage(&mut broken[1]);
             let told = weigh(&mut broken, &config, 7)
                 .expect_err("broken")
                 .to_string();
-            assert!(told.starts_with("step 7: group 1 has 1 answers"), "{told}");
+            let want = format!("step 7: group 1 has {own} answers");
+            assert!(told.starts_with(&want), "{told}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What beta holds the policy to.
 
-use super::{Run, SFT};
-use crate::config::Reference;
+use super::Run;
+use crate::config::{HeldTo, SFT};
 use crate::model::lora::{self, Adapter};
 use crate::train::error::{Result, TrainError};
 use crate::train::start;
@@ -29,14 +29,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The adapter of this run that is the reference: SFT's, or the one it went on from where it has no SFT; `None` is the
-    /// base model.
+    /// The adapter of this run that is the reference; `None` is the base model.
     fn held_to(&self) -> Option<&'static str> {
-        let has_sft = self.plan.phases.iter().any(|phase| phase.name == SFT);
-        match (self.config.grpo.reference, has_sft) {
-            (Reference::Base, _) => None,
-            (Reference::Sft, true) => Some(SFT),
-            (Reference::Sft, false) => self.config.lora.adapter.as_ref().map(|_| start::NAME),
+        match self.config.held_to(&self.plan) {
+            HeldTo::Base => None,
+            HeldTo::Sft => Some(SFT),
+            HeldTo::Start => Some(start::NAME),
         }
     }
 }

@@ -15,6 +15,8 @@ use crate::train::learner::Sequence;
 
 /// Responses to one prompt, judged.
 pub(super) struct Group {
+    /// Its number among the groups that its step may draw: its samples answer the request of that number in its draw.
+    pub(super) id: u64,
     pub(super) episode: Episode,
     pub(super) prompt: Vec<u32>,
     pub(super) samples: Vec<Sample>,
@@ -27,6 +29,7 @@ impl Group {
     /// Decodes and judges the samples of a prompt; advantages come when the whole step is known.
     pub(super) fn judged(
         tokenizer: &Tokenizer,
+        id: u64,
         episode: Episode,
         prompt: Vec<u32>,
         samples: Vec<Sample>,
@@ -40,6 +43,7 @@ impl Group {
             .map(|response| verdict::judge(&episode, response))
             .collect();
         Self {
+            id,
             episode,
             prompt,
             samples,
@@ -99,8 +103,8 @@ pub(super) fn rollout_values(groups: &[Group], scale: ScaleRewards) -> BTreeMap<
     let mut tally = Tally::default();
     let mut components: BTreeMap<&str, f64> = BTreeMap::new();
     for group in groups {
-        for verdict in &group.verdicts {
-            tally.add(group.episode.truth.action, verdict);
+        for (verdict, sample) in group.verdicts.iter().zip(&group.samples) {
+            tally.add(group.episode.truth.action, verdict, sample.truncated);
             for (name, value) in &verdict.components {
                 *components.entry(name).or_default() += value;
             }
@@ -165,13 +169,10 @@ fn lengths(groups: &[Group]) -> Vec<(String, f64)> {
         .map(|s| s.tokens.len() as f64)
         .collect();
     let (ended_mean, ended_least, ended_most) = stats(ended);
-    let clipped =
-        samples.iter().filter(|s| s.truncated).count() as f64 / samples.len().max(1) as f64;
     let named = [
         ("mean_length", mean),
         ("min_length", least),
         ("max_length", most),
-        ("clipped_ratio", clipped),
         ("mean_terminated_length", ended_mean),
         ("min_terminated_length", ended_least),
         ("max_terminated_length", ended_most),
@@ -283,6 +284,7 @@ impl Group {
             ..verdict::judge(&episode, "")
         });
         Self {
+            id: 0,
             samples: samples.collect(),
             responses: vec![String::new(); rewards.len()],
             verdicts: verdicts.collect(),

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::machine::unix_seconds;
 use super::{Run, RunState};
 use crate::link::{Control, RunFact, Status};
 use crate::run::Manifest;
+use crate::run::summary::now;
 use crate::train::error::Result;
 
 /// Seconds between signs of life in `status.json`.
@@ -189,7 +189,7 @@ impl Run<'_> {
             total_steps: total,
             elapsed_s: self.elapsed(),
             eta_s: left,
-            heartbeat: unix_seconds(),
+            heartbeat: now(),
             pid: std::process::id(),
             reason: reason.into(),
         };

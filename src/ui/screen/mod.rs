@@ -156,7 +156,7 @@ pub(super) fn state_word(run: &Watching) -> &'static str {
         Some(RunState::Paused) => "paused",
         Some(RunState::Stopped) => "stopped",
         Some(RunState::Finished) => "finished",
-        Some(RunState::Failed) if run.has_crashed() => "crashed",
+        Some(RunState::Failed) if run.has_crashed => "crashed",
         Some(RunState::Failed) => "failed",
     }
 }

@@ -77,10 +77,20 @@ fn what_to_do_about_a_silent_run_is_told_in_keys() {
 fn a_crashed_run_that_is_continued_elsewhere_is_in_progress_again() {
     let mut app = app();
     train(&mut app, 100);
-    let mut crashed = status(100, RunState::Failed);
-    crashed.reason = "its process is gone without a word".into();
-    tell(&mut app, RunFact::Status(crashed));
+    let message = "its process is gone without a word".to_owned();
+    let mut failed = status(100, RunState::Failed);
+    failed.reason.clone_from(&message);
+    tell(&mut app, RunFact::Status(failed));
+    let shown = seen(&app, (160, 45));
+    assert!(
+        shown.contains("failed 100/160"),
+        "not told by its words:\n{shown}"
+    );
+    tell(&mut app, RunFact::Status(status(100, RunState::Running)));
+    tell(&mut app, RunFact::Crashed { message });
     assert!(!app.training.is_in_progress() && toast(&app).starts_with("the run failed"));
+    let shown = seen(&app, (160, 45));
+    assert!(shown.contains("crashed 100/160"), "{shown}");
     tell(&mut app, RunFact::Status(status(101, RunState::Running)));
     assert!(app.training.is_in_progress() && app.training.failure().is_none());
     assert_eq!(toast(&app), "the run gives signs of life again");

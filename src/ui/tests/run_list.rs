@@ -262,6 +262,9 @@ fn a_run_in_progress_that_changes_state_is_looked_at_again() {
     press(&mut app, "F4");
     assert!(says(&mut app, RunState::Paused).is_empty(), "as before");
     assert_eq!(says(&mut app, RunState::Running), [Errand::List]);
+    let message = "gone".to_owned();
+    let crashed = Msg::Fact(Fact::Run(RunFact::Crashed { message }));
+    assert!(errands(&update(&mut app, crashed)).contains(&Errand::List));
 }
 
 /// A run on disk that ended with its writer.

@@ -179,9 +179,8 @@ fn keys_stand_where_files_name_commands_and_each_thing_once() {
     let line = narrow.lines().nth(1).unwrap_or("");
     assert!(line.trim_end().ends_with('…'), "{line}");
     let dir = crate::run::RunDir::new("/tmp/run");
-    let mut crashed = status(51, RunState::Failed);
-    crashed.reason = crate::run::reader::crash_words(&dir);
-    tell(&mut app, RunFact::Status(crashed));
+    let message = crate::run::reader::crash_words(&dir);
+    tell(&mut app, RunFact::Crashed { message });
     let shown = seen(&app, LARGE);
     assert!(
         shown.contains("t and then Enter continues it from the last checkpoint"),

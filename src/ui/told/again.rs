@@ -53,6 +53,7 @@ impl Watching {
             | RunFact::Planned(_)
             | RunFact::Status(_)
             | RunFact::Silent { .. }
+            | RunFact::Crashed { .. }
             | RunFact::Forget(_) => true,
         }
     }

@@ -63,6 +63,7 @@ impl Training {
         };
         run.is_opened = false;
         run.status.clone_from(&live.status);
+        run.has_crashed = live.has_crashed;
         for fact in since {
             if run.lacks(&fact) {
                 run.apply(fact);
