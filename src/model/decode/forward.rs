@@ -63,9 +63,9 @@ impl Products for Member<'_> {
     ) -> [Vec<f32>; N] {
         let factors = projections.map(|projection| model.factor(layer, projection));
         let rows = factors.first().map_or(0, |factor| x.len() / factor.d);
-        let widths = factors.map(|factor| factor.weight.len() / factor.d);
+        let widths = factors.map(|factor| factor.weight.outputs(factor.d));
         let parts = factors.map(|factor| {
-            let share = self.share(factor.weight.len() / factor.d);
+            let share = self.share(factor.weight.outputs(factor.d));
             factor.columns(x, share)
         });
         self.joined(parts, rows, widths)

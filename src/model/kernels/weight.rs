@@ -40,9 +40,7 @@ pub(super) struct Beside<'a> {
 }
 
 impl<'a> Weight<'a> {
-    /// Numbers of it.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::F32(w) => w.len(),
             Self::Bf16(w) => w.len(),
@@ -63,7 +61,13 @@ impl<'a> Weight<'a> {
         bytes.as_chunks().0
     }
 
-    /// Rows of `d` elements.
+    /// How many rows of `d` elements it has.
+    #[must_use]
+    pub fn outputs(&self, d: usize) -> usize {
+        self.len() / d
+    }
+
+    /// Some of its rows of `d` elements.
     #[must_use]
     pub fn rows(self, rows: &Range<usize>, d: usize) -> Self {
         let elements = rows.start * d..rows.end * d;

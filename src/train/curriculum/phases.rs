@@ -532,7 +532,8 @@ mod tests {
         let advantages = whole.iter().flat_map(|group| group.advantages.clone());
         assert_eq!(advantages.collect::<Vec<_>>(), [0.0, 0.0, 0.5, -0.5]);
         // An answer is lost, or another prompt's stands in its place.
-        let breaks: [(fn(&mut Group), usize); 4] = [
+        type Break = fn(&mut Group);
+        let breaks: [(Break, usize); 4] = [
             (|group| drop(group.samples.pop()), 1),
             (|group| group.samples[1].group = 5, 1),
             (
