@@ -16,7 +16,7 @@
 //! | [`decode`], [`sampler`] | answers token by token over a cache; how a token is drawn |
 //! | [`kernels`], [`rope`], [`swiglu`] | arithmetic on slices, which ops and decoding share |
 //! | [`placement`] | which device, and how much memory it has |
-//! | `early` | what a layer in the middle would say, for pretraining |
+//! | `logit_lens` | what a layer in the middle would say, for pretraining |
 //! | `guard` | a panic of a library as an error |
 //! | [`error`] | what can go wrong, with what to do |
 
@@ -25,11 +25,11 @@ pub mod checkpointing;
 pub mod config;
 pub mod decode;
 pub mod decoder;
-mod early;
 pub mod error;
 pub mod gguf;
 mod guard;
 pub mod kernels;
+mod logit_lens;
 pub mod lora;
 pub mod nano;
 pub mod ops;

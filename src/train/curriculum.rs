@@ -10,13 +10,13 @@ mod machine;
 mod opening;
 mod pace;
 mod passes;
-mod phases;
-mod recent;
 mod reference;
 mod rollouts;
 mod steering;
+mod steps;
 #[cfg(test)]
 mod testing;
+mod warnings;
 mod work;
 
 use std::time::Instant;
@@ -30,7 +30,7 @@ use steering::Wants;
 use work::WorkClock;
 
 pub use fitting::{Fit, check_room, check_room_to_answer, fit};
-pub use recent::StepAnswers;
+pub use warnings::StepAnswers;
 
 use super::card;
 use super::checkpoint::{self, Position};

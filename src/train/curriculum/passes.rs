@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Run;
-use super::phases::named;
 use super::rollouts::Group;
+use super::steps::named;
 use crate::config::GrpoConfig;
 use crate::train::error::Result;
 use crate::train::grpo::{BatchTerms, StepTotals};
