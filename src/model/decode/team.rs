@@ -124,14 +124,16 @@ impl Member<'_> {
         })
     }
 
-    /// Row `rows` of a matrix of `width` columns, of which each member has made its share for all rows.
+    /// Rows `rows` of a matrix of `width` columns, of which each member has made its share for all rows.
     pub(super) fn rows_joined(
         &mut self,
-        part: Vec<f32>,
+        mut part: Vec<f32>,
         rows: &Range<usize>,
         width: usize,
     ) -> Vec<f32> {
         if self.team.members == 1 {
+            part.truncate(rows.end * width);
+            part.drain(..rows.start * width);
             return part;
         }
         self.with_all(part, |parts| {
@@ -213,10 +215,11 @@ mod tests {
                     let [part, ..] = parts;
                     let all = whole(widths[0], 0..widths[0]);
                     let own = member.share(rows);
+                    let all_rows_of_share = part.clone();
                     let of_own = member.rows_joined(part, &own, widths[0]);
-                    if members > 1 {
-                        assert_eq!(of_own, all[own.start * widths[0]..own.end * widths[0]]);
-                    }
+                    assert_eq!(of_own, all[own.start * widths[0]..own.end * widths[0]]);
+                    let last = member.rows_joined(all_rows_of_share, &(rows - 1..rows), widths[0]);
+                    assert_eq!(last, all[(rows - 1) * widths[0]..]);
                     let mine: Vec<f32> = member.share(7).map(|i| i as f32).collect();
                     let want: Vec<f32> = (0..7).map(|i| i as f32).collect();
                     assert_eq!(member.exchanged(mine), want);
