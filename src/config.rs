@@ -127,8 +127,11 @@ impl Projection {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SftConfig {
-    /// Gold examples, from all stages; 0 leaves the phase out.
+    /// Gold examples; 0 leaves the phase out.
     pub examples: u64,
+    /// They are of the first so many stages, each as often: 4 for all.
+    #[serde(default = "all_stages")]
+    pub stages: u64,
     pub epochs: u64,
     /// Times that an epoch reads each labelled example (`--sft-extra`): gold ones of its rule, which may say otherwise, are
     /// many where there are many in all.
@@ -264,6 +267,10 @@ fn yes() -> bool {
 
 fn one() -> u64 {
     1
+}
+
+fn all_stages() -> u64 {
+    Stage::ALL.len() as u64
 }
 
 /// The attacker of stage 4, which adapts to what the defender gets wrong.

@@ -145,6 +145,7 @@ impl TrainConfig {
     fn nano_sft() -> SftConfig {
         SftConfig {
             examples: 20_000,
+            stages: 4,
             epochs: 2,
             extra_repeats: 8,
             lr: 5e-3,

@@ -43,18 +43,20 @@ const PLAIN_ONE_IN: u64 = 50;
 /// Of so many blocks of the stages without an attacker, one has claims in its free text.
 const CLAIMED_ONE_IN: u64 = 3;
 
-/// The `i`th gold example of a run: whole blocks of balanced labels, all stages in turn, and a plain sign-in now and then.
+/// The `i`th gold example of a run: whole blocks of balanced labels, the first so many `stages` in turn (at least one, and no
+/// more than there are), and a plain sign-in now and then.
 #[must_use]
-pub fn gold_episode(seed: u64, i: u64) -> Episode {
+pub fn gold_episode(seed: u64, stages: u64, i: u64) -> Episode {
     if i % PLAIN_ONE_IN == PLAIN_ONE_IN - 1 {
         let seed = derived_seed(seed, "plain sign-ins");
         return generate::plain_sign_in(Split::Train, seed, i / PLAIN_ONE_IN);
     }
-    let block = i / BLOCK;
-    let stage = Stage::ALL[(block % 4) as usize];
-    let index = block / 4 * BLOCK + i % BLOCK;
+    let stages = stages.clamp(1, Stage::ALL.len() as u64);
+    let (round, turn) = (i / BLOCK / stages, i / BLOCK % stages);
+    let stage = Stage::ALL[turn as usize];
+    let index = round * BLOCK + i % BLOCK;
     let mut episode = generate::episode(stage, Split::Train, derived_seed(seed, "gold"), index);
-    if stage != Stage::Adversarial && (block / 4).is_multiple_of(CLAIMED_ONE_IN) {
+    if stage != Stage::Adversarial && round.is_multiple_of(CLAIMED_ONE_IN) {
         // Twins are told the same, at the same place: what is claimed is no sign of either.
         let pair = i / 2;
         plant_claim(
@@ -190,7 +192,7 @@ pub fn holdout_episodes(seed: u64, stages: &[Stage], count: u64) -> Vec<Episode>
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
     use crate::env::verify;
@@ -206,7 +208,7 @@ mod tests {
         let mut blocks = [0; 2];
         for block in (0..48).filter(|block| block % 4 != 3) {
             let told = (0..BLOCK).step_by(2).filter(|at| {
-                let pair = [0, 1].map(|twin| gold_episode(5, block * BLOCK + at + twin));
+                let pair = [0, 1].map(|twin| gold_episode(5, 4, block * BLOCK + at + twin));
                 let is_plain = |e: &Episode| e.episode_id.starts_with("plain");
                 for episode in &pair {
                     assert_eq!(
@@ -221,6 +223,29 @@ mod tests {
             blocks[usize::from(told.count() == 5)] += 1;
         }
         assert_eq!(blocks, [24, 12]);
+    }
+
+    #[test]
+    fn gold_is_of_the_first_stages_alone_and_its_blocks_balance() {
+        for stages in 1..=4 {
+            let count = 40 * BLOCK * stages;
+            let mut of = BTreeMap::new();
+            let mut seen = BTreeSet::new();
+            for i in 0..count {
+                let episode = gold_episode(5, stages, i);
+                assert!(seen.insert(episode.episode_id.clone()), "{i}");
+                if !episode.episode_id.starts_with("plain") {
+                    *of.entry((episode.stage, episode.truth.action))
+                        .or_insert(0u64) += 1;
+                }
+            }
+            let want = Stage::ALL.iter().take(stages as usize);
+            let had: BTreeSet<Stage> = of.keys().map(|&(stage, _)| stage).collect();
+            assert_eq!(had, want.copied().collect());
+            assert_eq!(of.len() as u64, 5 * stages);
+            // Two of a block, less those that plain sign-ins stand in for.
+            assert!(of.values().all(|&n| (64..=80).contains(&n)), "{of:?}");
+        }
     }
 
     #[test]

@@ -240,7 +240,7 @@ fn optimiser_steps_on_a_gpu_go_where_the_cpu_s_do() -> Outcome {
         let mut learner = Learner::fresh(&model, &config)?;
         let mut losses = Vec::new();
         for step in 0..4 {
-            let episodes = (0..6).map(|i| task::gold_episode(3, step * 6 + i));
+            let episodes = (0..6).map(|i| task::gold_episode(3, 4, step * 6 + i));
             let sequences: Vec<Sequence> = episodes
                 .map(|episode| task::gold_sequence(&model.tokenizer, &episode))
                 .collect();

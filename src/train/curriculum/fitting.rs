@@ -46,7 +46,7 @@ pub(super) fn check_lengths(
     }
     let gold = (0..config.sft.examples.min(CHECKED)).into_par_iter();
     let long = gold.find_map_first(|index| {
-        let episode = task::gold_episode(config.seed, index);
+        let episode = task::gold_episode(config.seed, config.sft.stages, index);
         let tokens = task::gold_sequence(&model.tokenizer, &episode).tokens();
         (tokens > limit).then_some((index, tokens))
     });

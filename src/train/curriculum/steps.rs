@@ -71,7 +71,11 @@ impl Run<'_> {
         let labelled = i.checked_sub(self.config.sft.examples);
         match labelled.and_then(|at| self.extra.get(at as usize)) {
             Some(example) => example.sequence(tokenizer),
-            None => task::gold_sequence(tokenizer, &task::gold_episode(self.config.seed, i)),
+            None => {
+                let config = &self.config;
+                let episode = task::gold_episode(config.seed, config.sft.stages, i);
+                task::gold_sequence(tokenizer, &episode)
+            }
         }
     }
 
