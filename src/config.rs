@@ -5,6 +5,7 @@
 
 pub mod adam;
 pub mod choices;
+mod error;
 pub mod fields;
 mod plan;
 pub mod presets;
@@ -16,9 +17,10 @@ use crate::env::schema::Stage;
 
 pub use adam::AdamOptions;
 pub use choices::{HeldTo, ImportanceLevel, LossType, Reference, ScaleRewards, Schedule};
+pub use error::{ConfigError, Source};
 pub use plan::{PhasePlan, Plan, SFT};
 pub use presets::Preset;
-pub use resolve::{ConfigError, Source, lay, resolve};
+pub use resolve::{lay, resolve};
 
 /// A stage counts as solved from this share of right answers on; screens, which know only mean rewards, apply it to the highest
 /// reward.

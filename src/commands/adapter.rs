@@ -10,9 +10,9 @@ use super::Outcome;
 use super::base::BaseModel;
 use super::eval::adapter;
 use crate::gate::clean;
-use crate::model::lora::{Adapted, AdapterInfo};
+use crate::model::lora::Adapted;
 use crate::model::placement::{DtypeChoice, Placement};
-use crate::model::source::{LoadedModel, export};
+use crate::model::source::{LoadedModel, adapter_info, export};
 
 /// Arguments of `adapter`.
 #[derive(Debug, clap::Args)]
@@ -89,7 +89,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
 }
 
 fn info(args: &InfoArgs, out: &mut dyn Write) -> anyhow::Result<Outcome> {
-    let info = AdapterInfo::open(&args.adapter)?;
+    let info = adapter_info(&args.adapter)?;
     if let Some(name) = &args.model {
         adapter(&args.adapter, &LoadedModel::open(name, &Placement::cpu())?)?;
     }

@@ -1,6 +1,6 @@
 //! The base model of a command: which, where it runs, in what element type.
 
-use crate::config::Preset;
+use crate::config::{BaseDtype, Preset, TrainConfig};
 use crate::model::nano;
 use crate::model::placement::{DeviceChoice, DtypeChoice, Placement};
 use crate::model::source::{LoadedModel, ModelInfo};
@@ -76,6 +76,24 @@ impl BaseModel {
     pub fn describe(&self) -> Result<ModelInfo> {
         Ok(LoadedModel::describe(self.model())?)
     }
+}
+
+/// The element type that a configuration wants for the frozen weights.
+#[must_use]
+pub fn dtype_choice(config: &TrainConfig) -> DtypeChoice {
+    match config.base_dtype {
+        BaseDtype::Auto => DtypeChoice::Auto,
+        BaseDtype::F32 => DtypeChoice::F32,
+        BaseDtype::Bf16 => DtypeChoice::Bf16,
+        BaseDtype::F16 => DtypeChoice::F16,
+    }
+}
+
+/// Fixes the thread pool's size: sums are grouped by it, so it belongs to the run. A pool that runs already stays.
+pub fn use_threads(threads: u64) {
+    let _ = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.max(1) as usize)
+        .build_global();
 }
 
 #[cfg(test)]

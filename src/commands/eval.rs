@@ -14,7 +14,7 @@ use super::lines::{LineError, numbered, open, write_answer};
 use crate::env::generate;
 use crate::env::probe::Probe;
 use crate::env::read::Object;
-use crate::env::schema::{Episode, Split, Stage};
+use crate::env::schema::{Episode, Split, Stage, Verdict};
 use crate::env::verdict;
 use crate::eval::baselines::Baseline;
 use crate::eval::calibration::Calibration;
@@ -23,10 +23,11 @@ use crate::eval::report::{Answers, Contestant, Flips, Report};
 use crate::gate::clean;
 use crate::model::decoder::Decoder;
 use crate::model::error::ModelError;
-use crate::model::lora::{Adapter, AdapterInfo};
+use crate::model::lora::Adapter;
 use crate::model::nano;
 use crate::model::placement::DtypeChoice;
-use crate::model::source::LoadedModel;
+use crate::model::source::{LoadedModel, adapter_info};
+use crate::model::tokenizer::Tokenizer;
 use crate::train::{evaluate, task};
 
 /// Arguments of `eval`.
@@ -68,6 +69,9 @@ pub struct Args {
     /// Leave the baselines out
     #[arg(long)]
     pub no_baselines: bool,
+    /// Leave out what has a model answer everything again: flip rates and calibration, four fifths of the time
+    #[arg(long)]
+    pub no_probes: bool,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
@@ -86,19 +90,28 @@ pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         answers.push(scored);
         outcome = read;
     }
-    if args.responses.is_none() || !args.adapters.is_empty() || args.with_base {
+    let asks_model = args.responses.is_none() || !args.adapters.is_empty() || args.with_base;
+    if asks_model {
         answers.extend(of_models(args, &episodes)?);
     }
     if !args.no_baselines {
         answers.extend(of_baselines(args, stages, &episodes));
     }
-    let report = Report::build(args.base.model(), args.split, args.seed, &answers)?;
+    let report = Report::build(&answerer(args, asks_model), args.split, args.seed, &answers)?;
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {
         write!(out, "{}", report.table())?;
     }
     Ok(outcome)
+}
+
+/// What the report is headed with: the model, or where none is asked the file that its responses came from.
+fn answerer(args: &Args, asks_model: bool) -> String {
+    match &args.responses {
+        Some(path) if !asks_model => path.display().to_string(),
+        _ => args.base.model().to_owned(),
+    }
 }
 
 fn episodes(args: &Args, stages: &[Stage]) -> Vec<Episode> {
@@ -110,26 +123,49 @@ fn episodes(args: &Args, stages: &[Stage]) -> Vec<Episode> {
 
 fn of_models(args: &Args, episodes: &[Episode]) -> anyhow::Result<Vec<Answers>> {
     let model = args.base.open(args.dtype)?;
+    let asked = |who: Contestant, decoder: &Decoder| -> anyhow::Result<Answers> {
+        let answers = evaluate::answer(decoder, &model.tokenizer, episodes, || true)?;
+        let verdicts: Vec<Verdict> = answers.into_iter().map(|(_, verdict)| verdict).collect();
+        let pairs = episodes.iter().zip(&verdicts);
+        let cases = pairs.map(|(episode, verdict)| Case::new(episode, verdict));
+        let answers = Answers::new(who, cases.collect());
+        match args.no_probes {
+            true => Ok(answers),
+            false => probed(answers, decoder, &model.tokenizer, episodes, &verdicts),
+        }
+    };
     let mut answers = Vec::new();
     if args.adapters.is_empty() || args.with_base {
-        answers.push(of_decoder(
-            Contestant::Base,
-            &model,
-            &model.decoder,
-            episodes,
-        )?);
+        answers.push(asked(Contestant::Base, &model.decoder)?);
     }
     for name in &args.adapters {
-        let adapter = adapter(name, &model)?;
-        let decoder = model.decoder.with_adapter(Some(adapter))?;
-        answers.push(of_decoder(
-            Contestant::Adapter(name.clone()),
-            &model,
-            &decoder,
-            episodes,
-        )?);
+        let decoder = model.decoder.with_adapter(Some(adapter(name, &model)?))?;
+        answers.push(asked(Contestant::Adapter(name.clone()), &decoder)?);
     }
     Ok(answers)
+}
+
+/// With what becomes of them when free text changes, and how sure the model was.
+fn probed(
+    answers: Answers,
+    decoder: &Decoder,
+    tokenizer: &Tokenizer,
+    episodes: &[Episode],
+    verdicts: &[Verdict],
+) -> anyhow::Result<Answers> {
+    let go_on = || true;
+    let flips =
+        |probe| evaluate::flips(probe, decoder, tokenizer, episodes, verdicts.iter(), go_on);
+    let judged = evaluate::judged(decoder, tokenizer, episodes, verdicts.iter(), go_on)?;
+    Ok(Answers {
+        flips: Flips {
+            injection: flips(Probe::Replaced)?,
+            planted: flips(Probe::Planted)?,
+            harmless: flips(Probe::Harmless)?,
+        },
+        calibration: Calibration::of(&judged),
+        ..answers
+    })
 }
 
 /// A shipped adapter's name, or a folder; one that was made for another base model is told of on stderr.
@@ -143,7 +179,7 @@ pub fn adapter(name: &str, model: &LoadedModel) -> anyhow::Result<Adapter> {
     let (dir, device) = (Path::new(name), model.decoder.device());
     let adapter = Adapter::load(dir, &model.decoder.config, device);
     let adapter = adapter.map_err(|error| unknown_adapter(name, model, error))?;
-    if let Some(told) = AdapterInfo::open(name)?.stranger_to(model) {
+    if let Some(told) = model.stranger_to(&adapter_info(name)?) {
         // The base model's name is whatever the adapter's maker wrote.
         let told = clean(&told);
         writeln!(std::io::stderr(), "warning: adapter {name}: {told}")?;
@@ -177,30 +213,6 @@ fn no_adapter(name: &str, model: &str) -> String {
             "{name}: there is no such adapter folder, and the shipped adapters ({all}) go with nano only"
         )
     }
-}
-
-fn of_decoder(
-    who: Contestant,
-    model: &LoadedModel,
-    decoder: &Decoder,
-    episodes: &[Episode],
-) -> anyhow::Result<Answers> {
-    let answers = evaluate::answer(decoder, &model.tokenizer, episodes, || true)?;
-    let verdicts = || answers.iter().map(|(_, verdict)| verdict);
-    let pairs = episodes.iter().zip(verdicts());
-    let cases = pairs.map(|(episode, verdict)| Case::new(episode, verdict));
-    let (tokenizer, go_on) = (&model.tokenizer, || true);
-    let flips = |probe| evaluate::flips(probe, decoder, tokenizer, episodes, verdicts(), go_on);
-    let judged = evaluate::judged(decoder, tokenizer, episodes, verdicts(), go_on)?;
-    Ok(Answers {
-        flips: Flips {
-            injection: flips(Probe::Replaced)?,
-            planted: flips(Probe::Planted)?,
-            harmless: flips(Probe::Harmless)?,
-        },
-        calibration: Calibration::of(&judged),
-        ..Answers::new(who, cases.collect())
-    })
 }
 
 fn of_baselines(args: &Args, stages: &[Stage], episodes: &[Episode]) -> Vec<Answers> {
@@ -302,9 +314,10 @@ fn response(line: &str) -> Result<(String, String), LineError> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
     use crate::env::gold;
-    use clap::Parser;
 
     fn some_episodes() -> Vec<Episode> {
         (0..4)
@@ -348,6 +361,43 @@ mod tests {
             assert!(told.contains("sft, stage1_basic, "), "{told}");
             assert_eq!(told.contains("nano only"), model != nano::NAME, "{told}");
         }
+    }
+
+    /// What `opensoc eval` with these arguments reports.
+    fn reported(arguments: &[&str]) -> Report {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        let always = ["eval", "--episodes", "4", "--no-baselines", "--json"];
+        let line = Line::parse_from(always.iter().chain(arguments));
+        let mut out = Vec::new();
+        run(&line.args, &mut out).expect("a report");
+        serde_json::from_slice(&out).expect("JSON")
+    }
+
+    #[test]
+    fn without_probes_the_metrics_are_the_same_and_the_rest_is_left_out() {
+        let whole = reported(&["--adapter", "sft"]);
+        let bare = reported(&["--adapter", "sft", "--no-probes"]);
+        let (whole, bare) = (&whole.results[0], &bare.results[0]);
+        assert_eq!(whole.metrics, bare.metrics);
+        assert!(whole.calibration.is_some() && whole.injection_flip_rate.is_some());
+        assert!(bare.calibration.is_none() && bare.injection_flip_rate.is_none());
+    }
+
+    #[test]
+    fn responses_alone_head_their_report() {
+        let file = file(line("stage1_basic-holdout-1-0", "x").as_bytes());
+        let path = file.path().display().to_string();
+        let alone = reported(&["--responses", &path]);
+        let beside = reported(&["--responses", &path, "--base", "--no-probes"]);
+        assert_eq!((alone.model, alone.results.len()), (path, 1));
+        assert_eq!(
+            (beside.model.as_str(), beside.results.len()),
+            (nano::NAME, 2)
+        );
     }
 
     #[test]

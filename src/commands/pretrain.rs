@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::Outcome;
 use crate::model::placement::DeviceChoice;
-use crate::pretrain::corpus::Words;
+use crate::pretrain::words::Words;
 use crate::pretrain::{self, Options, Progress};
 
 /// Arguments of `pretrain`.

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::base::BaseModel;
+use super::base::{BaseModel, dtype_choice, use_threads};
 use super::{Outcome, detach, workbench};
-use crate::config::{BaseDtype, Preset, TrainConfig, resolve};
+use crate::config::{Preset, TrainConfig, resolve};
 use crate::disk;
 use crate::gate::clean;
 use crate::link::{Control, RunFact, RunState, TrainRequest};
 use crate::model::decoder::Decoder;
-use crate::model::placement::{DtypeChoice, Placement};
+use crate::model::placement::Placement;
 use crate::model::source::LoadedModel;
 use crate::run::{HEADLINES, Manifest, RunDir, layout};
 use crate::train::curriculum::{self, Host};
@@ -235,17 +235,6 @@ fn headless(
     })
 }
 
-/// The element type that a configuration wants for the frozen weights.
-#[must_use]
-pub fn dtype_choice(config: &TrainConfig) -> DtypeChoice {
-    match config.base_dtype {
-        BaseDtype::Auto => DtypeChoice::Auto,
-        BaseDtype::F32 => DtypeChoice::F32,
-        BaseDtype::Bf16 => DtypeChoice::Bf16,
-        BaseDtype::F16 => DtypeChoice::F16,
-    }
-}
-
 /// So soon after the first signal another is the first again: who passes signals on sends on what all of a group have got.
 const ECHO: Duration = Duration::from_secs(1);
 
@@ -299,13 +288,6 @@ fn heed(signal: i32, first: &AtomicUsize, run_dir: &Path) {
         clean(&dir)
     );
     signal_hook::low_level::exit(128 + signal)
-}
-
-/// Fixes the thread pool's size: sums are grouped by it, so it belongs to the run. A pool that runs already stays.
-pub fn use_threads(threads: u64) {
-    let _ = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.max(1) as usize)
-        .build_global();
 }
 
 /// Prints facts; a signal stops the run after a checkpoint.

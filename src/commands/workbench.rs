@@ -10,11 +10,10 @@ use std::thread::JoinHandle;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::base::BaseModel;
+use super::base::{BaseModel, dtype_choice, use_threads};
 use super::label::{Folder, who};
 use super::look::Look;
 use super::steering::{OwnRun, Steered};
-use super::train::{dtype_choice, use_threads};
 use super::{Outcome, detach, steering};
 use crate::config::{Preset, TrainConfig, resolve};
 use crate::env::schema::{Split, Stage};

@@ -2,9 +2,9 @@
 //!
 //! Knows values, not where they come from.
 
-use toml::Value;
+use toml::{Table, Value};
 
-use super::resolve::ConfigError;
+use super::error::ConfigError;
 use super::{Projection, TrainConfig};
 use crate::nearest::edit_distance;
 
@@ -323,7 +323,7 @@ impl TrainConfig {
         }
         let table = self.to_table()?;
         for field in FIELDS {
-            let Some(value) = super::resolve::lookup(&table, field.key) else {
+            let Some(value) = lookup(&table, field.key) else {
                 continue;
             };
             field.kind.accept(value).map_err(|allowed| {
@@ -373,10 +373,31 @@ impl TrainConfig {
     }
 }
 
+/// The value under a dotted key.
+pub(super) fn lookup<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
+    match key.split_once('.') {
+        Some((section, name)) => table.get(section)?.as_table()?.get(name),
+        None => table.get(key),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::resolve::leaves;
     use super::*;
+
+    /// Every leaf with its dotted key.
+    fn leaves(table: &Table) -> Vec<(String, &Value)> {
+        table
+            .iter()
+            .flat_map(|(key, value)| match value {
+                Value::Table(inner) => leaves(inner)
+                    .into_iter()
+                    .map(|(name, leaf)| (format!("{key}.{name}"), leaf))
+                    .collect(),
+                leaf => vec![(key.clone(), leaf)],
+            })
+            .collect()
+    }
 
     #[test]
     fn table_and_struct_have_the_same_keys() {

@@ -2,10 +2,9 @@
 //!
 //! Why these values: README, "Why these numbers".
 
-use super::resolve::ConfigError;
 use super::{
-    AttackerConfig, BaseDtype, EvalConfig, GrpoConfig, ImportanceLevel, LoraConfig, LossType,
-    Reference, ScaleRewards, Schedule, SftConfig, TrainConfig,
+    AttackerConfig, BaseDtype, ConfigError, EvalConfig, GrpoConfig, ImportanceLevel, LoraConfig,
+    LossType, Reference, ScaleRewards, Schedule, SftConfig, TrainConfig,
 };
 
 /// Where resolution starts.

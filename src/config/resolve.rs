@@ -2,95 +2,11 @@
 //!
 //! Every message says which key, where it was said, what was said and what is allowed. Reads text, opens no files.
 
-use std::fmt;
-
 use toml::{Table, Value};
 
-use super::fields::{self, Field};
+use super::error::{ConfigError, Source};
+use super::fields::{self, Field, lookup};
 use super::{Preset, TrainConfig};
-
-/// Where a value was said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A file, with its line (from 1).
-    File { name: String, line: usize },
-    /// `--set`, as it was typed.
-    Set(String),
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Source::File { name, line } => write!(f, "{name}:{line}"),
-            Source::Set(typed) => write!(f, "--set {typed}"),
-        }
-    }
-}
-
-/// Why there is no configuration.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    #[error("unknown preset {name:?}; there are {known}")]
-    UnknownPreset { name: String, known: String },
-    #[error("{at}: unknown key `{key}`; did you mean `{nearest}`?")]
-    UnknownKey {
-        key: String,
-        nearest: String,
-        at: Source,
-    },
-    #[error("{at}: `{key}` is TRL's or PEFT's and is not built here: {instead}")]
-    NotBuilt {
-        key: String,
-        instead: &'static str,
-        at: Source,
-    },
-    #[error("{}`{key}` is {value}; it takes {allowed}", prefix(at.as_ref()))]
-    Refused {
-        key: String,
-        value: String,
-        allowed: String,
-        at: Option<Source>,
-    },
-    #[error("--set {typed}: expected key=value, e.g. grpo.beta=0.04")]
-    NotAnAssignment { typed: String },
-    #[error("{name}:{line}: {message}")]
-    NotToml {
-        name: String,
-        line: usize,
-        message: String,
-    },
-    #[error("configuration does not fit its types: {message}")]
-    Types { message: String },
-}
-
-fn prefix(at: Option<&Source>) -> String {
-    at.map_or_else(String::new, |source| format!("{source}: "))
-}
-
-impl ConfigError {
-    /// Whether the command line is to blame, not a file.
-    #[must_use]
-    pub fn is_usage(&self) -> bool {
-        match self {
-            Self::UnknownPreset { .. } | Self::NotAnAssignment { .. } => true,
-            Self::UnknownKey { at, .. }
-            | Self::NotBuilt { at, .. }
-            | Self::Refused { at: Some(at), .. } => {
-                matches!(at, Source::Set(_))
-            }
-            _ => false,
-        }
-    }
-
-    pub(super) fn refused(key: &str, value: &str, allowed: &str, at: Option<Source>) -> Self {
-        Self::Refused {
-            key: key.to_owned(),
-            value: value.to_owned(),
-            allowed: allowed.to_owned(),
-            at,
-        }
-    }
-}
 
 /// The configuration of `preset` (cut down first when `quick`), overridden by `file` (its name and text), then by each of
 /// `sets` (`key.path=value`) in order.
@@ -212,29 +128,6 @@ fn store(table: &mut Table, key: &str, value: Option<Value>) {
         Some(value) => holder.insert(name.to_owned(), value),
         None => holder.remove(name),
     };
-}
-
-/// The value under a dotted key.
-pub(super) fn lookup<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
-    match key.split_once('.') {
-        Some((section, name)) => table.get(section)?.as_table()?.get(name),
-        None => table.get(key),
-    }
-}
-
-/// Every leaf with its dotted key.
-#[cfg(test)]
-pub(super) fn leaves(table: &Table) -> Vec<(String, &Value)> {
-    table
-        .iter()
-        .flat_map(|(key, value)| match value {
-            Value::Table(inner) => leaves(inner)
-                .into_iter()
-                .map(|(name, leaf)| (format!("{key}.{name}"), leaf))
-                .collect(),
-            leaf => vec![(key.clone(), leaf)],
-        })
-        .collect()
 }
 
 /// The value of a `--set`: TOML when it parses as one, else a bare word.

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::address::is_internal;
-use super::rules::{Firing, is_same, shown};
+use super::evidence::{Firing, is_same, shown};
 use super::schema::{Action, Event};
 
 /// The event type of a failed sign-in.

@@ -4,6 +4,7 @@ pub mod address;
 pub mod attacker;
 pub mod coherence;
 pub mod events;
+pub mod evidence;
 pub mod families;
 pub mod generate;
 pub mod gold;

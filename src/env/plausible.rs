@@ -9,8 +9,7 @@ use super::address::{is_external, is_internal};
 use super::events::{self, Field, Kind};
 use super::families::{Surface, find as find_family};
 use super::rules::has_hot_surface;
-use super::schema::Event;
-use super::verify::is_log_id;
+use super::schema::{Event, is_log_id};
 
 /// Categories an incident or alert may have; drawn without regard to the label.
 pub const CATEGORIES: &[&str] = &[

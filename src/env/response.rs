@@ -2,8 +2,7 @@
 
 use thiserror::Error;
 
-use super::schema::Action;
-use super::verify::is_log_id;
+use super::schema::{Action, is_log_id};
 
 const MAX_RATIONALE_CHARS: usize = 200;
 

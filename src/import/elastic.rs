@@ -3,44 +3,9 @@
 
 use serde_json::{Map, Value};
 
-use super::fields::{first, get, is_there, pick, put_attack, text, texts, time, whole};
-use super::{Alert, Format, ImportError, Imported, account, event, names, windows};
+use super::fields::{first, get, is_there, put_attack, text, texts, time};
+use super::{Alert, Format, ImportError, Imported, account, ecs, event, windows};
 use crate::env::login;
-
-const FIELDS: [(&str, &str); 26] = [
-    ("Computer", "host.name"),
-    ("Computer", "host.hostname"),
-    ("src_ip", "source.ip"),
-    ("dest_ip", "destination.ip"),
-    ("dest_port", "destination.port"),
-    ("app_proto", "network.protocol"),
-    ("Image", "process.executable"),
-    ("Image", "process.name"),
-    ("ParentImage", "process.parent.executable"),
-    ("ParentImage", "process.parent.name"),
-    ("CommandLine", "process.command_line"),
-    ("TargetImage", "Target.process.executable"),
-    ("TargetImage", "Target.process.name"),
-    ("code_signature", "process.code_signature.status"),
-    ("signer", "process.code_signature.subject_name"),
-    ("TargetFilename", "file.path"),
-    ("TargetFilename", "file.name"),
-    ("TargetObject", "registry.path"),
-    ("query", "dns.question.name"),
-    ("qtype_name", "dns.question.type"),
-    ("url", "url.full"),
-    ("rule.name", "rule.name"),
-    ("rule.category", "rule.category"),
-    ("event.action", "event.action"),
-    ("event.outcome", "event.outcome"),
-    ("ProcessId", "process.pid"),
-];
-
-/// Accounts and their domains; the first that is there counts.
-const ACCOUNTS: [(&str, &str); 2] = [
-    ("user.name", "user.domain"),
-    ("process.user.name", "process.user.domain"),
-];
 
 /// What the agent found of a program's signature, and our word for it.
 const SIGNATURES: [(&str, &str); 4] = [
@@ -124,7 +89,7 @@ fn told(value: &Value) -> Result<(String, String, Map<String, Value>), ImportErr
         let told = windows::told(value)?;
         return Ok((told.kind, told.source.to_owned(), told.fields));
     }
-    let mut fields = picked(value);
+    let mut fields = ecs::picked(value);
     let kind = kind(value, &fields);
     if kind == Some("process.access") {
         let status = text(value, "process.code_signature.status");
@@ -148,20 +113,6 @@ fn told(value: &Value) -> Result<(String, String, Map<String, Value>), ImportErr
     let own = ["event.action", "event.dataset", "event.category"];
     let kind = kind.map_or_else(|| first(value, &own), str::to_owned);
     Ok((kind, source, fields))
-}
-
-/// Fields of ours from where ECS has them.
-pub fn picked(value: &Value) -> Map<String, Value> {
-    let mut fields = pick(value, &FIELDS);
-    let account = ACCOUNTS.iter().find_map(|(name, domain)| {
-        let name = whole(value, name)?;
-        Some(match whole(value, domain) {
-            Some(domain) if names::account(&name).1.is_none() => format!("{domain}\\{name}"),
-            _ => name,
-        })
-    });
-    fields.extend(account.map(|account| ("User".to_owned(), account.into())));
-    fields
 }
 
 /// Our event type for what `event.category`, `event.type`, `event.action` and `event.outcome` say together.

@@ -3,6 +3,7 @@
 //! A record that has no truth gets none. Its log window is what the record itself says: one event, or each of its evidences;
 //! [`joining`] puts what went on around it before that. Reads values, opens no files; knows neither models nor terminals.
 
+mod ecs;
 mod elastic;
 mod fields;
 pub mod joining;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::fields::{first, get, is_there, number, pick, pick_own, text, time, whole};
-use super::{Alert, Format, ImportError, Imported, account, elastic, event};
+use super::{Alert, Format, ImportError, Imported, account, ecs, event};
 
 /// Event id, whether of Sysmon, our event type, what it is.
 const TYPES: [(u64, bool, &str, &str); 26] = [
@@ -209,7 +209,7 @@ pub fn told(value: &Value) -> Result<Told, ImportError> {
     let mut fields = of_data(&kind, data);
     put_more(id, value, &mut fields);
     if is_there(value, "winlog.event_id") {
-        for (name, found) in elastic::picked(value) {
+        for (name, found) in ecs::picked(value) {
             fields.entry(name).or_insert(found);
         }
     }

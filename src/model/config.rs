@@ -6,10 +6,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::error::{ModelError, Result};
+use super::error::{ModelError, Refusal, Result};
 use crate::disk;
 
-pub use read::Refusal;
 pub(super) use read::needs;
 
 /// Base of the rotary angles, and what is added to variances, where a file is silent: as in transformers.

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::config::Refusal;
 use super::sampler::Sampling;
 
 /// An error of the model layer.
@@ -244,6 +243,32 @@ impl ModelError {
 
 /// Result of the model layer.
 pub type Result<T, E = ModelError> = std::result::Result<T, E>;
+
+/// Why a `config.json` cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A field is missing, of another type, or impossible.
+    #[error("not a model config: {0}")]
+    Wrong(String),
+    /// A feature that would give other logits than ours.
+    #[error("this model needs {needs}, which is not built: {there}; take another model")]
+    Unsupported {
+        needs: String,
+        /// What is built in its place.
+        there: &'static str,
+    },
+    /// Weights packed by a method (GPTQ, AWQ, bitsandbytes …) whose tensors are not read.
+    #[error(
+        "its weights are quantised by {0} (quantization_config), which is not read: take the unquantised repository or a GGUF of this model"
+    )]
+    Quantised(String),
+}
+
+impl From<String> for Refusal {
+    fn from(reason: String) -> Self {
+        Self::Wrong(reason)
+    }
+}
 
 #[cfg(test)]
 mod tests {

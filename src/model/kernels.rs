@@ -9,6 +9,7 @@
 
 mod dots;
 mod norm;
+mod times;
 mod weight;
 
 use gemm::Parallelism;

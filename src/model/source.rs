@@ -3,6 +3,7 @@
 mod export;
 mod folder;
 mod hub;
+mod opening;
 mod unread;
 
 use std::collections::BTreeMap;
@@ -14,12 +15,11 @@ use super::config::ModelConfig;
 use super::decoder::Decoder;
 use super::error::{ModelError, Result};
 use super::gguf::GgufFile;
-use super::lora::BaseId;
+use super::lora::{AdapterInfo, BaseId};
 use super::nano;
 use super::placement::Placement;
 use super::tokenizer::Tokenizer;
 use crate::digest::sha256_file;
-use unread::Unread;
 
 pub use export::export;
 
@@ -80,7 +80,7 @@ impl LoadedModel {
     /// # Errors
     /// Names the file, field or tensor that is wrong.
     pub fn open(name: &str, placement: &Placement) -> Result<Self> {
-        Unread::open(name, &placement.device)?.read(placement.dtype)
+        opening::open(name, &placement.device)?.read(placement.dtype)
     }
 
     /// What the files of the model called `name` say: all that [`LoadedModel::open`] checks is checked, but no weight is read
@@ -89,7 +89,7 @@ impl LoadedModel {
     /// # Errors
     /// As [`LoadedModel::open`], but for values that are not finite.
     pub fn describe(name: &str) -> Result<ModelInfo> {
-        Unread::open(name, &Device::Cpu)?.describe()
+        opening::open(name, &Device::Cpu)?.describe()
     }
 
     /// The shape of the model called `name`, without its weights.
@@ -118,6 +118,29 @@ impl LoadedModel {
         let weights = self.hashes.iter();
         let weights = weights.filter(|(file, _)| !file.ends_with(".json"));
         BaseId::of_files(&self.name, weights.map(|(_, hash)| hash.as_str()))
+    }
+
+    /// What to know before it answers with an adapter; nothing where it is, or may well be, the model that was made for.
+    #[must_use]
+    pub fn stranger_to(&self, adapter: &AdapterInfo) -> Option<String> {
+        let difference = adapter.base.differs_from(&self.id())?;
+        let name = &self.name;
+        Some(format!(
+            "{difference}, not for {name}: it will answer worse than it did; name its own base model, or train it anew"
+        ))
+    }
+}
+
+/// What a PEFT folder says of itself, or the shipped adapter of that name.
+///
+/// # Errors
+/// As [`AdapterInfo::open`].
+pub fn adapter_info(name: &str) -> Result<AdapterInfo> {
+    let dir = Path::new(name);
+    let mut shipped = nano::adapter_files().iter();
+    match shipped.find(|(known, ..)| *known == name) {
+        Some((_, config, tensors)) => AdapterInfo::parse(config, tensors, dir),
+        None => AdapterInfo::open(dir),
     }
 }
 

@@ -5,31 +5,19 @@
 //! refused here and a test looks again. A share of documents is random echo over the whole vocabulary, which makes every
 //! token a target and copying a habit.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::drill;
-use super::line::{Line, printed};
+use super::line::Line;
 use super::marks;
 use super::names;
-use super::notes::{Note, note};
+use super::note::Note;
+use super::notes::note;
+use super::words::{Words, is_forbidden};
 use crate::env::generate;
 use crate::env::names::word;
 use crate::env::prompt;
 use crate::env::schema::{Episode, Split, Stage};
 use crate::model::tokenizer::Tokenizer;
 use crate::stream::Stream;
-
-/// Stems of the action words: no document contains one, whatever the case.
-pub const FORBIDDEN: [&str; 8] = [
-    "dismiss",
-    "monitor",
-    "quarantin",
-    "block_",
-    "block ",
-    "escalat",
-    "isolate",
-    "triage",
-];
 
 /// A window with its notes, or a random echo.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,53 +44,12 @@ impl Document {
     }
 }
 
-/// The event type whose name ends in a stem: it says nothing of what to do, and a base model that has never read a window
-/// with such an event cannot be taught its rules (right in 0.56 of them after SFT, where other chains reach 0.85).
-const EVENT_TYPE: &str = "script.block";
-
-/// Whether a text holds an action word.
-#[must_use]
-pub fn is_forbidden(text: &str) -> bool {
-    let lower = text.to_lowercase().replace(EVENT_TYPE, "");
-    FORBIDDEN.iter().any(|stem| lower.contains(stem))
-}
-
 /// Header and lines of an episode, and other words in place of the instruction that closes a prompt.
 #[must_use]
 pub fn window_text(episode: &Episode) -> String {
     let message = prompt::user_message(&episode.alert, &episode.log_window);
     let window = message.rsplit_once("\n\n").map_or(&*message, |(w, _)| w);
     format!("{window}\n\nRead this log window.")
-}
-
-/// The words that keys take in the train split: keys with few different values only.
-pub struct Words(pub(super) BTreeMap<String, Vec<String>>);
-
-impl Words {
-    /// More values than this, and a key names things (users, files) rather than kinds.
-    const MOST: usize = 24;
-
-    /// Looks through a fixed sample of train episodes.
-    #[must_use]
-    pub fn of_train_split() -> Self {
-        let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for index in 0..2_000 {
-            let stage = Stage::ALL[index as usize % 4];
-            for event in generate::episode(stage, Split::Train, 0, index).log_window {
-                for (key, value) in &event.fields {
-                    let values = seen.entry(key.clone()).or_default();
-                    let text = value.as_str().filter(|text| !is_forbidden(text));
-                    values.extend(text.map(|_| printed(value)));
-                }
-            }
-        }
-        seen.retain(|_, values| (2..=Self::MOST).contains(&values.len()));
-        Self(
-            seen.into_iter()
-                .map(|(key, values)| (key, values.into_iter().collect()))
-                .collect(),
-        )
-    }
 }
 
 /// Of windows in which nothing leads up to anything, so many in so many are passed over: that one line is to be read with
@@ -222,9 +169,11 @@ pub fn echo(tokenizer: &Tokenizer, seed: u64, index: u64) -> Document {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use super::*;
     use crate::env::events;
-    use crate::pretrain::notes::Kind;
+    use crate::pretrain::note::Kind;
 
     fn answered(split: Split, index: u64) -> (String, Vec<Note>) {
         match window(

@@ -4,7 +4,7 @@
 //! note. Answers count fully, everything else a little and only here and there.
 
 use super::corpus::Document;
-use super::notes::{Kind, Note};
+use super::note::{Kind, Note};
 use crate::model::pack::Packed;
 use crate::model::tokenizer::Tokenizer;
 use crate::stream::Stream;
@@ -149,8 +149,9 @@ pub fn weighted(targets: &[Target], stream: &mut Stream) -> (Vec<(usize, u32)>, 
 
 #[cfg(test)]
 mod tests {
-    use super::super::corpus::{self, Names, Words};
+    use super::super::corpus::{self, Names};
     use super::super::vocabulary;
+    use super::super::words::Words;
     use super::*;
     use crate::env::schema::Split;
 

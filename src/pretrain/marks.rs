@@ -6,7 +6,7 @@
 //! before it; what follows for an analyst is not said.
 
 use super::line::Line;
-use super::notes::{Kind, Note};
+use super::note::{Kind, Note};
 use crate::env::address;
 use crate::env::families::{self, Family, Lead};
 use crate::env::login::{ADMIN, FAILURE, GUESSES, SUCCESS};

@@ -12,19 +12,22 @@ mod line;
 mod marks;
 pub mod muon;
 mod names;
+pub mod note;
 pub mod notes;
 pub mod probes;
 mod trainer;
 pub mod vocabulary;
+pub mod words;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use candle_core::Device;
 
-use self::corpus::{Document, Names, Words};
+use self::corpus::{Document, Names};
 use self::probes::Probes;
 use self::trainer::Trainer;
+use self::words::Words;
 use crate::env::schema::Split;
 use crate::model::config::{Architecture, ModelConfig};
 use crate::model::error::{ModelError, Result};

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::corpus::{self, Document, Names, Words};
+use super::corpus::{self, Document, Names};
 use super::encode::{self, Encoded};
 use super::marks::{ENTERED, SENSITIVE};
-use super::notes::{Kind, Note};
+use super::note::{Kind, Note};
+use super::words::Words;
 use crate::env::schema::Split;
 use crate::model::decoder::Decoder;
 use crate::model::error::Result;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor, Var};
 
-use super::corpus::{self, Names, Words};
+use super::corpus::{self, Names};
 use super::encode::{self, Encoded};
 use super::folder::{self, write_whole};
 use super::muon::Muon;
 use super::probes::{self, Probes};
+use super::words::Words;
 use super::{Options, PHASES, init, nano_config, train_tokenizer};
 use crate::config::AdamOptions;
 use crate::env::schema::Split;

@@ -13,7 +13,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior, Tokenizer as Inner, TokenizerBuilder};
 
-use super::corpus;
+use super::words;
 use crate::env::events::{self, Kind};
 use crate::env::families::{self, Surface};
 use crate::env::paths;
@@ -139,7 +139,7 @@ fn sentence_words() -> impl Iterator<Item = String> {
     let spaced = reasons()
         .chain([prompt::SYSTEM])
         .flat_map(str::split_whitespace)
-        .filter(|word| !corpus::is_forbidden(word))
+        .filter(|word| !words::is_forbidden(word))
         .map(|word| format!(" {}", word.trim_matches(['.', ',', ':', '<', '>'])));
     let openings = reasons().filter_map(|reason| reason.split(' ').next());
     spaced.chain(openings.map(str::to_string))

@@ -2,6 +2,8 @@
 //!
 //! One reading for the command line and the screen. Knows neither.
 
+mod event_file;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,7 +14,7 @@ use super::layout::{Journal, replace_file};
 use super::reader::every_row;
 use super::shipped::ShippedRun;
 use super::tail::{CorruptLine, Tail};
-use super::{Manifest, RunDir, RunError, event_file};
+use super::{Manifest, RunDir, RunError};
 use crate::link::{EvalRow, MetricRow, Rollout, RolloutGroup, SystemRow};
 
 /// Which file of a run.

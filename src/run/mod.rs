@@ -9,7 +9,6 @@ pub mod adapters;
 pub mod compare;
 pub mod control;
 mod error;
-pub mod event_file;
 pub mod export;
 pub mod groups;
 pub mod keeping;

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::answers::StepAnswers;
 use super::bandit::Bandit;
-use super::curriculum::StepAnswers;
 use super::error::{Result, TrainError};
 use super::learner::Learner;
 use super::optim::read_state;

@@ -30,7 +30,6 @@ use steering::Wants;
 use work::WorkClock;
 
 pub use fitting::{Fit, check_room, check_room_to_answer, fit};
-pub use warnings::StepAnswers;
 
 use super::card;
 use super::checkpoint::{self, Position};

@@ -53,8 +53,8 @@ impl<'a> Desk<'a> {
 
     /// Else why not: it cannot be read, or it is of another base model.
     fn is_ours(&self, dir: &Path) -> Result<(), String> {
-        let info = AdapterInfo::open(&dir.display().to_string()).map_err(|e| e.to_string())?;
-        info.stranger_to(self.model).map_or(Ok(()), Err)
+        let info = AdapterInfo::open(dir).map_err(|e| e.to_string())?;
+        self.model.stranger_to(&info).map_or(Ok(()), Err)
     }
 
     /// The adapter in training as it stands now: it can be asked after its run has ended too.

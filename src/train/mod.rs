@@ -10,6 +10,7 @@
 //! | [`learner`] | the adapter under training: micro-batches in, optimiser steps out |
 //! | [`grpo`] | advantages, and the loss of a batch |
 //! | [`optim`] | AdamW over named variables, gradients checked and clipped |
+//! | [`answers`] | what the answers of a step were, counted |
 //! | [`bandit`] | which arm the attacker tries next |
 //! | [`evaluate`] | greedy answers to episodes, and the shares logged of them |
 //! | [`checkpoint`] | all that a run needs to go on as if it had never stopped |
@@ -18,6 +19,7 @@
 //! | [`card`] | the model card beside every adapter |
 //! | [`error`] | what can end a run |
 
+pub mod answers;
 pub mod bandit;
 pub mod card;
 pub mod checkpoint;

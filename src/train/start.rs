@@ -155,7 +155,7 @@ impl Start {
     /// As [`AdapterInfo::parse`].
     pub fn stranger_to(&self, model: &LoadedModel) -> Result<Option<String>> {
         let info = AdapterInfo::parse(&self.config, &self.tensors, &self.source)?;
-        Ok(info.stranger_to(model))
+        Ok(model.stranger_to(&info))
     }
 
     /// The name under which `run.json` keeps its hash, and the hash.

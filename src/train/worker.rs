@@ -16,10 +16,10 @@ use crate::link::{
 };
 use crate::model::decoder::Decoder;
 use crate::model::error::Result;
-use crate::model::lora::{Adapter, AdapterInfo};
+use crate::model::lora::Adapter;
 use crate::model::nano;
 use crate::model::placement::{DeviceChoice, DtypeChoice, Placement, device_name};
-use crate::model::source::LoadedModel;
+use crate::model::source::{LoadedModel, adapter_info};
 use crate::panics::said;
 use crate::process::give_back_freed_pages;
 
@@ -90,7 +90,7 @@ fn serve(
     });
     for dir in &options.adapters {
         let name = dir.display().to_string();
-        if let Some(told) = AdapterInfo::open(&name)?.stranger_to(&model) {
+        if let Some(told) = model.stranger_to(&adapter_info(&name)?) {
             let message = format!("adapter {name}: {told}");
             tell(Fact::Noted { message });
         }

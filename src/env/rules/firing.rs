@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
-use super::Firing;
 use crate::env::address::{self, is_external};
 use crate::env::events::{self, Kind};
+use crate::env::evidence::{Firing, is_same, shown};
 use crate::env::families::{Detection, Family, Lead, Repeat, Surface};
 use crate::env::paths::is_named;
 use crate::env::schema::{Action, Event};
@@ -156,28 +154,6 @@ fn value(event: &Event, name: &str) -> Option<String> {
     })
 }
 
-/// What an event shows under `name`, as it stands there; what is empty is not shown.
-#[must_use]
-pub fn shown<'a>(event: &'a Event, name: &str) -> Option<&'a Value> {
-    let held = event.value(name)?;
-    let is_empty = held.is_null() || held.as_str() == Some("");
-    (!is_empty).then_some(held)
-}
-
-/// Whether two values are one, spelled as `value` spells them; without spelling them, because every pair of lines asks.
-#[must_use]
-pub fn is_same(one: &Value, other: &Value) -> bool {
-    match (one.as_str(), other.as_str()) {
-        (Some(one), Some(other)) => {
-            one.eq_ignore_ascii_case(other)
-                || address::canonical(one)
-                    .is_some_and(|address| address::canonical(other) == Some(address))
-        }
-        (None, None) => one.to_string().eq_ignore_ascii_case(&other.to_string()),
-        _ => false,
-    }
-}
-
 /// Whether `event` is of the family, its surface raises an alert and it went outside where it has to.
 #[must_use]
 pub fn is_hot(family: &Family, event: &Event) -> bool {
@@ -228,7 +204,7 @@ fn is_program(event: &Event, field: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn two_values_are_one_exactly_where_they_are_spelled_alike() {

@@ -10,7 +10,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 pub(crate) use self::firing::clears_alone;
-pub use self::firing::{has_hot_surface, is_hot, is_same, shown};
+pub use self::firing::{has_hot_surface, is_hot};
+use super::evidence::Firing;
 use super::families::{self, Detection, Family, Surface};
 use super::login::{self, Case};
 use super::schema::{Action, Event};
@@ -39,15 +40,6 @@ pub struct Rule {
     pub thresholds: Vec<(&'static str, u64)>,
     pub event_types: Vec<&'static str>,
     pub condition: Condition,
-}
-
-/// Where a rule fired: positions in the list of events.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Firing {
-    /// The event that completes the condition.
-    pub trigger: usize,
-    /// All causal events.
-    pub evidence: Vec<usize>,
 }
 
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {

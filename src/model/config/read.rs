@@ -3,36 +3,11 @@
 use serde_json::Value;
 
 use super::{Architecture, EPSILON, MOST_SIZE, ModelConfig, THETA};
+use crate::model::error::Refusal;
 
 /// A window's width and the first layer that has one, where a config is silent.
 const WINDOW: usize = 4_096;
 const FIRST_WINDOWED: usize = 28;
-
-/// Why a `config.json` cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// A field is missing, of another type, or impossible.
-    #[error("not a model config: {0}")]
-    Wrong(String),
-    /// A feature that would give other logits than ours.
-    #[error("this model needs {needs}, which is not built: {there}; take another model")]
-    Unsupported {
-        needs: String,
-        /// What is built in its place.
-        there: &'static str,
-    },
-    /// Weights packed by a method (GPTQ, AWQ, bitsandbytes …) whose tensors are not read.
-    #[error(
-        "its weights are quantised by {0} (quantization_config), which is not read: take the unquantised repository or a GGUF of this model"
-    )]
-    Quantised(String),
-}
-
-impl From<String> for Refusal {
-    fn from(reason: String) -> Self {
-        Self::Wrong(reason)
-    }
-}
 
 /// A feature that is not built, and what is in its place.
 pub(in crate::model) fn needs(feature: impl Into<String>, there: &'static str) -> Refusal {

@@ -9,8 +9,6 @@ use super::base::BaseId;
 use super::peft::PeftConfig;
 use super::unpaired::check_name;
 use crate::model::error::{ModelError, Result};
-use crate::model::nano;
-use crate::model::source::LoadedModel;
 use crate::model::tensors::NamedTensors;
 
 /// The head of a PEFT folder.
@@ -38,16 +36,11 @@ pub struct Adapted {
 }
 
 impl AdapterInfo {
-    /// Reads a PEFT folder, or a shipped adapter by its name.
+    /// Reads a PEFT folder.
     ///
     /// # Errors
     /// On unreadable files, and PEFT features not supported here, each by name.
-    pub fn open(name: &str) -> Result<Self> {
-        let shipped = nano::adapter_files().iter();
-        let dir = Path::new(name);
-        if let Some((_, config, tensors)) = shipped.into_iter().find(|(known, ..)| *known == name) {
-            return Self::parse(config, tensors, dir);
-        }
+    pub fn open(dir: &Path) -> Result<Self> {
         let (config, tensors) = super::files(dir)?;
         Self::parse(&config, &tensors, dir)
     }
@@ -86,16 +79,6 @@ impl AdapterInfo {
             },
             tensors: shapes.into_iter().collect(),
         })
-    }
-
-    /// What to know before it answers with `model`; nothing where that is, or may well be, the model it was made for.
-    #[must_use]
-    pub fn stranger_to(&self, model: &LoadedModel) -> Option<String> {
-        let difference = self.base.differs_from(&model.id())?;
-        let name = &model.name;
-        Some(format!(
-            "{difference}, not for {name}: it will answer worse than it did; name its own base model, or train it anew"
-        ))
     }
 
     /// Elements of all its tensors.
@@ -167,6 +150,7 @@ mod tests {
     use candle_core::{DType, Tensor};
 
     use super::*;
+    use crate::model::nano;
     use crate::model::tensors::to_safetensors;
 
     #[test]
@@ -255,7 +239,8 @@ mod tests {
 
     #[test]
     fn a_shipped_adapter_says_what_it_is() {
-        let info = AdapterInfo::open("sft").expect("shipped");
+        let (_, config, tensors) = nano::adapter_files()[0];
+        let info = AdapterInfo::parse(config, tensors, Path::new("here")).expect("shipped");
         assert_eq!((info.base.name.as_deref(), info.rank), (Some("nano"), 16));
         let layers = info.modules()[0].count;
         assert_eq!(info.modules().len(), 7);
@@ -264,7 +249,7 @@ mod tests {
         assert_eq!(info.tensors.len(), 2 * 7 * layers);
         let (name, shape) = &info.tensors[0];
         assert!(name.ends_with("lora_A.weight") && shape[0] == 16, "{name}");
-        let error = AdapterInfo::open("nowhere").expect_err("no folder");
+        let error = AdapterInfo::open(Path::new("nowhere")).expect_err("no folder");
         assert!(error.to_string().contains("nowhere/adapter_config.json"));
     }
 }

@@ -10,8 +10,8 @@ use super::hashes;
 use super::unread::Unread;
 use crate::disk;
 use crate::model::chat::ChatTemplate;
-use crate::model::config::{ModelConfig, Refusal};
-use crate::model::error::{ModelError, Result};
+use crate::model::config::ModelConfig;
+use crate::model::error::{ModelError, Refusal, Result};
 use crate::model::tensors::SafetensorsFiles;
 use crate::model::tokenizer::Tokenizer;
 

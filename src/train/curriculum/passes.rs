@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::Run;
 use super::rollouts::Group;
-use super::steps::named;
 use crate::config::GrpoConfig;
 use crate::train::error::Result;
 use crate::train::grpo::{BatchTerms, StepTotals};
@@ -208,6 +207,14 @@ fn sequences(batch: &[&Group]) -> (Vec<Sequence>, Vec<f32>) {
     let samples = batch.iter().flat_map(|group| &group.samples);
     let sampled = samples.flat_map(|sample| sample.log_probs.iter().copied());
     (sequences, sampled.collect())
+}
+
+/// A row of metrics by name.
+pub(super) fn named<const N: usize>(values: [(&str, f64); N]) -> BTreeMap<String, f64> {
+    let named = values.into_iter();
+    named
+        .map(|(name, value)| (name.to_string(), value))
+        .collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::Run;
-use super::passes::{Passes, loss_values, packings};
+use super::passes::{Passes, loss_values, named, packings};
 use super::rollouts::{Group, described, rollout_values, telling};
 use crate::config::{GrpoConfig, SFT};
 use crate::env::schema::Stage;
@@ -278,13 +278,6 @@ struct Seen {
     counted: usize,
     /// What ran: the prompt once.
     ran: usize,
-}
-
-pub(super) fn named<const N: usize>(values: [(&str, f64); N]) -> BTreeMap<String, f64> {
-    let named = values.into_iter();
-    named
-        .map(|(name, value)| (name.to_string(), value))
-        .collect()
 }
 
 /// The groups of one draw after another, until as many have something to tell as a draw has groups, or all draws are taken.

@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize};
-
 use super::Run;
 use super::rollouts::{Group, telling};
 use crate::config::{GrpoConfig, SOLVED_SHARE};
 use crate::env::schema::Action;
+use crate::train::answers::StepAnswers;
 use crate::train::error::Result;
 
 /// Steps looked at.
@@ -22,42 +21,19 @@ const BARREN_FIRST: usize = 4;
 /// The share of groups of equal rewards that leaves little to learn from.
 const EQUAL_SHARE: f64 = 0.8;
 
-/// The answers of one step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StepAnswers {
-    /// By action.
-    pub chosen: [u64; 5],
-    pub malformed: u64,
-    /// Groups of unequal rewards: the others move nothing.
-    pub telling_groups: u64,
-    /// All groups; 0 in checkpoints from before they were counted.
-    #[serde(default)]
-    pub groups: u64,
-    /// Answers whose action and citation are right; 0 in checkpoints from before they were counted.
-    #[serde(default)]
-    pub right: u64,
-}
-
-impl StepAnswers {
-    fn of(groups: &[Group]) -> Self {
-        let mut answers = Self::default();
-        for verdict in groups.iter().flat_map(|group| &group.verdicts) {
-            match verdict.action {
-                Some(action) => answers.chosen[action.index()] += 1,
-                None => answers.malformed += 1,
-            }
-            answers.right += u64::from(verdict.correct_action && verdict.correct_citation);
+/// The answers of a step.
+fn counted(groups: &[Group]) -> StepAnswers {
+    let mut answers = StepAnswers::default();
+    for verdict in groups.iter().flat_map(|group| &group.verdicts) {
+        match verdict.action {
+            Some(action) => answers.chosen[action.index()] += 1,
+            None => answers.malformed += 1,
         }
-        answers.telling_groups = telling(groups);
-        answers.groups = groups.len() as u64;
-        answers
+        answers.right += u64::from(verdict.correct_action && verdict.correct_citation);
     }
-
-    /// All of them.
-    fn count(&self) -> u64 {
-        self.malformed + self.chosen.iter().sum::<u64>()
-    }
+    answers.telling_groups = telling(groups);
+    answers.groups = groups.len() as u64;
+    answers
 }
 
 /// What moves the adapter where rewards are equal, by its settings; `None` where nothing does.
@@ -209,7 +185,7 @@ impl Run<'_> {
         let movers = movers(&self.config.grpo);
         let recent = &mut self.position.recent;
         let before = complaints(&stage, recent, false, movers);
-        recent.push_back(StepAnswers::of(groups));
+        recent.push_back(counted(groups));
         if recent.len() > WINDOW {
             recent.pop_front();
         }
@@ -452,13 +428,13 @@ mod tests {
         for (verdict, is_cited) in group.verdicts.iter_mut().zip([true, true, false]) {
             (verdict.correct_action, verdict.correct_citation) = (true, is_cited);
         }
-        assert_eq!(StepAnswers::of(&[group]).right, 2);
+        assert_eq!(counted(&[group]).right, 2);
     }
 
     #[test]
     fn groups_are_counted_and_an_older_checkpoint_that_counted_none_is_read() {
         let groups = [[1.0, 0.0], [0.5, 0.5], [0.2, 0.2]].map(|r| Group::of_rewards(&r));
-        let counted = StepAnswers::of(&groups);
+        let counted = counted(&groups);
         assert_eq!((counted.groups, counted.telling_groups), (3, 1));
         let mut stored = serde_json::to_value(counted).expect("stored");
         let read = |stored: &serde_json::Value| {

@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use super::export::Row;
+use super::Row;
 
 /// Writes `rows` as scalars, each metric a tag with `prefix` before its name; `time_of` gives a step's Unix seconds.
 ///
