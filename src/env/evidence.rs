@@ -22,7 +22,8 @@ pub fn shown<'a>(event: &'a Event, name: &str) -> Option<&'a Value> {
     (!is_empty).then_some(held)
 }
 
-/// Whether two values are one, spelled as `value` spells them; without spelling them, because every pair of lines asks.
+/// Whether two values are one: an address in two spellings is, and text in any case. Nothing is spelled out for it, because
+/// every pair of lines asks.
 #[must_use]
 pub fn is_same(one: &Value, other: &Value) -> bool {
     match (one.as_str(), other.as_str()) {
