@@ -69,7 +69,7 @@ pub struct Args {
     /// Leave the baselines out
     #[arg(long)]
     pub no_baselines: bool,
-    /// Leave out what has a model answer everything again: flip rates and calibration, four fifths of the time
+    /// Leave out what asks a model four times more: flip rates and calibration
     #[arg(long)]
     pub no_probes: bool,
     /// Print the report as JSON
